@@ -1,0 +1,168 @@
+//! Stable error numbers: whose fault, whether to retry, what to do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A stable number, printed as `KRI-2101`. Numbers are never reused.
+///
+/// 1xxx: this machine and its configuration · 2xxx: a message and what became of it ·
+/// 3xxx: identity, signatures, connections · 4xxx: storage · 9xxx: a fault in Kuriiri.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Code(u16);
+
+/// Whose fault an error is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// The one who sent or asked.
+    Sender,
+    /// The relay at the other end.
+    Peer,
+    /// The person who runs this relay.
+    Operator,
+    /// Kuriiri itself.
+    Kuriiri,
+}
+
+impl Fault {
+    /// The word for it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sender => "sender",
+            Self::Peer => "peer",
+            Self::Operator => "operator",
+            Self::Kuriiri => "kuriiri",
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $number:literal, $fault:ident, $retry:literal, $title:literal, $advice:literal;)*) => {
+        impl Code {
+            $(#[doc = $title] pub const $name: Self = Self($number);)*
+        }
+
+        /// Every code there is, in order: number, fault, whether a retry can help, title, advice.
+        pub const CODES: &[(Code, Fault, bool, &str, &str)] =
+            &[$((Code::$name, Fault::$fault, $retry, $title, $advice),)*];
+    };
+}
+
+codes! {
+    CONFIG = 1001, Operator, false, "The configuration is wrong.",
+        "The message names the file and the key; correct it and run `kuriiri relay --check`.";
+    KEY_FILE = 1002, Operator, false, "A key or certificate file cannot be used.",
+        "Check that the file exists, is PEM, belongs to its pair, and that key files have mode 0600.";
+    PORT = 1003, Operator, true, "The address to listen on is taken or not ours.",
+        "Stop the other program or change `listen`.";
+    POLICY_FILE = 1004, Operator, false, "A label, federation or policy file is wrong.",
+        "The message names the file and what is wrong in it; nothing was activated.";
+    USAGE = 1005, Operator, false, "The command was not understood.",
+        "See `kuriiri --help`.";
+    POLICY = 2101, Sender, false, "The label does not allow this message to go there.",
+        "The receipt at home lists every reason. Choose other recipients or ask a security officer.";
+    MALFORMED = 2102, Sender, false, "The message breaks the rules of the format.",
+        "Correct the message; sending it again unchanged cannot help.";
+    EXPIRED = 2103, Sender, false, "The message could not be delivered in time.",
+        "Send a new message if it still matters.";
+    TOO_BIG = 2104, Sender, false, "The body is larger than its label or this relay allows.",
+        "Split it, or ask what the limit for this label is.";
+    BUSY = 2105, Peer, true, "A queue on the way is full.",
+        "Nothing to do: the message is kept and tried again. If it lasts, look at the peer's mailboxes.";
+    UNKNOWN_RECIPIENT = 2106, Sender, false, "There is no such mailbox or ministry.",
+        "Check the address.";
+    NOT_YOURS = 2107, Sender, false, "This system may not use that address.",
+        "A system sends as, and reads from, only the addresses that its ministry's relay.toml gives it.";
+    NO_ROUTE = 2108, Operator, false, "No relay on the way may carry this message there.",
+        "A direct link or a hub with carriage for the label is needed.";
+    WITHDRAWN = 2109, Sender, false, "A change of policy withdrew the message before it was sent.",
+        "The receipt at home lists every reason.";
+    NEEDS_RELEASE = 2110, Sender, false, "The label asks for releasing officers, which this version cannot yet provide.",
+        "Use a label without approvals, or another way to send it.";
+    SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
+        "The sender's signing certificate must be issued by its ministry and valid when it signed.";
+    PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",
+        "Check that its ministry's CA and CRL here are current, and that the certificate names the right holder.";
+    UNREACHABLE = 3103, Peer, true, "The relay cannot be reached.",
+        "It is tried again by itself; check its address, its port and the firewall between.";
+    PROTOCOL = 3104, Peer, false, "The other side broke the protocol.",
+        "Compare versions; if both are current, report it.";
+    REJECTED = 3105, Operator, false, "The relay refused this identity.",
+        "The system's certificate must be issued by the relay's ministry and listed in its relay.toml.";
+    STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
+        "Nothing was changed. Keep the folder, restore it from a copy, or start on an empty one and let peers send again.";
+    STORE_IO = 4102, Operator, true, "The disk failed or is full.",
+        "Free space or replace the disk and start the relay again; nothing acknowledged is lost.";
+    STORE_LOCKED = 4103, Operator, true, "Another process uses this state folder.",
+        "Only one relay may run on a folder; stop the other one.";
+    INTERNAL = 9001, Kuriiri, true, "A fault in Kuriiri.",
+        "Please report it with the log.";
+}
+
+impl Code {
+    /// The number without its prefix.
+    pub const fn number(self) -> u16 {
+        self.0
+    }
+
+    /// The code with this number, if it is known to this version.
+    pub fn from_number(number: u32) -> Option<Self> {
+        CODES
+            .iter()
+            .map(|entry| entry.0)
+            .find(|code| u32::from(code.0) == number)
+    }
+
+    /// Whose fault it is.
+    pub fn fault(self) -> Fault {
+        self.entry().map_or(Fault::Kuriiri, |entry| entry.1)
+    }
+
+    /// Whether doing the same again can help.
+    pub fn retry(self) -> bool {
+        self.entry().is_some_and(|entry| entry.2)
+    }
+
+    /// One sentence: what it is.
+    pub fn title(self) -> &'static str {
+        self.entry().map_or("Unknown code.", |entry| entry.3)
+    }
+
+    /// One or two sentences: what to do next.
+    pub fn advice(self) -> &'static str {
+        self.entry().map_or("Compare versions.", |entry| entry.4)
+    }
+
+    fn entry(self) -> Option<&'static (Self, Fault, bool, &'static str, &'static str)> {
+        CODES.iter().find(|entry| entry.0 == self)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KRI-{:04}", self.0)
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_unique_sorted_and_explained() {
+        assert!(CODES.is_sorted_by(|a, b| a.0 < b.0));
+        for (code, _, _, title, advice) in CODES {
+            assert!(title.ends_with('.') && advice.ends_with('.'), "{code}");
+            assert_eq!(Code::from_number(code.number().into()), Some(*code));
+        }
+        assert_eq!(Code::POLICY.to_string(), "KRI-2101");
+        assert_eq!(Code::from_number(7), None);
+    }
+}

@@ -1,0 +1,43 @@
+//! Signed bytes with their proof, kept exactly as they came.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Fingerprint};
+
+/// The signed header of a message, verbatim, with the proof that its originator signed it.
+///
+/// Having an `Envelope` says nothing about the truth of the signature; `kuriiri-seal` turns it
+/// into `Verified` or refuses it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// The header's bytes as signed; never re-encoded on the way.
+    pub header: Bytes,
+    /// The originator's signature over the batch that the header was part of.
+    pub proof: BatchProof,
+}
+
+/// A receipt's signed bytes, verbatim, with the proof that the issuing relay signed them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedReceipt {
+    /// The receipt's bytes as signed; never re-encoded on the way.
+    pub receipt: Bytes,
+    /// The issuing relay's signature over the batch that the receipt was part of.
+    pub proof: BatchProof,
+}
+
+/// One signature for many: an Ed25519 signature over the Merkle root (RFC 9162 §2.1) of a batch,
+/// and the inclusion path of one leaf. A lone message is a batch of one with an empty path.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchProof {
+    /// Which certificate holds the signer's public key.
+    pub signer: Fingerprint,
+    /// Position of this leaf in the batch, from 0.
+    pub index: u32,
+    /// Number of leaves in the batch.
+    pub size: u32,
+    /// Sibling hashes from the leaf to the root.
+    pub path: Vec<Digest>,
+    /// 64 bytes of Ed25519 (RFC 8032) over the DSSE encoding of size and root.
+    pub signature: Bytes,
+}

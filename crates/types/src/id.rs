@@ -1,0 +1,106 @@
+//! Identifiers that are bytes: message ids and SHA-256 digests.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::Timestamp;
+
+/// The id of a message: a UUID version 7 (RFC 9562 §5.7), made by the sending system.
+///
+/// Its first 48 bits are the sender's time in milliseconds; relays use it to place the id in a
+/// bucket of the memory of seen messages, never as a proof of time.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct MessageId(Uuid);
+
+impl MessageId {
+    /// A version 7 id from a time and 10 random bytes. The caller brings the randomness.
+    pub fn new(now: Timestamp, random: [u8; 10]) -> Self {
+        let millis = u64::try_from(now.as_millis()).unwrap_or(0);
+        Self(uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid())
+    }
+
+    /// The id from its 16 bytes, or nothing when they are not a version 7 UUID.
+    pub fn from_bytes(bytes: [u8; 16]) -> Option<Self> {
+        let uuid = Uuid::from_bytes(bytes);
+        (uuid.get_version() == Some(uuid::Version::SortRand)).then_some(Self(uuid))
+    }
+
+    /// The 16 bytes.
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        self.0.as_bytes()
+    }
+
+    /// The time that the sender put into the id.
+    pub fn time(&self) -> Timestamp {
+        let [a, b, c, d, e, f, ..] = *self.as_bytes();
+        Timestamp::from_millis(i64::from_be_bytes([0, 0, a, b, c, d, e, f]))
+    }
+}
+
+impl FromStr for MessageId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, uuid::Error> {
+        Uuid::parse_str(text).map(Self)
+    }
+}
+
+impl fmt::Display for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+impl fmt::Debug for MessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// A SHA-256 digest (FIPS 180-4). What it is a digest of is said where it is used.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// From a slice, or nothing when it is not 32 bytes long.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(5).try_for_each(|b| write!(f, "{b:02x}"))
+    }
+}
+
+/// The SHA-256 of a certificate's DER: how an envelope names the certificate that signed it.
+pub type Fingerprint = Digest;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_keeps_its_time_and_refuses_other_versions() {
+        let id = MessageId::new(Timestamp::from_millis(1_795_000_000_123), [7; 10]);
+        assert_eq!(id.time().as_millis(), 1_795_000_000_123);
+        assert_eq!(MessageId::from_bytes(*id.as_bytes()), Some(id));
+        assert_eq!(MessageId::from_bytes([0; 16]), None);
+        assert_eq!(id.to_string().parse::<MessageId>().unwrap(), id);
+    }
+}

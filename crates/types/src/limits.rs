@@ -1,0 +1,100 @@
+//! Every bound, with its unit, its reason, and what happens when it is reached.
+
+use std::time::Duration;
+
+// === names ===
+
+/// Bytes in a mailbox name: RFC 5321 §4.5.3.1.1 gives a local part 64. Longer: malformed.
+pub const MAILBOX_NAME_BYTES_MAX: usize = 64;
+/// Bytes in a ministry's name: a trust domain is at most 255 bytes (SPIFFE-ID §2.1). Longer: malformed.
+pub const MINISTRY_NAME_BYTES_MAX: usize = 255;
+/// Bytes in the last segment of a SPIFFE id; long enough for a host name. Longer: not an identity.
+pub const SPIFFE_NAME_BYTES_MAX: usize = 64;
+
+// === labels ===
+
+/// Tags in a label: RFC 2634 `ub-security-categories`. More: malformed.
+pub const LABEL_CATEGORIES_MAX: usize = 64;
+/// Values in a label over all tags; a catalogue has at most 256. More: malformed.
+pub const LABEL_VALUES_MAX: usize = 256;
+/// Bytes in a level, tag or value id, and in a policy's OID URN. Longer: malformed.
+pub const LABEL_ID_BYTES_MAX: usize = 64;
+/// Bytes of a privacy mark; a line of text. Longer: malformed.
+pub const PRIVACY_MARK_BYTES_MAX: usize = 256;
+
+// === messages ===
+
+/// Recipients of one message; a header stays within [`HEADER_BYTES_MAX`]. More: malformed.
+pub const RECIPIENTS_MAX: usize = 64;
+/// Bytes of an encoded header; it must fit a pack beside nothing else. Larger: malformed.
+pub const HEADER_BYTES_MAX: usize = 8 * 1024;
+/// Bytes of a content type (RFC 6838 gives two names of 127). Longer: malformed.
+pub const CONTENT_TYPE_BYTES_MAX: usize = 256;
+/// Bytes of a subject; a file name's worth. Longer: malformed.
+pub const SUBJECT_BYTES_MAX: usize = 255;
+/// Bytes of salt that stand before every body and make its commitment say nothing.
+pub const BODY_SALT_BYTES: usize = 32;
+/// Bytes of one body as carried. A client and two relays hold it in memory while it is on its way,
+/// so it is a bound on memory too. Larger: refused as too big.
+pub const BODY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Bytes up to which a body is stored inside a pack; above it goes to a body file, because sled
+/// spends 90 µs on values of this size and a segment file 20.
+pub const BODY_INLINE_BYTES_MAX: usize = 16 * 1024;
+/// How far into the future a message may be dated before it is malformed: clocks differ.
+pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(5 * 60);
+/// How long a message may live, whatever it says; ids seen are remembered for as long.
+pub const MESSAGE_TTL_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
+
+// === batches and frames ===
+
+/// Messages in a batch: one signature, one stream, one commit. More would wait for each other.
+pub const BATCH_MESSAGES_MAX: usize = 64;
+/// Bytes of bodies in a batch unless it is a single message; keeps a stream's memory small.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// Batches under way to one peer in one lane: hides a round trip and a commit. More wait.
+pub const BATCHES_IN_FLIGHT_MAX: usize = 8;
+/// Leaves under one signature; 2^16 messages would be more than any batch. More: malformed.
+pub const BATCH_LEAVES_MAX: u32 = 65_536;
+/// Bytes in one frame: the largest body and its header, or a batch. Checked before allocation.
+pub const FRAME_BYTES_MAX: usize = 18 * 1024 * 1024;
+/// Bytes of a Hello; it comes before trust. Larger: protocol error.
+pub const HELLO_BYTES_MAX: usize = 16 * 1024;
+/// Certificates in a batch: at most one signer a message.
+pub const BATCH_CERTIFICATES_MAX: usize = BATCH_MESSAGES_MAX;
+/// Bytes of one certificate; Ed25519 SVIDs are about 500. Larger: malformed.
+pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;
+/// Relays a message may pass, origin counted; policy can lower it. More: refused.
+pub const HOPS_MAX: usize = 8;
+
+// === storage ===
+
+/// Bytes of one stored value: larger ones make sled spill to files that it never syncs.
+pub const PACK_BYTES_MAX: usize = 28 * 1024;
+/// Messages in one stored pack; one bit each in its record of what is done.
+pub const PACK_MESSAGES_MAX: usize = BATCH_MESSAGES_MAX;
+
+// === engine ===
+
+/// Events in one step of the engine, each a batch at most; bounds the size of a commit. More
+/// wait for the next.
+pub const EVENTS_PER_STEP_MAX: usize = 64;
+/// Bytes of packs that one lane of a queue keeps in memory; the rest is on disk.
+pub const LANE_MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Messages waiting for one peer. Full: submissions and arrivals for it are told to come again.
+pub const OUTBOX_MESSAGES_MAX: u64 = 4_000_000;
+/// Messages waiting in one mailbox. Full: the sending relay is told to come again.
+pub const MAILBOX_MESSAGES_MAX: u64 = 1_000_000;
+/// Receipts waiting for one system. Full: the oldest go; the ministry's log still has them.
+pub const RECEIPTS_MAX: u64 = 1_000_000;
+/// Messages delivered and not yet confirmed on one subscription, whatever credit it asked for.
+pub const CREDIT_MAX: u32 = 1024;
+/// Ids of seen messages held in memory, about 40 bytes each; older ones are read from disk.
+pub const SEEN_IDS_IN_MEMORY_MAX: usize = 1_000_000;
+/// Width of one bucket of seen ids: small enough to read back one when an old id comes.
+pub const SEEN_BUCKET: Duration = Duration::from_secs(64);
+/// First wait after a peer failed once: a restart should cost nobody a minute.
+pub const RETRY_GRACE: Duration = Duration::from_millis(250);
+/// Longest wait between two tries to reach a peer: an operator's patience, not a week.
+pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(60);
+/// Systems and peers connected at once. More: refused at the door.
+pub const CONNECTIONS_MAX: usize = 1024;

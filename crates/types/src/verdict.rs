@@ -1,0 +1,59 @@
+//! The answer to one message of a batch.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Code, Timestamp};
+
+/// What a relay says about one message that was handed to it, after its own commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Held durably; the giver may forget it. A repeat gets the time of the first.
+    Accepted {
+        /// When it was first accepted.
+        at: Timestamp,
+        /// True when it was here before.
+        repeat: bool,
+    },
+    /// Will never be taken as it is.
+    Refused(Refusal),
+    /// Not now: a queue is full. Give it again later, in the same order.
+    Busy,
+}
+
+/// Why a message was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The coarse code: all that a foreign peer learns.
+    pub code: Code,
+    /// Every reason in words; only ever sent to the ministry's own systems.
+    pub reasons: Vec<String>,
+}
+
+impl Refusal {
+    /// A refusal with its code and no words.
+    pub const fn bare(code: Code) -> Self {
+        Self {
+            code,
+            reasons: Vec::new(),
+        }
+    }
+
+    /// The refusal as a foreign peer may see it: the reasons stay home.
+    pub fn coarse(&self) -> Self {
+        Self::bare(self.code)
+    }
+}
+
+/// What would happen to a message if it were sent: the answer to asking first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// It may go.
+    Permit {
+        /// The body must be sealed to the recipients' ministries.
+        seal: bool,
+        /// Largest body in bytes that may go.
+        size_max: u64,
+    },
+    /// It may not go.
+    Refuse(Refusal),
+}
