@@ -1,0 +1,59 @@
+//! Signing, verifying, body commitment and end-to-end sealing.
+//!
+//! - A [`Signer`] signs a whole batch once; every message or receipt gets a proof of its own.
+//! - A [`Verifier`] turns an envelope into a [`VerifiedHeader`] and, with its body, into a
+//!   [`VerifiedMessage`]. Nothing else can make these values, so who holds one knows that the
+//!   signature, the certificate and the names in it were checked.
+//! - [`commit`] binds a body to its header without telling anything about the body.
+//! - [`seal`] and [`open`] encrypt a body for ministries, so that relays carry what they cannot read.
+//!
+//! This crate does NOT know how a header is encoded: decoding is a function that the caller
+//! brings. It reads no clock, no file and no network, keeps no private key beyond its value, and
+//! decides nothing about labels. That a signature is genuine says who sent a message, never that
+//! the message may be delivered.
+//!
+//! ```
+//! use kuriiri_certs::{Authority, Purpose as For, Validity};
+//! use kuriiri_seal::{Authorities, Purpose, Signer, Verifier, leaf};
+//! use kuriiri_types::Timestamp;
+//!
+//! let now = Timestamp::from_millis(1_795_000_000_000);
+//! let year = Validity::days(now, 365);
+//! let ministry = "sm.example".parse()?;
+//! let authority = Authority::new(&ministry, year)?;
+//! let id = "spiffe://sm.example/system/kirjaamo".parse()?;
+//! let issued = authority.issue(&id, For::Signing, year)?;
+//!
+//! let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem)?;
+//! let proofs = signer.sign(Purpose::Messages, &[leaf(b"one header"), leaf(b"another")]);
+//! assert_eq!(proofs.len(), 2);
+//!
+//! let mut authorities = Authorities::new();
+//! authorities.add(&ministry, authority.certificate_pem())?;
+//! let verifier = Verifier::new(authorities);
+//! assert_eq!(verifier.admit_certificate(signer.certificate(), now)?, signer.fingerprint());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod batch;
+mod certificate;
+mod commitment;
+mod error;
+mod hex;
+mod key;
+mod remember;
+mod sealing;
+mod tree;
+mod verify;
+
+pub use batch::Purpose;
+pub use certificate::Authorities;
+pub use commitment::{commit, salted};
+pub use error::{CertificateError, KeyError, SealError, VerifyError};
+pub use key::Signer;
+pub use sealing::{SEALING_KEYS_MAX, SUITE, SealingKey, SealingPublicKey, open, seal};
+pub use tree::leaf;
+pub use verify::{
+    ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, VerifiedReceipt,
+    Verifier,
+};

@@ -1,0 +1,334 @@
+//! Bodies that only the recipients' ministries can read.
+//!
+//! A fresh content key encrypts the body once (ChaCha20-Poly1305, RFC 8439); HPKE (RFC 9180, base
+//! mode; X-Wing, HKDF-SHA256, ChaCha20-Poly1305) encrypts the content key for each sealing key of
+//! each ministry. X-Wing is X25519 and ML-KEM-768 together, so a quantum computer that comes later
+//! does not open what is recorded today.
+//!
+//! # Layout of a sealed body
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | the suite, 1 |
+//! | 1 | number of keys, 1 to 128; the same as in the header |
+//! | 1168 for each key | X-Wing encapsulation (1120), encrypted content key (32) and its tag (16), in the order of the header's [`Sealing::keys`] |
+//! | rest | the encrypted body, as long as the body |
+//! | 16 | its tag |
+//!
+//! HPKE `info` is `"kuriiri sealing v1 "` ‖ the ministry's name, `aad` the message id: a content
+//! key serves one ministry and one message. The body's associated data is the message id and
+//! everything that stands before the encrypted body; its nonce is zero, because its key is used
+//! once.
+//!
+//! Sealing hides the body and nothing else: relays see header, subject, size and recipients. It
+//! does not say who sealed; the header's signature does, over the commitment to the sealed body.
+
+use std::{fmt, str::FromStr};
+
+use hpke::{
+    Deserializable, Kem, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305, kdf::HkdfSha256,
+    kem::XWing,
+};
+use kuriiri_types::{
+    Digest, MessageId, Ministry, SealKeyId, Sealing,
+    limits::{BODY_BYTES_MAX, RECIPIENTS_MAX},
+};
+use ring::{
+    aead::{self, Aad, LessSafeKey, Nonce, UnboundKey},
+    rand::{SecureRandom, SystemRandom},
+};
+use zeroize::Zeroizing;
+
+use crate::{KeyError, SealError, hex, tree::sha256};
+
+/// The only suite there is: HPKE with X-Wing, HKDF-SHA256 and ChaCha20-Poly1305.
+pub const SUITE: u32 = 1;
+
+/// Keys that one body is sealed to: two for each recipient, while a ministry changes its key. More:
+/// refused.
+pub const SEALING_KEYS_MAX: usize = 2 * RECIPIENTS_MAX;
+
+const SUITE_BYTE: u8 = 1;
+const TAG_BYTES: usize = 16;
+const CONTENT_KEY_BYTES: usize = 32;
+const ENCAPSULATION_BYTES: usize = 1120;
+const SLOT_BYTES: usize = ENCAPSULATION_BYTES + CONTENT_KEY_BYTES + TAG_BYTES;
+const SECRET_KEY_BYTES: usize = 32;
+const PUBLIC_KEY_BYTES: usize = 1216;
+
+const SECRET_TEXT: &str = "kuriiri-sealing-secret-key-1:";
+const PUBLIC_TEXT: &str = "kuriiri-sealing-public-key-1:";
+
+/// A ministry's secret key for opening sealed bodies. Erased from memory when dropped.
+#[expect(
+    missing_debug_implementations,
+    reason = "a secret must not reach a log through a struct that holds it"
+)]
+pub struct SealingKey(<XWing as Kem>::PrivateKey);
+
+/// The public half, to be published in the federation file.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealingPublicKey(<XWing as Kem>::PublicKey);
+
+impl SealingKey {
+    /// A new key.
+    ///
+    /// # Errors
+    /// When the operating system gives no randomness.
+    pub fn generate() -> Result<Self, KeyError> {
+        let seed = random().ok_or(KeyError::Randomness)?;
+        Self::from_seed(&seed).ok_or(KeyError::Randomness)
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> SealingPublicKey {
+        SealingPublicKey(XWing::sk_to_pk(&self.0))
+    }
+
+    /// One line of text for a file of mode 0600; `parse` reads it. Erased when dropped.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        let seed = Zeroizing::new(self.0.to_bytes().0);
+        let digits = Zeroizing::new(hex::encode(seed.as_slice()));
+        // As long as needed from the start: growing would leave a copy behind.
+        let mut text = Zeroizing::new(String::with_capacity(SECRET_TEXT.len() + digits.len()));
+        text.push_str(SECRET_TEXT);
+        text.push_str(&digits);
+        text
+    }
+
+    fn from_seed(seed: &[u8; SECRET_KEY_BYTES]) -> Option<Self> {
+        Deserializable::from_bytes(seed).ok().map(Self)
+    }
+}
+
+impl SealingPublicKey {
+    /// SHA-256 of the key's 1216 bytes, by which headers name it.
+    pub fn id(&self) -> Digest {
+        sha256(&[&self.0.to_bytes()])
+    }
+}
+
+/// Encrypts a body for ministries, and says in a [`Sealing`] for the header to whom.
+///
+/// Give each ministry's current key, or several while it changes them. `context` is the id of the
+/// message that will carry the body; it opens under no other.
+///
+/// # Errors
+/// When there is no key or more than [`SEALING_KEYS_MAX`], the sealed body would be larger than a
+/// message may carry, a key cannot be used, or the operating system gives no randomness.
+pub fn seal(
+    plaintext: &[u8],
+    to: &[(Ministry, SealingPublicKey)],
+    context: &MessageId,
+) -> Result<(Sealing, Vec<u8>), SealError> {
+    let count = key_count(to.len())?;
+    let body_at = body_at(to.len());
+    check_length(plaintext.len().saturating_add(body_at + TAG_BYTES))?;
+    let content_key = random().ok_or(SealError::Randomness)?;
+
+    let mut sealed = Vec::with_capacity(body_at + plaintext.len() + TAG_BYTES);
+    sealed.extend_from_slice(&[SUITE_BYTE, count]);
+    for (ministry, key) in to {
+        sealed.extend(seal_content_key(&content_key, ministry, key, context)?);
+    }
+    sealed.extend_from_slice(plaintext);
+    let tag = encrypt(&content_key, body_at, context, &mut sealed).ok_or(SealError::Layout)?;
+    sealed.extend_from_slice(tag.as_ref());
+
+    let key_id = |(ministry, key): &(Ministry, SealingPublicKey)| SealKeyId {
+        ministry: ministry.clone(),
+        key: key.id(),
+    };
+    let keys = to.iter().map(key_id).collect();
+    Ok((Sealing { suite: SUITE, keys }, sealed))
+}
+
+/// Decrypts a body with one of the keys that it is sealed to.
+///
+/// `sealed` is the body without its salt, `sealing` and `context` come from the header of the
+/// message that carried it, and `ministry` is whose key this is.
+///
+/// # Errors
+/// When the body is not sealed to this key, was altered, cut short or sealed for another message,
+/// or with a suite that this version does not know.
+pub fn open(
+    sealed: &[u8],
+    sealing: &Sealing,
+    ministry: &Ministry,
+    key: &SealingKey,
+    context: &MessageId,
+) -> Result<Vec<u8>, SealError> {
+    if sealing.suite != SUITE {
+        return Err(SealError::Suite(sealing.suite));
+    }
+    let count = key_count(sealing.keys.len())?;
+    let key_id = SealKeyId {
+        ministry: ministry.clone(),
+        key: key.public_key().id(),
+    };
+    let at = sealing.keys.iter().position(|named| *named == key_id);
+    let at = at.ok_or_else(|| SealError::NotForThisKey(ministry.clone()))?;
+
+    let split = sealed.split_at_checked(body_at(sealing.keys.len()));
+    let (front, body) = split.ok_or(SealError::Layout)?;
+    let slots = front.strip_prefix(&[SUITE_BYTE, count]);
+    let slot = slots.and_then(|slots| slots.chunks_exact(SLOT_BYTES).nth(at));
+    let slot = slot.ok_or(SealError::Layout)?;
+    let content_key = open_content_key(slot, ministry, key, context).ok_or(SealError::Altered)?;
+    decrypt(&content_key, front, context, body).ok_or(SealError::Altered)
+}
+
+// === the layout ===
+
+fn key_count(keys: usize) -> Result<u8, SealError> {
+    let wrong = SealError::Keys {
+        given: keys,
+        max: SEALING_KEYS_MAX,
+    };
+    match u8::try_from(keys) {
+        Ok(count) if (1..=SEALING_KEYS_MAX).contains(&keys) => Ok(count),
+        Ok(_) | Err(_) => Err(wrong),
+    }
+}
+
+fn body_at(keys: usize) -> usize {
+    2 + keys * SLOT_BYTES
+}
+
+fn check_length(bytes: usize) -> Result<(), SealError> {
+    let given = u64::try_from(bytes).unwrap_or(u64::MAX);
+    if given > BODY_BYTES_MAX {
+        let max = BODY_BYTES_MAX;
+        return Err(SealError::TooBig { given, max });
+    }
+    Ok(())
+}
+
+// === the content key, by HPKE ===
+
+type ContentKey = Zeroizing<[u8; CONTENT_KEY_BYTES]>;
+
+fn seal_content_key(
+    content_key: &ContentKey,
+    ministry: &Ministry,
+    key: &SealingPublicKey,
+    context: &MessageId,
+) -> Result<Vec<u8>, SealError> {
+    // Asks the operating system for randomness and panics without; `seal` has just had some.
+    let (encapsulation, encrypted) = hpke::single_shot_seal::<ChaCha20Poly1305, HkdfSha256, XWing>(
+        &OpModeS::Base,
+        &key.0,
+        &info(ministry),
+        content_key.as_slice(),
+        context.as_bytes(),
+    )
+    .map_err(|_| SealError::RecipientKey(ministry.clone()))?;
+    Ok([encapsulation.to_bytes().as_slice(), &encrypted].concat())
+}
+
+fn open_content_key(
+    slot: &[u8],
+    ministry: &Ministry,
+    key: &SealingKey,
+    context: &MessageId,
+) -> Option<ContentKey> {
+    let (encapsulation, encrypted) = slot.split_at_checked(ENCAPSULATION_BYTES)?;
+    let encapsulation = Deserializable::from_bytes(encapsulation).ok()?;
+    let opened = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, XWing>(
+        &OpModeR::Base,
+        &key.0,
+        &encapsulation,
+        &info(ministry),
+        encrypted,
+        context.as_bytes(),
+    );
+    let opened = Zeroizing::new(opened.ok()?);
+    opened.as_slice().try_into().ok().map(Zeroizing::new)
+}
+
+fn info(ministry: &Ministry) -> Vec<u8> {
+    format!("kuriiri sealing v1 {ministry}").into_bytes()
+}
+
+// === the body, by its content key ===
+
+/// Encrypts what stands from `body_at` on, in place, and gives the tag.
+fn encrypt(
+    key: &ContentKey,
+    body_at: usize,
+    context: &MessageId,
+    sealed: &mut [u8],
+) -> Option<aead::Tag> {
+    let (front, body) = sealed.split_at_mut_checked(body_at)?;
+    cipher(key)?
+        .seal_in_place_separate_tag(nonce(), associated(context, front), body)
+        .ok()
+}
+
+fn decrypt(key: &ContentKey, front: &[u8], context: &MessageId, body: &[u8]) -> Option<Vec<u8>> {
+    let mut body = body.to_vec();
+    let opened = cipher(key)?.open_in_place(nonce(), associated(context, front), &mut body);
+    let length = opened.ok()?.len();
+    body.truncate(length);
+    Some(body)
+}
+
+fn cipher(key: &ContentKey) -> Option<LessSafeKey> {
+    let key = UnboundKey::new(&aead::CHACHA20_POLY1305, key.as_slice());
+    key.ok().map(LessSafeKey::new)
+}
+
+/// Zero is safe: a content key encrypts one body, once.
+fn nonce() -> Nonce {
+    Nonce::assume_unique_for_key([0; aead::NONCE_LEN])
+}
+
+fn associated(context: &MessageId, front: &[u8]) -> Aad<Vec<u8>> {
+    Aad::from([context.as_bytes(), front].concat())
+}
+
+fn random() -> Option<ContentKey> {
+    let mut bytes = Zeroizing::new([0; CONTENT_KEY_BYTES]);
+    SystemRandom::new().fill(bytes.as_mut_slice()).ok()?;
+    Some(bytes)
+}
+
+// === keys as text ===
+
+impl FromStr for SealingKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let digits = text.trim().strip_prefix(SECRET_TEXT);
+        let seed = digits.and_then(hex::decode).map(Zeroizing::new);
+        let key = seed.and_then(|seed| Self::from_seed(&seed));
+        key.ok_or(KeyError::SealingText("secret sealing key"))
+    }
+}
+
+impl FromStr for SealingPublicKey {
+    type Err = KeyError;
+
+    fn from_str(text: &str) -> Result<Self, KeyError> {
+        let digits = text.trim().strip_prefix(PUBLIC_TEXT);
+        let bytes = digits.and_then(hex::decode::<PUBLIC_KEY_BYTES>);
+        let key = bytes.and_then(|bytes| Deserializable::from_bytes(&bytes).ok());
+        key.map(Self)
+            .ok_or(KeyError::SealingText("public sealing key"))
+    }
+}
+
+impl fmt::Display for SealingPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{PUBLIC_TEXT}{}", hex::encode(&self.0.to_bytes()))
+    }
+}
+
+impl fmt::Debug for SealingPublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SealingPublicKey").field(&self.id()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;
