@@ -131,10 +131,9 @@ impl Authority {
 impl Purpose {
     fn extended_key_usages(self) -> Vec<ExtendedKeyUsagePurpose> {
         match self {
-            Self::Tls => vec![
-                ExtendedKeyUsagePurpose::ClientAuth,
-                ExtendedKeyUsagePurpose::ServerAuth,
-            ],
+            Self::Tls => {
+                vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth]
+            }
             Self::Signing => vec![ExtendedKeyUsagePurpose::Other(DOCUMENT_SIGNING.to_vec())],
         }
     }
@@ -149,9 +148,7 @@ fn params(
     let serial = Serial::of_fresh_key(key.public_key_raw());
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, common_name);
+    params.distinguished_name.push(DnType::CommonName, common_name);
     params.serial_number = Some(SerialNumber::from_slice(serial.as_bytes()));
     (params.not_before, params.not_after) = validity.ends()?;
     Ok(params)

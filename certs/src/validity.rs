@@ -24,10 +24,7 @@ impl Validity {
     /// So many days of 24 hours from a moment on.
     pub fn days(from: Timestamp, days: u32) -> Self {
         let length = Duration::from_secs(u64::from(days) * SECONDS_PER_DAY);
-        Self {
-            not_before: from,
-            not_after: from.after(length),
-        }
+        Self { not_before: from, not_after: from.after(length) }
     }
 
     /// Both ends as X.509 writes them.
@@ -35,10 +32,7 @@ impl Validity {
         if self.not_before < self.not_after {
             Ok((date(self.not_before)?, date(self.not_after)?))
         } else {
-            Err(CertsError::Validity {
-                begins: self.not_before,
-                ends: self.not_after,
-            })
+            Err(CertsError::Validity { begins: self.not_before, ends: self.not_after })
         }
     }
 }
@@ -60,14 +54,8 @@ mod tests {
         let (begins, ends) = Validity::days(from, 2).ends().unwrap();
         assert_eq!(begins.unix_timestamp(), 1_795_000_000);
         assert_eq!((ends - begins).whole_days(), 2);
-        assert!(matches!(
-            Validity::days(from, 0).ends(),
-            Err(CertsError::Validity { .. })
-        ));
-        let endless = Validity {
-            not_before: from,
-            not_after: Timestamp::from_millis(i64::MAX),
-        };
+        assert!(matches!(Validity::days(from, 0).ends(), Err(CertsError::Validity { .. })));
+        let endless = Validity { not_before: from, not_after: Timestamp::from_millis(i64::MAX) };
         assert!(matches!(endless.ends(), Err(CertsError::Time(_))));
     }
 }

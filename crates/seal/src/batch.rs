@@ -39,9 +39,7 @@ impl Signer {
     /// Above [`BATCH_LEAVES_MAX`] leaves there is one signature for each so many.
     pub fn sign(&self, purpose: Purpose, leaves: &[Digest]) -> Vec<BatchProof> {
         let batches = leaves.chunks(BATCH_LEAVES_MAX as usize);
-        batches
-            .flat_map(|batch| self.sign_batch(purpose, batch))
-            .collect()
+        batches.flat_map(|batch| self.sign_batch(purpose, batch)).collect()
     }
 
     fn sign_batch(&self, purpose: Purpose, leaves: &[Digest]) -> Vec<BatchProof> {
@@ -50,11 +48,7 @@ impl Signer {
             return Vec::new();
         };
         let size = u32::try_from(leaves.len()).unwrap_or(BATCH_LEAVES_MAX);
-        let statement = Statement {
-            purpose,
-            size,
-            root,
-        };
+        let statement = Statement { purpose, size, root };
         let signature = self.sign_text(&statement.text());
         let proof = |(index, at)| BatchProof {
             signer: self.fingerprint(),
@@ -91,9 +85,7 @@ impl Statement {
 
     /// Whether the holder of this Ed25519 key (RFC 8032) has signed it.
     pub(crate) fn is_signed(&self, public_key: &[u8; 32], signature: &[u8]) -> bool {
-        UnparsedPublicKey::new(&ED25519, public_key)
-            .verify(&self.text(), signature)
-            .is_ok()
+        UnparsedPublicKey::new(&ED25519, public_key).verify(&self.text(), signature).is_ok()
     }
 
     fn text(&self) -> Vec<u8> {
@@ -104,12 +96,8 @@ impl Statement {
 }
 
 fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let mut text = format!(
-        "DSSEv1 {} {payload_type} {} ",
-        payload_type.len(),
-        payload.len()
-    )
-    .into_bytes();
+    let mut text =
+        format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     text.extend_from_slice(payload);
     text
 }

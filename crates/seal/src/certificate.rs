@@ -69,15 +69,10 @@ impl Authorities {
     /// # Errors
     /// When the text holds no list or one that cannot be read.
     pub fn add_revocations(&mut self, ministry: &Ministry, crl_pem: &str) -> Result<(), KeyError> {
-        let lists = pem_all(
-            crl_pem,
-            "certificate revocation list",
-            revocations,
-            |source| {
-                let ministry = ministry.clone();
-                KeyError::Revocations { ministry, source }
-            },
-        )?;
+        let lists = pem_all(crl_pem, "certificate revocation list", revocations, |source| {
+            let ministry = ministry.clone();
+            KeyError::Revocations { ministry, source }
+        })?;
         self.trust(ministry).revocations.extend(lists);
         Ok(())
     }
@@ -94,15 +89,10 @@ impl Authorities {
             .by_ministry
             .get(claims.id.ministry())
             .ok_or_else(|| CertificateError::UnknownMinistry(claims.id.ministry().clone()))?;
-        let checked = trust
-            .check(&der, unix_time(now))
-            .and_then(|()| trust.end(&der));
+        let checked = trust.check(&der, unix_time(now)).and_then(|()| trust.end(&der));
         match checked {
             Ok(not_after) => Ok(Certified { claims, not_after }),
-            Err(source) => Err(CertificateError::Refused {
-                id: claims.id,
-                source,
-            }),
+            Err(source) => Err(CertificateError::Refused { id: claims.id, source }),
         }
     }
 

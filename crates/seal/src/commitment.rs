@@ -44,9 +44,7 @@ pub fn commit(salted_body: &[u8]) -> Option<Digest> {
 /// When the operating system gives no randomness.
 pub fn salted(body: &[u8]) -> Result<Bytes, KeyError> {
     let mut salted = vec![0; BODY_SALT_BYTES];
-    SystemRandom::new()
-        .fill(&mut salted)
-        .map_err(|_| KeyError::Randomness)?;
+    SystemRandom::new().fill(&mut salted).map_err(|_| KeyError::Randomness)?;
     salted.extend_from_slice(body);
     Ok(salted.into())
 }
@@ -73,10 +71,8 @@ mod tests {
     #[test]
     fn a_large_body_is_the_root_of_its_chunks() {
         let salt = [9; BODY_SALT_BYTES];
-        let body: Vec<u8> = (0_u32..)
-            .flat_map(u32::to_be_bytes)
-            .take(WHOLE_BYTES_MAX + 1)
-            .collect();
+        let body: Vec<u8> =
+            (0_u32..).flat_map(u32::to_be_bytes).take(WHOLE_BYTES_MAX + 1).collect();
         let commit_body = |body: &[u8]| commit(&[&salt, body].concat()).unwrap();
         let chunk = |at: usize| {
             let end = body.len().min(at + CHUNK_BYTES);

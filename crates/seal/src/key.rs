@@ -32,13 +32,8 @@ impl Signer {
     /// When either text is not what it should be, the key is not Ed25519, the certificate does not
     /// name exactly one holder, or the two do not belong together.
     pub fn from_pem(certificate_pem: &str, key_pem: &str) -> Result<Self, KeyError> {
-        let certificate =
-            CertificateDer::from_pem_slice(certificate_pem.as_bytes()).map_err(|source| {
-                KeyError::Pem {
-                    what: "certificate",
-                    source,
-                }
-            })?;
+        let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
+            .map_err(|source| KeyError::Pem { what: "certificate", source })?;
         let claims = Claims::read(&certificate)?;
         let key = private_key(key_pem)?;
         if key.public_key().as_ref() != claims.public_key {
@@ -78,11 +73,8 @@ pub(crate) fn fingerprint(certificate: &[u8]) -> Fingerprint {
 }
 
 fn private_key(pem: &str) -> Result<Ed25519KeyPair, KeyError> {
-    let mut der =
-        PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|source| KeyError::Pem {
-            what: "private key in PKCS#8",
-            source,
-        })?;
+    let mut der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
+        .map_err(|source| KeyError::Pem { what: "private key in PKCS#8", source })?;
     let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der());
     der.zeroize();
     key.map_err(|_| KeyError::PrivateKey)

@@ -16,11 +16,7 @@ pub(crate) struct Remembered<K, V> {
 impl<K: Eq + Hash, V: Clone> Remembered<K, V> {
     /// An empty memory for at most `capacity` values.
     pub(crate) fn new(capacity: usize) -> Self {
-        Self {
-            young: HashMap::new(),
-            old: HashMap::new(),
-            generation: capacity / 2,
-        }
+        Self { young: HashMap::new(), old: HashMap::new(), generation: capacity / 2 }
     }
 
     /// The value of a key, if it is still known.

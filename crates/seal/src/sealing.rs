@@ -162,10 +162,7 @@ pub fn open(
         return Err(SealError::Suite(sealing.suite));
     }
     let count = key_count(sealing.keys.len())?;
-    let key_id = SealKeyId {
-        ministry: ministry.clone(),
-        key: key.public_key().id(),
-    };
+    let key_id = SealKeyId { ministry: ministry.clone(), key: key.public_key().id() };
     let at = sealing.keys.iter().position(|named| *named == key_id);
     let at = at.ok_or_else(|| SealError::NotForThisKey(ministry.clone()))?;
 
@@ -181,10 +178,7 @@ pub fn open(
 // === the layout ===
 
 fn key_count(keys: usize) -> Result<u8, SealError> {
-    let wrong = SealError::Keys {
-        given: keys,
-        max: SEALING_KEYS_MAX,
-    };
+    let wrong = SealError::Keys { given: keys, max: SEALING_KEYS_MAX };
     match u8::try_from(keys) {
         Ok(count) if (1..=SEALING_KEYS_MAX).contains(&keys) => Ok(count),
         Ok(_) | Err(_) => Err(wrong),
@@ -260,9 +254,7 @@ fn encrypt(
     sealed: &mut [u8],
 ) -> Option<aead::Tag> {
     let (front, body) = sealed.split_at_mut_checked(body_at)?;
-    cipher(key)?
-        .seal_in_place_separate_tag(nonce(), associated(context, front), body)
-        .ok()
+    cipher(key)?.seal_in_place_separate_tag(nonce(), associated(context, front), body).ok()
 }
 
 fn decrypt(key: &ContentKey, front: &[u8], context: &MessageId, body: &[u8]) -> Option<Vec<u8>> {
@@ -313,8 +305,7 @@ impl FromStr for SealingPublicKey {
         let digits = text.trim().strip_prefix(PUBLIC_TEXT);
         let bytes = digits.and_then(hex::decode::<PUBLIC_KEY_BYTES>);
         let key = bytes.and_then(|bytes| Deserializable::from_bytes(&bytes).ok());
-        key.map(Self)
-            .ok_or(KeyError::SealingText("public sealing key"))
+        key.map(Self).ok_or(KeyError::SealingText("public sealing key"))
     }
 }
 

@@ -21,10 +21,7 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
     parts.iter().for_each(|part| context.update(part));
     let mut bytes = [0; 32];
     // Both are 32 bytes long.
-    bytes
-        .iter_mut()
-        .zip(context.finish().as_ref())
-        .for_each(|(to, from)| *to = *from);
+    bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
     Digest(bytes)
 }
 
@@ -50,9 +47,7 @@ impl Tree {
     /// The siblings on the way from a leaf to the root. A node that rises alone has none.
     pub(crate) fn path(&self, index: usize) -> Vec<Digest> {
         let levels = self.levels.iter().enumerate();
-        levels
-            .filter_map(|(height, level)| level.get((index >> height) ^ 1).copied())
-            .collect()
+        levels.filter_map(|(height, level)| level.get((index >> height) ^ 1).copied()).collect()
     }
 }
 
@@ -68,11 +63,7 @@ pub(crate) fn root_by_path(leaf: Digest, index: u32, size: u32, path: &[Digest])
         if at ^ 1 <= last {
             let sibling = siblings.next()?;
             let is_right = at & 1 == 1;
-            hash = if is_right {
-                node(sibling, &hash)
-            } else {
-                node(&hash, sibling)
-            };
+            hash = if is_right { node(sibling, &hash) } else { node(&hash, sibling) };
         }
         at >>= 1;
         last >>= 1;

@@ -98,12 +98,7 @@ impl Verifier {
         require_role(&signer, SpiffeRole::System)?;
         let header = decode(&envelope.header).map_err(|error| VerifyError::Decode(error.into()))?;
         require_ministry(&signer, header.from.ministry())?;
-        Ok(VerifiedHeader {
-            header,
-            envelope,
-            leaf,
-            signer,
-        })
+        Ok(VerifiedHeader { header, envelope, leaf, signer })
     }
 
     /// Checks that a relay signed this receipt, for its own ministry. The bytes are decoded only
@@ -126,11 +121,7 @@ impl Verifier {
         require_role(&signer, SpiffeRole::Relay)?;
         let receipt = decode(&signed.receipt).map_err(|error| VerifyError::Decode(error.into()))?;
         require_ministry(&signer, &receipt.issuer)?;
-        Ok(VerifiedReceipt {
-            receipt,
-            signed,
-            signer,
-        })
+        Ok(VerifiedReceipt { receipt, signed, signer })
     }
 
     /// How many signatures it has really verified since it was made; the rest were remembered. It
@@ -164,10 +155,9 @@ impl Verifier {
         let known = locked(&self.signers).recall(&name);
         match known {
             None => Err(VerifyError::UnknownSigner(name)),
-            Some(certified) if certified.is_over(now) => Err(VerifyError::Expired {
-                signer: certified.id().clone(),
-                at: now,
-            }),
+            Some(certified) if certified.is_over(now) => {
+                Err(VerifyError::Expired { signer: certified.id().clone(), at: now })
+            }
             Some(certified) => Ok(certified),
         }
     }
@@ -216,10 +206,7 @@ impl VerifiedHeader {
         if commit(&salted_body) != Some(self.header.body_commitment) {
             return Err(VerifyError::BodyCommitment);
         }
-        Ok(VerifiedMessage {
-            header: self,
-            salted_body,
-        })
+        Ok(VerifiedMessage { header: self, salted_body })
     }
 
     /// The header and its envelope, giving up the proof.
@@ -331,9 +318,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl fmt::Debug for Verifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Verifier")
-            .field("authorities", &self.authorities)
-            .finish_non_exhaustive()
+        f.debug_struct("Verifier").field("authorities", &self.authorities).finish_non_exhaustive()
     }
 }
 

@@ -39,10 +39,7 @@ impl Address {
     /// When the mailbox is empty, too long or has a character outside the allowed set.
     pub fn new(mailbox: &str, ministry: Ministry) -> Result<Self, AddressError> {
         check_name(mailbox, MAILBOX_NAME_BYTES_MAX, b"-_.")
-            .then(|| Self {
-                mailbox: mailbox.into(),
-                ministry,
-            })
+            .then(|| Self { mailbox: mailbox.into(), ministry })
             .ok_or_else(|| AddressError(mailbox.into()))
     }
 
@@ -157,9 +154,7 @@ mod tests {
             assert_eq!(good.parse::<Address>().unwrap().to_string(), good);
         }
         let long = format!("{}@um.example", "a".repeat(65));
-        for bad in [
-            "", "@", "a@", "@b", "A@b", "a@B", "a b@c", "a@b@c", ".a@b", "a@b.", &long,
-        ] {
+        for bad in ["", "@", "a@", "@b", "A@b", "a@B", "a b@c", "a@b@c", ".a@b", "a@b.", &long] {
             assert!(bad.parse::<Address>().is_err(), "{bad}");
         }
     }

@@ -108,10 +108,7 @@ impl Code {
 
     /// The code with this number, if it is known to this version.
     pub fn from_number(number: u32) -> Option<Self> {
-        CODES
-            .iter()
-            .map(|entry| entry.0)
-            .find(|code| u32::from(code.0) == number)
+        CODES.iter().map(|entry| entry.0).find(|code| u32::from(code.0) == number)
     }
 
     /// Whose fault it is.

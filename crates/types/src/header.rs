@@ -102,9 +102,7 @@ impl Header {
         &'a self,
         ministry: &'a Ministry,
     ) -> impl Iterator<Item = &'a Recipient> + 'a {
-        self.to
-            .iter()
-            .filter(move |r| r.address.ministry() == ministry)
+        self.to.iter().filter(move |r| r.address.ministry() == ministry)
     }
 
     /// The recipients' ministries, each once, in the order of first mention.

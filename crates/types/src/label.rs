@@ -69,9 +69,7 @@ impl WireLabel {
         };
         let next = &succession.1;
         if next.succession.is_some() || next.review_at.is_some() || next.policy != self.policy {
-            return Err(LabelError(
-                "a successor has the same policy and no lifecycle of its own",
-            ));
+            return Err(LabelError("a successor has the same policy and no lifecycle of its own"));
         }
         next.check_flat()
     }
@@ -79,9 +77,7 @@ impl WireLabel {
     fn check_flat(&self) -> Result<(), LabelError> {
         let policy = is_label_id(&self.policy) || self.policy.starts_with("urn:oid:");
         if !policy || self.policy.len() > LABEL_ID_BYTES_MAX || !is_label_id(&self.level) {
-            return Err(LabelError(
-                "policy and level are ids of letters, digits and ._+/-",
-            ));
+            return Err(LabelError("policy and level are ids of letters, digits and ._+/-"));
         }
         if self.privacy_mark.len() > PRIVACY_MARK_BYTES_MAX {
             return Err(LabelError("the privacy mark is too long"));
@@ -106,9 +102,7 @@ impl Category {
             return Err(LabelError("values must be sorted and none may stand twice"));
         }
         let ids = is_label_id(&self.tag) && self.values.iter().all(|v| is_label_id(v));
-        ids.then_some(()).ok_or(LabelError(
-            "tags and values are ids of letters, digits and ._+/-",
-        ))
+        ids.then_some(()).ok_or(LabelError("tags and values are ids of letters, digits and ._+/-"))
     }
 }
 
@@ -117,9 +111,7 @@ fn is_label_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.first().is_some_and(u8::is_ascii_alphanumeric)
         && bytes.len() <= LABEL_ID_BYTES_MAX
-        && bytes
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || b" ._+/-".contains(b))
+        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b" ._+/-".contains(b))
 }
 
 impl FromStr for WireLabel {
@@ -128,35 +120,23 @@ impl FromStr for WireLabel {
     /// Reads `POLICY LEVEL TAG{value,value} …`. The order of tags and values is free; the result
     /// is canonical.
     fn from_str(text: &str) -> Result<Self, LabelError> {
-        let (policy, rest) = text
-            .trim()
-            .split_once(' ')
-            .ok_or(LabelError("a policy and a level are needed"))?;
+        let (policy, rest) =
+            text.trim().split_once(' ').ok_or(LabelError("a policy and a level are needed"))?;
         let (level, mut tail) = match rest.find('{') {
             None => (rest.trim(), ""),
             Some(brace) => {
                 let start = rest.get(..brace).and_then(|r| r.rfind(' '));
                 let start = start.ok_or(LabelError("a level is needed before the first tag"))?;
-                (
-                    rest.get(..start).unwrap_or("").trim(),
-                    rest.get(start..).unwrap_or(""),
-                )
+                (rest.get(..start).unwrap_or("").trim(), rest.get(start..).unwrap_or(""))
             }
         };
         let mut label = Self::plain(policy, level);
         while !tail.trim().is_empty() {
-            let (tag, after) = tail
-                .split_once('{')
-                .ok_or(LabelError("a tag needs {values}"))?;
-            let (values, next) = after
-                .split_once('}')
-                .ok_or(LabelError("a `}` is missing"))?;
+            let (tag, after) = tail.split_once('{').ok_or(LabelError("a tag needs {values}"))?;
+            let (values, next) = after.split_once('}').ok_or(LabelError("a `}` is missing"))?;
             let mut values: Vec<_> = values.split(',').map(|v| v.trim().to_owned()).collect();
             values.sort();
-            label.categories.push(Category {
-                tag: tag.trim().into(),
-                values,
-            });
+            label.categories.push(Category { tag: tag.trim().into(), values });
             tail = next;
         }
         label.categories.sort();
@@ -184,10 +164,7 @@ mod tests {
     fn text_becomes_the_one_canonical_form() {
         let label: WireLabel = "FI TL3 REL{SM, PLM} COMPARTMENT{RAJA}".parse().unwrap();
         assert_eq!(label.to_string(), "FI TL3 COMPARTMENT{RAJA} REL{PLM,SM}");
-        assert_eq!(
-            "FI TL4".parse::<WireLabel>().unwrap(),
-            WireLabel::plain("FI", "TL4")
-        );
+        assert_eq!("FI TL4".parse::<WireLabel>().unwrap(), WireLabel::plain("FI", "TL4"));
         let spaced: WireLabel = "NATO-EX COSMIC TOP SECRET REL{A}".parse().unwrap();
         assert_eq!(spaced.level, "COSMIC TOP SECRET");
     }
@@ -210,10 +187,7 @@ mod tests {
             "FI TÄ",
         ] {
             let parsed = bad.parse::<WireLabel>();
-            assert!(
-                parsed.is_err() || parsed.unwrap().level == "TL3 REL",
-                "{bad}"
-            );
+            assert!(parsed.is_err() || parsed.unwrap().level == "TL3 REL", "{bad}");
         }
     }
 

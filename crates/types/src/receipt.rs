@@ -46,13 +46,8 @@ pub enum ReceiptKind {
 
 impl ReceiptKind {
     /// All kinds; the position is the number on the wire less one.
-    pub const ALL: [Self; 5] = [
-        Self::Accepted,
-        Self::Relayed,
-        Self::Delivered,
-        Self::Refused,
-        Self::Expired,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Accepted, Self::Relayed, Self::Delivered, Self::Refused, Self::Expired];
 
     /// True when nothing more will be heard of this message and recipient.
     pub const fn is_final(self) -> bool {
@@ -82,7 +77,9 @@ impl FromStr for ReceiptKind {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|k| k.as_str() == text).ok_or_else(|| {
-            format!("`{text}` is not a receipt; use accepted, relayed, delivered, refused or expired")
+            format!(
+                "`{text}` is not a receipt; use accepted, relayed, delivered, refused or expired"
+            )
         })
     }
 }

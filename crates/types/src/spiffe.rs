@@ -22,13 +22,8 @@ pub enum SpiffeRole {
 }
 
 impl SpiffeRole {
-    const ALL: [Self; 5] = [
-        Self::Relay,
-        Self::System,
-        Self::Operator,
-        Self::Officer,
-        Self::Auditor,
-    ];
+    const ALL: [Self; 5] =
+        [Self::Relay, Self::System, Self::Operator, Self::Officer, Self::Auditor];
 
     /// The path segment that names this role.
     pub fn as_str(self) -> &'static str {
@@ -63,11 +58,7 @@ impl SpiffeId {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
         let fits = !name.is_empty() && name.len() <= SPIFFE_NAME_BYTES_MAX;
         if fits && name.bytes().all(plain) && name != "." && name != ".." {
-            Ok(Self {
-                ministry,
-                role,
-                name: name.into(),
-            })
+            Ok(Self { ministry, role, name: name.into() })
         } else {
             Err(SpiffeError(name.into()))
         }
@@ -106,10 +97,7 @@ impl FromStr for SpiffeId {
         else {
             return Err(wrong());
         };
-        let role = SpiffeRole::ALL
-            .into_iter()
-            .find(|r| r.as_str() == role)
-            .ok_or_else(wrong)?;
+        let role = SpiffeRole::ALL.into_iter().find(|r| r.as_str() == role).ok_or_else(wrong)?;
         Self::new(ministry.parse().map_err(|_| wrong())?, role, name).map_err(|_| wrong())
     }
 }
@@ -130,13 +118,7 @@ impl From<SpiffeId> for String {
 
 impl fmt::Display for SpiffeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "spiffe://{}/{}/{}",
-            self.ministry,
-            self.role.as_str(),
-            self.name
-        )
+        write!(f, "spiffe://{}/{}/{}", self.ministry, self.role.as_str(), self.name)
     }
 }
 

@@ -66,17 +66,9 @@ mod tests {
     #[test]
     fn arithmetic_saturates_and_prints_as_rfc_3339() {
         let t = Timestamp::from_millis(1_795_000_000_000);
-        assert_eq!(
-            t.after(Duration::from_secs(1)).since(t),
-            Duration::from_secs(1)
-        );
+        assert_eq!(t.after(Duration::from_secs(1)).since(t), Duration::from_secs(1));
         assert_eq!(t.since(t.after(Duration::from_secs(1))), Duration::ZERO);
-        assert_eq!(
-            Timestamp::from_millis(i64::MAX)
-                .after(Duration::MAX)
-                .as_millis(),
-            i64::MAX
-        );
+        assert_eq!(Timestamp::from_millis(i64::MAX).after(Duration::MAX).as_millis(), i64::MAX);
         assert_eq!(t.to_string(), "2026-11-18T11:06:40Z");
     }
 }

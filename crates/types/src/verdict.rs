@@ -32,10 +32,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal with its code and no words.
     pub const fn bare(code: Code) -> Self {
-        Self {
-            code,
-            reasons: Vec::new(),
-        }
+        Self { code, reasons: Vec::new() }
     }
 
     /// The refusal as a foreign peer may see it: the reasons stay home.

@@ -26,13 +26,7 @@ fn sealed() -> Sealed {
     let public = keys.iter().map(SealingKey::public_key);
     let to: Vec<_> = ministries.iter().cloned().zip(public).collect();
     let (sealing, body) = seal(PLAINTEXT, &to, &id(1)).unwrap();
-    Sealed {
-        keys,
-        ministries,
-        id: id(1),
-        sealing,
-        body,
-    }
+    Sealed { keys, ministries, id: id(1), sealing, body }
 }
 
 impl Sealed {

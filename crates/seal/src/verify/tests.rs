@@ -32,11 +32,7 @@ fn world() -> World {
     let world = (authority(&sm), authority(&um));
     authorities.add(&sm, world.0.certificate_pem()).unwrap();
     authorities.add(&um, world.1.certificate_pem()).unwrap();
-    World {
-        sm: world.0,
-        um: world.1,
-        verifier: Verifier::new(authorities),
-    }
+    World { sm: world.0, um: world.1, verifier: Verifier::new(authorities) }
 }
 
 fn signer(authority: &Authority, id: &str, purpose: For, validity: Validity) -> Signer {
@@ -74,9 +70,7 @@ fn decode(bytes: &Bytes) -> Result<Header, String> {
     let body = salted_with_zeros(b"body");
     Ok(Header {
         id: MessageId::new(NOW, [1; 10]),
-        from: format!("kirjaamo@{from}")
-            .parse()
-            .map_err(|_| "no address")?,
+        from: format!("kirjaamo@{from}").parse().map_err(|_| "no address")?,
         to: Vec::<Recipient>::new(),
         label: None,
         precedence: Precedence::Routine,
@@ -99,15 +93,11 @@ fn salted_with_zeros(body: &[u8]) -> Bytes {
 }
 
 fn envelopes(signer: &Signer, purpose: Purpose, size: usize) -> Vec<Envelope> {
-    let headers: Vec<Bytes> = (0..size)
-        .map(|i| encode(&i.to_string(), "sm.example"))
-        .collect();
+    let headers: Vec<Bytes> = (0..size).map(|i| encode(&i.to_string(), "sm.example")).collect();
     let leaves: Vec<Digest> = headers.iter().map(|header| leaf(header)).collect();
     let proofs = signer.sign(purpose, &leaves);
     let joined = headers.into_iter().zip(proofs);
-    joined
-        .map(|(header, proof)| Envelope { header, proof })
-        .collect()
+    joined.map(|(header, proof)| Envelope { header, proof }).collect()
 }
 
 fn lone(signer: &Signer, from: &str) -> Envelope {
@@ -121,26 +111,13 @@ fn a_signature_for_one_purpose_is_none_for_another() {
     let world = world();
     let system = world.system();
     let envelope = envelopes(&system, Purpose::Receipts, 1).remove(0);
-    assert!(matches!(
-        world.verify(&envelope),
-        Err(VerifyError::Signature(_))
-    ));
+    assert!(matches!(world.verify(&envelope), Err(VerifyError::Signature(_))));
 
-    let relay = signer(
-        &world.sm,
-        "spiffe://sm.example/relay/r1",
-        For::Signing,
-        days(30),
-    );
+    let relay = signer(&world.sm, "spiffe://sm.example/relay/r1", For::Signing, days(30));
     world.admit(&relay).unwrap();
     let Envelope { header, proof } = envelopes(&relay, Purpose::Messages, 1).remove(0);
-    let signed = SignedReceipt {
-        receipt: header,
-        proof,
-    };
-    let refused = world
-        .verifier
-        .receipt(signed, receipt_of("sm.example"), NOW);
+    let signed = SignedReceipt { receipt: header, proof };
+    let refused = world.verifier.receipt(signed, receipt_of("sm.example"), NOW);
     assert!(matches!(refused, Err(VerifyError::Signature(_))));
 }
 
@@ -162,18 +139,11 @@ fn receipt_of(issuer: &str) -> impl FnOnce(&Bytes) -> Result<Receipt, Infallible
 #[test]
 fn receipts_come_from_a_relay_in_its_own_name() {
     let world = world();
-    let relay = signer(
-        &world.sm,
-        "spiffe://sm.example/relay/r1",
-        For::Signing,
-        days(30),
-    );
+    let relay = signer(&world.sm, "spiffe://sm.example/relay/r1", For::Signing, days(30));
     world.admit(&relay).unwrap();
     let sign = |signer: &Signer| SignedReceipt {
         receipt: Bytes::from_static(b"receipt"),
-        proof: signer
-            .sign(Purpose::Receipts, &[leaf(b"receipt")])
-            .remove(0),
+        proof: signer.sign(Purpose::Receipts, &[leaf(b"receipt")]).remove(0),
     };
     let verify = |signed, issuer| world.verifier.receipt(signed, receipt_of(issuer), NOW);
 
@@ -194,12 +164,7 @@ fn messages_come_from_a_system_in_its_own_name() {
     let foreign = world.verify(&lone(&system, "um.example"));
     assert!(matches!(foreign, Err(VerifyError::Ministry { .. })));
 
-    let relay = signer(
-        &world.sm,
-        "spiffe://sm.example/relay/r1",
-        For::Signing,
-        days(30),
-    );
+    let relay = signer(&world.sm, "spiffe://sm.example/relay/r1", For::Signing, days(30));
     world.admit(&relay).unwrap();
     let by_relay = world.verify(&lone(&relay, "sm.example"));
     assert!(matches!(by_relay, Err(VerifyError::Role { .. })));
@@ -234,17 +199,11 @@ fn a_body_joins_its_own_header_only() {
     let message = with(salted_with_zeros(b"body")).unwrap();
     assert_eq!(&message.body()[..], b"body");
     assert_eq!(message.leaf(), verified.leaf());
-    assert_eq!(
-        message.into_parts(),
-        (verified.clone(), salted_with_zeros(b"body"))
-    );
+    assert_eq!(message.into_parts(), (verified.clone(), salted_with_zeros(b"body")));
 
     for wrong in [&b""[..], b"bod", b"body!"] {
         let refused = with(salted_with_zeros(wrong));
-        assert!(matches!(
-            refused,
-            Err(VerifyError::BodySize { expected: 4 })
-        ));
+        assert!(matches!(refused, Err(VerifyError::BodySize { expected: 4 })));
     }
     let unsalted = with(Bytes::from_static(b"body"));
     assert!(matches!(unsalted, Err(VerifyError::BodySize { .. })));

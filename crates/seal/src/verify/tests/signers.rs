@@ -6,12 +6,7 @@ use crate::CertificateError;
 #[test]
 fn a_certificate_not_shown_is_asked_for() {
     let world = world();
-    let signer = signer(
-        &world.sm,
-        "spiffe://sm.example/system/new",
-        For::Signing,
-        days(30),
-    );
+    let signer = signer(&world.sm, "spiffe://sm.example/system/new", For::Signing, days(30));
     let envelope = lone(&signer, "sm.example");
     let refused = world.verify(&envelope);
     assert!(matches!(refused, Err(VerifyError::UnknownSigner(f)) if f == signer.fingerprint()));
@@ -25,26 +20,16 @@ fn an_authority_speaks_for_its_own_ministry_only() {
     let id = "spiffe://sm.example/system/kirjaamo";
     let foreign = signer(&world.um, id, For::Signing, days(30));
     let refused = world.admit(&foreign);
-    assert!(matches!(
-        refused,
-        Err(VerifyError::Certificate(CertificateError::Refused { .. }))
-    ));
+    assert!(matches!(refused, Err(VerifyError::Certificate(CertificateError::Refused { .. }))));
     assert!(matches!(
         world.verify(&lone(&foreign, "sm.example")),
         Err(VerifyError::UnknownSigner(_))
     ));
 
-    let unknown = signer(
-        &world.um,
-        "spiffe://vm.example/system/x",
-        For::Signing,
-        days(30),
-    );
+    let unknown = signer(&world.um, "spiffe://vm.example/system/x", For::Signing, days(30));
     assert!(matches!(
         world.admit(&unknown),
-        Err(VerifyError::Certificate(CertificateError::UnknownMinistry(
-            _
-        )))
+        Err(VerifyError::Certificate(CertificateError::UnknownMinistry(_)))
     ));
 }
 
@@ -52,41 +37,23 @@ fn an_authority_speaks_for_its_own_ministry_only() {
 fn an_authority_with_the_name_of_another_is_still_another() {
     let world = world();
     let impostor = Authority::new(&"sm.example".parse().unwrap(), days(100)).unwrap();
-    let signer = signer(
-        &impostor,
-        "spiffe://sm.example/system/x",
-        For::Signing,
-        days(30),
-    );
+    let signer = signer(&impostor, "spiffe://sm.example/system/x", For::Signing, days(30));
     assert!(world.admit(&signer).is_err());
 }
 
 #[test]
 fn only_a_certificate_for_signing_signs() {
     let world = world();
-    let tls = signer(
-        &world.sm,
-        "spiffe://sm.example/system/k",
-        For::Tls,
-        days(30),
-    );
+    let tls = signer(&world.sm, "spiffe://sm.example/system/k", For::Tls, days(30));
     let refused = world.admit(&tls).unwrap_err();
-    assert!(matches!(
-        refused,
-        VerifyError::Certificate(CertificateError::Refused { .. })
-    ));
+    assert!(matches!(refused, VerifyError::Certificate(CertificateError::Refused { .. })));
     assert_eq!(refused.code(), Code::SIGNATURE);
 }
 
 #[test]
 fn a_certificate_counts_from_its_first_to_its_last_second() {
     let world = world();
-    let signer = signer(
-        &world.sm,
-        "spiffe://sm.example/system/k",
-        For::Signing,
-        days(30),
-    );
+    let signer = signer(&world.sm, "spiffe://sm.example/system/k", For::Signing, days(30));
     let admit = |at| world.verifier.admit_certificate(signer.certificate(), at);
     let envelope = lone(&signer, "sm.example");
     let verify = |at| world.verifier.message(envelope.clone(), decode, at);
@@ -127,23 +94,12 @@ fn a_revoked_certificate_signs_no_more_and_an_overdue_list_says_nothing() {
 fn what_is_no_certificate_is_refused_whatever_it_is() {
     let world = world();
     let long = vec![0x30; 5000];
-    for bytes in [
-        &b""[..],
-        b"\x30\x03\x02\x01\x00",
-        world.sm.certificate_der(),
-        &long,
-    ] {
-        let refused = world
-            .verifier
-            .admit_certificate(&Bytes::copy_from_slice(bytes), NOW);
+    for bytes in [&b""[..], b"\x30\x03\x02\x01\x00", world.sm.certificate_der(), &long] {
+        let refused = world.verifier.admit_certificate(&Bytes::copy_from_slice(bytes), NOW);
         assert!(matches!(refused, Err(VerifyError::Certificate(_))));
     }
     let mut authorities = Authorities::new();
     let sm = "sm.example".parse().unwrap();
     assert!(authorities.add(&sm, "").is_err());
-    assert!(
-        authorities
-            .add_revocations(&sm, world.sm.certificate_pem())
-            .is_err()
-    );
+    assert!(authorities.add_revocations(&sm, world.sm.certificate_pem()).is_err());
 }

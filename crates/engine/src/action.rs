@@ -1,0 +1,143 @@
+//! Everything a relay can ask its host to do, once the commit is durable.
+
+use kuriiri_types::{
+    Envelope, Lane, Ministry, Outcome, Refusal, SignedReceipt, Timestamp, Verdict,
+};
+
+use crate::{
+    event::{BatchId, LinkId, SubscriptionId, Ticket, Token},
+    record::{Body, Seq},
+};
+
+/// Something to do. The host performs actions in order, after the commit of their step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Answer a question of the host.
+    Answer(Token, Reply),
+    /// Tell a receiver that its confirmations are durable.
+    Confirm {
+        /// To whom.
+        subscription: SubscriptionId,
+        /// Which.
+        tickets: Vec<Ticket>,
+    },
+    /// Hand messages to a receiver.
+    Deliver {
+        /// To whom.
+        subscription: SubscriptionId,
+        /// The messages, in order.
+        items: Vec<Delivery>,
+    },
+    /// Hand receipts to a reader.
+    DeliverReceipts {
+        /// To whom.
+        subscription: SubscriptionId,
+        /// The receipts with their numbers, in order. A watch begins with none.
+        receipts: Vec<(Seq, SignedReceipt)>,
+        /// From where a watch that breaks off can go on.
+        next: Seq,
+    },
+    /// Connect to a peer; answer with `LinkUp` or `DialFailed`.
+    Dial(Ministry),
+    /// End a subscription and say why.
+    Refuse(SubscriptionId, Refusal),
+    /// Send a batch to a peer; answer with `Answered`, or `LinkDown` if it cannot be done.
+    Transmit {
+        /// To whom.
+        peer: Ministry,
+        /// On which connection.
+        link: LinkId,
+        /// Its lane.
+        lane: Lane,
+        /// Its number in link and lane.
+        batch: BatchId,
+        /// How often this lane was told to come again.
+        epoch: u32,
+        /// What to send: messages or receipts.
+        load: Vec<Load>,
+    },
+}
+
+/// What the host hands back to whoever asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// One verdict for each message, in order; for a system also the receipts of the accepted.
+    Verdicts {
+        /// The verdicts.
+        verdicts: Vec<Verdict>,
+        /// A receipt for each recipient of each accepted message. Empty for a peer.
+        receipts: Vec<SignedReceipt>,
+    },
+    /// What would happen.
+    Outcome(Outcome),
+    /// How the relay is.
+    Status(Status),
+    /// No answer, and why.
+    Refused(Refusal),
+}
+
+/// One item for a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Load {
+    /// A message.
+    Parcel {
+        /// Which of its ministries this copy is for.
+        dest: Ministry,
+        /// The relays that it has passed, this one included.
+        path: Vec<Ministry>,
+        /// The signed header and its proof.
+        envelope: Envelope,
+        /// Salt and body.
+        body: Body,
+    },
+    /// A receipt.
+    Receipt(SignedReceipt),
+}
+
+/// One message for a receiver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// By which it is confirmed.
+    pub ticket: Ticket,
+    /// The signed header and its proof.
+    pub envelope: Envelope,
+    /// Salt and body.
+    pub body: Body,
+}
+
+/// How a relay is: what waits where, since when, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    /// The relay's time.
+    pub now: Timestamp,
+    /// The mailboxes that the asking system may read.
+    pub mailboxes: Vec<Waiting>,
+    /// Every peer.
+    pub peers: Vec<PeerState>,
+}
+
+/// What waits in a queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// The queue's name: an address or a ministry.
+    pub name: String,
+    /// How many messages wait; after a restart possibly a few too many, until they are read.
+    pub messages: u64,
+    /// When the oldest of them was taken.
+    pub oldest: Option<Timestamp>,
+}
+
+/// How it stands with a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerState {
+    /// Whose relay.
+    pub ministry: Ministry,
+    /// Whether a connection stands.
+    pub connected: bool,
+    /// What waits for it.
+    pub waiting: Waiting,
+    /// When the next try is, if none stands.
+    pub next_try: Option<Timestamp>,
+    /// Why the last try failed.
+    pub problem: Option<String>,
+}

@@ -1,0 +1,71 @@
+//! The durable change set of one step, as a value.
+
+use bytes::Bytes;
+use kuriiri_types::Timestamp;
+
+use crate::record::{BodyRef, Certificate, Done, Pack, PackKey, SeenRun};
+
+/// Everything that one step wants to be durable, all of it or nothing.
+///
+/// The order in it has no meaning but this: a later write to the same record wins. It is a plain
+/// value so that the same commit can one day go to a replicated stream; nothing may go round it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Commit {
+    /// Changes of records.
+    pub writes: Vec<Write>,
+    /// Bodies too large for a pack, to be synced in one new file before the writes refer to it.
+    pub bodies: Option<BodyFile>,
+    /// One entry for each reference to a body file that went with a finished item.
+    pub released: Vec<BodyRef>,
+}
+
+/// A new file of bodies, one after the other from offset 0.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyFile {
+    /// The file's number; never reused.
+    pub file: u64,
+    /// Salt and body of each.
+    pub bodies: Vec<Bytes>,
+    /// How many references the writes of this commit make into the file.
+    pub references: u32,
+}
+
+/// One change of one record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Write {
+    /// Adds a pack.
+    PutPack(PackKey, Pack),
+    /// Removes a pack and its mark of what is done, if it has one.
+    DeletePack(PackKey),
+    /// Notes which items of a pack are finished.
+    PutDone(PackKey, Done),
+    /// Notes when the first item of a pack expires.
+    PutDue(Timestamp, PackKey),
+    /// Removes such a note.
+    DeleteDue(Timestamp, PackKey),
+    /// Adds a run of marks to the bucket of that number.
+    PutSeen {
+        /// Time of the ids divided by the bucket's width.
+        bucket: u64,
+        /// Number of the run; never reused.
+        run: u64,
+        /// The marks.
+        marks: SeenRun,
+    },
+    /// Forgets every run in buckets before this one.
+    ForgetSeen {
+        /// The first bucket to keep.
+        before: u64,
+    },
+    /// Keeps a certificate.
+    PutCertificate(Certificate),
+    /// Counts a start of the relay.
+    PutStart(u64),
+}
+
+impl Commit {
+    /// True when there is nothing to make durable.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.bodies.is_none() && self.released.is_empty()
+    }
+}

@@ -1,0 +1,51 @@
+//! What an engine is made of besides its state.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+use kuriiri_policy::Policy;
+use kuriiri_seal::Signer;
+use kuriiri_types::{Address, Ministry, SpiffeId};
+
+use crate::view::Codec;
+
+/// The fixed parts of a relay. Checked by the host before the engine sees it.
+pub struct Config {
+    /// Whose relay this is.
+    pub ministry: Ministry,
+    /// Signs receipts.
+    pub signer: Arc<Signer>,
+    /// Reads and writes signed bytes.
+    pub codec: Arc<dyn Codec>,
+    /// Catalogues, federation and rules in force.
+    pub policy: Arc<Policy>,
+    /// The ministry's systems and the addresses that each may send as and read from.
+    pub systems: BTreeMap<SpiffeId, BTreeSet<Address>>,
+}
+
+impl Config {
+    /// True when this system may send as, and read from, this address.
+    pub(crate) fn may_use(&self, system: &SpiffeId, address: &Address) -> bool {
+        self.systems.get(system).is_some_and(|addresses| addresses.contains(address))
+    }
+
+    /// True when this address has a mailbox here.
+    pub(crate) fn is_mailbox(&self, address: &Address) -> bool {
+        self.systems.values().any(|addresses| addresses.contains(address))
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config").field("ministry", &self.ministry).finish_non_exhaustive()
+    }
+}
+
+/// Randomness for the engine: only ever used to spread retries, never for secrets.
+pub trait Random {
+    /// The next number, evenly distributed.
+    fn next(&mut self) -> u64;
+}

@@ -1,0 +1,270 @@
+//! The engine: events in, one step out.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use kuriiri_types::{Code, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict};
+
+use crate::{
+    action::{Action, Reply, Status, Waiting},
+    admit::Source,
+    commit::{Commit, Write},
+    config::{Config, Random},
+    event::{Event, LinkId, Token},
+    held::Reader,
+    judge::Judge,
+    mailbox::Subscriptions,
+    outbound::Peer,
+    queues::Queues,
+    receipts::ReceiptReaders,
+    record::{Body, QueueId},
+    seen::Seen,
+    view::{View, ViewError},
+    work::Work,
+};
+
+/// Bits of a sequence number below the count of starts: 2^40 items in one run of a relay.
+const START_SHIFT: u32 = 40;
+
+/// The relay as a deterministic state machine.
+pub struct Engine {
+    pub(crate) config: Config,
+    pub(crate) judge: Judge,
+    pub(crate) queues: Queues,
+    pub(crate) peers: BTreeMap<Ministry, Peer>,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) receipt_readers: ReceiptReaders,
+    pub(crate) seen: Seen,
+    /// The epoch in which a source was told that a queue is full.
+    pub(crate) held_off: HashMap<(LinkId, Lane), u32>,
+    /// Numbers runs of marks and body files; never repeats.
+    serial: u64,
+    /// The earliest note of expiry, as far as known.
+    pub(crate) next_due: Option<Timestamp>,
+    /// True when `next_due` must be looked up.
+    pub(crate) look_for_due: bool,
+}
+
+/// What one step decided. The host makes the commit durable, then performs the actions in order,
+/// and calls again at `wake` at the latest.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be durable before anything is said.
+    pub commit: Commit,
+    /// To be performed after that.
+    pub actions: Vec<Action>,
+    /// When the next step is wanted even if nothing happens.
+    pub wake: Option<Timestamp>,
+}
+
+/// Answers that wait for the receipts of this step to be signed.
+type Answers = Vec<(Token, Vec<Verdict>)>;
+
+impl Engine {
+    /// Takes up the state that a relay left behind; a new relay leaves nothing. There is no other
+    /// way to start. The step counts the start and dials the peers.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn restore(
+        config: Config,
+        peers: impl IntoIterator<Item = Ministry>,
+        now: Timestamp,
+        random: &mut dyn Random,
+        view: &dyn View,
+    ) -> Result<(Self, Step), ViewError> {
+        let starts = view.starts()?.saturating_add(1);
+        let base = starts.checked_shl(START_SHIFT).unwrap_or(u64::MAX);
+        let codec = Arc::clone(&config.codec);
+        let queues = Queues::restore(base, &Reader { view, codec: &*codec })?;
+        let judge = Judge::new(Arc::clone(&config.policy), config.ministry.clone());
+        let mut engine = Self {
+            judge,
+            queues,
+            config,
+            peers: peers.into_iter().map(|peer| (peer, Peer::default())).collect(),
+            subscriptions: Subscriptions::default(),
+            receipt_readers: ReceiptReaders::default(),
+            seen: Seen::default(),
+            held_off: HashMap::new(),
+            serial: base,
+            next_due: None,
+            look_for_due: true,
+        };
+        engine.meet_queued_peers();
+        let mut step = engine.step(now, random, view, Vec::new())?;
+        step.commit.writes.push(Write::PutStart(starts));
+        Ok((engine, step))
+    }
+
+    /// Advances the relay by what happened. Does no IO but reads of the committed state, and
+    /// draws on no clock and no randomness but what it is given: the same arguments on the same
+    /// state give the same step.
+    ///
+    /// # Errors
+    /// When the state cannot be read. The engine must then not be used any more.
+    pub fn step(
+        &mut self,
+        now: Timestamp,
+        random: &mut dyn Random,
+        view: &dyn View,
+        events: Vec<Event>,
+    ) -> Result<Step, ViewError> {
+        let codec = Arc::clone(&self.config.codec);
+        let mut work = Work::new(now, random, Reader { view, codec: &*codec });
+        let mut answers = Answers::new();
+        for event in events {
+            self.on(&mut work, &mut answers, event)?;
+        }
+        self.expire(&mut work)?;
+        self.settle(&mut work, answers);
+        self.pump_receipts(&mut work)?;
+        self.pump_mailboxes(&mut work)?;
+        self.pump_peers(&mut work)?;
+        if !work.drafts.is_empty() {
+            work.wake_at(now);
+        }
+        self.settle(&mut work, Answers::new());
+        self.seen.settle(&mut self.serial, &mut work);
+        self.plan_expiry(&mut work)?;
+        let wake = work.wake();
+        Ok(Step { commit: work.commit, actions: work.actions, wake })
+    }
+
+    /// Signs what is to be said, and packs what was queued.
+    fn settle(&mut self, work: &mut Work<'_>, answers: Answers) {
+        let mut receipts = self.issue(work);
+        for (token, verdicts) in answers {
+            let receipts = receipts.remove(&token).unwrap_or_default();
+            work.actions.push(Action::Answer(token, Reply::Verdicts { verdicts, receipts }));
+        }
+        self.show_watches(work);
+        self.queues.settle(work);
+    }
+
+    fn on(
+        &mut self,
+        work: &mut Work<'_>,
+        answers: &mut Answers,
+        event: Event,
+    ) -> Result<(), ViewError> {
+        match event {
+            Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
+                work.keep(certificates);
+                let source = Source { link, lane, epoch };
+                answers.push((token, self.on_arrived(work, &peer, &source, parcels)?));
+            }
+            Event::Asked { system, token, question } => {
+                let reply = self.on_asked(work.now, &system, &question);
+                work.actions.push(Action::Answer(token, reply));
+            }
+            Event::Answered { peer, link, lane, batch, verdicts } => {
+                self.on_answered(work, &peer, link, (lane, batch), verdicts);
+            }
+            Event::Confirmed { subscription, tickets } => {
+                self.on_confirmed(work, subscription, tickets);
+            }
+            Event::DialFailed { peer, problem } => self.on_dial_failed(work, peer, problem),
+            Event::Heard { peer } => self.on_heard(peer),
+            Event::LinkDown { peer, link, problem } => {
+                self.held_off.retain(|(held, _), _| *held != link);
+                if let Some(peer) = peer {
+                    self.on_link_down(work, &peer, link, problem);
+                }
+            }
+            Event::LinkUp { peer, link } => self.on_link_up(peer, link),
+            Event::PolicyChanged(policy) => self.judge = Judge::new(policy, self.home().clone()),
+            Event::ReceiptsArrived { peer: _, token, receipts, certificates } => {
+                work.keep(certificates);
+                answers.push((token, self.on_receipts_arrived(work, receipts)?));
+            }
+            Event::ReceiptsConfirmed { subscription, through } => {
+                self.on_receipts_confirmed(subscription, through);
+            }
+            Event::ReceiptsWanted { system, subscription, address, mode } => {
+                self.on_receipts_wanted(work, &system, subscription, address, mode)?;
+            }
+            Event::StatusAsked { system, token } => {
+                let reply = self.on_status_asked(work, &system)?;
+                work.actions.push(Action::Answer(token, reply));
+            }
+            Event::Submitted { system, link, token, lane, epoch, messages, certificates } => {
+                work.keep(certificates);
+                let source = Source { link, lane, epoch };
+                answers.push((token, self.on_submitted(work, &system, &source, token, messages)?));
+            }
+            Event::Unsubscribed { subscription } => self.on_unsubscribed(subscription),
+            Event::Wanted { system, subscription, mailbox, credit } => {
+                self.on_wanted(work, &system, subscription, mailbox, credit);
+            }
+        }
+        Ok(())
+    }
+
+    fn on_asked(
+        &self,
+        now: Timestamp,
+        system: &SpiffeId,
+        question: &crate::event::Question,
+    ) -> Reply {
+        if self.config.may_use(system, &question.from) {
+            Reply::Outcome(self.judge.ask(now, question))
+        } else {
+            Reply::Refused(Refusal::bare(Code::NOT_YOURS))
+        }
+    }
+
+    fn on_status_asked(&self, work: &Work<'_>, system: &SpiffeId) -> Result<Reply, ViewError> {
+        let Some(addresses) = self.config.systems.get(system) else {
+            return Ok(Reply::Refused(Refusal::bare(Code::REJECTED)));
+        };
+        let mut mailboxes = Vec::new();
+        for address in addresses {
+            let queue = QueueId::Mailbox(address.clone());
+            mailboxes.push(Waiting {
+                name: address.to_string(),
+                messages: self.queues.waiting(&queue),
+                oldest: self.queues.oldest(&queue, &work.reader)?,
+            });
+        }
+        Ok(Reply::Status(Status { now: work.now, mailboxes, peers: self.peer_states(work)? }))
+    }
+
+    /// Peers for which something waits from before, whatever the federation says now.
+    fn meet_queued_peers(&mut self) {
+        for queue in self.queues.names() {
+            if let QueueId::Outbox(peer) = queue {
+                self.peers.entry(peer.clone()).or_default();
+            }
+        }
+    }
+
+    /// Finds a place for a body; see [`Work::place`].
+    pub(crate) fn place(&mut self, work: &mut Work<'_>, body: &bytes::Bytes, copies: u32) -> Body {
+        if work.commit.bodies.is_none() {
+            self.serial = self.serial.saturating_add(1);
+        }
+        work.place(body, copies, self.serial)
+    }
+
+    /// Wakes in time for the next expiry.
+    fn plan_expiry(&mut self, work: &mut Work<'_>) -> Result<(), ViewError> {
+        if std::mem::take(&mut self.look_for_due) {
+            let stored = work.reader.view.next_due()?;
+            self.next_due = self.next_due.into_iter().chain(stored).min();
+        }
+        self.next_due = self.next_due.into_iter().chain(work.earliest_due()).min();
+        if let Some(due) = self.next_due {
+            work.wake_at(due);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,220 @@
+//! Everything that can happen to a relay.
+
+use std::sync::Arc;
+
+use kuriiri_policy::Policy;
+use kuriiri_seal::{VerifiedMessage, VerifiedReceipt};
+use kuriiri_types::{Address, Lane, Ministry, Precedence, Refusal, SpiffeId, Verdict, WireLabel};
+
+use crate::record::{Certificate, Seq};
+
+/// Names a question of the host, so that the answer finds its way back. Given by the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Token(pub u64);
+
+/// Names one connection that this relay dialled to a peer, or one that a system holds. Given by
+/// the host, never used twice in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkId(pub u64);
+
+/// Names one open request to receive. Given by the host, never used twice in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionId(pub u64);
+
+/// Names a batch under way to a peer. Given by the engine, rising by one within link and lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BatchId(pub u64);
+
+/// Something that happened. Signatures have been checked by the host before.
+#[derive(Debug)]
+pub enum Event {
+    /// A peer's relay handed over a batch of messages.
+    Arrived {
+        /// Whose relay, by its certificate.
+        peer: Ministry,
+        /// The connection it came on.
+        link: LinkId,
+        /// Where the verdicts go.
+        token: Token,
+        /// Its lane.
+        lane: Lane,
+        /// The sender's count of times it was told to come again; see [`Verdict::Busy`].
+        epoch: u32,
+        /// The messages, or why the host refused one already.
+        parcels: Vec<Result<Arrival, Refusal>>,
+        /// Certificates that came along and are new to the host.
+        certificates: Vec<Certificate>,
+    },
+    /// A system asked what would happen to a message.
+    Asked {
+        /// Who asks, by its certificate.
+        system: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
+        /// What it asks.
+        question: Question,
+    },
+    /// A peer answered a batch.
+    Answered {
+        /// Whose relay.
+        peer: Ministry,
+        /// The connection.
+        link: LinkId,
+        /// The lane of the batch.
+        lane: Lane,
+        /// The batch.
+        batch: BatchId,
+        /// One for each item, in order.
+        verdicts: Vec<Verdict>,
+    },
+    /// A receiver confirmed items.
+    Confirmed {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// What it has dealt with.
+        tickets: Vec<Ticket>,
+    },
+    /// A peer made contact by itself: it is alive, whatever the back-off says.
+    Heard {
+        /// Whose relay.
+        peer: Ministry,
+    },
+    /// A connection to a peer, or from a peer or a system, is gone.
+    LinkDown {
+        /// Whose relay, if it was one that this relay dialled.
+        peer: Option<Ministry>,
+        /// The connection.
+        link: LinkId,
+        /// What the operator should know.
+        problem: String,
+    },
+    /// A connection to a peer stands: it has answered our Hello.
+    LinkUp {
+        /// Whose relay.
+        peer: Ministry,
+        /// The connection.
+        link: LinkId,
+    },
+    /// A dial to a peer failed.
+    DialFailed {
+        /// Whose relay.
+        peer: Ministry,
+        /// What the operator should know.
+        problem: String,
+    },
+    /// New catalogues, federation or rules are in force.
+    PolicyChanged(Arc<Policy>),
+    /// A peer handed over receipts.
+    ReceiptsArrived {
+        /// Whose relay, by its certificate.
+        peer: Ministry,
+        /// Where the verdicts go.
+        token: Token,
+        /// The receipts, or why the host refused one already.
+        receipts: Vec<Result<VerifiedReceipt, Refusal>>,
+        /// Certificates that came along and are new to the host.
+        certificates: Vec<Certificate>,
+    },
+    /// A reader of receipts has dealt with all up to a number.
+    ReceiptsConfirmed {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// The last one dealt with.
+        through: Seq,
+    },
+    /// A system wants its receipts.
+    ReceiptsWanted {
+        /// Who, by its certificate.
+        system: SpiffeId,
+        /// The new subscription.
+        subscription: SubscriptionId,
+        /// Whose receipts.
+        address: Address,
+        /// How they are read.
+        mode: ReceiptMode,
+    },
+    /// A system wants the status of its relay.
+    StatusAsked {
+        /// Who, by its certificate.
+        system: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
+    },
+    /// A system handed over messages.
+    Submitted {
+        /// Who, by its certificate.
+        system: SpiffeId,
+        /// The connection it came on.
+        link: LinkId,
+        /// Where the verdicts go.
+        token: Token,
+        /// Their lane.
+        lane: Lane,
+        /// The system's count of times it was told to come again.
+        epoch: u32,
+        /// The messages, or why the host refused one already.
+        messages: Vec<Result<VerifiedMessage, Refusal>>,
+        /// Certificates that came along and are new to the host.
+        certificates: Vec<Certificate>,
+    },
+    /// A subscription has ended; what it did not confirm is free again.
+    Unsubscribed {
+        /// Which.
+        subscription: SubscriptionId,
+    },
+    /// A system wants the messages of a mailbox.
+    Wanted {
+        /// Who, by its certificate.
+        system: SpiffeId,
+        /// The new subscription.
+        subscription: SubscriptionId,
+        /// Which mailbox.
+        mailbox: Address,
+        /// How many it takes before it confirms one.
+        credit: u32,
+    },
+}
+
+/// How a system reads its receipts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptMode {
+    /// All that wait, and they go once confirmed.
+    Consume,
+    /// Without taking any: those from a number on, or only those to come.
+    Watch(Option<Seq>),
+}
+
+/// A message as a peer handed it over.
+#[derive(Debug)]
+pub struct Arrival {
+    /// The message, its signature and body checked.
+    pub message: VerifiedMessage,
+    /// Which of its ministries this copy is for.
+    pub dest: Ministry,
+    /// The relays that it has passed, origin first, the peer last.
+    pub path: Vec<Ministry>,
+}
+
+/// Where a delivered item stands in its mailbox; the receiver confirms it by this.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket {
+    /// The lane.
+    pub lane: Lane,
+    /// The number in it.
+    pub seq: Seq,
+}
+
+/// A message that does not exist yet: may it go?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// From which address.
+    pub from: Address,
+    /// To whom.
+    pub to: Vec<Address>,
+    /// Under which label.
+    pub label: Option<WireLabel>,
+    /// How urgent.
+    pub precedence: Precedence,
+    /// Bytes of body.
+    pub size: u64,
+}

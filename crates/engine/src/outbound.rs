@@ -1,0 +1,343 @@
+//! Peers: what waits for them, what is under way, when to try again.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use kuriiri_types::{
+    Lane, Ministry, ReceiptKind, Timestamp, Verdict,
+    limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX},
+};
+
+use crate::{
+    action::{Action, Load, PeerState, Waiting},
+    engine::Engine,
+    event::{BatchId, LinkId},
+    held::{Held, Message},
+    judge::Case,
+    receipts::{Negative, Subject},
+    record::{QueueId, Seq},
+    retry::Backoff,
+    view::ViewError,
+    work::Work,
+};
+
+/// How long a lane rests after the peer said that a queue of its own is full.
+const BUSY_REST: Duration = Duration::from_millis(500);
+
+/// One peer.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    link: Option<LinkId>,
+    dialling: bool,
+    backoff: Backoff,
+    problem: Option<String>,
+    lanes: BTreeMap<Lane, PeerLane>,
+}
+
+/// What is under way to a peer in one lane.
+#[derive(Debug, Default)]
+struct PeerLane {
+    next_batch: u64,
+    in_flight: BTreeMap<BatchId, Vec<Seq>>,
+    /// How often the peer said that it is full, on this link.
+    epoch: u32,
+    /// Was told so by a batch under way; the rest of those under way must come back first, so
+    /// that the order holds.
+    is_busy: bool,
+    rests_until: Option<Timestamp>,
+}
+
+impl PeerLane {
+    fn may_send(&self, now: Timestamp) -> bool {
+        !self.is_busy
+            && self.in_flight.len() < BATCHES_IN_FLIGHT_MAX
+            && self.rests_until.is_none_or(|until| until <= now)
+    }
+}
+
+impl Engine {
+    pub(crate) fn on_link_up(&mut self, peer: Ministry, link: LinkId) {
+        let state = self.peers.entry(peer.clone()).or_default();
+        let before = state.link.replace(link);
+        state.dialling = false;
+        state.problem = None;
+        state.backoff.reset();
+        if before.is_some() {
+            self.recall(&peer);
+        }
+    }
+
+    pub(crate) fn on_link_down(
+        &mut self,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        link: LinkId,
+        problem: String,
+    ) {
+        let Some(state) = self.peers.get_mut(peer).filter(|p| p.link == Some(link)) else {
+            return;
+        };
+        state.link = None;
+        state.problem = Some(problem);
+        state.backoff.fail(work.now, work.random);
+        self.recall(peer);
+    }
+
+    pub(crate) fn on_dial_failed(&mut self, work: &mut Work<'_>, peer: Ministry, problem: String) {
+        let state = self.peers.entry(peer).or_default();
+        state.dialling = false;
+        state.problem = Some(problem);
+        state.backoff.fail(work.now, work.random);
+    }
+
+    pub(crate) fn on_heard(&mut self, peer: Ministry) {
+        let state = self.peers.entry(peer).or_default();
+        if state.link.is_none() {
+            state.backoff.reset();
+        }
+    }
+
+    /// Takes back everything that is under way to a peer, to be sent again in the same order.
+    fn recall(&mut self, peer: &Ministry) {
+        let Some(state) = self.peers.get_mut(peer) else {
+            return;
+        };
+        let queue = QueueId::Outbox(peer.clone());
+        for (lane, under_way) in std::mem::take(&mut state.lanes) {
+            for seq in under_way.in_flight.into_values().flatten() {
+                self.queues.put_back(&queue, lane, seq);
+            }
+        }
+    }
+
+    // === answers ===
+
+    pub(crate) fn on_answered(
+        &mut self,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        link: LinkId,
+        (lane, batch): (Lane, BatchId),
+        verdicts: Vec<Verdict>,
+    ) {
+        let state = self.peers.get_mut(peer).filter(|p| p.link == Some(link));
+        let Some(under_way) = state.and_then(|p| p.lanes.get_mut(&lane)) else {
+            return;
+        };
+        let Some(seqs) = under_way.in_flight.remove(&batch) else {
+            return;
+        };
+        let answers = verdicts.into_iter().chain(std::iter::repeat(Verdict::Busy));
+        let queue = QueueId::Outbox(peer.clone());
+        for (seq, verdict) in seqs.into_iter().zip(answers) {
+            self.on_verdict(work, &queue, lane, seq, verdict);
+        }
+        self.rest_if_busy(work, peer, lane);
+    }
+
+    fn on_verdict(
+        &mut self,
+        work: &mut Work<'_>,
+        queue: &QueueId,
+        lane: Lane,
+        seq: Seq,
+        verdict: Verdict,
+    ) {
+        let item = self.queues.lane(queue, lane).and_then(|l| l.item(seq));
+        match verdict {
+            Verdict::Busy => {
+                self.queues.put_back(queue, lane, seq);
+                let QueueId::Outbox(peer) = queue else { return };
+                if let Some(under_way) =
+                    self.peers.get_mut(peer).and_then(|p| p.lanes.get_mut(&lane))
+                {
+                    under_way.is_busy = true;
+                }
+            }
+            Verdict::Accepted { .. } => {
+                self.queues.finish(queue, lane, seq);
+                if let Some(Held::Message(message)) = item {
+                    self.tell_relayed(work, &message);
+                }
+            }
+            Verdict::Refused(refusal) => {
+                self.queues.finish(queue, lane, seq);
+                if let Some(Held::Message(message)) = item {
+                    self.tell_failure(work, &message, &Negative::refused(refusal));
+                }
+            }
+        }
+    }
+
+    /// The sender at home hears that the next relay has it.
+    fn tell_relayed(&self, work: &mut Work<'_>, message: &Message) {
+        if message.parcel().path.is_empty() {
+            for recipient in message.recipients() {
+                self.tell(work, Subject::from(message), recipient, ReceiptKind::Relayed);
+            }
+        }
+    }
+
+    /// Once all that was under way in a busy lane has come back, it rests and begins anew.
+    fn rest_if_busy(&mut self, work: &mut Work<'_>, peer: &Ministry, lane: Lane) {
+        let Some(under_way) = self.peers.get_mut(peer).and_then(|p| p.lanes.get_mut(&lane)) else {
+            return;
+        };
+        if under_way.is_busy && under_way.in_flight.is_empty() {
+            under_way.is_busy = false;
+            under_way.epoch = under_way.epoch.saturating_add(1);
+            under_way.rests_until = Some(work.now.after(BUSY_REST));
+        }
+    }
+
+    // === sending ===
+
+    /// Connects to peers that are due, and hands as much as may be under way to those connected.
+    pub(crate) fn pump_peers(&mut self, work: &mut Work<'_>) -> Result<(), ViewError> {
+        let peers: Vec<Ministry> = self.peers.keys().cloned().collect();
+        for peer in peers {
+            match self.peers.get(&peer).and_then(|p| p.link) {
+                Some(link) => self.pump_link(work, &peer, link)?,
+                None => self.dial_if_due(work, &peer),
+            }
+        }
+        Ok(())
+    }
+
+    fn dial_if_due(&mut self, work: &mut Work<'_>, peer: &Ministry) {
+        let Some(state) = self.peers.get_mut(peer).filter(|p| !p.dialling) else {
+            return;
+        };
+        if state.backoff.is_due(work.now) {
+            state.dialling = true;
+            work.actions.push(Action::Dial(peer.clone()));
+        } else if let Some(next) = state.backoff.next() {
+            work.wake_at(next);
+        }
+    }
+
+    fn pump_link(
+        &mut self,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        link: LinkId,
+    ) -> Result<(), ViewError> {
+        let queue = QueueId::Outbox(peer.clone());
+        for lane in Lane::BY_URGENCY {
+            if self.queues.waiting_in(&queue, lane) == 0 {
+                continue;
+            }
+            while self.lane_of(peer, lane).is_some_and(|l| l.may_send(work.now)) {
+                let (seqs, load) = self.next_batch(work, peer, &queue, lane)?;
+                if load.is_empty() {
+                    break;
+                }
+                let Some(under_way) = self.lane_of(peer, lane) else {
+                    break;
+                };
+                let batch = BatchId(under_way.next_batch);
+                under_way.next_batch = under_way.next_batch.saturating_add(1);
+                under_way.in_flight.insert(batch, seqs);
+                let (peer, epoch) = (peer.clone(), under_way.epoch);
+                work.actions.push(Action::Transmit { peer, link, lane, batch, epoch, load });
+            }
+            let rests_until = self.lane_of(peer, lane).and_then(|l| l.rests_until);
+            if let Some(until) = rests_until.filter(|until| *until > work.now) {
+                work.wake_at(until);
+            }
+        }
+        Ok(())
+    }
+
+    fn lane_of(&mut self, peer: &Ministry, lane: Lane) -> Option<&mut PeerLane> {
+        self.peers.get_mut(peer).map(|p| p.lanes.entry(lane).or_default())
+    }
+
+    /// Takes a batch from the outbox. What may no longer go ends here, with a receipt.
+    fn next_batch(
+        &mut self,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        queue: &QueueId,
+        lane: Lane,
+    ) -> Result<(Vec<Seq>, Vec<Load>), ViewError> {
+        let (mut seqs, mut load, mut bytes) = (Vec::new(), Vec::new(), 0usize);
+        while load.len() < BATCH_MESSAGES_MAX && bytes < BATCH_BYTES_MAX {
+            let Some((seq, held)) = self.queues.take(queue, lane, &work.reader)? else {
+                break;
+            };
+            let size = held.load_bytes();
+            if !load.is_empty() && bytes.saturating_add(size) > BATCH_BYTES_MAX {
+                self.queues.put_back(queue, lane, seq);
+                break;
+            }
+            if let Some(item) = self.load(work, peer, queue, lane, seq, &held) {
+                seqs.push(seq);
+                load.push(item);
+                bytes = bytes.saturating_add(size);
+            }
+        }
+        Ok((seqs, load))
+    }
+
+    /// Decides again, now, whether an item may go to this peer.
+    fn load(
+        &mut self,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        queue: &QueueId,
+        lane: Lane,
+        seq: Seq,
+        held: &Held,
+    ) -> Option<Load> {
+        let message = match held {
+            Held::Receipt(signed) => return Some(Load::Receipt(signed.as_ref().clone())),
+            Held::Message(message) => message,
+        };
+        if let Err(why) = self.may_go(work.now, message, Some(peer)) {
+            self.queues.finish(queue, lane, seq);
+            self.tell_failure(work, message, &why);
+            return None;
+        }
+        let parcel = message.parcel();
+        let path = parcel.path.iter().chain([self.home()]).cloned().collect();
+        let (dest, envelope) = (parcel.dest.clone(), parcel.envelope.clone());
+        Some(Load::Parcel { dest, path, envelope, body: parcel.body.clone() })
+    }
+
+    /// Whether a message in custody may still go on: to a peer, or into the hands of a system.
+    pub(crate) fn may_go(
+        &self,
+        now: Timestamp,
+        message: &Message,
+        next: Option<&Ministry>,
+    ) -> Result<(), Negative> {
+        let parcel = message.parcel();
+        if parcel.expires <= now {
+            return Err(Negative::expired());
+        }
+        let case = Case { header: message.header(), dest: &parcel.dest, path: &parcel.path };
+        self.judge.still_allows(now, &case, next).map_err(Negative::refused)
+    }
+
+    // === status ===
+
+    pub(crate) fn peer_states(&self, work: &Work<'_>) -> Result<Vec<PeerState>, ViewError> {
+        let mut states = Vec::new();
+        for (ministry, peer) in &self.peers {
+            let queue = QueueId::Outbox(ministry.clone());
+            let waiting = Waiting {
+                name: ministry.to_string(),
+                messages: self.queues.waiting(&queue),
+                oldest: self.queues.oldest(&queue, &work.reader)?,
+            };
+            states.push(PeerState {
+                ministry: ministry.clone(),
+                connected: peer.link.is_some(),
+                waiting,
+                next_try: peer.backoff.next().filter(|_| peer.link.is_none()),
+                problem: peer.problem.clone().filter(|_| peer.link.is_none()),
+            });
+        }
+        Ok(states)
+    }
+}

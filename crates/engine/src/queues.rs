@@ -1,0 +1,145 @@
+//! All durable queues of a relay by name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kuriiri_types::{Lane as LaneName, Timestamp};
+
+use crate::{
+    held::{Held, Reader},
+    lane::Lane,
+    record::{QueueId, Seq},
+    view::ViewError,
+    work::Work,
+};
+
+type Lanes = BTreeMap<LaneName, Lane>;
+
+/// The queues. A lane is there once it has held something.
+#[derive(Debug)]
+pub(crate) struct Queues {
+    queues: BTreeMap<QueueId, Lanes>,
+    /// Where the lanes that have held nothing yet begin to count.
+    base: Seq,
+    /// Lanes that changed since they were settled last.
+    changed: BTreeSet<(QueueId, LaneName)>,
+}
+
+impl Queues {
+    /// The queues as they were left behind.
+    pub(crate) fn restore(base: Seq, reader: &Reader<'_>) -> Result<Self, ViewError> {
+        let mut queues: BTreeMap<QueueId, Lanes> = BTreeMap::new();
+        for span in reader.view.lanes()? {
+            let (queue, name) = (span.queue.clone(), span.lane);
+            let lane = Lane::restore(span, base, reader.view)?;
+            queues.entry(queue).or_default().insert(name, lane);
+        }
+        Ok(Self { queues, base, changed: BTreeSet::new() })
+    }
+
+    /// The names of all queues that ever held something in this run.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &QueueId> {
+        self.queues.keys()
+    }
+
+    /// How many items wait in a queue, over its lanes of messages.
+    pub(crate) fn waiting(&self, queue: &QueueId) -> u64 {
+        let Some(lanes) = self.queues.get(queue) else {
+            return 0;
+        };
+        lanes
+            .iter()
+            .filter(|(name, _)| **name != LaneName::Receipts)
+            .map(|(_, l)| l.waiting())
+            .sum()
+    }
+
+    /// How many items wait in one lane.
+    pub(crate) fn waiting_in(&self, queue: &QueueId, name: LaneName) -> u64 {
+        self.lane(queue, name).map_or(0, Lane::waiting)
+    }
+
+    /// The lane, if it has ever held something in this run.
+    pub(crate) fn lane(&self, queue: &QueueId, name: LaneName) -> Option<&Lane> {
+        self.queues.get(queue)?.get(&name)
+    }
+
+    /// The number that the next item of a lane will get.
+    pub(crate) fn next(&self, queue: &QueueId, name: LaneName) -> Seq {
+        self.lane(queue, name).map_or(self.base, Lane::next)
+    }
+
+    /// Puts an item at the end of a lane.
+    pub(crate) fn append(&mut self, queue: &QueueId, name: LaneName, item: Held) {
+        self.lane_or_new(queue, name).append(item);
+        self.changed.insert((queue.clone(), name));
+    }
+
+    /// Takes the next item of a lane; see [`Lane::take`].
+    pub(crate) fn take(
+        &mut self,
+        queue: &QueueId,
+        name: LaneName,
+        reader: &Reader<'_>,
+    ) -> Result<Option<(Seq, Held)>, ViewError> {
+        self.lane_mut(queue, name).map_or(Ok(None), |lane| lane.take(reader))
+    }
+
+    /// Frees a taken item.
+    pub(crate) fn put_back(&mut self, queue: &QueueId, name: LaneName, seq: Seq) {
+        if let Some(lane) = self.lane_mut(queue, name) {
+            lane.put_back(seq);
+        }
+    }
+
+    /// Ends an item's time in a lane. False when it is not there or ended before.
+    pub(crate) fn finish(&mut self, queue: &QueueId, name: LaneName, seq: Seq) -> bool {
+        let finished = self.lane_mut(queue, name).is_some_and(|lane| lane.finish(seq));
+        if finished {
+            self.changed.insert((queue.clone(), name));
+        }
+        finished
+    }
+
+    /// A lane to change.
+    pub(crate) fn lane_mut(&mut self, queue: &QueueId, name: LaneName) -> Option<&mut Lane> {
+        self.queues.get_mut(queue)?.get_mut(&name)
+    }
+
+    /// Writes all changes into the commit.
+    pub(crate) fn settle(&mut self, work: &mut Work<'_>) {
+        for (queue, name) in std::mem::take(&mut self.changed) {
+            let Some(lane) = self.lane_mut(&queue, name) else {
+                continue;
+            };
+            let changes = lane.settle(work.now);
+            work.commit.writes.extend(changes.writes);
+            work.commit.released.extend(changes.released);
+            work.note_due(changes.earliest_due);
+            if changes.read_back {
+                work.wake_at(work.now);
+            }
+        }
+    }
+
+    /// When the oldest message of a queue was taken into custody.
+    pub(crate) fn oldest(
+        &self,
+        queue: &QueueId,
+        reader: &Reader<'_>,
+    ) -> Result<Option<Timestamp>, ViewError> {
+        let Some(lanes) = self.queues.get(queue) else {
+            return Ok(None);
+        };
+        let oldest = lanes.values().map(|lane| lane.oldest(reader));
+        Ok(oldest.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().min())
+    }
+
+    fn lane_or_new(&mut self, queue: &QueueId, name: LaneName) -> &mut Lane {
+        if !self.queues.contains_key(queue) {
+            self.queues.insert(queue.clone(), Lanes::new());
+        }
+        let base = self.base;
+        let lanes = self.queues.entry(queue.clone()).or_default();
+        lanes.entry(name).or_insert_with(|| Lane::new(queue.clone(), name, base))
+    }
+}

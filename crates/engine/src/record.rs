@@ -1,0 +1,170 @@
+//! What is kept durably: packs of messages and receipts, and the marks beside them.
+
+use bytes::Bytes;
+use kuriiri_types::{
+    Address, BatchProof, Digest, Envelope, Fingerprint, Lane, Ministry, SignedReceipt, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+/// One durable queue of a relay.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum QueueId {
+    /// What waits for the relay of a ministry.
+    Outbox(Ministry),
+    /// What waits for a recipient's system.
+    Mailbox(Address),
+    /// Receipts that wait for the system that sent the messages.
+    Receipts(Address),
+}
+
+/// Position of an item in a lane of a queue. Rises by one an item, never repeats, not even after
+/// a restart: the upper 24 bits count the starts of the relay.
+pub type Seq = u64;
+
+/// Where a pack stands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PackKey {
+    /// The queue.
+    pub queue: QueueId,
+    /// The lane in it.
+    pub lane: Lane,
+    /// The sequence number of the pack's first item.
+    pub first: Seq,
+}
+
+/// Items that were queued by the same commit, stored as one value of at most
+/// [`PACK_BYTES_MAX`](kuriiri_types::limits::PACK_BYTES_MAX) bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pack {
+    /// How many items the lane took before this pack: the difference between the last and the
+    /// first pack tells how much waits, without reading what is between.
+    pub before: u64,
+    /// When the pack was made; what has no time of expiry of its own counts from here.
+    pub packed: Timestamp,
+    /// Item `i` has the sequence number `first + i`; 1 to 64 items.
+    pub items: Vec<Item>,
+}
+
+/// One bit for each item of a pack, lowest first: set when the item is finished.
+pub type Done = u64;
+
+/// What can stand in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Item {
+    /// A message.
+    Parcel(Parcel),
+    /// A receipt on its way to the ministry of the message's sender.
+    Receipt(SignedReceipt),
+}
+
+/// A message in the custody of this relay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parcel {
+    /// The signed header, verbatim, and its proof.
+    pub envelope: Envelope,
+    /// Which of the header's ministries this copy is for.
+    pub dest: Ministry,
+    /// The relays that had it before this one, origin first. Empty at the origin.
+    pub path: Vec<Ministry>,
+    /// Not to be delivered after this: the earliest of header, rules and the limit of time to live.
+    pub expires: Timestamp,
+    /// When this relay took it.
+    pub accepted: Timestamp,
+    /// Salt and body.
+    pub body: Body,
+}
+
+/// Where salt and body are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// Here.
+    Inline(Bytes),
+    /// In a body file.
+    File(BodyRef),
+}
+
+/// A stretch of a body file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct BodyRef {
+    /// The file's number; never reused.
+    pub file: u64,
+    /// First byte.
+    pub offset: u64,
+    /// Number of bytes, salt included.
+    pub len: u32,
+}
+
+/// The mark of one message or receipt that was taken: the first 16 bytes of a digest over what
+/// it is and whom it is for. Two different things share a mark with a chance of 2^-128.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SeenMark(pub [u8; 16]);
+
+/// The marks that one commit set in one bucket of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenRun {
+    /// When they were taken; a repeat is told this time.
+    pub at: Timestamp,
+    /// The marks.
+    pub marks: Vec<SeenMark>,
+}
+
+/// A certificate that signed something in custody here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// SHA-256 of the DER.
+    pub fingerprint: Fingerprint,
+    /// The certificate, DER.
+    pub der: Bytes,
+}
+
+/// Lengths, enum tags, times and the ids around the variable parts of an item.
+const ITEM_FIXED_BYTES: usize = 64;
+
+impl Item {
+    /// Bytes that a receipt takes in a pack, a little over.
+    pub fn receipt_weight(signed: &SignedReceipt) -> usize {
+        ITEM_FIXED_BYTES + signed.receipt.len() + proof_weight(&signed.proof)
+    }
+}
+
+impl Parcel {
+    /// Bytes that this message takes in a pack, a little over.
+    pub fn weight(&self) -> usize {
+        let path = self.path.iter().map(|m| m.as_str().len() + 2).sum::<usize>();
+        let envelope = self.envelope.header.len() + proof_weight(&self.envelope.proof);
+        let inline = match &self.body {
+            Body::Inline(bytes) => bytes.len(),
+            Body::File(_) => size_of::<BodyRef>(),
+        };
+        ITEM_FIXED_BYTES + envelope + self.dest.as_str().len() + path + inline
+    }
+}
+
+fn proof_weight(proof: &BatchProof) -> usize {
+    /// Signer, signature, index and size.
+    const FIXED: usize = 128;
+    FIXED + proof.path.len() * size_of::<Digest>()
+}
+
+impl Body {
+    /// Bytes of salt and body.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Inline(bytes) => bytes.len(),
+            Self::File(place) => place.len as usize,
+        }
+    }
+
+    /// True when there is not even a salt.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The place in a body file, if it is in one.
+    pub fn reference(&self) -> Option<BodyRef> {
+        match self {
+            Self::Inline(_) => None,
+            Self::File(place) => Some(*place),
+        }
+    }
+}
