@@ -1,0 +1,243 @@
+//! The decision: permit, hold or deny.
+
+use std::{sync::Arc, time::Duration};
+
+use kuriiri_types::{Code, Precedence, Timestamp};
+
+use crate::{
+    catalogue::Catalogue,
+    facts::Facts,
+    federation::NodeId,
+    label::{Label, LabelFault},
+    merge::{Onward, ReceiptDemand, Terms, Transit},
+    plan::Plan,
+    policy::Policy,
+    reason::{Missing, Reason, coarse},
+};
+
+/// The answer to [`Facts`]. Deny beats hold beats permit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[must_use]
+pub enum Decision {
+    /// It may go, if the obligations are met.
+    Permit(Obligations),
+    /// It may not go yet: people have to act first. Only ever at the origin.
+    Hold(Obligations, Vec<Missing>),
+    /// It may not go. Every failed check, in the order of the gates.
+    Deny(Vec<Reason>),
+}
+
+impl Decision {
+    /// The coarse number, or nothing for a permit.
+    pub fn coarse(&self) -> Option<Code> {
+        match self {
+            Self::Permit(_) => None,
+            Self::Hold(..) => Some(Code::NEEDS_RELEASE),
+            Self::Deny(reasons) => Some(coarse(reasons)),
+        }
+    }
+
+    /// The obligations of a permit or a hold.
+    pub fn obligations(&self) -> Option<&Obligations> {
+        match self {
+            Self::Permit(obligations) | Self::Hold(obligations, _) => Some(obligations),
+            Self::Deny(_) => None,
+        }
+    }
+}
+
+/// What the relay must do with a message that goes, merged from all matching rules.
+///
+/// Limits on size, time, urgency and hops were already held against the facts; they are repeated
+/// for who plans ahead. The others are for the relay to keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Obligations {
+    /// The label that the decision rests on: a translation, a successor, or the message's own.
+    pub label: Label,
+    /// The body must be encrypted end to end on this way.
+    pub seal: bool,
+    pub(crate) seal_system: Option<u8>,
+    /// It must not pass a hub.
+    pub direct_only: bool,
+    /// Largest body, in bytes as carried.
+    pub max_size: Option<u64>,
+    /// Longest life, counted from its making.
+    pub ttl: Option<Duration>,
+    /// Relays that it may pass, origin counted.
+    pub max_hops: usize,
+    /// The most urgent that it may be.
+    pub precedence_max: Precedence,
+    /// Whether the recipient may pass it on.
+    pub onward: Onward,
+    /// What the originator is to be told.
+    pub receipt: ReceiptDemand,
+    /// To be erased by then, counted from its delivery.
+    pub retain_max: Option<Duration>,
+    /// Not to be erased before, counted from its delivery.
+    pub retain_min: Option<Duration>,
+    /// At most so many such messages may leave in an hour.
+    pub rate_per_hour: Option<u64>,
+    pub(crate) markers: u64,
+    pub(crate) windows: u64,
+}
+
+impl Policy {
+    /// Decides whether a message may take its next step.
+    ///
+    /// Pure and total: the same policy, time and facts give the same decision, everywhere. It is
+    /// taken by every relay, and again at every attempt to send. A permit says nothing about the
+    /// next relay.
+    pub fn decide(&self, now: Timestamp, facts: &Facts<'_>) -> Decision {
+        match self.effective(now, facts) {
+            Ok(label) => self.decide_resolved(now, facts, &label),
+            Err(reasons) => Decision::Deny(reasons),
+        }
+    }
+
+    /// The same for a label from [`effective`](Self::effective), which holds until the policy
+    /// changes, or the label does at a planned time.
+    pub fn decide_resolved(&self, now: Timestamp, facts: &Facts<'_>, label: &Label) -> Decision {
+        if !facts.verified {
+            return Decision::Deny(vec![Reason::Unverified]);
+        }
+        let place = self.catalogues.iter().position(|c| c.key == label.catalogue);
+        let catalogue = place.and_then(|place| self.catalogues.get(place));
+        let Some((place, catalogue)) = place.zip(catalogue) else {
+            return Decision::Deny(vec![LabelFault::PolicyUnknown(String::new()).into()]);
+        };
+        let plan = self.plans.get(place).and_then(Option::as_ref);
+        let terms = plan.map_or(Terms::NEUTRAL, |plan| terms(plan, facts, label));
+        let mut reasons = Vec::new();
+        check_handling(facts, catalogue, label, &terms, &mut reasons);
+        self.check_gates(facts, catalogue, label, &mut reasons);
+        check_limits(now, facts, &terms, &mut reasons);
+        let obligations = Obligations::new(*label, &terms, in_transit(facts));
+        self.conclude(now, facts, &terms, obligations, reasons)
+    }
+
+    fn conclude(
+        &self,
+        now: Timestamp,
+        facts: &Facts<'_>,
+        terms: &Terms,
+        obligations: Obligations,
+        mut reasons: Vec<Reason>,
+    ) -> Decision {
+        if !reasons.is_empty() {
+            return Decision::Deny(reasons);
+        }
+        let missing = self.missing(now, facts, terms);
+        if missing.is_empty() {
+            return Decision::Permit(obligations);
+        }
+        if facts.at == facts.origin {
+            return Decision::Hold(obligations, missing);
+        }
+        reasons.extend(missing.into_iter().map(Reason::Missing));
+        Decision::Deny(reasons)
+    }
+}
+
+impl Obligations {
+    fn new(label: Label, terms: &Terms, in_transit: bool) -> Self {
+        let limited = |span: Duration| (span != Duration::MAX).then_some(span);
+        let number = |number: u64| (number != u64::MAX).then_some(number);
+        let transit = terms.transit();
+        Self {
+            label,
+            seal: terms.seal || (in_transit && transit != Transit::Clear),
+            seal_system: terms.system,
+            direct_only: transit == Transit::No,
+            max_size: number(terms.max_size),
+            ttl: limited(terms.ttl),
+            max_hops: terms.max_hops.into(),
+            precedence_max: terms.precedence_max,
+            onward: terms.onward,
+            receipt: terms.receipt,
+            retain_max: limited(terms.retain_max),
+            retain_min: (terms.retain_min != Duration::ZERO).then_some(terms.retain_min),
+            rate_per_hour: number(terms.rate),
+            markers: terms.markers,
+            windows: terms.windows,
+        }
+    }
+}
+
+fn terms(plan: &Plan, facts: &Facts<'_>, label: &Label) -> Terms {
+    plan.terms(label, facts.message_type, facts.origin, facts.dest)
+}
+
+/// What the rules say of the way and the form of the message.
+fn check_handling(
+    facts: &Facts<'_>,
+    catalogue: &Catalogue,
+    label: &Label,
+    terms: &Terms,
+    reasons: &mut Vec<Reason>,
+) {
+    let level = || catalogue.level(label).map(|level| Arc::clone(&level.marking));
+    if terms.forbid {
+        reasons.extend(level().map(Reason::Forbidden));
+    }
+    if !terms.covered {
+        reasons.extend(level().map(Reason::NoRule));
+    }
+    let transit = terms.transit();
+    let passes = terms.covered && in_transit(facts);
+    if passes && transit == Transit::No {
+        reasons.extend(level().map(Reason::TransitForbidden));
+    }
+    let seal = terms.seal || (passes && transit == Transit::Sealed);
+    if seal && !facts.sealed {
+        reasons.push(Reason::SealRequired);
+    }
+}
+
+fn check_limits(now: Timestamp, facts: &Facts<'_>, terms: &Terms, reasons: &mut Vec<Reason>) {
+    if facts.size > terms.max_size {
+        let (size, max) = (facts.size, terms.max_size);
+        reasons.push(Reason::TooBig { size, max });
+    }
+    let too_old = now > facts.created.after(terms.ttl);
+    if too_old || facts.expires.is_some_and(|expires| now > expires) {
+        reasons.push(Reason::Expired);
+    }
+    if passed(facts).len() > usize::from(terms.max_hops) {
+        reasons.push(Reason::Hops);
+    }
+    if loops(facts) {
+        reasons.push(Reason::Loop);
+    }
+    if facts.precedence > terms.precedence_max {
+        reasons.push(Reason::Precedence(facts.precedence));
+    }
+    if facts.onward && terms.onward == Onward::Never {
+        reasons.push(Reason::OnwardForbidden);
+    }
+}
+
+/// True when a hub has the message, has had it, or is to have it.
+fn in_transit(facts: &Facts<'_>) -> bool {
+    let end = |node: NodeId| node == facts.origin || node == facts.dest;
+    let next = facts.next.is_some_and(|next| next != facts.dest);
+    let prev = facts.prev.is_some_and(|prev| prev != facts.origin);
+    next || prev || !end(facts.at) || !facts.path.iter().all(|node| end(*node))
+}
+
+/// The relays that the message has passed. The last is not one of them: nothing leaves it.
+fn passed<'a>(facts: &Facts<'a>) -> &'a [NodeId] {
+    match facts.path.split_last() {
+        Some((last, before)) if facts.at == facts.dest && *last == facts.at => before,
+        Some(_) | None => facts.path,
+    }
+}
+
+/// True when some relay is passed twice. Strangers on the path are not told apart, so they do
+/// not count.
+fn loops(facts: &Facts<'_>) -> bool {
+    let known = |node: &NodeId| *node != NodeId::UNKNOWN;
+    let returns =
+        facts.next.filter(known).is_some_and(|next| next == facts.at || facts.path.contains(&next));
+    let mut path = facts.path.iter().enumerate().filter(|(_, node)| known(node));
+    returns || path.any(|(place, node)| facts.path.iter().skip(place + 1).any(|n| n == node))
+}

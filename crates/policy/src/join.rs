@@ -1,0 +1,69 @@
+//! One label for several: for a message with parts, for a label about to change.
+
+use crate::{
+    bits::Bits,
+    catalogue::Catalogue,
+    label::{Invalid, Label},
+};
+
+/// No rule can choose the common label; a person must.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NeedsPerson {
+    /// There was nothing to join.
+    #[error("there is no label to join")]
+    Nothing,
+    /// A label of another catalogue.
+    #[error("the labels are not of one policy")]
+    Foreign,
+    /// Nobody is in the audience of all parts.
+    #[error("the labels have no common value of {0}")]
+    Audience(String),
+    /// The common label breaks the catalogue.
+    #[error("the common label breaks the catalogue")]
+    Invalid(#[source] Invalid),
+}
+
+impl Catalogue {
+    /// The least label that asks at least what each part asks: highest level, all restrictive and
+    /// informative values, and of permissive values those that every part with the tag has.
+    ///
+    /// This departs on purpose from ADatP-4774.1 §4.4 rules 5 and 6: a permissive tag is never
+    /// dropped, because dropping it would release the content to more readers.
+    ///
+    /// # Errors
+    /// When a person has to decide.
+    pub fn join(&self, labels: &[Label]) -> Result<Label, NeedsPerson> {
+        let (first, rest) = labels.split_first().ok_or(NeedsPerson::Nothing)?;
+        if labels.iter().any(|label| self.level(label).is_none()) {
+            return Err(NeedsPerson::Foreign);
+        }
+        let mut joined = *first;
+        for label in rest {
+            joined = self.join_two(joined, *label)?;
+        }
+        self.check(joined).map_err(NeedsPerson::Invalid)
+    }
+
+    fn join_two(&self, a: Label, b: Label) -> Result<Label, NeedsPerson> {
+        let mut values = a.values.or(b.values);
+        for (tag, set) in self.permissive_tags() {
+            let (x, y) = (a.values.and(set), b.values.and(set));
+            let audience = match (x.is_empty(), y.is_empty()) {
+                (true, _) => y,
+                (_, true) => x,
+                (false, false) => x.and(y),
+            };
+            if audience.is_empty() && x.or(y).meets(set) {
+                return Err(NeedsPerson::Audience(tag.into()));
+            }
+            values = values.minus(set).or(audience);
+        }
+        Ok(Label { catalogue: self.key, level: a.level.max(b.level), values })
+    }
+
+    pub(crate) fn permissive_tags(&self) -> impl Iterator<Item = (&str, Bits)> {
+        let permissive = |set: &Bits| self.permissive.contains(set);
+        let tags = self.tags.iter().filter(move |tag| permissive(&tag.values));
+        tags.map(|tag| (&*tag.id, tag.values))
+    }
+}

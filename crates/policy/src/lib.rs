@@ -1,0 +1,98 @@
+//! Labels, clearances and handling rules: whether a message may take its next step.
+//!
+//! Three signed kinds of file say what is allowed. *Catalogues* say which labels exist; the
+//! *federation* says who its members are and what each is cleared for; *rules* say how each label
+//! is handled; *translations* say what labels of other policies mean here. [`Policy::compile`]
+//! makes one immutable [`Policy`] of them, and [`Policy::decide`] answers.
+//!
+//! * Nothing is permitted that no file permits: unknown policies, levels, values, nodes and levels
+//!   without a rule are all denied, and only a catalogue can make the [`Label`] that a decision
+//!   needs.
+//! * Rules have no order. All that match apply, and the strictest wins.
+//! * A denial lists every failed check, with stable codes and in three languages.
+//! * A hub may carry sealed what it may not read: *carriage* beside *clearance*.
+//!
+//! This crate does no IO, reads no clock, verifies no signature, and neither keeps nor enforces
+//! obligations: whoever calls it brings the time and verified facts, and does what the answer
+//! says. The expiry of the files themselves is for the caller too.
+//!
+//! ```
+//! use kuriiri_policy::{Catalogue, Lang, Use, admits};
+//! use kuriiri_types::Timestamp;
+//!
+//! let catalogue = Catalogue::parse(
+//!     r#"
+//!     format = "label-catalogue/1"
+//!     id = "urn:oid:2.25.1"
+//!     name = "DEMO"
+//!     serial = 1
+//!     issued = 2026-01-01T00:00:00Z
+//!     expires = 2027-01-01T00:00:00Z
+//!     [[level]]
+//!     id = "OPEN"
+//!     rank = 0
+//!     marking = { fi = "AVOIN", sv = "ÖPPEN", en = "OPEN" }
+//!     [[level]]
+//!     id = "CLOSED"
+//!     rank = 1
+//!     marking = { fi = "SULJETTU", sv = "STÄNGD", en = "CLOSED" }
+//!     "#,
+//! )?;
+//! let now = Timestamp::from_millis(0);
+//! let skew = std::time::Duration::ZERO;
+//! let label = catalogue.resolve(&"DEMO CLOSED".parse()?, Use::Origination, now, skew)?;
+//! let clearance = catalogue.clearance(&["OPEN"], &[])?;
+//! let shortfall = admits(&catalogue, &label, &clearance).unwrap_err();
+//! assert_eq!(shortfall.codes(&catalogue), ["LEVEL"]);
+//! assert_eq!(catalogue.marking(&label, Lang::Sv), "STÄNGD");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod approvals;
+mod bits;
+mod bundle;
+mod catalogue;
+mod clearance;
+mod decide;
+mod error;
+mod facts;
+mod federation;
+mod file;
+mod findings;
+mod gates;
+mod join;
+mod label;
+mod merge;
+mod names;
+mod plan;
+mod policy;
+mod reason;
+mod route;
+mod rules;
+mod select;
+mod sentence;
+mod succession;
+mod text;
+mod translate;
+mod units;
+mod window;
+
+pub use bundle::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
+pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
+pub use clearance::{Clearance, Shortfall, UnknownName, admits};
+pub use decide::{Decision, Obligations};
+pub use error::{FileKind, Flaw, PolicyError};
+pub use facts::{ALTERNATIVES_MAX, APPROVALS_MAX, Alternative, Approval, Facts};
+pub use federation::{Federation, NODES_MAX, Node, NodeId};
+pub use file::FILE_BYTES_MAX;
+pub use findings::Finding;
+pub use join::NeedsPerson;
+pub use label::{Invalid, Label, LabelFault, Use, sole_label};
+pub use merge::{Onward, ReceiptDemand};
+pub use plan::{KINDS_MAX, Marker};
+pub use policy::{Policy, Sources};
+pub use reason::{Gate, Lack, Missing, Reason, coarse};
+pub use route::Route;
+pub use rules::{RULES_MAX, Rules};
+pub use text::{Lang, Phrase};
+pub use translate::Translation;

@@ -1,0 +1,125 @@
+//! A link: one authenticated QUIC connection to a peer.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
+
+use quinn::{Connection, ConnectionError};
+
+use crate::{CloseCode, Conversation, LinkClosed, Peer, Receiver, Sender};
+
+/// A connection to a [`Peer`] for one [`Conversation`]. Cheap to clone.
+///
+/// It stays open while a clone of it, or one of its streams, is held, or until a side closes it.
+#[derive(Debug, Clone)]
+pub struct Link(Arc<LinkState>);
+
+#[derive(Debug)]
+pub(crate) struct LinkState {
+    connection: Connection,
+    peer: Peer,
+    conversation: Conversation,
+    closed_here: OnceLock<CloseCode>,
+}
+
+impl Link {
+    pub(crate) fn new(connection: Connection, peer: Peer, conversation: Conversation) -> Self {
+        Self(Arc::new(LinkState { connection, peer, conversation, closed_here: OnceLock::new() }))
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> &Peer {
+        &self.0.peer
+    }
+
+    /// What the link is for.
+    pub fn conversation(&self) -> Conversation {
+        self.0.conversation
+    }
+
+    /// Where the peer is. It says nothing of who it is.
+    pub fn remote_address(&self) -> SocketAddr {
+        plain(self.0.connection.remote_address())
+    }
+
+    /// The present estimate of a round trip to the peer and back.
+    pub fn rtt(&self) -> Duration {
+        self.0.connection.rtt()
+    }
+
+    /// Opens a stream. The peer learns of it with the first frame. Waits while as many are open as
+    /// the peer allows.
+    ///
+    /// # Errors
+    /// When the link is closed.
+    pub async fn open(&self) -> Result<(Sender, Receiver), LinkClosed> {
+        let opened = self.0.connection.open_bi().await;
+        self.streams(opened)
+    }
+
+    /// Waits for the next stream that the peer opens.
+    ///
+    /// # Errors
+    /// When the link is closed.
+    pub async fn accept(&self) -> Result<(Sender, Receiver), LinkClosed> {
+        let accepted = self.0.connection.accept_bi().await;
+        self.streams(accepted)
+    }
+
+    fn streams(
+        &self,
+        pair: Result<(quinn::SendStream, quinn::RecvStream), ConnectionError>,
+    ) -> Result<(Sender, Receiver), LinkClosed> {
+        let (send, receive) = pair.map_err(|error| self.sort(error))?;
+        let sender = Sender::new(send, self.clone());
+        Ok((sender, Receiver::new(receive, self.clone())))
+    }
+
+    /// Waits for the end of the link and says how it came.
+    pub async fn closed(&self) -> LinkClosed {
+        let error = self.0.connection.closed().await;
+        self.sort(error)
+    }
+
+    /// How the link ended, if it has.
+    pub fn close_reason(&self) -> Option<LinkClosed> {
+        let error = self.0.connection.close_reason()?;
+        Some(self.sort(error))
+    }
+
+    /// Closes the link at once. What the peer has not acknowledged is lost, on every stream; the
+    /// reason is for the peer's log. Closing a closed link does nothing.
+    pub fn close(&self, code: CloseCode, reason: &str) {
+        if self.0.connection.close_reason().is_none() {
+            self.0.closed_here.get_or_init(|| code);
+            self.0.connection.close(code.on_the_wire(), reason.as_bytes());
+        }
+    }
+
+    /// What the end of the connection means here.
+    pub(crate) fn sort(&self, error: ConnectionError) -> LinkClosed {
+        match (LinkClosed::from(error), self.0.closed_here.get()) {
+            (LinkClosed::Here(_), Some(code)) => LinkClosed::Here(*code),
+            (closed, _) => closed,
+        }
+    }
+}
+
+/// An address of version 4 as such, though the socket be of version 6.
+pub(crate) fn plain(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+// === being known to the endpoint without being held by it ===
+
+impl Link {
+    pub(crate) fn downgrade(&self) -> Weak<LinkState> {
+        Arc::downgrade(&self.0)
+    }
+
+    pub(crate) fn upgrade(state: &Weak<LinkState>) -> Option<Self> {
+        state.upgrade().map(Self)
+    }
+}

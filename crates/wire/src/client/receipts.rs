@@ -1,0 +1,154 @@
+//! Reading receipts.
+
+use bytes::Bytes;
+use kuriiri_types::{
+    Address, Refusal, SignedReceipt,
+    limits::{BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, FRAME_BYTES_MAX},
+};
+
+use crate::{
+    error::{Flaw, WireError},
+    field,
+    frame::{self, Frame},
+    limits::CONFIRM_BYTES_MAX,
+    proto::{self, to_receipt_reader::Kind},
+    receipt,
+    shape::{Part, Shape},
+    verdict,
+};
+
+/// How receipts are read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ReceiptMode {
+    /// From the oldest; what is confirmed leaves the queue.
+    Consume,
+    /// Only to look; the queue stays as it is and nothing is confirmed.
+    Watch {
+        /// For a watch that broke off: the place from which it goes on. Without it, only new ones.
+        from: Option<u64>,
+    },
+}
+
+/// From the relay to a reader of receipts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToReceiptReader {
+    /// Receipts.
+    Receipts(ReceiptBatch),
+    /// The subscription was refused or has ended.
+    Refused(Refusal),
+}
+
+/// Receipts for a reader.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReceiptBatch {
+    /// The signers' certificates (DER) that were not yet sent on this stream.
+    pub certificates: Vec<Bytes>,
+    /// At most [`BATCH_MESSAGES_MAX`] receipts in order, each with its place in the queue. A watch
+    /// begins with a batch of none.
+    pub receipts: Vec<(u64, SignedReceipt)>,
+    /// From where a watch that breaks off after this batch can go on.
+    pub next: u64,
+}
+
+/// From a consuming reader to the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConfirmReceipts {
+    /// Everything up to and with this place is dealt with.
+    pub through: u64,
+}
+
+impl Frame for ToReceiptReader {
+    const NAME: &'static str = "ToReceiptReader";
+    const BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+    fn encode(&self) -> Bytes {
+        let kind = Some(write(self));
+        frame::pack(&proto::ToReceiptReader { kind })
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        frame::unpack(bytes, &TO_RECEIPT_READER, read)
+    }
+}
+
+impl Frame for ConfirmReceipts {
+    const NAME: &'static str = "ConfirmReceipts";
+    const BYTES_MAX: usize = CONFIRM_BYTES_MAX;
+
+    fn encode(&self) -> Bytes {
+        frame::pack(&proto::ConfirmReceipts { through: self.through })
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        frame::unpack(bytes, &CONFIRM_RECEIPTS, |wire: proto::ConfirmReceipts| {
+            Ok(Self { through: wire.through })
+        })
+    }
+}
+
+static NUMBERED_RECEIPT: Shape =
+    Shape::new("NumberedReceipt", &[Part::one("receipt", 2, &receipt::SIGNED_RECEIPT)]);
+static RECEIPT_BATCH: Shape = Shape::new(
+    "ReceiptBatch",
+    &[
+        Part::plain("certificates", 1, BATCH_CERTIFICATES_MAX),
+        Part::many("receipts", 2, BATCH_MESSAGES_MAX, &NUMBERED_RECEIPT),
+    ],
+);
+pub(crate) static TO_RECEIPT_READER: Shape = Shape::new(
+    "ToReceiptReader",
+    &[Part::one("receipts", 1, &RECEIPT_BATCH), Part::one("refused", 2, &verdict::REFUSAL)],
+);
+static CONFIRM_RECEIPTS: Shape = Shape::new("ConfirmReceipts", &[]);
+
+fn write(frame: &ToReceiptReader) -> Kind {
+    let numbered = |(seq, signed): &(u64, SignedReceipt)| proto::NumberedReceipt {
+        seq: *seq,
+        receipt: Some(receipt::write_signed(signed)),
+    };
+    match frame {
+        ToReceiptReader::Receipts(batch) => Kind::Receipts(proto::ReceiptBatch {
+            certificates: batch.certificates.clone(),
+            receipts: batch.receipts.iter().map(numbered).collect(),
+            next: batch.next,
+        }),
+        ToReceiptReader::Refused(refusal) => Kind::Refused(verdict::write_refusal(refusal)),
+    }
+}
+
+fn read(wire: proto::ToReceiptReader) -> Result<ToReceiptReader, Flaw> {
+    Ok(match field::present("kind", wire.kind)? {
+        Kind::Receipts(wire) => ToReceiptReader::Receipts(read_batch(wire)?),
+        Kind::Refused(wire) => ToReceiptReader::Refused(verdict::read_refusal(wire)?),
+    })
+}
+
+fn read_batch(wire: proto::ReceiptBatch) -> Result<ReceiptBatch, Flaw> {
+    field::at_most("receipts", BATCH_MESSAGES_MAX, wire.receipts.len())?;
+    let numbered = |numbered: proto::NumberedReceipt| {
+        let signed = field::present("receipt", numbered.receipt)?;
+        Ok((numbered.seq, receipt::read_signed(signed)?))
+    };
+    Ok(ReceiptBatch {
+        certificates: field::certificates(wire.certificates)?,
+        receipts: field::each(wire.receipts, numbered)?,
+        next: wire.next,
+    })
+}
+
+pub(super) fn write_request(address: &Address, mode: ReceiptMode) -> proto::ReadReceipts {
+    let (mode, from) = match mode {
+        ReceiptMode::Consume => (proto::ReceiptMode::Consume, None),
+        ReceiptMode::Watch { from } => (proto::ReceiptMode::Watch, from),
+    };
+    proto::ReadReceipts { address: address.to_string(), mode: mode.into(), from }
+}
+
+pub(super) fn read_request(wire: &proto::ReadReceipts) -> Result<(Address, ReceiptMode), Flaw> {
+    let mode = field::known("mode", wire.mode, |number| match (number, wire.from) {
+        (1, None) => Some(ReceiptMode::Consume),
+        (2, from) => Some(ReceiptMode::Watch { from }),
+        _ => None,
+    })?;
+    Ok((field::address("address", &wire.address)?, mode))
+}

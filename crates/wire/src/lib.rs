@@ -1,0 +1,49 @@
+//! Protobuf ⇄ the words of `kuriiri-types`: what relays and systems say to each other, as bytes.
+//!
+//! The contract is in `proto/`, with its rules in `proto/README.md`. This crate is its one reader
+//! and writer; the generated types never leave it.
+//!
+//! Two kinds of bytes:
+//!
+//! * *signed bytes*, [`header`] and [`receipt`], kept verbatim by everyone, so only their canonical
+//!   encoding is read;
+//! * *frames*, every [`Frame`] of the conversations [`relay`] and [`client`]. Unknown fields of
+//!   frames are skipped, so that a contract can grow.
+//!
+//! Every decode is total: bytes become a value that keeps all limits, or a [`WireError`]. How much
+//! memory a decode may take is checked before it is taken.
+//!
+//! This crate does no IO and knows no streams (`kuriiri-transport` puts the length before a frame),
+//! verifies no signature (`kuriiri-seal`), and gives labels no meaning (`kuriiri-policy`).
+//!
+//! ```
+//! use kuriiri_wire::{Frame, relay::Hello};
+//!
+//! let hello = Hello {
+//!     version: 1,
+//!     software: "kuriiri 0.1.0".into(),
+//!     federation_serial: 7,
+//!     policy_digest: None,
+//! };
+//! assert_eq!(Hello::decode(hello.encode())?, hello);
+//! # Ok::<(), kuriiri_wire::WireError>(())
+//! ```
+
+mod bodies;
+pub mod client;
+mod envelope;
+mod error;
+mod field;
+mod frame;
+pub mod header;
+mod label;
+pub mod limits;
+mod proto;
+pub mod receipt;
+pub mod relay;
+mod shape;
+mod signed;
+mod verdict;
+
+pub use error::{Flaw, WireError};
+pub use frame::Frame;

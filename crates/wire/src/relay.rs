@@ -1,0 +1,180 @@
+//! The conversation between two relays, ALPN `kuriiri-relay/1`.
+//!
+//! Both sides first send a [`Hello`]. Then the side that dialled opens a stream for each [`Batch`]
+//! and reads its [`Verdicts`] from the same stream.
+
+use bytes::Bytes;
+use kuriiri_types::{
+    Digest, Envelope, Lane, Ministry, SignedReceipt,
+    limits::{
+        BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, HELLO_BYTES_MAX, HOPS_MAX,
+    },
+};
+
+pub use crate::verdict::Verdicts;
+use crate::{
+    bodies, envelope,
+    error::{Flaw, WireError},
+    field,
+    frame::{self, Frame},
+    limits::SOFTWARE_BYTES_MAX,
+    proto, receipt,
+    shape::{Part, Shape},
+};
+
+/// The first frame on a connection, from both sides: a TLS 1.3 client believes itself connected
+/// before its certificate is judged, and knows better once this is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hello {
+    /// Version of the contract, not 0.
+    pub version: u32,
+    /// Name and version of the program, for operators; at most
+    /// [`SOFTWARE_BYTES_MAX`] bytes, one line.
+    pub software: String,
+    /// Serial of the federation file in force.
+    pub federation_serial: u64,
+    /// SHA-256 of the policy in force, if the relay tells.
+    pub policy_digest: Option<Digest>,
+}
+
+/// Messages of one lane, or receipts: the unit that travels, is committed and is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Batch {
+    /// The lane of everything in it.
+    pub lane: Lane,
+    /// The giver's number for it, rising by one within connection and lane.
+    pub number: u64,
+    /// How often the giver was told to come again in this lane.
+    pub epoch: u32,
+    /// Signers' certificates (DER) that the other side may not have yet.
+    pub certificates: Vec<Bytes>,
+    /// Messages, 1 to [`BATCH_MESSAGES_MAX`]; none in [`Lane::Receipts`].
+    pub parcels: Vec<Parcel>,
+    /// Receipts, 1 to [`BATCH_MESSAGES_MAX`]; only in [`Lane::Receipts`].
+    pub receipts: Vec<SignedReceipt>,
+}
+
+/// A message on its way to another ministry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Parcel {
+    /// The ministry of the recipients that this copy is for.
+    pub dest: Ministry,
+    /// The relays that it has passed, origin first, the giver last; 1 to [`HOPS_MAX`].
+    pub path: Vec<Ministry>,
+    /// The signed header.
+    pub envelope: Envelope,
+    /// Salt ‖ body.
+    pub body: Bytes,
+}
+
+impl Frame for Hello {
+    const NAME: &'static str = "Hello";
+    const BYTES_MAX: usize = HELLO_BYTES_MAX;
+
+    fn encode(&self) -> Bytes {
+        frame::pack(&proto::Hello {
+            version: self.version,
+            software: field::cut(SOFTWARE_BYTES_MAX, &self.software),
+            federation_serial: self.federation_serial,
+            policy_digest: self.policy_digest.map(|d| Bytes::copy_from_slice(d.as_bytes())),
+        })
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        frame::unpack(bytes, &HELLO, read_hello)
+    }
+}
+
+impl Frame for Batch {
+    const NAME: &'static str = "Batch";
+    const BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+    fn encode(&self) -> Bytes {
+        frame::pack(&proto::Batch {
+            lane: self.lane.number().into(),
+            number: self.number,
+            epoch: self.epoch,
+            certificates: self.certificates.clone(),
+            parcels: self.parcels.iter().map(write_parcel).collect(),
+            receipts: self.receipts.iter().map(receipt::write_signed).collect(),
+        })
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        frame::unpack(bytes, &BATCH, read_batch)
+    }
+}
+
+// === shapes ===
+
+pub(crate) static HELLO: Shape = Shape::new("Hello", &[]);
+static PARCEL: Shape = Shape::new(
+    "Parcel",
+    &[Part::plain("path", 2, HOPS_MAX), Part::one("envelope", 3, &envelope::ENVELOPE)],
+);
+pub(crate) static BATCH: Shape = Shape::new(
+    "Batch",
+    &[
+        Part::plain("certificates", 4, BATCH_CERTIFICATES_MAX),
+        Part::many("parcels", 5, BATCH_MESSAGES_MAX, &PARCEL),
+        Part::many("receipts", 6, BATCH_MESSAGES_MAX, &receipt::SIGNED_RECEIPT),
+    ],
+);
+
+// === wire ⇄ domain ===
+
+fn read_hello(wire: proto::Hello) -> Result<Hello, Flaw> {
+    if wire.version == 0 {
+        return Err(Flaw::Missing("version"));
+    }
+    let digest = |bytes: Bytes| field::digest("policy_digest", &bytes);
+    Ok(Hello {
+        version: wire.version,
+        software: field::line("software", SOFTWARE_BYTES_MAX, wire.software)?,
+        federation_serial: wire.federation_serial,
+        policy_digest: wire.policy_digest.map(digest).transpose()?,
+    })
+}
+
+fn read_batch(wire: proto::Batch) -> Result<Batch, Flaw> {
+    let lane = field::lane(wire.lane)?;
+    check_load(lane, wire.parcels.len(), wire.receipts.len())?;
+    bodies::check(wire.parcels.iter().map(|p| &p.body))?;
+    Ok(Batch {
+        lane,
+        number: wire.number,
+        epoch: wire.epoch,
+        certificates: field::certificates(wire.certificates)?,
+        parcels: field::each(wire.parcels, read_parcel)?,
+        receipts: field::each(wire.receipts, receipt::read_signed)?,
+    })
+}
+
+/// Holds that a batch has items, and only of the kind that its lane carries.
+fn check_load(lane: Lane, parcels: usize, receipts: usize) -> Result<(), Flaw> {
+    let (mine, count, stray, strays) = match lane {
+        Lane::Messages(_) => ("parcels", parcels, "receipts", receipts),
+        Lane::Receipts => ("receipts", receipts, "parcels", parcels),
+    };
+    field::some_at_most(mine, BATCH_MESSAGES_MAX, count)?;
+    field::at_most(stray, 0, strays)
+}
+
+fn write_parcel(parcel: &Parcel) -> proto::Parcel {
+    proto::Parcel {
+        dest: parcel.dest.as_str().into(),
+        path: parcel.path.iter().map(|m| m.as_str().into()).collect(),
+        envelope: Some(envelope::write(&parcel.envelope)),
+        body: parcel.body.clone(),
+    }
+}
+
+fn read_parcel(wire: proto::Parcel) -> Result<Parcel, Flaw> {
+    field::some_at_most("path", HOPS_MAX, wire.path.len())?;
+    Ok(Parcel {
+        dest: field::ministry("dest", &wire.dest)?,
+        path: field::each(wire.path, |m| field::ministry("path", &m))?,
+        envelope: envelope::read(wire.envelope)?,
+        body: wire.body,
+    })
+}

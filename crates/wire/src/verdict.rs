@@ -1,0 +1,97 @@
+//! Verdicts, and refusals wherever they stand.
+
+use bytes::Bytes;
+use kuriiri_types::{Refusal, Timestamp, Verdict, limits::BATCH_MESSAGES_MAX};
+
+use crate::{
+    error::{Flaw, WireError},
+    field,
+    frame::{self, Frame},
+    limits::{REASON_BYTES_MAX, REASONS_MAX, VERDICTS_BYTES_MAX},
+    proto::{self, verdict::Kind},
+    shape::{Part, Shape},
+};
+
+/// The answer to a batch or a submission, after the commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdicts {
+    /// One for each item, in the order of the items; 1 to
+    /// [`BATCH_MESSAGES_MAX`](kuriiri_types::limits::BATCH_MESSAGES_MAX).
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Frame for Verdicts {
+    const NAME: &'static str = "Verdicts";
+    const BYTES_MAX: usize = VERDICTS_BYTES_MAX;
+
+    fn encode(&self) -> Bytes {
+        frame::pack(&write(self))
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        frame::unpack(bytes, &VERDICTS, read)
+    }
+}
+
+static ACCEPTED: Shape = Shape::new("Accepted", &[]);
+static BUSY: Shape = Shape::new("Busy", &[]);
+pub(crate) static REFUSAL: Shape = Shape::new("Refusal", &[Part::plain("reasons", 2, REASONS_MAX)]);
+pub(crate) static VERDICT: Shape = Shape::new(
+    "Verdict",
+    &[
+        Part::one("accepted", 1, &ACCEPTED),
+        Part::one("refused", 2, &REFUSAL),
+        Part::one("busy", 3, &BUSY),
+    ],
+);
+pub(crate) static VERDICTS: Shape =
+    Shape::new("Verdicts", &[Part::many("verdicts", 1, BATCH_MESSAGES_MAX, &VERDICT)]);
+
+pub(crate) fn write(verdicts: &Verdicts) -> proto::Verdicts {
+    proto::Verdicts { verdicts: verdicts.verdicts.iter().map(write_one).collect() }
+}
+
+pub(crate) fn read(wire: proto::Verdicts) -> Result<Verdicts, Flaw> {
+    field::some_at_most("verdicts", BATCH_MESSAGES_MAX, wire.verdicts.len())?;
+    let verdicts = field::each(wire.verdicts, read_one)?;
+    Ok(Verdicts { verdicts })
+}
+
+pub(crate) fn write_one(verdict: &Verdict) -> proto::Verdict {
+    let kind = match verdict {
+        Verdict::Accepted { at, repeat } => {
+            Kind::Accepted(proto::Accepted { at: at.as_millis(), repeat: *repeat })
+        }
+        Verdict::Refused(refusal) => Kind::Refused(write_refusal(refusal)),
+        Verdict::Busy => Kind::Busy(proto::Busy {}),
+    };
+    proto::Verdict { kind: Some(kind) }
+}
+
+pub(crate) fn read_one(wire: proto::Verdict) -> Result<Verdict, Flaw> {
+    Ok(match field::present("verdict", wire.kind)? {
+        Kind::Accepted(accepted) => {
+            Verdict::Accepted { at: Timestamp::from_millis(accepted.at), repeat: accepted.repeat }
+        }
+        Kind::Refused(refusal) => Verdict::Refused(read_refusal(refusal)?),
+        Kind::Busy(proto::Busy {}) => Verdict::Busy,
+    })
+}
+
+pub(crate) fn write_refusal(refusal: &Refusal) -> proto::Refusal {
+    proto::Refusal { code: refusal.code.number().into(), reasons: write_reasons(&refusal.reasons) }
+}
+
+pub(crate) fn read_refusal(wire: proto::Refusal) -> Result<Refusal, Flaw> {
+    Ok(Refusal { code: field::code(wire.code)?, reasons: read_reasons(wire.reasons)? })
+}
+
+pub(crate) fn write_reasons(reasons: &[String]) -> Vec<String> {
+    let kept = reasons.iter().take(REASONS_MAX);
+    kept.map(|reason| field::cut(REASON_BYTES_MAX, reason)).collect()
+}
+
+pub(crate) fn read_reasons(reasons: Vec<String>) -> Result<Vec<String>, Flaw> {
+    field::at_most("reasons", REASONS_MAX, reasons.len())?;
+    field::each(reasons, |r| field::line("reasons", REASON_BYTES_MAX, r))
+}

@@ -1,0 +1,147 @@
+//! Any value of each kind, within its limits.
+
+mod frames;
+
+use kuriiri_types::*;
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+pub(crate) use frames::*;
+
+// === words ===
+
+pub(crate) fn ministry() -> impl Strategy<Value = Ministry> {
+    "[a-z0-9]([a-z0-9.-]{0,30}[a-z0-9])?".prop_map(|text| text.parse().unwrap())
+}
+
+pub(crate) fn address() -> impl Strategy<Value = Address> {
+    let mailbox = "[a-z0-9]([a-z0-9._-]{0,30}[a-z0-9])?";
+    (mailbox, ministry()).prop_map(|(mailbox, ministry)| Address::new(&mailbox, ministry).unwrap())
+}
+
+fn addresses(most: usize) -> impl Strategy<Value = Vec<Address>> {
+    vec(address(), 1..=most).prop_map(|mut addresses| {
+        let mut seen = std::collections::HashSet::new();
+        addresses.retain(|a| seen.insert(a.clone()));
+        addresses
+    })
+}
+
+fn id() -> impl Strategy<Value = MessageId> {
+    (0..1_i64 << 48, any::<[u8; 10]>())
+        .prop_map(|(at, random)| MessageId::new(Timestamp::from_millis(at), random))
+}
+
+fn digest() -> impl Strategy<Value = Digest> {
+    any::<[u8; 32]>().prop_map(Digest)
+}
+
+fn time() -> impl Strategy<Value = Timestamp> {
+    any::<i64>().prop_map(Timestamp::from_millis)
+}
+
+fn code() -> impl Strategy<Value = Code> {
+    select(CODES).prop_map(|entry| entry.0)
+}
+
+fn lane() -> impl Strategy<Value = Lane> {
+    select(&Lane::BY_URGENCY[..])
+}
+
+fn precedence() -> impl Strategy<Value = Precedence> {
+    select(&Precedence::ALL[..])
+}
+
+fn line() -> impl Strategy<Value = String> {
+    "\\PC{0,40}"
+}
+
+fn flat_label() -> impl Strategy<Value = WireLabel> {
+    let values = proptest::collection::btree_set("[A-Z][A-Z0-9 +/-]{0,6}", 1..4);
+    let categories = proptest::collection::btree_map("[A-Z]{1,6}", values, 0..4);
+    ("[A-Z]{2}", "[A-Z0-9]{1,8}", categories, line()).prop_map(|(policy, level, map, mark)| {
+        let category = |(tag, values): (String, std::collections::BTreeSet<String>)| Category {
+            tag,
+            values: values.into_iter().collect(),
+        };
+        WireLabel {
+            categories: map.into_iter().map(category).collect(),
+            privacy_mark: mark,
+            ..WireLabel::plain(&policy, &level)
+        }
+    })
+}
+
+fn label() -> impl Strategy<Value = WireLabel> {
+    let succession = option::of((time(), flat_label()));
+    (flat_label(), succession, option::of(time())).prop_map(|(label, succession, review_at)| {
+        let succession = succession.map(|(at, mut next)| {
+            next.policy.clone_from(&label.policy);
+            Box::new((at, next))
+        });
+        WireLabel { succession, review_at, ..label }
+    })
+}
+
+// === signed ===
+
+pub(crate) fn header() -> impl Strategy<Value = Header> {
+    let who = (id(), address(), recipients(), option::of(label()));
+    let types = [MessageType::Operation, MessageType::Exercise, MessageType::Drill];
+    let when = (precedence(), select(types.to_vec()), time(), option::of(time()));
+    let what = ("[ -~]{1,40}", any::<u64>(), digest(), line());
+    let links = [(); 3].map(|()| option::of(id()));
+    (who, when, what, links, option::of(sealing())).prop_map(|(who, when, what, links, sealing)| {
+        Header {
+            id: who.0,
+            from: who.1,
+            to: who.2,
+            label: who.3,
+            precedence: when.0,
+            message_type: when.1,
+            created: when.2,
+            expires: when.3,
+            content_type: what.0,
+            body_size: what.1,
+            body_commitment: what.2,
+            subject: what.3,
+            conversation: links[0],
+            in_reply_to: links[1],
+            obsoletes: links[2],
+            sealing,
+        }
+    })
+}
+
+fn recipients() -> impl Strategy<Value = Vec<Recipient>> {
+    (addresses(8), any::<u8>()).prop_map(|(addresses, roles)| {
+        let recipient = |(i, address)| Recipient {
+            address,
+            role: if roles >> i & 1 == 0 { Role::Action } else { Role::Info },
+        };
+        addresses.into_iter().enumerate().map(recipient).collect()
+    })
+}
+
+fn sealing() -> impl Strategy<Value = Sealing> {
+    let keys = proptest::collection::btree_set((ministry(), digest()), 1..5);
+    (1_u32.., keys).prop_map(|(suite, keys)| Sealing {
+        suite,
+        keys: keys.into_iter().map(|(ministry, key)| SealKeyId { ministry, key }).collect(),
+    })
+}
+
+pub(crate) fn receipt() -> impl Strategy<Value = Receipt> {
+    let about = (id(), digest(), address(), address());
+    let what = (select(&ReceiptKind::ALL[..]), time(), ministry(), option::of(code()));
+    (about, what, vec(line(), 0..4)).prop_map(|(about, what, reasons)| Receipt {
+        message: about.0,
+        header_digest: about.1,
+        sender: about.2,
+        recipient: about.3,
+        kind: what.0,
+        at: what.1,
+        issuer: what.2,
+        code: what.3,
+        reasons,
+    })
+}

@@ -1,0 +1,197 @@
+//! Any frame, within its limits.
+
+use bytes::Bytes;
+use kuriiri_types::*;
+use kuriiri_wire::{client::*, relay::*};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+
+use super::{address, addresses, code, digest, label, lane, line, ministry, precedence, time};
+
+// === parts ===
+
+fn bytes(most: usize) -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 1..=most).prop_map(Bytes::from)
+}
+
+fn body() -> impl Strategy<Value = Bytes> {
+    vec(any::<u8>(), 32..100).prop_map(Bytes::from)
+}
+
+fn certificates() -> impl Strategy<Value = Vec<Bytes>> {
+    vec(bytes(20), 0..3)
+}
+
+fn proof() -> impl Strategy<Value = BatchProof> {
+    let place = (1..=65_536_u32).prop_flat_map(|size| (0..size, Just(size)));
+    let signature = vec(any::<u8>(), 64).prop_map(Bytes::from);
+    (digest(), place, vec(digest(), 0..=16), signature).prop_map(
+        |(signer, (index, size), path, signature)| BatchProof {
+            signer,
+            index,
+            size,
+            path,
+            signature,
+        },
+    )
+}
+
+fn envelope() -> impl Strategy<Value = Envelope> {
+    (bytes(60), proof()).prop_map(|(header, proof)| Envelope { header, proof })
+}
+
+fn signed_receipt() -> impl Strategy<Value = SignedReceipt> {
+    (bytes(60), proof()).prop_map(|(receipt, proof)| SignedReceipt { receipt, proof })
+}
+
+fn refusal() -> impl Strategy<Value = Refusal> {
+    (code(), vec(line(), 0..4)).prop_map(|(code, reasons)| Refusal { code, reasons })
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        (time(), any::<bool>()).prop_map(|(at, repeat)| Verdict::Accepted { at, repeat }),
+        refusal().prop_map(Verdict::Refused),
+        Just(Verdict::Busy),
+    ]
+}
+
+// === whole frames ===
+
+pub(crate) fn hello() -> impl Strategy<Value = Hello> {
+    (1_u32.., line(), any::<u64>(), option::of(digest())).prop_map(
+        |(version, software, federation_serial, policy_digest)| Hello {
+            version,
+            software,
+            federation_serial,
+            policy_digest,
+        },
+    )
+}
+
+pub(crate) fn batch() -> impl Strategy<Value = Batch> {
+    let parcel = (ministry(), vec(ministry(), 1..=8), envelope(), body())
+        .prop_map(|(dest, path, envelope, body)| Parcel { dest, path, envelope, body });
+    let head = (lane(), any::<u64>(), any::<u32>(), certificates());
+    (head, vec(parcel, 1..4), vec(signed_receipt(), 1..4)).prop_map(
+        |((lane, number, epoch, certificates), parcels, receipts)| {
+            let (parcels, receipts) = match lane {
+                Lane::Messages(_) => (parcels, Vec::new()),
+                Lane::Receipts => (Vec::new(), receipts),
+            };
+            Batch { lane, number, epoch, certificates, parcels, receipts }
+        },
+    )
+}
+
+pub(crate) fn verdicts() -> impl Strategy<Value = Verdicts> {
+    vec(verdict(), 1..6).prop_map(|verdicts| Verdicts { verdicts })
+}
+
+pub(crate) fn request() -> impl Strategy<Value = Request> {
+    let modes = [ReceiptMode::Consume, ReceiptMode::Watch];
+    prop_oneof![
+        submission().prop_map(Request::Submit),
+        (address(), any::<u32>())
+            .prop_map(|(mailbox, credit)| Request::Receive { mailbox, credit }),
+        (address(), select(modes.to_vec()))
+            .prop_map(|(address, mode)| Request::Receipts { address, mode }),
+        question().prop_map(Request::Ask),
+        Just(Request::Status),
+    ]
+}
+
+fn submission() -> impl Strategy<Value = Submission> {
+    let message = (envelope(), body()).prop_map(|(envelope, body)| Submitted { envelope, body });
+    let head = (any::<u32>(), any::<u64>(), precedence(), certificates());
+    (head, vec(message, 1..4)).prop_map(|((epoch, number, precedence, certificates), messages)| {
+        Submission { epoch, number, lane: Lane::Messages(precedence), certificates, messages }
+    })
+}
+
+fn question() -> impl Strategy<Value = Question> {
+    (address(), addresses(8), option::of(label()), precedence(), any::<u64>()).prop_map(
+        |(from, to, label, precedence, size)| Question { from, to, label, precedence, size },
+    )
+}
+
+pub(crate) fn reply() -> impl Strategy<Value = Reply> {
+    prop_oneof![
+        verdicts().prop_map(Reply::Verdicts),
+        answer().prop_map(Reply::Answer),
+        report().prop_map(Reply::Status),
+        refusal().prop_map(Reply::Refused),
+    ]
+}
+
+fn answer() -> impl Strategy<Value = Answer> {
+    let outcome = prop_oneof![
+        (any::<bool>(), any::<u64>())
+            .prop_map(|(seal, size_max)| Outcome::Permit { seal, size_max }),
+        refusal().prop_map(Outcome::Refuse),
+    ];
+    (outcome, vec((ministry(), bytes(40)), 0..4))
+        .prop_map(|(outcome, sealing_keys)| Answer { outcome, sealing_keys })
+}
+
+fn report() -> impl Strategy<Value = StatusReport> {
+    let queue = (line(), any::<u64>(), option::of(time()))
+        .prop_map(|(name, messages, oldest)| QueueStatus { name, messages, oldest });
+    let waiting = (any::<u64>(), option::of(time()), option::of(time()));
+    let peer = (ministry(), any::<bool>(), waiting, option::of(line())).prop_map(
+        |(ministry, connected, (waiting, oldest, next_try), problem)| PeerStatus {
+            ministry,
+            connected,
+            waiting,
+            oldest,
+            next_try,
+            problem,
+        },
+    );
+    (ministry(), line(), time(), vec(queue, 0..4), vec(peer, 0..4)).prop_map(
+        |(ministry, relay, now, mailboxes, peers)| StatusReport {
+            ministry,
+            relay,
+            now,
+            mailboxes,
+            peers,
+        },
+    )
+}
+
+fn tickets() -> impl Strategy<Value = Vec<Ticket>> {
+    vec((lane(), any::<u64>()).prop_map(|(lane, seq)| Ticket { lane, seq }), 1..6)
+}
+
+pub(crate) fn from_receiver() -> impl Strategy<Value = FromReceiver> {
+    tickets().prop_map(FromReceiver::Confirm)
+}
+
+pub(crate) fn to_receiver() -> impl Strategy<Value = ToReceiver> {
+    let ticket = (lane(), any::<u64>()).prop_map(|(lane, seq)| Ticket { lane, seq });
+    let item = (ticket, envelope(), body()).prop_map(|(ticket, envelope, body)| DeliveredItem {
+        ticket,
+        envelope,
+        body,
+    });
+    prop_oneof![
+        (certificates(), vec(item, 1..4)).prop_map(|(certificates, items)| {
+            ToReceiver::Delivery(Delivery { certificates, items })
+        }),
+        tickets().prop_map(ToReceiver::Confirmed),
+        refusal().prop_map(ToReceiver::Refused),
+    ]
+}
+
+pub(crate) fn to_receipt_reader() -> impl Strategy<Value = ToReceiptReader> {
+    let receipts = vec((any::<u64>(), signed_receipt()), 1..4);
+    prop_oneof![
+        (certificates(), receipts).prop_map(|(certificates, receipts)| {
+            ToReceiptReader::Receipts(ReceiptBatch { certificates, receipts })
+        }),
+        refusal().prop_map(ToReceiptReader::Refused),
+    ]
+}
+
+pub(crate) fn confirm_receipts() -> impl Strategy<Value = ConfirmReceipts> {
+    any::<u64>().prop_map(|through| ConfirmReceipts { through })
+}

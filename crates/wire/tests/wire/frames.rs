@@ -1,0 +1,151 @@
+//! Every frame comes back, and nothing a peer sends does harm.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use kuriiri_types::Code;
+use kuriiri_wire::{Flaw, Frame, client::*, relay::*};
+use proptest::prelude::*;
+
+use crate::{arbitrary, damage::any_damage, pieces, sample};
+
+/// Damaged bytes are refused, or say something that itself comes back.
+fn survives<F: Frame + PartialEq + Debug>(bytes: Bytes) {
+    match F::decode(bytes) {
+        Ok(read) => assert_eq!(F::decode(read.encode()).as_ref(), Ok(&read)),
+        Err(error) => assert_eq!(error.code(), Code::PROTOCOL),
+    }
+}
+
+macro_rules! every_frame {
+    ($($name:ident: $frame:ty),* $(,)?) => {
+        proptest! {
+            $(
+                #[test]
+                fn $name(value in arbitrary::$name(), damage in any_damage()) {
+                    let bytes = value.encode();
+                    prop_assert_eq!(<$frame>::decode(bytes.clone()), Ok(value));
+                    survives::<$frame>(damage.applied_to(&bytes));
+                }
+            )*
+
+            #[test]
+            fn any_bytes(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+                $(survives::<$frame>(bytes.clone().into());)*
+            }
+        }
+    };
+}
+
+every_frame! {
+    hello: Hello,
+    batch: Batch,
+    verdicts: Verdicts,
+    request: Request,
+    reply: Reply,
+    to_receiver: ToReceiver,
+    from_receiver: FromReceiver,
+    to_receipt_reader: ToReceiptReader,
+    confirm_receipts: ConfirmReceipts,
+}
+
+#[test]
+fn a_frame_without_its_choice_is_refused() {
+    for bytes in [Vec::new(), pieces::field(99, b"from a later version")] {
+        let bytes = Bytes::from(bytes);
+        assert!(Request::decode(bytes.clone()).is_err());
+        assert!(Reply::decode(bytes.clone()).is_err());
+        assert!(ToReceiver::decode(bytes.clone()).is_err());
+        assert!(FromReceiver::decode(bytes.clone()).is_err());
+        assert!(ToReceiptReader::decode(bytes).is_err());
+    }
+}
+
+#[test]
+fn a_field_of_a_later_version_is_skipped() {
+    let batch = sample::batch(vec![sample::parcel(5)]);
+    let bytes = [batch.encode().to_vec(), pieces::field(99, b"new")].concat();
+    assert_eq!(Batch::decode(bytes.into()), Ok(batch));
+}
+
+#[test]
+fn a_body_is_not_copied_out_of_its_frame() {
+    let bytes = sample::batch(vec![sample::parcel(5)]).encode();
+    let frame = bytes.as_ptr_range();
+    let batch = Batch::decode(bytes.clone()).unwrap();
+    for part in [&batch.parcels[0].body, &batch.parcels[0].envelope.header] {
+        assert!(frame.contains(&part.as_ptr()));
+    }
+}
+
+#[test]
+fn crowds_are_counted_before_they_are_unpacked() {
+    // Decoding would report all of them; counting stops at the first that is too many.
+    let stops_at = |error: kuriiri_wire::WireError, most: u64| {
+        assert!(
+            matches!(error.flaw(), Flaw::OverLimit { max, found, .. } if *max == most && *found == most + 1),
+            "{error}"
+        );
+    };
+    let crowd = |piece: pieces::Piece| Bytes::from(piece.repeat(100_000));
+    stops_at(Batch::decode(crowd(pieces::field(5, b""))).unwrap_err(), 64);
+    stops_at(Batch::decode(crowd(pieces::field(6, b""))).unwrap_err(), 64);
+    stops_at(Batch::decode(crowd(pieces::field(4, b""))).unwrap_err(), 64);
+    let inside = |number, content: Bytes| Bytes::from(pieces::field(number, &content));
+    let path = inside(5, crowd(pieces::field(2, b"")));
+    stops_at(Batch::decode(path).unwrap_err(), 8);
+    let submission = inside(1, crowd(pieces::field(5, b"")));
+    stops_at(Request::decode(submission).unwrap_err(), 64);
+    let values = inside(4, inside(3, inside(3, crowd(pieces::field(2, b"")))));
+    stops_at(Request::decode(values).unwrap_err(), 256);
+    let peers = inside(3, crowd(pieces::field(5, b"")));
+    stops_at(Reply::decode(peers).unwrap_err(), 4096);
+}
+
+#[test]
+fn a_single_part_cannot_grow_by_repeats() {
+    // Protobuf would merge the two refusals into one with the reasons of both.
+    let refusal = pieces::field(2, &pieces::field(2, b"reason"));
+    let verdict = [refusal.clone(), refusal].concat();
+    let error = Verdicts::decode(pieces::field(1, &verdict).into()).unwrap_err();
+    assert!(matches!(error.flaw(), Flaw::OverLimit { field: "refused", .. }), "{error}");
+}
+
+#[test]
+fn a_path_is_whole_hashes() {
+    let with_path = |length: usize| {
+        let proof = [
+            pieces::field(1, &[1; 32]),
+            pieces::number(3, 2),
+            pieces::field(4, &vec![6; length]),
+            pieces::field(5, &[2; 64]),
+        ];
+        let receipt = [pieces::field(1, b"receipt"), pieces::field(2, &proof.concat())];
+        let batch = [pieces::number(1, 6), pieces::field(6, &receipt.concat())];
+        Batch::decode(batch.concat().into())
+    };
+    let batch = with_path(64).unwrap();
+    assert_eq!(batch.receipts[0].proof.path, [kuriiri_types::Digest([6; 32]); 2]);
+    for length in [1, 31, 33, 65] {
+        with_path(length).unwrap_err();
+    }
+}
+
+#[test]
+fn a_nest_of_labels_is_refused() {
+    let mut label = Vec::new();
+    for _ in 0..10_000 {
+        label = pieces::field(4, &pieces::field(2, &label));
+    }
+    let question = pieces::field(4, &pieces::field(3, &label));
+    assert!(Request::decode(question.into()).is_err());
+}
+
+#[test]
+fn errors_name_the_frame_and_never_quote_it() {
+    let receive = [pieces::field(1, b"\x1b[2Jevil@um.example"), pieces::number(2, 1)].concat();
+    let error = Request::decode(pieces::field(2, &receive).into()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("Request") && text.contains("`mailbox`"), "{text}");
+    assert!(!text.contains("evil"), "{text}");
+}

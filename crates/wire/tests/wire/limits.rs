@@ -1,0 +1,292 @@
+//! At a limit: accepted. One above: refused.
+
+use std::fmt::Debug;
+
+use bytes::Bytes;
+use kuriiri_types::{limits::*, *};
+use kuriiri_wire::{Flaw, Frame, WireError, client::*, header, limits::*, receipt, relay::*};
+
+use crate::{pieces, sample};
+
+fn over<T: Debug>(result: Result<T, WireError>) {
+    let error = result.expect_err("over the limit");
+    assert!(matches!(error.flaw(), Flaw::OverLimit { .. }), "{error}");
+}
+
+fn edge<F: Frame + Debug>(at: F, above: F) {
+    F::decode(at.encode()).expect("at the limit");
+    over(F::decode(above.encode()));
+}
+
+fn header_with(change: impl FnOnce(&mut Header)) -> Result<Header, WireError> {
+    let mut value = sample::header();
+    change(&mut value);
+    header::decode(&header::encode(&value))
+}
+
+#[test]
+fn texts_and_recipients_of_a_header() {
+    header_with(|h| h.to = sample::recipients(RECIPIENTS_MAX, 30)).unwrap();
+    over(header_with(|h| h.to = sample::recipients(RECIPIENTS_MAX + 1, 30)));
+    header_with(|h| h.content_type = "c".repeat(CONTENT_TYPE_BYTES_MAX)).unwrap();
+    over(header_with(|h| h.content_type = "c".repeat(CONTENT_TYPE_BYTES_MAX + 1)));
+    header_with(|h| h.subject = "s".repeat(SUBJECT_BYTES_MAX)).unwrap();
+    over(header_with(|h| h.subject = "s".repeat(SUBJECT_BYTES_MAX + 1)));
+}
+
+#[test]
+fn the_label_of_a_header() {
+    let with = |change: &dyn Fn(&mut WireLabel)| {
+        let mut label = WireLabel::plain("FI", "TL4");
+        change(&mut label);
+        header_with(|h| h.label = Some(label))
+    };
+    let category = |tag: usize, values: usize| Category {
+        tag: format!("T{tag:0>3}"),
+        values: (0..values).map(|v| format!("V{v:0>3}")).collect(),
+    };
+    let categories = |count: usize| (0..count).map(|tag| category(tag, 1)).collect();
+    with(&|l| l.privacy_mark = "p".repeat(PRIVACY_MARK_BYTES_MAX)).unwrap();
+    over(with(&|l| l.privacy_mark = "p".repeat(PRIVACY_MARK_BYTES_MAX + 1)));
+    with(&|l| l.categories = vec![category(0, LABEL_VALUES_MAX)]).unwrap();
+    with(&|l| l.categories = vec![category(0, LABEL_VALUES_MAX + 1)]).unwrap_err();
+    with(&|l| l.categories = categories(LABEL_CATEGORIES_MAX)).unwrap();
+    with(&|l| l.categories = categories(LABEL_CATEGORIES_MAX + 1)).unwrap_err();
+}
+
+#[test]
+fn the_sealing_keys_of_a_header() {
+    let sealing = |count: usize| {
+        let key = |i: usize| SealKeyId {
+            ministry: "um.example".parse().unwrap(),
+            key: Digest([i as u8; 32]),
+        };
+        let keys = (0..count).map(key).collect();
+        Some(Sealing { suite: 1, keys })
+    };
+    header_with(|h| h.sealing = sealing(SEALING_KEYS_MAX)).unwrap();
+    over(header_with(|h| h.sealing = sealing(SEALING_KEYS_MAX + 1)));
+}
+
+#[test]
+fn the_bytes_of_a_header() {
+    let sized = |length: usize| {
+        (20..40)
+            .flat_map(|count| (0..=SUBJECT_BYTES_MAX).map(move |subject| (count, subject)))
+            .map(|(count, subject)| {
+                let mut value = sample::header();
+                value.to = sample::recipients(count, 259);
+                value.subject = "s".repeat(subject);
+                header::encode(&value)
+            })
+            .find(|bytes| bytes.len() == length)
+            .expect("a header of this length")
+    };
+    header::decode(&sized(HEADER_BYTES_MAX)).unwrap();
+    over(header::decode(&sized(HEADER_BYTES_MAX + 1)));
+}
+
+#[test]
+fn the_reasons_of_a_receipt() {
+    let with = |reasons: Vec<String>| {
+        let mut value = sample::receipt();
+        value.reasons = reasons;
+        receipt::encode(&value)
+    };
+    let full = vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX];
+    let bytes = with(full.clone());
+    assert_eq!(receipt::decode(&bytes).unwrap().reasons, full);
+    over(receipt::decode(&[bytes.to_vec(), pieces::field(9, b"more")].concat()));
+    let long = pieces::field(9, "r".repeat(REASON_BYTES_MAX + 1).as_bytes());
+    over(receipt::decode(&[with(vec![]).to_vec(), long].concat()));
+}
+
+#[test]
+fn the_largest_receipt_can_be_read_whatever_its_reasons() {
+    let mut value = sample::receipt();
+    value.sender = sample::addresses(1, 259).remove(0);
+    value.recipient = value.sender.clone();
+    value.at = Timestamp::from_millis(-1);
+    value.reasons = vec!["words\n".repeat(1000); REASONS_MAX + 1];
+    let read = receipt::decode(&receipt::encode(&value)).unwrap();
+    assert_eq!(read.reasons.len(), REASONS_MAX);
+    assert!(read.reasons[0].starts_with("words words "));
+    assert_eq!(read.reasons[0].len(), REASON_BYTES_MAX);
+}
+
+#[test]
+fn a_hello() {
+    let hello = Hello {
+        version: 1,
+        software: "s".repeat(SOFTWARE_BYTES_MAX + 1),
+        federation_serial: 1,
+        policy_digest: None,
+    };
+    let read = Hello::decode(hello.encode()).unwrap();
+    assert_eq!(read.software.len(), SOFTWARE_BYTES_MAX);
+    let by_hand = |software: &str| {
+        Hello::decode([pieces::number(1, 1), pieces::field(2, software.as_bytes())].concat().into())
+    };
+    by_hand(&"s".repeat(SOFTWARE_BYTES_MAX)).unwrap();
+    over(by_hand(&"s".repeat(SOFTWARE_BYTES_MAX + 1)));
+    Hello::decode(pieces::field(2, b"no version").into()).unwrap_err();
+    let padded = |length: usize| {
+        let head = pieces::number(1, 1);
+        let padding = pieces::field(99, &vec![0; length - head.len() - 4]);
+        Hello::decode([head, padding].concat().into())
+    };
+    padded(HELLO_BYTES_MAX).unwrap();
+    over(padded(HELLO_BYTES_MAX + 1));
+}
+
+#[test]
+fn the_items_of_a_batch() {
+    let parcels = |count| sample::batch(vec![sample::parcel(5); count]);
+    edge(parcels(BATCH_MESSAGES_MAX), parcels(BATCH_MESSAGES_MAX + 1));
+    edge(sample::receipts(BATCH_MESSAGES_MAX), sample::receipts(BATCH_MESSAGES_MAX + 1));
+    Batch::decode(parcels(0).encode()).unwrap_err();
+    Batch::decode(sample::receipts(0).encode()).unwrap_err();
+}
+
+#[test]
+fn a_batch_carries_what_its_lane_carries() {
+    let mut mixed = sample::batch(vec![sample::parcel(5)]);
+    mixed.receipts = vec![sample::signed_receipt()];
+    Batch::decode(mixed.encode()).unwrap_err();
+    mixed.lane = Lane::Receipts;
+    Batch::decode(mixed.encode()).unwrap_err();
+    mixed.parcels.clear();
+    Batch::decode(mixed.encode()).unwrap();
+    let mut submission = sample::submission(1, 5);
+    submission.lane = Lane::Receipts;
+    Request::decode(Request::Submit(submission).encode()).unwrap_err();
+}
+
+#[test]
+fn the_certificates_of_a_batch() {
+    let with = |count: usize, length: usize| {
+        let mut batch = sample::batch(vec![sample::parcel(5)]);
+        batch.certificates = vec![vec![5; length].into(); count];
+        batch
+    };
+    edge(with(BATCH_CERTIFICATES_MAX, 9), with(BATCH_CERTIFICATES_MAX + 1, 9));
+    edge(with(1, CERTIFICATE_BYTES_MAX), with(1, CERTIFICATE_BYTES_MAX + 1));
+    Batch::decode(with(1, 0).encode()).unwrap_err();
+}
+
+#[test]
+fn the_path_of_a_parcel() {
+    let with = |hops: usize| {
+        let mut parcel = sample::parcel(5);
+        parcel.path = vec!["sm.example".parse().unwrap(); hops];
+        sample::batch(vec![parcel])
+    };
+    edge(with(HOPS_MAX), with(HOPS_MAX + 1));
+    Batch::decode(with(0).encode()).unwrap_err();
+}
+
+#[test]
+fn the_bodies_of_a_frame() {
+    const LONE: usize = BODY_BYTES_MAX as usize;
+    const HALF: usize = BATCH_BYTES_MAX / 2;
+    let parcels = |count, length| sample::batch(vec![sample::parcel(length); count]);
+    edge(parcels(1, LONE), parcels(1, LONE + 1));
+    edge(parcels(2, HALF), parcels(2, HALF + 1));
+    let submit = |count, length| Request::Submit(sample::submission(count, length));
+    edge(submit(1, LONE), submit(1, LONE + 1));
+    edge(submit(2, HALF), submit(2, HALF + 1));
+    edge(sample::delivery(1, LONE), sample::delivery(1, LONE + 1));
+    edge(sample::delivery(2, HALF), sample::delivery(2, HALF + 1));
+    let mut unsalted = parcels(1, 0);
+    Batch::decode(unsalted.encode()).expect("an empty body has its salt");
+    unsalted.parcels[0].body = Bytes::from(vec![3; BODY_SALT_BYTES - 1]);
+    Batch::decode(unsalted.encode()).unwrap_err();
+}
+
+#[test]
+fn the_proof_of_an_envelope() {
+    let with = |change: &dyn Fn(&mut BatchProof)| {
+        let mut parcel = sample::parcel(5);
+        change(&mut parcel.envelope.proof);
+        sample::batch(vec![parcel])
+    };
+    edge(
+        with(&|p| p.path = vec![Digest([6; 32]); PROOF_PATH_MAX]),
+        with(&|p| p.path = vec![Digest([6; 32]); PROOF_PATH_MAX + 1]),
+    );
+    edge(with(&|p| p.size = BATCH_LEAVES_MAX), with(&|p| p.size = BATCH_LEAVES_MAX + 1));
+    for spoiled in [
+        with(&|p| p.index = p.size),
+        with(&|p| p.size = 0),
+        with(&|p| p.signature = vec![2; SIGNATURE_BYTES - 1].into()),
+        with(&|p| p.signature = vec![2; SIGNATURE_BYTES + 1].into()),
+    ] {
+        Batch::decode(spoiled.encode()).unwrap_err();
+    }
+}
+
+#[test]
+fn the_signed_bytes_in_a_frame() {
+    let message = |length: usize| {
+        let mut parcel = sample::parcel(5);
+        parcel.envelope.header = vec![7; length].into();
+        sample::batch(vec![parcel])
+    };
+    edge(message(HEADER_BYTES_MAX), message(HEADER_BYTES_MAX + 1));
+    Batch::decode(message(0).encode()).unwrap_err();
+    let receipt = |length: usize| {
+        let mut batch = sample::receipts(1);
+        batch.receipts[0].receipt = vec![7; length].into();
+        batch
+    };
+    edge(receipt(RECEIPT_BYTES_MAX), receipt(RECEIPT_BYTES_MAX + 1));
+    Batch::decode(receipt(0).encode()).unwrap_err();
+}
+
+#[test]
+fn the_entries_of_the_client_conversation() {
+    let submit = |count| Request::Submit(sample::submission(count, 5));
+    edge(submit(BATCH_MESSAGES_MAX), submit(BATCH_MESSAGES_MAX + 1));
+    edge(sample::delivery(BATCH_MESSAGES_MAX, 5), sample::delivery(BATCH_MESSAGES_MAX + 1, 5));
+    edge(sample::receipt_batch(BATCH_MESSAGES_MAX), sample::receipt_batch(BATCH_MESSAGES_MAX + 1));
+    let tickets = |more| sample::tickets(CREDIT_MAX as usize + more);
+    edge(FromReceiver::Confirm(tickets(0)), FromReceiver::Confirm(tickets(1)));
+    edge(ToReceiver::Confirmed(tickets(0)), ToReceiver::Confirmed(tickets(1)));
+    let ask = |count| sample::question(sample::addresses(count, 30));
+    edge(ask(RECIPIENTS_MAX), ask(RECIPIENTS_MAX + 1));
+    Request::decode(ask(0).encode()).unwrap_err();
+    let twice = [sample::addresses(1, 30), sample::addresses(1, 30)].concat();
+    Request::decode(sample::question(twice).encode()).unwrap_err();
+    edge(sample::answer(RECIPIENTS_MAX, 9), sample::answer(RECIPIENTS_MAX + 1, 9));
+    edge(sample::answer(1, SEALING_KEY_BYTES_MAX), sample::answer(1, SEALING_KEY_BYTES_MAX + 1));
+}
+
+#[test]
+fn a_status_report() {
+    const ENTRIES: usize = STATUS_ENTRIES_MAX;
+    const NAME: usize = STATUS_NAME_BYTES_MAX;
+    edge(sample::report(ENTRIES, 1, 9), sample::report(ENTRIES + 1, 1, 9));
+    edge(sample::report(1, ENTRIES, 9), sample::report(1, ENTRIES + 1, 9));
+    edge(sample::report(1, 1, NAME), sample::report(1, 1, NAME + 1));
+}
+
+#[test]
+fn a_problem_that_quotes_a_hostile_peer_does_not_spoil_the_report() {
+    let Reply::Status(mut report) = sample::report(1, 1, 9) else { unreachable!() };
+    report.peers[0].problem = Some("\x1b[31mfail\r\n".repeat(1000));
+    let Ok(Reply::Status(read)) = Reply::decode(Reply::Status(report).encode()) else {
+        panic!("a report")
+    };
+    let problem = read.peers[0].problem.clone().unwrap();
+    assert!(problem.starts_with(" [31mfail  "), "{problem}");
+    assert_eq!(problem.len(), REASON_BYTES_MAX);
+}
+
+#[test]
+fn a_refusal_that_explains_everything_fits_a_frame_of_verdicts() {
+    let refusal =
+        Refusal { code: Code::POLICY, reasons: vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX] };
+    let verdicts = |count| Verdicts { verdicts: vec![Verdict::Refused(refusal.clone()); count] };
+    edge(verdicts(BATCH_MESSAGES_MAX), verdicts(BATCH_MESSAGES_MAX + 1));
+    Verdicts::decode(verdicts(0).encode()).unwrap_err();
+}

@@ -1,0 +1,19 @@
+//! What the encoding must keep, whoever is at the other end.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test that meets the unexpected stops"
+)]
+
+mod arbitrary;
+mod contract;
+mod damage;
+mod frames;
+mod limits;
+mod pieces;
+mod sample;
+mod signed;
+mod vectors;

@@ -1,0 +1,169 @@
+//! One plain value of each kind, to be changed by a test.
+
+use bytes::Bytes;
+use kuriiri_types::*;
+use kuriiri_wire::{client::*, relay::*};
+
+pub(crate) fn header() -> Header {
+    Header {
+        id: MessageId::new(Timestamp::from_millis(1_795_000_000_000), [7; 10]),
+        from: "kirjaamo@sm.example".parse().unwrap(),
+        to: vec![Recipient { address: "kirjaamo@um.example".parse().unwrap(), role: Role::Action }],
+        label: None,
+        precedence: Precedence::Routine,
+        message_type: MessageType::Operation,
+        created: Timestamp::from_millis(1_795_000_000_000),
+        expires: None,
+        content_type: "text/plain".into(),
+        body_size: 5,
+        body_commitment: Digest([9; 32]),
+        subject: String::new(),
+        conversation: None,
+        in_reply_to: None,
+        obsoletes: None,
+        sealing: None,
+    }
+}
+
+/// Recipients with addresses of this many bytes, none twice.
+pub(crate) fn addresses(count: usize, length: usize) -> Vec<Address> {
+    let address = |i| {
+        let mailbox = format!("m{i:0>3}");
+        let ministry = "a".repeat(length - mailbox.len() - 1);
+        format!("{mailbox}@{ministry}").parse().unwrap()
+    };
+    (0..count).map(address).collect()
+}
+
+pub(crate) fn recipients(count: usize, length: usize) -> Vec<Recipient> {
+    let role = Role::Info;
+    let recipient = |address| Recipient { address, role };
+    addresses(count, length).into_iter().map(recipient).collect()
+}
+
+pub(crate) fn receipt() -> Receipt {
+    Receipt {
+        message: header().id,
+        header_digest: Digest([8; 32]),
+        sender: "kirjaamo@sm.example".parse().unwrap(),
+        recipient: "kirjaamo@um.example".parse().unwrap(),
+        kind: ReceiptKind::Refused,
+        at: Timestamp::from_millis(1_795_000_000_500),
+        issuer: "um.example".parse().unwrap(),
+        code: Some(Code::POLICY),
+        reasons: Vec::new(),
+    }
+}
+
+pub(crate) fn proof() -> BatchProof {
+    BatchProof {
+        signer: Digest([1; 32]),
+        index: 0,
+        size: 1,
+        path: Vec::new(),
+        signature: vec![2; 64].into(),
+    }
+}
+
+pub(crate) fn envelope() -> Envelope {
+    Envelope { header: kuriiri_wire::header::encode(&header()), proof: proof() }
+}
+
+pub(crate) fn signed_receipt() -> SignedReceipt {
+    SignedReceipt { receipt: kuriiri_wire::receipt::encode(&receipt()), proof: proof() }
+}
+
+/// Salt and a body of this many bytes.
+pub(crate) fn body(length: usize) -> Bytes {
+    vec![3; 32 + length].into()
+}
+
+pub(crate) fn parcel(body_length: usize) -> Parcel {
+    Parcel {
+        dest: "um.example".parse().unwrap(),
+        path: vec!["sm.example".parse().unwrap()],
+        envelope: envelope(),
+        body: body(body_length),
+    }
+}
+
+pub(crate) fn batch(parcels: Vec<Parcel>) -> Batch {
+    Batch {
+        lane: Lane::Messages(Precedence::Routine),
+        number: 1,
+        epoch: 0,
+        certificates: Vec::new(),
+        parcels,
+        receipts: Vec::new(),
+    }
+}
+
+pub(crate) fn receipts(count: usize) -> Batch {
+    Batch { lane: Lane::Receipts, receipts: vec![signed_receipt(); count], ..batch(Vec::new()) }
+}
+
+pub(crate) fn submission(count: usize, body_length: usize) -> Submission {
+    let message = Submitted { envelope: envelope(), body: body(body_length) };
+    Submission {
+        epoch: 0,
+        number: 1,
+        lane: Lane::Messages(Precedence::Flash),
+        certificates: Vec::new(),
+        messages: vec![message; count],
+    }
+}
+
+pub(crate) fn delivery(count: usize, body_length: usize) -> ToReceiver {
+    let item =
+        DeliveredItem { ticket: tickets(1)[0], envelope: envelope(), body: body(body_length) };
+    ToReceiver::Delivery(Delivery { certificates: Vec::new(), items: vec![item; count] })
+}
+
+pub(crate) fn tickets(count: usize) -> Vec<Ticket> {
+    let lane = Lane::Messages(Precedence::Routine);
+    (0..count as u64).map(|seq| Ticket { lane, seq }).collect()
+}
+
+pub(crate) fn receipt_batch(count: usize) -> ToReceiptReader {
+    ToReceiptReader::Receipts(ReceiptBatch {
+        certificates: Vec::new(),
+        receipts: vec![(1, signed_receipt()); count],
+    })
+}
+
+pub(crate) fn question(to: Vec<Address>) -> Request {
+    Request::Ask(Question {
+        from: "kirjaamo@sm.example".parse().unwrap(),
+        to,
+        label: None,
+        precedence: Precedence::Routine,
+        size: 5,
+    })
+}
+
+pub(crate) fn answer(keys: usize, key_length: usize) -> Reply {
+    let key = ("um.example".parse().unwrap(), vec![4; key_length].into());
+    Reply::Answer(Answer {
+        outcome: Outcome::Permit { seal: true, size_max: 10 },
+        sealing_keys: vec![key; keys],
+    })
+}
+
+pub(crate) fn report(mailboxes: usize, peers: usize, name_length: usize) -> Reply {
+    let queue = QueueStatus { name: "n".repeat(name_length), messages: 1, oldest: None };
+    let peer = PeerStatus {
+        ministry: "um.example".parse().unwrap(),
+        connected: false,
+        waiting: 2,
+        oldest: None,
+        next_try: None,
+        problem: None,
+    };
+    Reply::Status(StatusReport {
+        ministry: "sm.example".parse().unwrap(),
+        relay: "r1".into(),
+        now: Timestamp::from_millis(1_795_000_000_000),
+        mailboxes: vec![queue; mailboxes],
+        peers: vec![peer; peers],
+    })
+}

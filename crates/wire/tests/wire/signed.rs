@@ -1,0 +1,214 @@
+//! Header and receipt: one value, one encoding.
+
+use kuriiri_types::{Code, Header, Precedence, Timestamp, WireLabel};
+use kuriiri_wire::{Flaw, WireError, header, receipt};
+use proptest::prelude::*;
+
+use crate::{
+    arbitrary,
+    damage::any_damage,
+    pieces,
+    sample::{self, recipients},
+};
+
+proptest! {
+    #[test]
+    fn a_header_comes_back(value in arbitrary::header()) {
+        prop_assert_eq!(header::decode(&header::encode(&value)), Ok(value));
+    }
+
+    #[test]
+    fn a_receipt_comes_back(value in arbitrary::receipt()) {
+        prop_assert_eq!(receipt::decode(&receipt::encode(&value)), Ok(value));
+    }
+
+    #[test]
+    fn a_damaged_header_is_refused_or_canonical(
+        value in arbitrary::header(),
+        damage in any_damage(),
+    ) {
+        let bytes = damage.applied_to(&header::encode(&value));
+        if let Ok(read) = header::decode(&bytes) {
+            prop_assert_eq!(header::encode(&read), bytes);
+        }
+    }
+
+    #[test]
+    fn a_damaged_receipt_is_refused_or_canonical(
+        value in arbitrary::receipt(),
+        damage in any_damage(),
+    ) {
+        let bytes = damage.applied_to(&receipt::encode(&value));
+        if let Ok(read) = receipt::decode(&bytes) {
+            prop_assert_eq!(receipt::encode(&read), bytes);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_refused_or_canonical(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        if let Ok(read) = header::decode(&bytes) {
+            prop_assert_eq!(header::encode(&read), bytes.clone());
+        }
+        if let Ok(read) = receipt::decode(&bytes) {
+            prop_assert_eq!(receipt::encode(&read), bytes);
+        }
+    }
+}
+
+fn assert_not_canonical<T: std::fmt::Debug>(what: &str, result: Result<T, WireError>) {
+    let error = result.expect_err(what);
+    assert_eq!(error.flaw(), &Flaw::NotCanonical, "{what}");
+    assert_eq!(error.code(), Code::MALFORMED, "{what}");
+}
+
+#[test]
+fn a_second_encoding_of_a_header_is_refused() {
+    let good = header::encode(&sample::header());
+    let fields = pieces::split(&good);
+    let with = |piece: pieces::Piece| [good.to_vec(), piece].concat();
+    let replaced = |at: usize, piece: pieces::Piece| {
+        let mut fields = fields.clone();
+        fields[at] = piece;
+        fields.concat()
+    };
+    let mut reordered = fields.clone();
+    reordered.swap(0, 1);
+    let mut doubled = fields.clone();
+    doubled.insert(1, fields[1].clone());
+    let recipient = fields[2][2..].to_vec();
+    let hidden = [recipient.clone(), pieces::number(99, 1)].concat();
+    let id = &fields[0];
+    let second_encodings = [
+        ("fields out of order", reordered.concat()),
+        ("a single field twice", doubled.concat()),
+        ("a single field again at the end", with(fields[1].clone())),
+        ("an unknown field", with(pieces::number(99, 1))),
+        ("an unknown field inside a recipient", replaced(2, pieces::field(3, &hidden))),
+        ("an overlong length", replaced(0, [&[id[0], 0x90, 0x00], &id[2..]].concat())),
+        ("an overlong key", replaced(0, [&[0x8a, 0x00], &id[1..]].concat())),
+        ("an empty subject written out", with(pieces::field(12, b""))),
+    ];
+    for (what, bytes) in second_encodings {
+        assert_not_canonical(what, header::decode(&bytes));
+    }
+    assert_eq!(header::decode(&good), Ok(sample::header()));
+}
+
+#[test]
+fn a_written_out_zero_is_refused() {
+    let mut value = sample::header();
+    value.precedence = Precedence::Deferred;
+    let fields = pieces::split(&header::encode(&value));
+    let zero = pieces::number(5, 0);
+    let bytes = [fields[..3].concat(), zero, fields[3..].concat()].concat();
+    assert_not_canonical("precedence 0", header::decode(&bytes));
+}
+
+#[test]
+fn a_second_encoding_of_a_receipt_is_refused() {
+    let good = receipt::encode(&sample::receipt());
+    let mut reordered = pieces::split(&good);
+    reordered.swap(0, 1);
+    assert_not_canonical("order", receipt::decode(&reordered.concat()));
+    let unknown = [good.to_vec(), pieces::field(99, b"hidden")].concat();
+    assert_not_canonical("unknown", receipt::decode(&unknown));
+}
+
+type Spoil = Box<dyn Fn(&mut Header)>;
+
+#[test]
+fn a_header_that_breaks_a_rule_is_refused() {
+    let mut twice = recipients(2, 30);
+    twice[1].address = twice[0].address.clone();
+    let mut label: WireLabel = "FI TL3 REL{PLM,SM}".parse().unwrap();
+    label.categories[0].values.reverse();
+    let cases: [(&str, &str, Spoil); 6] = [
+        ("no recipient", "`to` is missing", Box::new(|h| h.to.clear())),
+        ("a recipient twice", "`to` has an address twice", Box::new(move |h| h.to = twice.clone())),
+        ("an unsorted label", "sorted", Box::new(move |h| h.label = Some(label.clone()))),
+        ("no content type", "`content_type` is missing", Box::new(|h| h.content_type.clear())),
+        ("two lines of subject", "one line", Box::new(|h| h.subject = "a\nb".into())),
+        ("a line break in the type", "ASCII", Box::new(|h| h.content_type = "a/b\r\n".into())),
+    ];
+    for (what, expected, spoil) in cases {
+        let mut value = sample::header();
+        spoil(&mut value);
+        let error = header::decode(&header::encode(&value)).expect_err(what);
+        assert!(error.to_string().contains(expected), "{what}: {error}");
+        assert_eq!(error.code(), Code::MALFORMED);
+    }
+}
+
+#[test]
+fn sealing_keys_are_sorted_and_stand_once() {
+    let key = |n: u8| kuriiri_types::SealKeyId {
+        ministry: "um.example".parse().unwrap(),
+        key: kuriiri_types::Digest([n; 32]),
+    };
+    let decode = |suite, keys| {
+        let mut value = sample::header();
+        value.sealing = Some(kuriiri_types::Sealing { suite, keys });
+        header::decode(&header::encode(&value))
+    };
+    assert!(decode(1, vec![key(1), key(2)]).is_ok());
+    assert!(decode(1, vec![key(2), key(1)]).is_err());
+    assert!(decode(1, vec![key(1), key(1)]).is_err());
+    assert!(decode(1, vec![]).is_err());
+    assert!(decode(0, vec![key(1)]).is_err());
+}
+
+#[test]
+fn numbers_without_a_meaning_are_refused() {
+    let fields = pieces::split(&header::encode(&sample::header()));
+    let with = |at: usize, piece: pieces::Piece| {
+        let mut fields = fields.clone();
+        fields[at] = piece;
+        header::decode(&fields.concat()).expect_err("a number").flaw().clone()
+    };
+    let unknown = |field, number| Flaw::Unknown { field, number };
+    assert_eq!(with(3, pieces::number(5, 6)), unknown("precedence", 6));
+    assert_eq!(with(3, pieces::number(5, u64::MAX)), unknown("precedence", -1));
+    assert_eq!(with(4, pieces::number(6, 4)), unknown("message_type", 4));
+    assert_eq!(with(4, Vec::new()), Flaw::Missing("message_type"));
+    let recipient = [pieces::field(1, b"a@b"), pieces::number(2, 3)].concat();
+    assert_eq!(with(2, pieces::field(3, &recipient)), unknown("to.role", 3));
+    assert_eq!(with(2, pieces::field(3, &pieces::field(1, b"a@b"))), Flaw::Missing("to.role"));
+}
+
+#[test]
+fn a_receipt_of_no_known_kind_or_code_is_refused() {
+    let fields = pieces::split(&receipt::encode(&sample::receipt()));
+    let with = |at: usize, piece: pieces::Piece| {
+        let mut fields = fields.clone();
+        fields[at] = piece;
+        receipt::decode(&fields.concat())
+    };
+    assert!(with(4, pieces::number(5, 5)).is_ok());
+    assert!(with(4, pieces::number(5, 6)).is_err());
+    assert!(with(4, Vec::new()).is_err());
+    assert!(with(7, pieces::number(8, 2102)).is_ok());
+    assert!(with(7, pieces::number(8, 65_535 + 2103)).is_err());
+}
+
+#[test]
+fn bytes_of_the_wrong_size_are_refused() {
+    let fields = pieces::split(&header::encode(&sample::header()));
+    for (at, number, right) in [(0, 1, 16), (8, 11, 32)] {
+        for length in [0, right - 1, right + 1] {
+            let mut fields = fields.clone();
+            fields[at] = pieces::field(number, &vec![0x77; length]);
+            assert!(header::decode(&fields.concat()).is_err(), "{number}: {length}");
+        }
+    }
+    let mut id = fields.clone();
+    id[0] = pieces::field(1, &[0x44; 16]);
+    assert!(header::decode(&id.concat()).is_err(), "not a version 7 UUID");
+}
+
+#[test]
+fn times_before_the_epoch_are_times() {
+    let mut value = sample::header();
+    value.created = Timestamp::from_millis(-1);
+    value.expires = Some(Timestamp::from_millis(0));
+    assert_eq!(header::decode(&header::encode(&value)), Ok(value));
+}

@@ -1,0 +1,182 @@
+//! Headers and receipts as people write them, with their bytes.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use kuriiri_types::*;
+use kuriiri_wire::{header, receipt};
+
+/// The lines `name value` of a file, by name, and the bytes after the line `bytes`.
+struct Vector {
+    fields: BTreeMap<String, Vec<String>>,
+    bytes: Vec<u8>,
+}
+
+#[test]
+fn headers() {
+    let vectors = files("header-");
+    assert!(!vectors.is_empty());
+    for path in vectors {
+        let vector = Vector::read(&path);
+        let value = vector.header();
+        assert_eq!(hex(&header::encode(&value)), hex(&vector.bytes), "{path:?}");
+        assert_eq!(header::decode(&vector.bytes), Ok(value), "{path:?}");
+    }
+}
+
+#[test]
+fn receipts() {
+    let vectors = files("receipt-");
+    assert!(!vectors.is_empty());
+    for path in vectors {
+        let vector = Vector::read(&path);
+        let value = vector.receipt();
+        assert_eq!(hex(&receipt::encode(&value)), hex(&vector.bytes), "{path:?}");
+        assert_eq!(receipt::decode(&vector.bytes), Ok(value), "{path:?}");
+    }
+}
+
+#[test]
+fn refused() {
+    let vectors = files("refused-");
+    assert!(!vectors.is_empty());
+    for path in vectors {
+        let vector = Vector::read(&path);
+        let error = header::decode(&vector.bytes).expect_err("a header to refuse");
+        assert_eq!(error.to_string(), vector.one("error"), "{path:?}");
+    }
+}
+
+fn files(prefix: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/wire");
+    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix)).collect()
+}
+
+impl Vector {
+    fn read(path: &Path) -> Self {
+        let text = fs::read_to_string(path).unwrap();
+        let text = text.lines().filter(|line| !line.starts_with('#'));
+        let (mut fields, mut digits) = (BTreeMap::<_, Vec<_>>::new(), None::<String>);
+        for line in text.filter(|line| !line.is_empty()) {
+            match (&mut digits, line.split_once(' ')) {
+                (Some(digits), _) => digits.extend(line.chars().filter(|c| !c.is_whitespace())),
+                (None, None) if line == "bytes" => digits = Some(String::new()),
+                (None, None) => panic!("{path:?}: {line}"),
+                (None, Some((name, value))) => {
+                    let values = fields.entry(name.to_owned()).or_default();
+                    values.push(value.trim().to_owned());
+                }
+            }
+        }
+        let bytes = unhex(&digits.expect("bytes"));
+        Self { fields, bytes }
+    }
+
+    fn all(&self, name: &str) -> &[String] {
+        self.fields.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    fn maybe(&self, name: &str) -> Option<&str> {
+        assert!(self.all(name).len() <= 1, "{name}");
+        self.all(name).first().map(String::as_str)
+    }
+
+    fn one(&self, name: &str) -> &str {
+        self.maybe(name).expect(name)
+    }
+
+    fn header(&self) -> Header {
+        let id = |name| self.maybe(name).map(|id| id.parse().unwrap());
+        Header {
+            id: id("id").unwrap(),
+            from: self.one("from").parse().unwrap(),
+            to: self.all("to").iter().map(|to| recipient(to)).collect(),
+            label: self.maybe("label").map(|_| self.label()),
+            precedence: self.one("precedence").parse().unwrap(),
+            message_type: match self.one("message_type") {
+                "operation" => MessageType::Operation,
+                "exercise" => MessageType::Exercise,
+                "drill" => MessageType::Drill,
+                other => panic!("{other}"),
+            },
+            created: time(self.one("created")),
+            expires: self.maybe("expires").map(time),
+            content_type: self.one("content_type").into(),
+            body_size: self.one("body_size").parse().unwrap(),
+            body_commitment: digest(self.one("body_commitment")),
+            subject: self.maybe("subject").unwrap_or_default().into(),
+            conversation: id("conversation"),
+            in_reply_to: id("in_reply_to"),
+            obsoletes: id("obsoletes"),
+            sealing: self.maybe("sealing.suite").map(|suite| Sealing {
+                suite: suite.parse().unwrap(),
+                keys: self.all("sealing.key").iter().map(|key| seal_key(key)).collect(),
+            }),
+        }
+    }
+
+    fn label(&self) -> WireLabel {
+        let succession = self.maybe("label.succession").map(|succession| {
+            let (at, label) = succession.split_once(' ').unwrap();
+            Box::new((time(at), label.parse().unwrap()))
+        });
+        WireLabel {
+            succession,
+            review_at: self.maybe("label.review_at").map(time),
+            privacy_mark: self.maybe("label.privacy_mark").unwrap_or_default().into(),
+            ..self.one("label").parse().unwrap()
+        }
+    }
+
+    fn receipt(&self) -> Receipt {
+        let code = |code: &str| Code::from_number(code.parse().unwrap()).unwrap();
+        Receipt {
+            message: self.one("message").parse().unwrap(),
+            header_digest: digest(self.one("header_digest")),
+            sender: self.one("sender").parse().unwrap(),
+            recipient: self.one("recipient").parse().unwrap(),
+            kind: self.one("kind").parse().unwrap(),
+            at: time(self.one("at")),
+            issuer: self.one("issuer").parse().unwrap(),
+            code: self.maybe("code").map(code),
+            reasons: self.all("reason").to_vec(),
+        }
+    }
+}
+
+fn recipient(text: &str) -> Recipient {
+    let (role, address) = text.split_once(' ').unwrap();
+    let role = match role {
+        "action" => Role::Action,
+        "info" => Role::Info,
+        other => panic!("{other}"),
+    };
+    let address = address.parse().unwrap();
+    Recipient { address, role }
+}
+
+fn seal_key(text: &str) -> SealKeyId {
+    let (ministry, key) = text.split_once(' ').unwrap();
+    SealKeyId { ministry: ministry.parse().unwrap(), key: digest(key) }
+}
+
+fn time(millis: &str) -> Timestamp {
+    Timestamp::from_millis(millis.parse().unwrap())
+}
+
+fn digest(text: &str) -> Digest {
+    Digest::from_slice(&unhex(text)).unwrap()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let byte = |i| u8::from_str_radix(&text[i..i + 2], 16).unwrap();
+    (0..text.len()).step_by(2).map(byte).collect()
+}
