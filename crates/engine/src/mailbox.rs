@@ -117,7 +117,13 @@ impl Engine {
                     break;
                 };
                 let parcel = message.parcel();
-                bytes = bytes.saturating_add(parcel.weight()).saturating_add(parcel.body.len());
+                let more = parcel.weight().saturating_add(parcel.body.len());
+                if !items.is_empty() && bytes.saturating_add(more) > BATCH_BYTES_MAX {
+                    self.queues.put_back(&QueueId::Mailbox(mailbox.clone()), lane, seq);
+                    bytes = BATCH_BYTES_MAX;
+                    break;
+                }
+                bytes = bytes.saturating_add(more);
                 let (envelope, body) = (parcel.envelope.clone(), parcel.body.clone());
                 items.push(Delivery { ticket: Ticket { lane, seq }, envelope, body });
             }

@@ -8,7 +8,8 @@ use std::{
 use kuriiri_seal::{Purpose, VerifiedReceipt, leaf};
 use kuriiri_types::{
     Address, Code, Digest, Header, Lane, MessageId, Ministry, Receipt, ReceiptKind, Refusal,
-    SignedReceipt, SpiffeId, Timestamp, Verdict, limits::RECEIPTS_MAX,
+    SignedReceipt, SpiffeId, Timestamp, Verdict,
+    limits::{PACK_MESSAGES_MAX, RECEIPTS_MAX},
 };
 
 use crate::{
@@ -260,8 +261,13 @@ impl Engine {
             work.actions.push(Action::Refuse(subscription, refusal));
             return Ok(());
         }
-        if let ReceiptMode::Watch(from) = mode {
-            self.replay(work, subscription, &address, from)?;
+        if let ReceiptMode::Watch(from) = mode
+            && !self.replay(work, subscription, &address, from)?
+        {
+            let reasons = vec!["too many receipts came since; read them by consuming".into()];
+            let refusal = Refusal { code: Code::BUSY, reasons };
+            work.actions.push(Action::Refuse(subscription, refusal));
+            return Ok(());
         }
         let watches = mode != ReceiptMode::Consume;
         let reader = ReceiptReader { address, watches, in_flight: BTreeSet::new() };
@@ -269,30 +275,32 @@ impl Engine {
         Ok(())
     }
 
-    /// Shows a watch what it asks for of the past.
+    /// Shows a watch what it asks for of the past. False when it missed too much.
     fn replay(
         &self,
         work: &mut Work<'_>,
         subscription: SubscriptionId,
         address: &Address,
         from: Option<Seq>,
-    ) -> Result<(), ViewError> {
+    ) -> Result<bool, ViewError> {
         let queue = QueueId::Receipts(address.clone());
         let next = self.queues.next(&queue, Lane::Receipts);
+        let from = from.unwrap_or(next);
         let mut receipts = Vec::new();
-        let mut from = from.unwrap_or(next);
-        while from < next && receipts.len() < WATCH_BACKLOG_MAX {
-            let packs = work.reader.packs(&queue, Lane::Receipts, from, WATCH_READ_BYTES)?;
-            if packs.is_empty() {
-                break;
-            }
-            for (first, pack) in packs {
-                receipts.extend(pack.open(first).filter(|(seq, _)| *seq >= from).filter_map(shown));
-                from = first.saturating_add(1).max(from.saturating_add(1));
+        // The place may be inside a pack, which then begins at most a pack's length before it.
+        let mut first = from.saturating_sub(PACK_MESSAGES_MAX as u64);
+        while first < next {
+            let packs = work.reader.packs(&queue, Lane::Receipts, first, WATCH_READ_BYTES)?;
+            let Some((last, _)) = packs.last() else { break };
+            first = last.saturating_add(1);
+            let items = packs.iter().flat_map(|(first, pack)| pack.open(*first));
+            receipts.extend(items.filter(|(seq, _)| *seq >= from).filter_map(shown));
+            if receipts.len() > WATCH_BACKLOG_MAX {
+                return Ok(false);
             }
         }
         work.actions.push(Action::DeliverReceipts { subscription, receipts, next });
-        Ok(())
+        Ok(true)
     }
 
     /// Shows watches what this step appended; the packs are made right after.

@@ -16,8 +16,8 @@ pub trait View {
     /// sequence number.
     fn lanes(&self) -> Result<Vec<LaneSpan>, ViewError>;
 
-    /// Packs of a lane from sequence number `from` on, in order, until `bytes_max` is passed;
-    /// at least one if there is one. Each with what is done of it.
+    /// Packs of a lane whose first number is `from` or higher, in order, until `bytes_max` is
+    /// passed; at least one if there is one. Each with what is done of it.
     fn packs(
         &self,
         queue: &QueueId,
@@ -59,7 +59,7 @@ pub struct LaneSpan {
 pub struct ViewError(pub String);
 
 /// The encoding of signed bytes, brought by the host, so that the engine knows no protobuf.
-pub trait Codec: Send {
+pub trait Codec: Send + Sync {
     /// Reads a header that was accepted before. Nothing means that the state is damaged.
     fn header(&self, bytes: &Bytes) -> Option<Header>;
 

@@ -68,7 +68,12 @@ impl Endpoint {
         let offload = settings.segmentation_offload;
         let mut shared = Shared::new(settings)?;
         let config = shared.door(conversations, offload).map_err(BindError::Tls)?;
-        let quic = quinn::Endpoint::server(config.clone(), address)
+        let restart = shared.swap.identity().restart().config();
+        let quic = std::net::UdpSocket::bind(address)
+            .and_then(|socket| {
+                let runtime = Arc::new(quinn::TokioRuntime);
+                quinn::Endpoint::new(restart, Some(config.clone()), socket, runtime)
+            })
             .map_err(|source| BindError::Address { address, source })?;
         shared.door = Some(Door { config, conversations: conversations.to_vec() });
         Ok(Self { quic, shared: Arc::new(shared) })

@@ -10,7 +10,7 @@ use rustls::{
 };
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, pem, pem::PemObject};
 
-use crate::{CertificateError, peer};
+use crate::{CertificateError, peer, restart::RestartKeys};
 
 /// A certificate that names its holder, and the key that belongs to it. Cheap to clone.
 ///
@@ -19,6 +19,7 @@ use crate::{CertificateError, peer};
 pub struct Identity {
     id: SpiffeId,
     key: Arc<SingleCertAndKey>,
+    restart: RestartKeys,
 }
 
 impl Identity {
@@ -37,18 +38,23 @@ impl Identity {
         let first = chain.first().ok_or(IdentityError::NoCertificate)?;
         let id = peer::named(first).map_err(IdentityError::Name)?;
         let key = PrivateKeyDer::from_pem_slice(key_pem.as_bytes()).map_err(IdentityError::Key)?;
+        let restart = RestartKeys::derive(key.secret_der());
         let key = any_supported_type(&key).map_err(|_| IdentityError::Algorithm)?;
         if key.choose_scheme(&SCHEMES).is_none() {
             return Err(IdentityError::Algorithm);
         }
         let pair = CertifiedKey::new(chain, key);
         pair.keys_match().map_err(|_| IdentityError::Pair)?;
-        Ok(Self { id, key: Arc::new(pair.into()) })
+        Ok(Self { id, key: Arc::new(pair.into()), restart })
     }
 
     /// The name in the certificate.
     pub fn id(&self) -> &SpiffeId {
         &self.id
+    }
+
+    pub(crate) fn restart(&self) -> &RestartKeys {
+        &self.restart
     }
 
     pub(crate) fn key(&self) -> Arc<SingleCertAndKey> {

@@ -49,6 +49,7 @@ mod identity;
 pub mod limits;
 mod link;
 mod peer;
+mod restart;
 mod settings;
 mod swap;
 mod tls;

@@ -12,7 +12,7 @@ use crate::Timestamp;
 /// Its first 48 bits are the sender's time in milliseconds; relays use it to place the id in a
 /// bucket of the memory of seen messages, never as a proof of time.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "Uuid", into = "Uuid")]
 pub struct MessageId(Uuid);
 
 impl MessageId {
@@ -40,11 +40,35 @@ impl MessageId {
     }
 }
 
-impl FromStr for MessageId {
-    type Err = uuid::Error;
+/// The text is not the id of a message.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a message id; write a UUID of version 7, \
+     such as 01a1ed54-bc7b-7707-8707-070707070707"
+)]
+pub struct MessageIdError(String);
 
-    fn from_str(text: &str) -> Result<Self, uuid::Error> {
-        Uuid::parse_str(text).map(Self)
+impl FromStr for MessageId {
+    type Err = MessageIdError;
+
+    fn from_str(text: &str) -> Result<Self, MessageIdError> {
+        let uuid = Uuid::parse_str(text).ok();
+        uuid.and_then(|uuid| Self::from_bytes(uuid.into_bytes()))
+            .ok_or_else(|| MessageIdError(text.into()))
+    }
+}
+
+impl TryFrom<Uuid> for MessageId {
+    type Error = MessageIdError;
+
+    fn try_from(uuid: Uuid) -> Result<Self, MessageIdError> {
+        Self::from_bytes(*uuid.as_bytes()).ok_or_else(|| MessageIdError(uuid.to_string()))
+    }
+}
+
+impl From<MessageId> for Uuid {
+    fn from(id: MessageId) -> Self {
+        id.0
     }
 }
 
@@ -101,6 +125,27 @@ mod tests {
         assert_eq!(id.time().as_millis(), 1_795_000_000_123);
         assert_eq!(MessageId::from_bytes(*id.as_bytes()), Some(id));
         assert_eq!(MessageId::from_bytes([0; 16]), None);
-        assert_eq!(id.to_string().parse::<MessageId>().unwrap(), id);
+    }
+
+    #[test]
+    fn an_id_is_read_from_its_text_and_from_no_other_uuid() {
+        let id = MessageId::new(Timestamp::from_millis(1_795_000_000_123), [7; 10]);
+        assert_eq!(id.to_string().parse(), Ok(id));
+        let digits = id.to_string();
+        for version in "012345689abcdef".chars() {
+            let other = format!("{}{version}{}", &digits[..14], &digits[15..]);
+            assert_eq!(other.parse::<MessageId>(), Err(MessageIdError(other.clone())));
+        }
+        for bad in ["", "7", &digits[1..], &format!("{digits}0"), &digits.replace('-', "_")] {
+            let error = bad.parse::<MessageId>().unwrap_err().to_string();
+            assert!(error.starts_with(&format!("`{bad}` is not a message id; ")), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_error_shows_an_id_that_can_be_read() {
+        let error = MessageIdError("7".into()).to_string();
+        let (_, example) = error.rsplit_once(' ').unwrap();
+        assert!(example.parse::<MessageId>().is_ok(), "{error}");
     }
 }

@@ -32,7 +32,7 @@ pub use address::{Address, AddressError, Ministry};
 pub use code::{CODES, Code, Fault};
 pub use envelope::{BatchProof, Envelope, SignedReceipt};
 pub use header::{Header, MessageType, Recipient, Role, SealKeyId, Sealing};
-pub use id::{Digest, Fingerprint, MessageId};
+pub use id::{Digest, Fingerprint, MessageId, MessageIdError};
 pub use label::{Category, LabelError, WireLabel};
 pub use precedence::{Lane, Precedence};
 pub use receipt::{Receipt, ReceiptKind};

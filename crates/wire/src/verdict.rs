@@ -12,7 +12,7 @@ use crate::{
     shape::{Part, Shape},
 };
 
-/// The answer to a batch or a submission, after the commit.
+/// The answer to a batch, after the commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Verdicts {
     /// One for each item, in the order of the items; 1 to

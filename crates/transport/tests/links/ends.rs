@@ -1,10 +1,14 @@
 //! How links end, and how both sides know.
 
-use kuriiri_transport::{CloseCode, Conversation, DialError, Expect, LinkClosed, StreamError};
-use kuriiri_types::Code;
-use tokio::{net::UdpSocket, time::timeout};
+use std::{net::SocketAddr, time::Duration};
 
-use crate::world::{LOOPBACK, PATIENCE, World};
+use kuriiri_transport::{
+    CloseCode, Conversation, DialError, Endpoint, Expect, LinkClosed, Settings, StreamError,
+};
+use kuriiri_types::Code;
+use tokio::{net::UdpSocket, sync::watch, task::JoinSet, time::timeout};
+
+use crate::world::{LOOPBACK, PATIENCE, World, identity, listen};
 
 #[tokio::test]
 async fn a_shutdown_is_announced_and_final() {
@@ -101,4 +105,64 @@ async fn a_stranger_shows_first_that_its_address_is_its_own() {
     };
     // A long header of the type Retry (RFC 9000 §17.2.5); its low bits are free.
     assert_eq!(answer & 0xf0, 0xf0);
+}
+
+/// Less than the idle timeout, which would notice too, but late.
+const BEFORE_IDLE: Duration = Duration::from_secs(15);
+
+/// A relay that comes back after a crash holds none of its links. Its peers must hear so from the
+/// first packet that they send, not from their idle timeout: with the same certificate it answers
+/// for its earlier life.
+#[tokio::test]
+async fn a_peer_notices_at_once_that_a_relay_was_started_again() {
+    let world = World::new();
+    let relay = world.sm.good("relay/r1");
+    let life = || listen(Settings::new(identity(&relay), world.trust()));
+    let (first, second) = (life(), life());
+    let wire = Wire::to(&first).await;
+    let dialler = world.um_relay();
+    let expect = Expect::Relay(world.sm.ministry.clone());
+    let dial = dialler.dial(wire.address, expect, Conversation::Relay);
+    let accept = async { first.accept().await.unwrap().complete().await };
+    let (dialled, accepted) = tokio::join!(dial, accept);
+    let (dialled, _accepted) = (dialled.unwrap(), accepted.unwrap());
+    wire.ends_at.send(second.local_addr().unwrap()).unwrap();
+    let (mut sender, _receiver) = dialled.open().await.unwrap();
+    sender.send("who are you?".into()).await.unwrap();
+    let closed = timeout(BEFORE_IDLE, dialled.closed()).await.expect("no reset came");
+    assert_eq!(closed, LinkClosed::Lost);
+}
+
+/// A wire from a dialler to a listener whose far end can be moved.
+struct Wire {
+    address: SocketAddr,
+    ends_at: watch::Sender<SocketAddr>,
+    _carrier: JoinSet<()>,
+}
+
+impl Wire {
+    async fn to(listener: &Endpoint) -> Self {
+        let (near, far) = (UdpSocket::bind(LOOPBACK).await, UdpSocket::bind(LOOPBACK).await);
+        let (near, far) = (near.unwrap(), far.unwrap());
+        let address = near.local_addr().unwrap();
+        let (ends_at, end) = watch::channel(listener.local_addr().unwrap());
+        let mut carrier = JoinSet::new();
+        carrier.spawn(async move {
+            let (mut out, mut back) = (vec![0; 65_536], vec![0; 65_536]);
+            let mut dialler = None;
+            loop {
+                tokio::select! {
+                    Ok((bytes, from)) = near.recv_from(&mut out) => {
+                        dialler = Some(from);
+                        let to = *end.borrow();
+                        far.send_to(&out[..bytes], to).await.unwrap();
+                    }
+                    Ok((bytes, _)) = far.recv_from(&mut back) => {
+                        near.send_to(&back[..bytes], dialler.unwrap()).await.unwrap();
+                    }
+                }
+            }
+        });
+        Self { address, ends_at, _carrier: carrier }
+    }
 }

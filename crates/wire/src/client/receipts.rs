@@ -24,7 +24,8 @@ pub enum ReceiptMode {
     Consume,
     /// Only to look; the queue stays as it is and nothing is confirmed.
     Watch {
-        /// For a watch that broke off: the place from which it goes on. Without it, only new ones.
+        /// For a watch that broke off: the place from which it goes on, as [`ReceiptBatch::next`]
+        /// told. Without it, only new ones.
         from: Option<u64>,
     },
 }
@@ -44,7 +45,7 @@ pub struct ReceiptBatch {
     /// The signers' certificates (DER) that were not yet sent on this stream.
     pub certificates: Vec<Bytes>,
     /// At most [`BATCH_MESSAGES_MAX`] receipts in order, each with its place in the queue. A watch
-    /// begins with a batch of none.
+    /// begins with a batch, of none unless it has to catch up.
     pub receipts: Vec<(u64, SignedReceipt)>,
     /// From where a watch that breaks off after this batch can go on.
     pub next: u64,
@@ -145,10 +146,13 @@ pub(super) fn write_request(address: &Address, mode: ReceiptMode) -> proto::Read
 }
 
 pub(super) fn read_request(wire: &proto::ReadReceipts) -> Result<(Address, ReceiptMode), Flaw> {
-    let mode = field::known("mode", wire.mode, |number| match (number, wire.from) {
-        (1, None) => Some(ReceiptMode::Consume),
-        (2, from) => Some(ReceiptMode::Watch { from }),
+    let mode = field::known("mode", wire.mode, |number| match number {
+        1 => Some(ReceiptMode::Consume),
+        2 => Some(ReceiptMode::Watch { from: wire.from }),
         _ => None,
     })?;
+    if mode == ReceiptMode::Consume && wire.from.is_some() {
+        return Err(Flaw::Form { field: "from", rule: "may stand only with a watch" });
+    }
     Ok((field::address("address", &wire.address)?, mode))
 }

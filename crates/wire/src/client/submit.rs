@@ -14,7 +14,7 @@ use crate::{
     verdict,
 };
 
-/// Receipts in one answer: one for each recipient of each message.
+/// Receipts in one answer: one for each recipient of each message. More: protocol error.
 const ANSWER_RECEIPTS_MAX: usize = BATCH_MESSAGES_MAX * RECIPIENTS_MAX;
 
 /// Messages of one lane for the relay to take.
@@ -46,9 +46,11 @@ pub struct Submitted {
 pub struct SubmissionAnswer {
     /// One for each message, in the order of the messages; 1 to [`BATCH_MESSAGES_MAX`].
     pub verdicts: Vec<Verdict>,
-    /// For each accepted message a receipt for each of its recipients, in order.
+    /// For each accepted message a receipt for each of its recipients, in order; at most
+    /// [`BATCH_MESSAGES_MAX`] × [`RECIPIENTS_MAX`].
     pub receipts: Vec<SignedReceipt>,
-    /// The certificates (DER) of those who signed the receipts.
+    /// The certificates (DER) of those who signed the receipts, at most
+    /// [`BATCH_CERTIFICATES_MAX`].
     pub certificates: Vec<Bytes>,
 }
 

@@ -98,6 +98,10 @@ fn crowds_are_counted_before_they_are_unpacked() {
     stops_at(Request::decode(submission).unwrap_err(), 64);
     let values = inside(4, inside(3, inside(3, crowd(pieces::field(2, b"")))));
     stops_at(Request::decode(values).unwrap_err(), 256);
+    let in_answer = |number| inside(1, crowd(pieces::field(number, b"")));
+    stops_at(Reply::decode(in_answer(1)).unwrap_err(), 64);
+    stops_at(Reply::decode(in_answer(2)).unwrap_err(), 4096);
+    stops_at(Reply::decode(in_answer(3)).unwrap_err(), 64);
     let peers = inside(3, crowd(pieces::field(5, b"")));
     stops_at(Reply::decode(peers).unwrap_err(), 4096);
 }
@@ -128,6 +132,29 @@ fn a_path_is_whole_hashes() {
     assert_eq!(batch.receipts[0].proof.path, [kuriiri_types::Digest([6; 32]); 2]);
     for length in [1, 31, 33, 65] {
         with_path(length).unwrap_err();
+    }
+}
+
+#[test]
+fn only_a_watch_goes_on_from_a_place() {
+    let address: kuriiri_types::Address = "kirjaamo@sm.example".parse().unwrap();
+    let read = |mode: u64, from: Option<u64>| {
+        let place = from.map(|from| pieces::number(3, from)).unwrap_or_default();
+        let fields = [pieces::field(1, b"kirjaamo@sm.example"), pieces::number(2, mode), place];
+        Request::decode(pieces::field(3, &fields.concat()).into())
+    };
+    let request = |mode| Request::Receipts { address: address.clone(), mode };
+    assert_eq!(read(1, None), Ok(request(ReceiptMode::Consume)));
+    for from in [None, Some(0), Some(7), Some(u64::MAX)] {
+        let watch = request(ReceiptMode::Watch { from });
+        assert_eq!(read(2, from).as_ref(), Ok(&watch));
+        assert_eq!(Request::decode(watch.encode()), Ok(watch));
+    }
+    let refused =
+        [(1, Some(0)), (1, Some(7)), (0, None), (0, Some(7)), (3, None), (u64::MAX, None)];
+    for (mode, from) in refused {
+        let error = read(mode, from).expect_err("a mode to refuse");
+        assert_eq!(error.code(), Code::PROTOCOL, "{mode} {from:?}");
     }
 }
 

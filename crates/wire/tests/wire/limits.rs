@@ -8,6 +8,9 @@ use kuriiri_wire::{Flaw, Frame, WireError, client::*, header, limits::*, receipt
 
 use crate::{pieces, sample};
 
+/// Receipts in the answer to a submission: one for each recipient of each message.
+const ANSWER_RECEIPTS: usize = BATCH_MESSAGES_MAX * RECIPIENTS_MAX;
+
 fn over<T: Debug>(result: Result<T, WireError>) {
     let error = result.expect_err("over the limit");
     assert!(matches!(error.flaw(), Flaw::OverLimit { .. }), "{error}");
@@ -257,8 +260,50 @@ fn the_entries_of_the_client_conversation() {
     Request::decode(ask(0).encode()).unwrap_err();
     let twice = [sample::addresses(1, 30), sample::addresses(1, 30)].concat();
     Request::decode(sample::question(twice).encode()).unwrap_err();
-    edge(sample::answer(RECIPIENTS_MAX, 9), sample::answer(RECIPIENTS_MAX + 1, 9));
-    edge(sample::answer(1, SEALING_KEY_BYTES_MAX), sample::answer(1, SEALING_KEY_BYTES_MAX + 1));
+}
+
+#[test]
+fn the_answer_to_a_submission() {
+    let with = |change: &dyn Fn(&mut SubmissionAnswer)| {
+        let mut answer = sample::submission_answer();
+        change(&mut answer);
+        Reply::Submission(answer)
+    };
+    let verdicts = |count| with(&|a| a.verdicts = vec![Verdict::Busy; count]);
+    edge(verdicts(BATCH_MESSAGES_MAX), verdicts(BATCH_MESSAGES_MAX + 1));
+    Reply::decode(verdicts(0).encode()).unwrap_err();
+    let receipts = |count| with(&|a| a.receipts = vec![sample::signed_receipt(); count]);
+    edge(receipts(ANSWER_RECEIPTS), receipts(ANSWER_RECEIPTS + 1));
+    Reply::decode(receipts(0).encode()).expect("nothing was accepted");
+    let sized = |length| with(&|a| a.receipts[0].receipt = vec![7; length].into());
+    edge(sized(RECEIPT_BYTES_MAX), sized(RECEIPT_BYTES_MAX + 1));
+    let certificates =
+        |count, length: usize| with(&|a| a.certificates = vec![vec![5; length].into(); count]);
+    edge(certificates(BATCH_CERTIFICATES_MAX, 9), certificates(BATCH_CERTIFICATES_MAX + 1, 9));
+    edge(certificates(1, CERTIFICATE_BYTES_MAX), certificates(1, CERTIFICATE_BYTES_MAX + 1));
+}
+
+#[test]
+fn the_largest_answer_to_a_submission_fits_its_frame() {
+    // An accepted message has a receipt without reasons for each recipient, a refused one has
+    // reasons and no receipt; here every message has both.
+    let refusal =
+        Refusal { code: Code::POLICY, reasons: vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX] };
+    let answer = Reply::Submission(SubmissionAnswer {
+        verdicts: vec![Verdict::Refused(refusal); BATCH_MESSAGES_MAX],
+        receipts: vec![sample::longest_acceptance(); ANSWER_RECEIPTS],
+        certificates: vec![vec![5; CERTIFICATE_BYTES_MAX].into(); BATCH_CERTIFICATES_MAX],
+    });
+    assert_eq!(Reply::decode(answer.encode()), Ok(answer));
+}
+
+#[test]
+fn a_batch_of_receipts_may_be_empty_and_still_says_where_to_go_on() {
+    for next in [0, 2, u64::MAX] {
+        let (certificates, receipts) = (Vec::new(), Vec::new());
+        let batch = ToReceiptReader::Receipts(ReceiptBatch { certificates, receipts, next });
+        assert_eq!(ToReceiptReader::decode(batch.encode()), Ok(batch));
+    }
 }
 
 #[test]

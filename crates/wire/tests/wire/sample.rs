@@ -1,8 +1,11 @@
 //! One plain value of each kind, to be changed by a test.
 
 use bytes::Bytes;
-use kuriiri_types::*;
-use kuriiri_wire::{client::*, relay::*};
+use kuriiri_types::{
+    limits::{BATCH_LEAVES_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX},
+    *,
+};
+use kuriiri_wire::{client::*, limits::PROOF_PATH_MAX, relay::*};
 
 pub(crate) fn header() -> Header {
     Header {
@@ -73,6 +76,25 @@ pub(crate) fn signed_receipt() -> SignedReceipt {
     SignedReceipt { receipt: kuriiri_wire::receipt::encode(&receipt()), proof: proof() }
 }
 
+/// The receipt of an accepted message with the longest names, deepest in the largest tree.
+pub(crate) fn longest_acceptance() -> SignedReceipt {
+    let ministry = "a".repeat(MINISTRY_NAME_BYTES_MAX);
+    let longest = format!("{}@{ministry}", "m".repeat(MAILBOX_NAME_BYTES_MAX));
+    let value = Receipt {
+        sender: longest.parse().unwrap(),
+        recipient: longest.parse().unwrap(),
+        kind: ReceiptKind::Accepted,
+        at: Timestamp::from_millis(-1),
+        issuer: ministry.parse().unwrap(),
+        code: None,
+        ..receipt()
+    };
+    let size = BATCH_LEAVES_MAX;
+    let path = vec![Digest([6; 32]); PROOF_PATH_MAX];
+    let proof = BatchProof { index: size - 1, size, path, ..proof() };
+    SignedReceipt { receipt: kuriiri_wire::receipt::encode(&value), proof }
+}
+
 /// Salt and a body of this many bytes.
 pub(crate) fn body(length: usize) -> Bytes {
     vec![3; 32 + length].into()
@@ -113,6 +135,15 @@ pub(crate) fn submission(count: usize, body_length: usize) -> Submission {
     }
 }
 
+pub(crate) fn submission_answer() -> SubmissionAnswer {
+    let at = Timestamp::from_millis(1_795_000_000_500);
+    SubmissionAnswer {
+        verdicts: vec![Verdict::Accepted { at, repeat: false }],
+        receipts: vec![signed_receipt()],
+        certificates: vec![vec![5; 9].into()],
+    }
+}
+
 pub(crate) fn delivery(count: usize, body_length: usize) -> ToReceiver {
     let item =
         DeliveredItem { ticket: tickets(1)[0], envelope: envelope(), body: body(body_length) };
@@ -128,6 +159,7 @@ pub(crate) fn receipt_batch(count: usize) -> ToReceiptReader {
     ToReceiptReader::Receipts(ReceiptBatch {
         certificates: Vec::new(),
         receipts: vec![(1, signed_receipt()); count],
+        next: 2,
     })
 }
 
@@ -138,14 +170,6 @@ pub(crate) fn question(to: Vec<Address>) -> Request {
         label: None,
         precedence: Precedence::Routine,
         size: 5,
-    })
-}
-
-pub(crate) fn answer(keys: usize, key_length: usize) -> Reply {
-    let key = ("um.example".parse().unwrap(), vec![4; key_length].into());
-    Reply::Answer(Answer {
-        outcome: Outcome::Permit { seal: true, size_max: 10 },
-        sealing_keys: vec![key; keys],
     })
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kuriiri_types::*;
 use kuriiri_wire::{client::*, relay::*};
-use proptest::{collection::vec, option, prelude::*, sample::select};
+use proptest::{collection::vec, option, prelude::*};
 
 use super::{address, addresses, code, digest, label, lane, line, ministry, precedence, time};
 
@@ -88,15 +88,20 @@ pub(crate) fn verdicts() -> impl Strategy<Value = Verdicts> {
 }
 
 pub(crate) fn request() -> impl Strategy<Value = Request> {
-    let modes = [ReceiptMode::Consume, ReceiptMode::Watch];
     prop_oneof![
         submission().prop_map(Request::Submit),
         (address(), any::<u32>())
             .prop_map(|(mailbox, credit)| Request::Receive { mailbox, credit }),
-        (address(), select(modes.to_vec()))
-            .prop_map(|(address, mode)| Request::Receipts { address, mode }),
+        (address(), receipt_mode()).prop_map(|(address, mode)| Request::Receipts { address, mode }),
         question().prop_map(Request::Ask),
         Just(Request::Status),
+    ]
+}
+
+fn receipt_mode() -> impl Strategy<Value = ReceiptMode> {
+    prop_oneof![
+        Just(ReceiptMode::Consume),
+        option::of(any::<u64>()).prop_map(|from| ReceiptMode::Watch { from }),
     ]
 }
 
@@ -116,11 +121,17 @@ fn question() -> impl Strategy<Value = Question> {
 
 pub(crate) fn reply() -> impl Strategy<Value = Reply> {
     prop_oneof![
-        verdicts().prop_map(Reply::Verdicts),
+        submission_answer().prop_map(Reply::Submission),
         answer().prop_map(Reply::Answer),
         report().prop_map(Reply::Status),
         refusal().prop_map(Reply::Refused),
     ]
+}
+
+fn submission_answer() -> impl Strategy<Value = SubmissionAnswer> {
+    (vec(verdict(), 1..6), vec(signed_receipt(), 0..4), certificates()).prop_map(
+        |(verdicts, receipts, certificates)| SubmissionAnswer { verdicts, receipts, certificates },
+    )
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -129,8 +140,7 @@ fn answer() -> impl Strategy<Value = Answer> {
             .prop_map(|(seal, size_max)| Outcome::Permit { seal, size_max }),
         refusal().prop_map(Outcome::Refuse),
     ];
-    (outcome, vec((ministry(), bytes(40)), 0..4))
-        .prop_map(|(outcome, sealing_keys)| Answer { outcome, sealing_keys })
+    outcome.prop_map(|outcome| Answer { outcome })
 }
 
 fn report() -> impl Strategy<Value = StatusReport> {
@@ -183,10 +193,10 @@ pub(crate) fn to_receiver() -> impl Strategy<Value = ToReceiver> {
 }
 
 pub(crate) fn to_receipt_reader() -> impl Strategy<Value = ToReceiptReader> {
-    let receipts = vec((any::<u64>(), signed_receipt()), 1..4);
+    let receipts = vec((any::<u64>(), signed_receipt()), 0..4);
     prop_oneof![
-        (certificates(), receipts).prop_map(|(certificates, receipts)| {
-            ToReceiptReader::Receipts(ReceiptBatch { certificates, receipts })
+        (certificates(), receipts, any::<u64>()).prop_map(|(certificates, receipts, next)| {
+            ToReceiptReader::Receipts(ReceiptBatch { certificates, receipts, next })
         }),
         refusal().prop_map(ToReceiptReader::Refused),
     ]
