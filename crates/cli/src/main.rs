@@ -1,0 +1,79 @@
+//! `kuriiri`: one program for those who run relays and those who use them.
+
+mod example;
+mod exit;
+mod explain;
+mod output;
+mod process;
+mod relay;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use output::Output;
+use tracing_subscriber::EnvFilter;
+
+use crate::exit::{Outcome, USAGE};
+
+/// Federated secure messages between ministries.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true)]
+struct Cli {
+    /// Print data as JSON, one object a line.
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log on standard error, such as `info` or `kuriiri_relay=debug`.
+    #[arg(long, global = true, value_name = "FILTER", env = "KURIIRI_LOG", default_value = "warn")]
+    log: String,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write an example federation of three ministries and a hub to a folder.
+    Example(example::Args),
+    /// Run all relays of an example federation until interrupted.
+    Up(up::Args),
+    /// Run one relay, or check its configuration.
+    Relay(relay::Args),
+    /// Explain an error number such as KRI-2101.
+    Error(explain::Args),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, not errors; printing can fail only with the pipe.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    start_log(&cli.log, cli.json);
+    let output = Output::new(cli.json);
+    match run(cli.command, output) {
+        Ok(exit) => ExitCode::from(exit),
+        Err(failure) => failure.report(cli.json),
+    }
+}
+
+fn run(command: Command, output: Output) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Example(args) => example::run(&args, output),
+            Command::Up(args) => up::run(&args, output).await,
+            Command::Relay(args) => relay::run(&args, output).await,
+            Command::Error(args) => explain::run(&args, output),
+        }
+    })
+}
+
+fn start_log(filter: &str, json: bool) {
+    let log = tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(EnvFilter::new(filter));
+    if json { log.json().init() } else { log.compact().init() }
+}

@@ -1,0 +1,106 @@
+//! `kuriiri relay`: runs one relay, or checks its configuration.
+
+use std::path::PathBuf;
+
+use kuriiri_relay::{Config, Relay};
+use serde::Serialize;
+use tokio::{
+    io::AsyncReadExt,
+    signal::unix::{SignalKind, signal},
+};
+
+use crate::{
+    exit::{DONE, Failure, Outcome},
+    output::Output,
+};
+
+/// Run one relay until it is told to stop.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The relay's configuration.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// Only check everything that the configuration names; open no socket, write nothing.
+    #[arg(long)]
+    check: bool,
+    /// Stop when standard input is closed: for a relay that shall not outlive its parent.
+    #[arg(long, hide = true)]
+    until_stdin_closes: bool,
+}
+
+#[derive(Serialize)]
+struct Listening<'a> {
+    event: &'static str,
+    relay: &'a str,
+    address: String,
+}
+
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    let config = Config::load(&args.config).map_err(|e| Failure::new(e.code(), e))?;
+    if args.check {
+        return Ok(report(&config, output));
+    }
+    let name = config.ministry().to_string();
+    let mut relay = Relay::start(config).await.map_err(|e| Failure::new(e.code(), e))?;
+    let address = relay.address().to_string();
+    let listening = Listening { event: "listening", relay: &name, address };
+    output.data(&listening, || format!("{name} listens on {}", listening.address));
+    tell_supervisor();
+    tokio::select! {
+        error = relay.failed() => return Err(Failure::new(error.code(), error)),
+        () = told_to_stop(args.until_stdin_closes) => {}
+    }
+    relay.stop().await.map_err(|e| Failure::new(e.code(), e))?;
+    Ok(DONE)
+}
+
+fn report(config: &Config, output: Output) -> u8 {
+    let peers: Vec<String> = config.peers().map(ToString::to_string).collect();
+    let systems: Vec<String> = config.systems().map(ToString::to_string).collect();
+    let object = serde_json::json!({
+        "ok": true,
+        "ministry": config.ministry(),
+        "listen": config.listen().to_string(),
+        "state": config.state(),
+        "peers": peers,
+        "systems": systems,
+    });
+    output.data(&object, || {
+        format!(
+            "{}: the configuration is good\n  listens on {}\n  state in {}\n  peers: {}\n  systems: {}",
+            config.ministry(),
+            config.listen(),
+            config.state().display(),
+            peers.join(", "),
+            systems.join(", "),
+        )
+    });
+    DONE
+}
+
+/// Tells a service manager, if there is one, that the relay is ready.
+fn tell_supervisor() {
+    if let Err(error) = sd_notify::notify(&[sd_notify::NotifyState::Ready]) {
+        tracing::debug!(%error, "no service manager was told");
+    }
+}
+
+/// Waits for an interrupt, a polite request to end, or the end of the parent.
+async fn told_to_stop(until_stdin_closes: bool) {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        () = stdin_closed(), if until_stdin_closes => {}
+    }
+}
+
+async fn stdin_closed() {
+    let mut rest = Vec::new();
+    // Whatever it ends with, it has ended.
+    let _ = tokio::io::stdin().read_to_end(&mut rest).await;
+}

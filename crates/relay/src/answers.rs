@@ -1,0 +1,44 @@
+//! The engine's words as the wire says them.
+
+use kuriiri_engine::{self as engine, PeerState, Reply, Status, Waiting};
+use kuriiri_types::{Code, Ministry, Refusal};
+use kuriiri_wire::client::{self, PeerStatus, QueueStatus, ReceiptMode, StatusReport};
+
+/// A reply that is not the one asked for can only be a refusal.
+pub(crate) fn refused(reply: Reply) -> client::Reply {
+    client::Reply::Refused(match reply {
+        Reply::Refused(refusal) => refusal,
+        Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) => {
+            Refusal::bare(Code::INTERNAL)
+        }
+    })
+}
+
+/// How receipts are read.
+pub(crate) fn mode(mode: ReceiptMode) -> engine::ReceiptMode {
+    match mode {
+        ReceiptMode::Consume => engine::ReceiptMode::Consume,
+        ReceiptMode::Watch { from } => engine::ReceiptMode::Watch(from),
+    }
+}
+
+/// The status for a system.
+pub(crate) fn report(ministry: Ministry, relay: String, status: Status) -> StatusReport {
+    let Status { now, mailboxes, peers } = status;
+    let queue = |Waiting { name, messages, oldest }| QueueStatus { name, messages, oldest };
+    let peer = |PeerState { ministry, connected, waiting, next_try, problem }| PeerStatus {
+        ministry,
+        connected,
+        waiting: waiting.messages,
+        oldest: waiting.oldest,
+        next_try,
+        problem,
+    };
+    StatusReport {
+        ministry,
+        relay,
+        now,
+        mailboxes: mailboxes.into_iter().map(queue).collect(),
+        peers: peers.into_iter().map(peer).collect(),
+    }
+}

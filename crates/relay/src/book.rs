@@ -1,0 +1,84 @@
+//! Certificates of signers: envelopes name them, batches carry them, the store keeps them.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use kuriiri_engine::Certificate;
+use kuriiri_store::Store;
+use kuriiri_types::{BatchProof, Fingerprint};
+
+/// Certificates kept in memory, at most 4 KiB each; the others are read from the store.
+const CERTIFICATES_IN_MEMORY_MAX: usize = 4096;
+
+/// All certificates that this relay can give along with what they signed.
+#[derive(Debug)]
+pub(crate) struct Book {
+    store: Arc<Store>,
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    certificates: HashMap<Fingerprint, Bytes>,
+    order: VecDeque<Fingerprint>,
+}
+
+impl Book {
+    /// A book that begins with the relay's own certificate.
+    pub(crate) fn new(store: Arc<Store>, own: Certificate) -> Self {
+        let book = Self { store, known: Mutex::default() };
+        book.locked().add(&own);
+        book
+    }
+
+    /// Notes certificates that came along and were found good. Gives those that are to be kept.
+    pub(crate) fn note(&self, certificates: Vec<Certificate>) -> Vec<Certificate> {
+        let mut known = self.locked();
+        certificates.into_iter().filter(|certificate| known.add(certificate)).collect()
+    }
+
+    /// The certificates that these proofs name, each once. One that is nowhere is left out: the
+    /// receiver will say so.
+    pub(crate) fn certificates<'a>(
+        &self,
+        proofs: impl IntoIterator<Item = &'a BatchProof>,
+    ) -> Vec<Bytes> {
+        let mut named: Vec<Fingerprint> = proofs.into_iter().map(|proof| proof.signer).collect();
+        named.sort_unstable();
+        named.dedup();
+        named.iter().filter_map(|signer| self.find(signer)).collect()
+    }
+
+    fn find(&self, signer: &Fingerprint) -> Option<Bytes> {
+        if let Some(der) = self.locked().certificates.get(signer) {
+            return Some(der.clone());
+        }
+        let der = self.store.certificate(signer).ok().flatten()?;
+        self.locked().add(&Certificate { fingerprint: *signer, der: der.clone() });
+        Some(der)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    /// True when it was not here.
+    fn add(&mut self, certificate: &Certificate) -> bool {
+        let Certificate { fingerprint, der } = certificate;
+        if self.certificates.insert(*fingerprint, der.clone()).is_some() {
+            return false;
+        }
+        self.order.push_back(*fingerprint);
+        if self.order.len() > CERTIFICATES_IN_MEMORY_MAX
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.certificates.remove(&oldest);
+        }
+        true
+    }
+}

@@ -1,0 +1,201 @@
+//! The files that a configuration names.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
+use kuriiri_seal::{Authorities, Signer};
+use kuriiri_transport::{Identity, Trust};
+use kuriiri_types::{Code, Ministry, SpiffeId};
+use serde::de::DeserializeOwned;
+
+use super::raw::{KeyPair, RawConfig};
+use crate::error::ConfigError;
+
+/// Bits of a file's mode that let others than its owner at it.
+const OTHERS: u32 = 0o077;
+
+/// The folder that paths in a file are relative to.
+pub(super) struct Folder(PathBuf);
+
+impl Folder {
+    pub(super) fn of(file: &Path) -> Self {
+        Self(file.parent().map(Path::to_path_buf).unwrap_or_default())
+    }
+
+    pub(super) fn path(&self, path: &Path) -> PathBuf {
+        self.0.join(path)
+    }
+
+    /// Reads a TOML file given by its full path.
+    pub(super) fn toml<T: DeserializeOwned>(&self, file: &Path) -> Result<T, ConfigError> {
+        let text = read(file, Code::CONFIG)?;
+        toml::from_str(&text).map_err(|error| {
+            let hint = nearest_key(error.message()).unwrap_or_default();
+            ConfigError::new(file, Code::CONFIG, format!("{error}{hint}"))
+        })
+    }
+
+    /// The certificate and key that this relay shows others.
+    pub(super) fn identity(
+        &self,
+        pair: &KeyPair,
+        owner: &SpiffeId,
+    ) -> Result<Identity, ConfigError> {
+        let (file, certificate, key) = self.key_pair(pair)?;
+        let identity = Identity::from_pem(&certificate, &key)
+            .map_err(|error| ConfigError::new(&file, error.code(), error))?;
+        require_owner(&file, identity.id(), owner)?;
+        Ok(identity)
+    }
+
+    /// The certificate and key with which this relay signs.
+    pub(super) fn signer(
+        &self,
+        pair: &KeyPair,
+        owner: &SpiffeId,
+    ) -> Result<Arc<Signer>, ConfigError> {
+        let (file, certificate, key) = self.key_pair(pair)?;
+        let signer = Signer::from_pem(&certificate, &key)
+            .map_err(|error| ConfigError::new(&file, error.code(), error))?;
+        require_owner(&file, signer.id(), owner)?;
+        Ok(Arc::new(signer))
+    }
+
+    fn key_pair(&self, pair: &KeyPair) -> Result<(PathBuf, String, String), ConfigError> {
+        let (certificate, key) = (self.path(&pair.certificate), self.path(&pair.key));
+        let metadata =
+            fs::metadata(&key).map_err(|error| ConfigError::new(&key, Code::KEY_FILE, error))?;
+        if metadata.permissions().mode() & OTHERS != 0 {
+            let what = "others than its owner can read this key; set its mode to 0600";
+            return Err(ConfigError::new(key, Code::KEY_FILE, what));
+        }
+        let texts = (read(&certificate, Code::KEY_FILE)?, read(&key, Code::KEY_FILE)?);
+        Ok((certificate, texts.0, texts.1))
+    }
+
+    /// The members, with their CAs.
+    pub(super) fn federation(&self, file: &Path) -> Result<Federation, ConfigError> {
+        self.parse(file, Federation::parse)
+    }
+
+    /// Whom to believe: the members' CAs from the federation file, and their revocation lists from
+    /// the folder of these, `<ministry>.pem` each.
+    pub(super) fn trust(
+        &self,
+        federation: &Federation,
+        raw: &RawConfig,
+    ) -> Result<(Trust, Authorities), ConfigError> {
+        let wrong = |error: &dyn ToString| {
+            ConfigError::new(self.path(&raw.federation), Code::KEY_FILE, error.to_string())
+        };
+        let (mut trust, mut authorities) = (Trust::builder(), Authorities::new());
+        for (ministry, ca) in members(federation) {
+            let list = self.revocations(&raw.revocation, ministry)?;
+            trust = trust.member(ministry.clone(), ca, list.as_deref()).map_err(|e| wrong(&e))?;
+            authorities.add(ministry, ca).map_err(|e| wrong(&e))?;
+            if let Some(list) = &list {
+                authorities.add_revocations(ministry, list).map_err(|e| wrong(&e))?;
+            }
+        }
+        for ministry in &raw.danger_without_revocation {
+            tracing::warn!(%ministry, "revocation is not checked, as configured");
+            trust = trust.danger_without_revocation(ministry.clone());
+        }
+        let trust = trust
+            .build()
+            .map_err(|error| ConfigError::new(self.path(&raw.revocation), error.code(), error))?;
+        Ok((trust, authorities))
+    }
+
+    fn revocations(
+        &self,
+        folder: &Path,
+        ministry: &Ministry,
+    ) -> Result<Option<String>, ConfigError> {
+        let file = self.path(folder).join(format!("{ministry}.pem"));
+        if file.exists() { read(&file, Code::KEY_FILE).map(Some) } else { Ok(None) }
+    }
+
+    /// Catalogues, rules and translations, compiled with the federation.
+    pub(super) fn policy(
+        &self,
+        raw: &RawConfig,
+        federation: Federation,
+    ) -> Result<Policy, ConfigError> {
+        let sources = Sources {
+            catalogues: self.parse_all(&raw.catalogues, Catalogue::parse)?,
+            federation,
+            rules: self.parse(&raw.rules, Rules::parse)?,
+            local: self.parse_all(&raw.local_rules, Rules::parse)?,
+            translations: self.parse_all(&raw.translations, Translation::parse)?,
+        };
+        Policy::compile(sources)
+            .map_err(|error| ConfigError::new(self.path(&raw.federation), error.code(), error))
+    }
+
+    fn parse_all<T>(
+        &self,
+        files: &[PathBuf],
+        parse: impl Fn(&str) -> Result<T, kuriiri_policy::PolicyError>,
+    ) -> Result<Vec<T>, ConfigError> {
+        files.iter().map(|file| self.parse(file, &parse)).collect()
+    }
+
+    fn parse<T>(
+        &self,
+        file: &Path,
+        parse: impl Fn(&str) -> Result<T, kuriiri_policy::PolicyError>,
+    ) -> Result<T, ConfigError> {
+        let file = self.path(file);
+        let text = read(&file, Code::POLICY_FILE)?;
+        parse(&text).map_err(|error| ConfigError::new(file, error.code(), error))
+    }
+}
+
+fn members(federation: &Federation) -> impl Iterator<Item = (&Ministry, &str)> {
+    federation.nodes().filter_map(|(_, node)| Some((node.domain()?, node.ca()?)))
+}
+
+fn read(file: &Path, code: Code) -> Result<String, ConfigError> {
+    fs::read_to_string(file).map_err(|error| ConfigError::new(file, code, error))
+}
+
+fn require_owner(file: &Path, found: &SpiffeId, owner: &SpiffeId) -> Result<(), ConfigError> {
+    if found == owner {
+        return Ok(());
+    }
+    let what = format!("this certificate names {found}, not {owner}");
+    Err(ConfigError::new(file, Code::KEY_FILE, what))
+}
+
+/// For an unknown key, the known one that looks most like it.
+fn nearest_key(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("unknown field `")?;
+    let (unknown, known) = rest.split_once('`')?;
+    let known = known.split('`').skip(1).step_by(2);
+    let nearest = known.max_by(|a, b| {
+        strsim::jaro_winkler(unknown, a).total_cmp(&strsim::jaro_winkler(unknown, b))
+    })?;
+    Some(format!("did you mean `{nearest}`?"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_key_is_answered_with_the_nearest_known_one() {
+        let message = "unknown field `lisen`, expected one of `ministry`, `listen`, `state`";
+        assert_eq!(nearest_key(message).unwrap(), "did you mean `listen`?");
+        assert_eq!(
+            nearest_key("unknown field `keys`, expected `key`").unwrap(),
+            "did you mean `key`?"
+        );
+        assert_eq!(nearest_key("invalid type: string"), None);
+    }
+}

@@ -1,0 +1,135 @@
+//! What links and sessions have in common: checking what was handed over, asking the engine.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use kuriiri_engine::{Certificate, Event, LinkId, Reply, SubscriptionId, Token};
+use kuriiri_seal::{VerifiedMessage, VerifiedReceipt, Verifier, VerifyError};
+use kuriiri_store::Store;
+use kuriiri_types::{BatchProof, Envelope, Refusal, SignedReceipt};
+use kuriiri_wire::{header, receipt};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{book::Book, clock, driver::Input, links::Push};
+
+/// Shared by every task of a relay.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) verifier: Verifier,
+    pub(crate) book: Book,
+    pub(crate) store: Arc<Store>,
+    pub(crate) hello: kuriiri_wire::relay::Hello,
+    pub(crate) relay: String,
+    inbox: mpsc::Sender<Input>,
+    numbers: AtomicU64,
+}
+
+/// The relay is going down: its loop takes no more events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the relay is going down")]
+pub(crate) struct Closing;
+
+impl Desk {
+    pub(crate) fn new(
+        verifier: Verifier,
+        book: Book,
+        store: Arc<Store>,
+        hello: kuriiri_wire::relay::Hello,
+        relay: String,
+        inbox: mpsc::Sender<Input>,
+    ) -> Self {
+        Self { verifier, book, store, hello, relay, inbox, numbers: AtomicU64::new(1) }
+    }
+
+    /// A number for a new link.
+    pub(crate) fn link(&self) -> LinkId {
+        LinkId(self.number())
+    }
+
+    /// A number for a new subscription.
+    pub(crate) fn subscription(&self) -> SubscriptionId {
+        SubscriptionId(self.number())
+    }
+
+    /// Tells the engine something.
+    pub(crate) async fn tell(&self, event: Event) -> Result<(), Closing> {
+        self.inbox.send(Input::Event(event)).await.map_err(|_| Closing)
+    }
+
+    /// Tells the engine something under a name by which the loop can answer at any time.
+    pub(crate) async fn subscribe(
+        &self,
+        event: Event,
+        subscription: SubscriptionId,
+        pushes: mpsc::Sender<Push>,
+    ) -> Result<(), Closing> {
+        let input = Input::Subscription(event, subscription, pushes);
+        self.inbox.send(input).await.map_err(|_| Closing)
+    }
+
+    /// Announces a link to a peer.
+    pub(crate) async fn announce(&self, input: Input) -> Result<(), Closing> {
+        self.inbox.send(input).await.map_err(|_| Closing)
+    }
+
+    /// Puts a question to the engine. Its place among all events is taken when this returns; the
+    /// answer comes later.
+    pub(crate) async fn ask(
+        &self,
+        question: impl FnOnce(Token) -> Event,
+    ) -> Result<oneshot::Receiver<Reply>, Closing> {
+        let (answer, reply) = oneshot::channel();
+        let token = Token(self.number());
+        let input = Input::Question(question(token), token, answer);
+        self.inbox.send(input).await.map_err(|_| Closing)?;
+        Ok(reply)
+    }
+
+    /// Checks certificates that came along. Bad ones are left out: what they signed is refused
+    /// for it, one by one. Gives those that are new here.
+    pub(crate) fn check_certificates(&self, ders: Vec<Bytes>) -> Vec<Certificate> {
+        let now = clock::now();
+        let good = ders.into_iter().filter_map(|der| {
+            let fingerprint = self.verifier.admit_certificate(&der, now).ok()?;
+            Some(Certificate { fingerprint, der })
+        });
+        self.book.note(good.collect())
+    }
+
+    /// Checks signature and body of a message.
+    pub(crate) fn check_message(
+        &self,
+        envelope: Envelope,
+        body: Bytes,
+    ) -> Result<VerifiedMessage, Refusal> {
+        self.meet_signer(&envelope.proof);
+        let verified = self.verifier.message(envelope, |bytes| header::decode(bytes), clock::now());
+        verified.and_then(|message| message.with_body(body)).map_err(|error| refusal(&error))
+    }
+
+    /// Checks the signature of a receipt.
+    pub(crate) fn check_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
+        self.meet_signer(&signed.proof);
+        let verified = self.verifier.receipt(signed, |bytes| receipt::decode(bytes), clock::now());
+        verified.map_err(|error| refusal(&error))
+    }
+
+    /// A signer that the verifier has forgotten may still be in the book.
+    fn meet_signer(&self, proof: &BatchProof) {
+        for der in self.book.certificates([proof]) {
+            // What is wrong with it shows when the signature is checked.
+            let _ = self.verifier.admit_certificate(&der, clock::now());
+        }
+    }
+
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+fn refusal(error: &VerifyError) -> Refusal {
+    Refusal { code: error.code(), reasons: vec![error.to_string()] }
+}

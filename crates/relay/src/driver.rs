@@ -1,0 +1,113 @@
+//! The loop: decide, make durable, speak. The only place where the order of effects is decided.
+
+use std::{
+    hash::{BuildHasher, Hasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
+
+use kuriiri_engine::{Engine, Event, LinkId, Random, Reply, Step, SubscriptionId, Token};
+use kuriiri_store::Store;
+use kuriiri_types::{Ministry, Timestamp, limits::EVENTS_PER_STEP_MAX};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    clock,
+    error::RelayError,
+    links::{Links, Push, Transmission},
+};
+
+/// Inputs that wait for the loop: what a commit's time gathers. Full: tasks wait, and with them
+/// their streams and their peers.
+pub(crate) const INBOX_MAX: usize = 256;
+/// Longest time without a step, so that a clock that was set does not hold up an expiry.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// What the tasks hand to the loop.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// Something happened.
+    Event(Event),
+    /// A link to a peer stands; batches for it go into the channel.
+    Link(Ministry, LinkId, mpsc::Sender<Transmission>),
+    /// Something that wants one answer.
+    Question(Event, Token, oneshot::Sender<Reply>),
+    /// Something that will be answered from now on.
+    Subscription(Event, SubscriptionId, mpsc::Sender<Push>),
+}
+
+/// The loop's own things.
+pub(crate) struct Driver {
+    pub(crate) engine: Engine,
+    pub(crate) store: Arc<Store>,
+    pub(crate) links: Links,
+    pub(crate) inbox: mpsc::Receiver<Input>,
+    pub(crate) random: Spread,
+}
+
+impl Driver {
+    /// Runs until it is told to stop, or the state fails. The step in hand is finished first.
+    pub(crate) async fn run(
+        mut self,
+        first: Step,
+        mut stop: oneshot::Receiver<()>,
+    ) -> Result<(), RelayError> {
+        let mut wake = self.perform(first).await?;
+        let mut inputs = Vec::with_capacity(EVENTS_PER_STEP_MAX);
+        while self.next_inputs(&mut inputs, wake, &mut stop).await {
+            let events = inputs.drain(..).map(|input| self.links.register(input)).collect();
+            let now = clock::now();
+            let step = self.engine.step(now, &mut self.random, &*self.store, events)?;
+            wake = self.perform(step).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the step durable, then speaks.
+    async fn perform(&mut self, step: Step) -> Result<Option<Timestamp>, RelayError> {
+        self.store.commit(step.commit).await?;
+        self.links.perform(step.actions);
+        Ok(step.wake)
+    }
+
+    /// Waits for something to happen or for the engine's time. What happens during a commit
+    /// gathers, so steps grow with the load and need no timer. False when it is time to stop.
+    async fn next_inputs(
+        &mut self,
+        inputs: &mut Vec<Input>,
+        wake: Option<Timestamp>,
+        stop: &mut oneshot::Receiver<()>,
+    ) -> bool {
+        let wait = wake.map_or(IDLE_MAX, |at| at.since(clock::now()).min(IDLE_MAX));
+        tokio::select! {
+            biased;
+            _ = stop => false,
+            count = self.inbox.recv_many(inputs, EVENTS_PER_STEP_MAX) => count > 0,
+            () = sleep_until(Instant::now() + wait) => true,
+        }
+    }
+}
+
+/// Spreads retries. Not for secrets.
+#[derive(Debug)]
+pub(crate) struct Spread(u64);
+
+impl Spread {
+    /// A sequence that differs from run to run.
+    pub(crate) fn new() -> Self {
+        Self(RandomState::new().build_hasher().finish() | 1)
+    }
+}
+
+impl Random for Spread {
+    /// Xorshift (Marsaglia 2003, triple 13, 7, 17).
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}

@@ -1,0 +1,120 @@
+//! What can go wrong in a relay, by who must act.
+
+use std::path::PathBuf;
+
+use kuriiri_engine::ViewError;
+use kuriiri_store::{BodyError, CommitError, OpenError};
+use kuriiri_transport::{BindError, DialError, LinkClosed, StreamError};
+use kuriiri_types::Code;
+use kuriiri_wire::WireError;
+
+use crate::{desk::Closing, order::NumberUsed};
+
+/// The relay cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// A file of its configuration is wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// It cannot listen.
+    #[error("the relay cannot listen")]
+    Bind(#[from] BindError),
+    /// Its state cannot be opened.
+    #[error("the state cannot be opened")]
+    Open(#[from] OpenError),
+    /// Its state cannot be read.
+    #[error("the state cannot be read")]
+    View(#[from] ViewError),
+    /// Its state cannot be written.
+    #[error("the state cannot be written")]
+    Commit(#[from] CommitError),
+    /// A fault of ours.
+    #[error("the relay's loop ended by a fault: {0}")]
+    Loop(String),
+}
+
+impl RelayError {
+    /// The stable number.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Config(error) => error.code(),
+            Self::Bind(error) => error.code(),
+            Self::Open(error) => error.code(),
+            Self::View(_) => Code::STORE_CORRUPT,
+            Self::Commit(error) => error.code(),
+            Self::Loop(_) => Code::INTERNAL,
+        }
+    }
+}
+
+/// Something in the configuration is wrong. Nothing was started.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {what}", file.display())]
+pub struct ConfigError {
+    file: PathBuf,
+    what: String,
+    code: Code,
+}
+
+impl ConfigError {
+    pub(crate) fn new(file: impl Into<PathBuf>, code: Code, what: impl ToString) -> Self {
+        Self { file: file.into(), what: what.to_string(), code }
+    }
+
+    /// The stable number.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+/// Why a link or a stream ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LinkError {
+    #[error("no address is known for it")]
+    NoAddress,
+    #[error("it does not answer")]
+    Silent,
+    #[error("it let too much wait")]
+    Slow,
+    #[error("it speaks version {theirs} of the contract, we speak {ours}")]
+    Version { theirs: u32, ours: u32 },
+    #[error("this relay is going down")]
+    Closing,
+    #[error("a task failed: {0}")]
+    Task(String),
+    #[error(transparent)]
+    Body(#[from] BodyError),
+    #[error(transparent)]
+    Closed(#[from] LinkClosed),
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error(transparent)]
+    Number(#[from] NumberUsed),
+    #[error(transparent)]
+    Stream(#[from] StreamError),
+    #[error(transparent)]
+    Wire(#[from] WireError),
+}
+
+impl LinkError {
+    /// True for what only a broken program does: nothing on its link can be trusted any more.
+    pub(crate) fn ends_the_link(&self) -> bool {
+        match self {
+            Self::Wire(_) | Self::Number(_) | Self::Task(_) | Self::Version { .. } => true,
+            Self::NoAddress
+            | Self::Silent
+            | Self::Slow
+            | Self::Closing
+            | Self::Body(_)
+            | Self::Closed(_)
+            | Self::Dial(_)
+            | Self::Stream(_) => false,
+        }
+    }
+}
+
+impl From<Closing> for LinkError {
+    fn from(_: Closing) -> Self {
+        Self::Closing
+    }
+}

@@ -1,0 +1,124 @@
+//! Links that peers dial: their outboxes come in on them, our verdicts go back.
+
+use std::sync::Arc;
+
+use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Reply, Token};
+use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
+use kuriiri_types::{Ministry, Refusal};
+use kuriiri_wire::{
+    Frame,
+    relay::{Batch, Hello, Parcel, Verdicts},
+};
+use tokio::{task::JoinSet, time::timeout};
+
+use crate::{
+    desk::Desk,
+    error::LinkError,
+    order::Gate,
+    outgoing::{ANSWER_TIMEOUT, check_hello},
+};
+
+/// One link that a peer dialled.
+pub(crate) struct Inbound {
+    desk: Arc<Desk>,
+    peer: Ministry,
+    link: Link,
+    id: LinkId,
+    gate: Gate,
+}
+
+impl Inbound {
+    pub(crate) fn new(desk: Arc<Desk>, link: Link) -> Self {
+        let (peer, id) = (link.peer().id().ministry().clone(), desk.link());
+        Self { desk, peer, link, id, gate: Gate::new() }
+    }
+
+    /// Serves the link until it ends.
+    pub(crate) async fn serve(self) {
+        let error = match timeout(ANSWER_TIMEOUT, self.greet()).await {
+            Ok(Ok(())) => Arc::new(self).take_batches().await,
+            Ok(Err(error)) => self.give_up(error),
+            Err(_) => self.give_up(LinkError::Silent),
+        };
+        tracing::debug!(%error, "inbound link ended");
+    }
+
+    fn give_up(self, error: LinkError) -> LinkError {
+        self.link.close(CloseCode::Protocol, &error.to_string());
+        error
+    }
+
+    async fn greet(&self) -> Result<(), LinkError> {
+        let (mut sender, mut receiver) = self.link.accept().await?;
+        let frame = receiver.frame(Hello::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+        let hello = Hello::decode(frame)?;
+        sender.send(self.desk.hello.encode()).await?;
+        sender.finish()?;
+        check_hello(&hello)?;
+        tracing::info!(peer = %self.peer, software = hello.software, "peer came in");
+        self.desk.tell(Event::Heard { peer: self.peer.clone() }).await?;
+        Ok(())
+    }
+
+    async fn take_batches(self: Arc<Self>) -> LinkError {
+        let mut batches = JoinSet::new();
+        let error = loop {
+            tokio::select! {
+                stream = self.link.accept() => match stream {
+                    Ok((sender, receiver)) => {
+                        batches.spawn(Arc::clone(&self).take_batch(sender, receiver));
+                    }
+                    Err(closed) => break closed.into(),
+                },
+                Some(done) = batches.join_next() => match done {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => break error,
+                    Err(error) => break LinkError::Task(error.to_string()),
+                },
+            }
+        };
+        // A batch that failed leaves a gap in the order: the peer sends all of it again.
+        self.link.close(CloseCode::Protocol, &error.to_string());
+        let (link, problem) = (self.id, error.to_string());
+        let _ = self.desk.tell(Event::LinkDown { peer: None, link, problem }).await;
+        error
+    }
+
+    async fn take_batch(
+        self: Arc<Self>,
+        mut sender: Sender,
+        mut receiver: Receiver,
+    ) -> Result<(), LinkError> {
+        let frame = receiver.frame(Batch::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+        let batch = Batch::decode(frame)?;
+        let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
+        let certificates = self.desk.check_certificates(batch.certificates);
+        let parcels: Vec<_> = batch.parcels.into_iter().map(|p| self.check(p)).collect();
+        let receipts: Vec<_> =
+            batch.receipts.into_iter().map(|r| self.desk.check_receipt(r)).collect();
+        let (peer, link) = (self.peer.clone(), self.id);
+        let event = move |token: Token, certificates: Vec<Certificate>| {
+            if receipts.is_empty() {
+                Event::Arrived { peer, link, token, lane, epoch, parcels, certificates }
+            } else {
+                Event::ReceiptsArrived { peer, token, receipts, certificates }
+            }
+        };
+        let turn = self.gate.turn(lane, number).await?;
+        let reply = self.desk.ask(|token| event(token, certificates)).await?;
+        drop(turn);
+        let Ok(Reply::Verdicts { verdicts, .. }) = reply.await else {
+            return Err(LinkError::Closing);
+        };
+        sender.set_priority(lane.number().into());
+        sender.send(Verdicts { verdicts }.encode()).await?;
+        sender.finish()?;
+        Ok(())
+    }
+
+    fn check(&self, parcel: Parcel) -> Result<Arrival, Refusal> {
+        let Parcel { dest, path, envelope, body } = parcel;
+        let message = self.desk.check_message(envelope, body)?;
+        Ok(Arrival { message, dest, path })
+    }
+}

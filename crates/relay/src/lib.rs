@@ -1,0 +1,28 @@
+//! The relay of one ministry: engine, store and links wired to one machine.
+//!
+//! [`Config::load`] checks everything before a socket opens; [`Relay::start`] takes up the state
+//! that was left behind. Inside, one loop decides, makes durable and speaks, in that order;
+//! everything else checks signatures in parallel before it, or carries bytes after it.
+//!
+//! This crate decides nothing about messages (that is `kuriiri-engine`) and stores nothing itself
+//! (that is `kuriiri-store`).
+
+mod answers;
+mod book;
+mod clock;
+mod codec;
+mod config;
+mod daemon;
+mod desk;
+mod driver;
+mod error;
+mod incoming;
+mod links;
+mod order;
+mod outgoing;
+mod session;
+mod subscription;
+
+pub use config::Config;
+pub use daemon::Relay;
+pub use error::{ConfigError, RelayError};

@@ -1,0 +1,145 @@
+//! Where actions go: each link, subscription and question has a channel here.
+
+use std::collections::HashMap;
+
+use kuriiri_engine::{
+    Action, BatchId, Delivery, Event, LinkId, Load, Reply, Seq, SubscriptionId, Ticket, Token,
+};
+use kuriiri_types::{
+    Lane, Ministry, Refusal, SignedReceipt,
+    limits::{BATCHES_IN_FLIGHT_MAX, CREDIT_MAX},
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+
+use crate::{driver::Input, outgoing::Dialler};
+
+/// Batches that wait for one link: the engine never has more under way.
+pub(crate) const TRANSMISSIONS_MAX: usize = BATCHES_IN_FLIGHT_MAX * Lane::BY_URGENCY.len();
+/// Pushes that wait for one subscription: with one message each, a delivery and a confirmation
+/// for all its credit. A receiver of receipts that lets more wait is let go; it can come again.
+pub(crate) const PUSHES_MAX: usize = 2 * CREDIT_MAX as usize + 2;
+
+/// A batch to be sent.
+#[derive(Debug)]
+pub(crate) struct Transmission {
+    pub(crate) lane: Lane,
+    pub(crate) batch: BatchId,
+    pub(crate) epoch: u32,
+    pub(crate) load: Vec<Load>,
+}
+
+/// Something for a subscriber.
+#[derive(Debug)]
+pub(crate) enum Push {
+    Confirmed(Vec<Ticket>),
+    Messages(Vec<Delivery>),
+    Receipts(Vec<(Seq, SignedReceipt)>, Seq),
+    Refused(Refusal),
+}
+
+/// The channels of one relay.
+pub(crate) struct Links {
+    dialler: Dialler,
+    /// The links to peers; they end with the loop.
+    tasks: JoinSet<()>,
+    peers: HashMap<LinkId, mpsc::Sender<Transmission>>,
+    subscriptions: HashMap<SubscriptionId, mpsc::Sender<Push>>,
+    questions: HashMap<Token, oneshot::Sender<Reply>>,
+}
+
+impl Links {
+    pub(crate) fn new(dialler: Dialler) -> Self {
+        Self {
+            dialler,
+            tasks: JoinSet::new(),
+            peers: HashMap::new(),
+            subscriptions: HashMap::new(),
+            questions: HashMap::new(),
+        }
+    }
+
+    /// Notes the channel that comes with an input, and gives the engine's part of it.
+    pub(crate) fn register(&mut self, input: Input) -> Event {
+        match input {
+            Input::Event(event) => {
+                self.forget(&event);
+                event
+            }
+            Input::Link(peer, link, channel) => {
+                self.peers.insert(link, channel);
+                Event::LinkUp { peer, link }
+            }
+            Input::Question(event, token, answer) => {
+                self.questions.insert(token, answer);
+                event
+            }
+            Input::Subscription(event, subscription, channel) => {
+                self.subscriptions.insert(subscription, channel);
+                event
+            }
+        }
+    }
+
+    /// Lets go of channels whose end was just reported.
+    fn forget(&mut self, event: &Event) {
+        if let Event::LinkDown { link, .. } = event {
+            self.peers.remove(link);
+        } else if let Event::Unsubscribed { subscription } = event {
+            self.subscriptions.remove(subscription);
+        }
+    }
+
+    /// Performs actions in order. None of them waits: every channel has room for all that the
+    /// engine may have under way, and one that has not belongs to a task that is gone or too slow,
+    /// which is let go and reports its own end.
+    pub(crate) fn perform(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            match action {
+                Action::Answer(token, reply) => {
+                    if let Some(question) = self.questions.remove(&token) {
+                        // Whoever asked may be gone; then nobody needs the answer.
+                        let _ = question.send(reply);
+                    }
+                }
+                Action::Confirm { subscription, tickets } => {
+                    self.push(subscription, Push::Confirmed(tickets));
+                }
+                Action::Deliver { subscription, items } => {
+                    self.push(subscription, Push::Messages(items));
+                }
+                Action::DeliverReceipts { subscription, receipts, next } => {
+                    self.push(subscription, Push::Receipts(receipts, next));
+                }
+                Action::Dial(peer) => self.dial(peer),
+                Action::Refuse(subscription, refusal) => {
+                    self.push(subscription, Push::Refused(refusal));
+                }
+                Action::Transmit { peer: _, link, lane, batch, epoch, load } => {
+                    self.transmit(link, Transmission { lane, batch, epoch, load });
+                }
+            }
+        }
+    }
+
+    fn dial(&mut self, peer: Ministry) {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.spawn(self.dialler.clone().link(peer));
+    }
+
+    fn push(&mut self, subscription: SubscriptionId, push: Push) {
+        let channel = self.subscriptions.get(&subscription);
+        if channel.is_some_and(|channel| channel.try_send(push).is_err()) {
+            self.subscriptions.remove(&subscription);
+        }
+    }
+
+    fn transmit(&mut self, link: LinkId, transmission: Transmission) {
+        let channel = self.peers.get(&link);
+        if channel.is_some_and(|channel| channel.try_send(transmission).is_err()) {
+            self.peers.remove(&link);
+        }
+    }
+}

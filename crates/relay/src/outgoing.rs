@@ -1,0 +1,192 @@
+//! Links that this relay dials: its outbox goes out on them, verdicts come back.
+
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use kuriiri_engine::{Body, Event, LinkId, Load};
+use kuriiri_transport::{CloseCode, Conversation, Endpoint, Expect, Link, Receiver, Sender};
+use kuriiri_types::{BatchProof, Lane, Ministry};
+use kuriiri_wire::{
+    Frame,
+    relay::{Batch, Hello, Parcel, Verdicts},
+};
+use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+
+use crate::{
+    desk::Desk,
+    driver::Input,
+    error::LinkError,
+    links::{TRANSMISSIONS_MAX, Transmission},
+};
+
+/// How long a Hello may take, and the verdicts of a batch: a peer that is alive but answers
+/// nothing is as good as gone.
+pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Version of the relay conversation that this program speaks.
+pub(crate) const CONTRACT_VERSION: u32 = 1;
+
+/// Dials peers.
+#[derive(Clone)]
+pub(crate) struct Dialler {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) addresses: Arc<HashMap<Ministry, Vec<SocketAddr>>>,
+}
+
+impl Dialler {
+    /// Dials a peer and serves the link until it ends. Reports either outcome to the loop.
+    pub(crate) async fn link(self, peer: Ministry) {
+        match self.connect(&peer).await {
+            Err(error) => {
+                tracing::info!(peer = %peer, %error, "peer not reached");
+                let problem = error.to_string();
+                // When the loop is gone there is nobody left to tell.
+                let _ = self.desk.tell(Event::DialFailed { peer, problem }).await;
+            }
+            Ok(link) => self.serve(peer, link).await,
+        }
+    }
+
+    async fn connect(&self, peer: &Ministry) -> Result<Link, LinkError> {
+        let mut last = LinkError::NoAddress;
+        for address in self.addresses.get(peer).into_iter().flatten() {
+            let expect = Expect::Relay(peer.clone());
+            let dialled = self.endpoint.dial(*address, expect, Conversation::Relay).await;
+            match dialled.map_err(LinkError::from) {
+                Ok(link) => match timeout(ANSWER_TIMEOUT, self.greet(&link)).await {
+                    Ok(Ok(())) => return Ok(link),
+                    Ok(Err(error)) => last = link.close_reason().map_or(error, LinkError::from),
+                    Err(_) => last = LinkError::Silent,
+                },
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+
+    /// Until the peer has answered, it has not judged our certificate.
+    async fn greet(&self, link: &Link) -> Result<(), LinkError> {
+        let (mut sender, mut receiver) = link.open().await?;
+        sender.send(self.desk.hello.encode()).await?;
+        sender.finish()?;
+        let answer = receiver.frame(Hello::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+        check_hello(&Hello::decode(answer)?)
+    }
+
+    async fn serve(self, peer: Ministry, link: Link) {
+        let id = self.desk.link();
+        let (channel, transmissions) = mpsc::channel(TRANSMISSIONS_MAX);
+        if self.desk.announce(Input::Link(peer.clone(), id, channel)).await.is_err() {
+            return;
+        }
+        tracing::info!(peer = %peer, address = %link.remote_address(), "peer linked");
+        let outbound = Outbound { desk: Arc::clone(&self.desk), peer: peer.clone(), link, id };
+        let problem = outbound.run(transmissions).await;
+        tracing::info!(peer = %peer, problem, "peer link ended");
+        let _ = self.desk.tell(Event::LinkDown { peer: Some(peer), link: id, problem }).await;
+    }
+}
+
+/// A version that this program does not speak is the operators' matter, not a broken protocol.
+pub(crate) fn check_hello(hello: &Hello) -> Result<(), LinkError> {
+    if hello.version == CONTRACT_VERSION {
+        Ok(())
+    } else {
+        Err(LinkError::Version { theirs: hello.version, ours: CONTRACT_VERSION })
+    }
+}
+
+/// One link while it stands.
+#[derive(Clone)]
+struct Outbound {
+    desk: Arc<Desk>,
+    peer: Ministry,
+    link: Link,
+    id: LinkId,
+}
+
+impl Outbound {
+    /// Sends batches, each on a stream of its own, until the link ends. Says why it did.
+    async fn run(self, mut transmissions: mpsc::Receiver<Transmission>) -> String {
+        let mut batches = JoinSet::new();
+        loop {
+            tokio::select! {
+                next = transmissions.recv() => match next {
+                    Some(transmission) => {
+                        batches.spawn(self.clone().transmit(transmission));
+                    }
+                    None => return "no longer wanted".into(),
+                },
+                Some(done) = batches.join_next() => {
+                    let problem = match done {
+                        Ok(Ok(())) => continue,
+                        Ok(Err(error)) => error.to_string(),
+                        Err(error) => error.to_string(),
+                    };
+                    let closed = self.link.close_reason().map(|reason| reason.to_string());
+                    self.link.close(CloseCode::Done, "a batch failed");
+                    return closed.unwrap_or(problem);
+                }
+                reason = self.link.closed() => return reason.to_string(),
+            }
+        }
+    }
+
+    async fn transmit(self, transmission: Transmission) -> Result<(), LinkError> {
+        let Transmission { lane, batch, epoch, load } = transmission;
+        let (mut sender, mut receiver) = self.link.open().await?;
+        sender.set_priority(priority(lane));
+        let frame = self.batch(lane, batch.0, epoch, load).await?;
+        let verdicts = timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut receiver, frame));
+        let verdicts = verdicts.await.map_err(|_| LinkError::Silent)??.verdicts;
+        let (peer, link) = (self.peer, self.id);
+        self.desk.tell(Event::Answered { peer, link, lane, batch, verdicts }).await?;
+        Ok(())
+    }
+
+    async fn batch(
+        &self,
+        lane: Lane,
+        number: u64,
+        epoch: u32,
+        load: Vec<Load>,
+    ) -> Result<bytes::Bytes, LinkError> {
+        let certificates = self.desk.book.certificates(load.iter().map(proof));
+        let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
+        for item in load {
+            match item {
+                Load::Receipt(receipt) => receipts.push(receipt),
+                Load::Parcel { dest, path, envelope, body } => {
+                    let body = match body {
+                        Body::Inline(body) => body,
+                        Body::File(place) => self.desk.store.read_body(place).await?,
+                    };
+                    parcels.push(Parcel { dest, path, envelope, body });
+                }
+            }
+        }
+        Ok(Batch { lane, number, epoch, certificates, parcels, receipts }.encode())
+    }
+}
+
+async fn exchange(
+    sender: &mut Sender,
+    receiver: &mut Receiver,
+    frame: bytes::Bytes,
+) -> Result<Verdicts, LinkError> {
+    sender.send(frame).await?;
+    sender.finish()?;
+    let answer = receiver.frame(Verdicts::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+    Ok(Verdicts::decode(answer)?)
+}
+
+fn proof(load: &Load) -> &BatchProof {
+    match load {
+        Load::Parcel { envelope, .. } => &envelope.proof,
+        Load::Receipt(signed) => &signed.proof,
+    }
+}
+
+/// The lane's place among the streams of a link: higher goes first.
+fn priority(lane: Lane) -> i32 {
+    lane.number().into()
+}

@@ -1,0 +1,171 @@
+//! Links of the ministry's own systems: what they submit, receive and ask.
+
+use std::sync::Arc;
+
+use kuriiri_engine::{Certificate, Event, LinkId, Question, Reply, Token};
+use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
+use kuriiri_types::{Address, SpiffeId};
+use kuriiri_wire::{
+    Frame,
+    client::{self, Request, Submission, SubmissionAnswer},
+};
+use tokio::task::JoinSet;
+
+use crate::{answers, desk::Desk, error::LinkError, order::Gate, subscription::Subscription};
+
+/// One link of a system.
+pub(crate) struct Session {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) system: SpiffeId,
+    link: Link,
+    id: LinkId,
+    gate: Gate,
+}
+
+impl Session {
+    pub(crate) fn new(desk: Arc<Desk>, link: Link) -> Self {
+        let (system, id) = (link.peer().id().clone(), desk.link());
+        Self { desk, system, link, id, gate: Gate::new() }
+    }
+
+    /// Serves the link until it ends. A request that fails ends its own stream; one that breaks
+    /// the protocol ends the link.
+    pub(crate) async fn serve(self) {
+        tracing::info!(system = %self.system, "system came in");
+        let session = Arc::new(self);
+        let error = Arc::clone(&session).take_requests().await;
+        session.link.close(CloseCode::Protocol, &error.to_string());
+        let (link, problem) = (session.id, error.to_string());
+        // When the loop is gone there is nobody left to tell.
+        let _ = session.desk.tell(Event::LinkDown { peer: None, link, problem }).await;
+        tracing::info!(system = %session.system, %error, "system left");
+    }
+
+    async fn take_requests(self: Arc<Self>) -> LinkError {
+        let mut requests = JoinSet::new();
+        loop {
+            tokio::select! {
+                stream = self.link.accept() => match stream {
+                    Ok((sender, receiver)) => {
+                        requests.spawn(Arc::clone(&self).take_request(sender, receiver));
+                    }
+                    Err(closed) => break closed.into(),
+                },
+                Some(done) = requests.join_next() => match done {
+                    Ok(Err(error)) if error.ends_the_link() => break error,
+                    Ok(Ok(()) | Err(_)) => {}
+                    Err(error) => break LinkError::Task(error.to_string()),
+                },
+            }
+        }
+    }
+
+    async fn take_request(
+        self: Arc<Self>,
+        mut sender: Sender,
+        mut receiver: Receiver,
+    ) -> Result<(), LinkError> {
+        let frame = receiver.frame(Request::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+        match Request::decode(frame)? {
+            Request::Submit(submission) => self.submit(&mut sender, submission).await,
+            Request::Ask(question) => self.ask(&mut sender, question).await,
+            Request::Status => self.status(&mut sender).await,
+            Request::Receive { mailbox, credit } => {
+                self.receive(sender, receiver, mailbox, credit).await
+            }
+            Request::Receipts { address, mode } => {
+                self.receipts(sender, receiver, address, mode).await
+            }
+        }
+    }
+
+    async fn submit(&self, sender: &mut Sender, submission: Submission) -> Result<(), LinkError> {
+        let Submission { epoch, number, lane, certificates, messages } = submission;
+        let certificates: Vec<Certificate> = self.desk.check_certificates(certificates);
+        let check = |m: client::Submitted| self.desk.check_message(m.envelope, m.body);
+        let messages: Vec<_> = messages.into_iter().map(check).collect();
+        let (system, link) = (self.system.clone(), self.id);
+        let event = |token: Token| Event::Submitted {
+            system,
+            link,
+            token,
+            lane,
+            epoch,
+            messages,
+            certificates,
+        };
+        let turn = self.gate.turn(lane, number).await?;
+        let reply = self.desk.ask(event).await?;
+        drop(turn);
+        let reply = match reply.await {
+            Ok(Reply::Verdicts { verdicts, receipts }) => {
+                let proofs = receipts.iter().map(|signed| &signed.proof);
+                let certificates = self.desk.book.certificates(proofs);
+                let answer = SubmissionAnswer { verdicts, receipts, certificates };
+                client::Reply::Submission(answer)
+            }
+            Ok(other) => answers::refused(other),
+            Err(_) => return Err(LinkError::Closing),
+        };
+        answer(sender, &reply).await
+    }
+
+    async fn ask(&self, sender: &mut Sender, question: client::Question) -> Result<(), LinkError> {
+        let client::Question { from, to, label, precedence, size } = question;
+        let (system, question) =
+            (self.system.clone(), Question { from, to, label, precedence, size });
+        let reply = self.desk.ask(|token| Event::Asked { system, token, question }).await?;
+        let reply = match reply.await {
+            Ok(Reply::Outcome(outcome)) => client::Reply::Answer(client::Answer { outcome }),
+            Ok(other) => answers::refused(other),
+            Err(_) => return Err(LinkError::Closing),
+        };
+        answer(sender, &reply).await
+    }
+
+    async fn status(&self, sender: &mut Sender) -> Result<(), LinkError> {
+        let system = self.system.clone();
+        let reply = self.desk.ask(|token| Event::StatusAsked { system, token }).await?;
+        let reply = match reply.await {
+            Ok(Reply::Status(status)) => {
+                let ministry = self.system.ministry().clone();
+                client::Reply::Status(answers::report(ministry, self.desk.relay.clone(), status))
+            }
+            Ok(other) => answers::refused(other),
+            Err(_) => return Err(LinkError::Closing),
+        };
+        answer(sender, &reply).await
+    }
+
+    async fn receive(
+        &self,
+        sender: Sender,
+        receiver: Receiver,
+        mailbox: Address,
+        credit: u32,
+    ) -> Result<(), LinkError> {
+        let system = self.system.clone();
+        let wanted = |subscription| Event::Wanted { system, subscription, mailbox, credit };
+        let subscription = Subscription::open(&self.desk, wanted).await?;
+        subscription.serve_messages(sender, receiver).await
+    }
+
+    async fn receipts(
+        &self,
+        sender: Sender,
+        receiver: Receiver,
+        address: Address,
+        mode: client::ReceiptMode,
+    ) -> Result<(), LinkError> {
+        let (system, mode) = (self.system.clone(), answers::mode(mode));
+        let wanted = |subscription| Event::ReceiptsWanted { system, subscription, address, mode };
+        let subscription = Subscription::open(&self.desk, wanted).await?;
+        subscription.serve_receipts(sender, receiver).await
+    }
+}
+
+async fn answer(sender: &mut Sender, reply: &client::Reply) -> Result<(), LinkError> {
+    sender.send(reply.encode()).await?;
+    sender.finish()?;
+    Ok(())
+}

@@ -1,0 +1,186 @@
+//! A stream on which a system receives messages or receipts until it ends.
+
+use std::sync::Arc;
+
+use kuriiri_engine::{self as engine, Body, Delivery, Event, Seq, SubscriptionId};
+use kuriiri_transport::{Receiver, Sender};
+use kuriiri_types::{SignedReceipt, limits::BATCH_MESSAGES_MAX};
+use kuriiri_wire::{
+    Frame,
+    client::{
+        self, ConfirmReceipts, DeliveredItem, FromReceiver, ReceiptBatch, ToReceiptReader,
+        ToReceiver,
+    },
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    desk::Desk,
+    error::LinkError,
+    links::{PUSHES_MAX, Push},
+};
+
+/// Receipts in one frame, as the contract has it.
+const RECEIPTS_PER_FRAME: usize = BATCH_MESSAGES_MAX;
+
+/// One open subscription.
+pub(crate) struct Subscription {
+    desk: Arc<Desk>,
+    id: SubscriptionId,
+    pushes: mpsc::Receiver<Push>,
+}
+
+impl Subscription {
+    /// Opens it with the engine.
+    pub(crate) async fn open(
+        desk: &Arc<Desk>,
+        wanted: impl FnOnce(SubscriptionId) -> Event,
+    ) -> Result<Self, LinkError> {
+        let id = desk.subscription();
+        let (channel, pushes) = mpsc::channel(PUSHES_MAX);
+        desk.subscribe(wanted(id), id, channel).await?;
+        Ok(Self { desk: Arc::clone(desk), id, pushes })
+    }
+
+    /// Delivers messages and takes confirmations until either side ends it.
+    pub(crate) async fn serve_messages(
+        mut self,
+        mut sender: Sender,
+        receiver: Receiver,
+    ) -> Result<(), LinkError> {
+        let (desk, subscription) = (Arc::clone(&self.desk), self.id);
+        let outcome = tokio::select! {
+            outcome = take_confirmations(&desk, subscription, receiver) => outcome,
+            outcome = self.push_messages(&mut sender) => outcome,
+        };
+        self.end().await;
+        outcome
+    }
+
+    /// Delivers receipts and takes confirmations until either side ends it.
+    pub(crate) async fn serve_receipts(
+        mut self,
+        mut sender: Sender,
+        receiver: Receiver,
+    ) -> Result<(), LinkError> {
+        let (desk, subscription) = (Arc::clone(&self.desk), self.id);
+        let outcome = tokio::select! {
+            outcome = take_receipt_confirmations(&desk, subscription, receiver) => outcome,
+            outcome = self.push_receipts(&mut sender) => outcome,
+        };
+        self.end().await;
+        outcome
+    }
+
+    async fn push_messages(&mut self, sender: &mut Sender) -> Result<(), LinkError> {
+        while let Some(push) = self.pushes.recv().await {
+            let frame = match push {
+                Push::Confirmed(tickets) => {
+                    ToReceiver::Confirmed(tickets.into_iter().map(to_wire).collect())
+                }
+                Push::Messages(items) => ToReceiver::Delivery(self.delivery(items).await?),
+                Push::Refused(refusal) => {
+                    return self.refuse(sender, ToReceiver::Refused(refusal)).await;
+                }
+                Push::Receipts(..) => continue,
+            };
+            sender.send(frame.encode()).await?;
+        }
+        Err(LinkError::Slow)
+    }
+
+    async fn push_receipts(&mut self, sender: &mut Sender) -> Result<(), LinkError> {
+        while let Some(push) = self.pushes.recv().await {
+            match push {
+                Push::Receipts(receipts, next) => {
+                    self.send_receipts(sender, receipts, next).await?
+                }
+                Push::Refused(refusal) => {
+                    return self.refuse(sender, ToReceiptReader::Refused(refusal)).await;
+                }
+                Push::Confirmed(_) | Push::Messages(_) => {}
+            }
+        }
+        Err(LinkError::Slow)
+    }
+
+    /// Says why, and waits until it was heard before the stream goes.
+    async fn refuse(&self, sender: &mut Sender, frame: impl Frame) -> Result<(), LinkError> {
+        sender.send(frame.encode()).await?;
+        sender.finish()?;
+        sender.stopped().await?;
+        Ok(())
+    }
+
+    async fn delivery(&self, items: Vec<Delivery>) -> Result<client::Delivery, LinkError> {
+        let proofs = items.iter().map(|item| &item.envelope.proof);
+        let certificates = self.desk.book.certificates(proofs);
+        let mut delivered = Vec::with_capacity(items.len());
+        for Delivery { ticket, envelope, body } in items {
+            let body = match body {
+                Body::Inline(body) => body,
+                Body::File(place) => self.desk.store.read_body(place).await?,
+            };
+            delivered.push(DeliveredItem { ticket: to_wire(ticket), envelope, body });
+        }
+        Ok(client::Delivery { certificates, items: delivered })
+    }
+
+    async fn send_receipts(
+        &self,
+        sender: &mut Sender,
+        receipts: Vec<(Seq, SignedReceipt)>,
+        next: Seq,
+    ) -> Result<(), LinkError> {
+        let mut rest = receipts.as_slice();
+        loop {
+            let (now, later) = rest.split_at(rest.len().min(RECEIPTS_PER_FRAME));
+            let certificates = self.desk.book.certificates(now.iter().map(|(_, s)| &s.proof));
+            let next = later.first().map_or(next, |(seq, _)| *seq);
+            let batch = ReceiptBatch { certificates, receipts: now.to_vec(), next };
+            sender.send(ToReceiptReader::Receipts(batch).encode()).await?;
+            if later.is_empty() {
+                return Ok(());
+            }
+            rest = later;
+        }
+    }
+
+    async fn end(self) {
+        // When the loop is gone there is nobody left to tell.
+        let _ = self.desk.tell(Event::Unsubscribed { subscription: self.id }).await;
+    }
+}
+
+async fn take_confirmations(
+    desk: &Desk,
+    subscription: SubscriptionId,
+    mut receiver: Receiver,
+) -> Result<(), LinkError> {
+    while let Some(frame) = receiver.frame(FromReceiver::BYTES_MAX).await? {
+        let FromReceiver::Confirm(tickets) = FromReceiver::decode(frame)?;
+        let tickets = tickets.into_iter().map(from_wire).collect();
+        desk.tell(Event::Confirmed { subscription, tickets }).await?;
+    }
+    Ok(())
+}
+
+async fn take_receipt_confirmations(
+    desk: &Desk,
+    subscription: SubscriptionId,
+    mut receiver: Receiver,
+) -> Result<(), LinkError> {
+    while let Some(frame) = receiver.frame(ConfirmReceipts::BYTES_MAX).await? {
+        let through = ConfirmReceipts::decode(frame)?.through;
+        desk.tell(Event::ReceiptsConfirmed { subscription, through }).await?;
+    }
+    Ok(())
+}
+
+fn to_wire(ticket: engine::Ticket) -> client::Ticket {
+    client::Ticket { lane: ticket.lane, seq: ticket.seq }
+}
+
+fn from_wire(ticket: client::Ticket) -> engine::Ticket {
+    engine::Ticket { lane: ticket.lane, seq: ticket.seq }
+}
