@@ -28,7 +28,8 @@ impl Bits {
     }
 
     pub(crate) fn is_empty(self) -> bool {
-        self == Self::EMPTY
+        let [a, b, c, d] = self.0;
+        a | b | c | d == 0
     }
 
     pub(crate) fn meets(self, other: Self) -> bool {
@@ -40,12 +41,27 @@ impl Bits {
     }
 
     pub(crate) fn has(self, index: u8) -> bool {
-        self.meets(Self::one(index))
+        let [a, b, c, d] = self.0;
+        let word = match index >> 6 {
+            0 => a,
+            1 => b,
+            2 => c,
+            _ => d,
+        };
+        (word >> (index & 63)) & 1 == 1
     }
 
     /// The members in ascending order.
     pub(crate) fn iter(self) -> impl Iterator<Item = u8> {
-        (0..=u8::MAX).filter(move |index| self.has(*index))
+        let words = [0_u8, 64, 128, 192].into_iter().zip(self.0);
+        words.flat_map(|(first, mut word)| {
+            std::iter::from_fn(move || {
+                // At most 63 where a bit is left.
+                let place = u8::try_from(word.trailing_zeros()).ok().filter(|_| word != 0)?;
+                word &= word - 1;
+                Some(first + place)
+            })
+        })
     }
 
     fn zip(self, other: Self, f: impl Fn(u64, u64) -> u64) -> Self {

@@ -103,7 +103,7 @@ impl Policy {
         let place = self.catalogues.iter().position(|c| c.key == label.catalogue);
         let catalogue = place.and_then(|place| self.catalogues.get(place));
         let Some((place, catalogue)) = place.zip(catalogue) else {
-            return Decision::Deny(vec![LabelFault::PolicyUnknown(String::new()).into()]);
+            return Decision::Deny(vec![LabelFault::PolicyUnknown("?".into()).into()]);
         };
         let plan = self.plans.get(place).and_then(Option::as_ref);
         let terms = plan.map_or(Terms::NEUTRAL, |plan| terms(plan, facts, label));

@@ -25,6 +25,7 @@ impl Policy {
         reasons: &mut Vec<Reason>,
     ) {
         let mut asker = Asker { policy: self, catalogue, label, sealed: facts.sealed, reasons };
+        let at = asker.member(Gate::Own, facts.at);
         asker.ask_reader(Gate::Origin, facts.origin);
         if facts.originating {
             asker.ask_person(facts);
@@ -34,7 +35,7 @@ impl Policy {
         }
         match facts.next {
             Some(next) if next != facts.dest => asker.ask_hub(Gate::Next, next),
-            None if facts.at != facts.dest && facts.at != facts.origin => {
+            None if at.is_some() && facts.at != facts.dest && facts.at != facts.origin => {
                 asker.ask_hub(Gate::Own, facts.at);
             }
             Some(_) | None => {}

@@ -67,3 +67,48 @@ impl Catalogue {
         tags.map(|tag| (&*tag.id, tag.values))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kuriiri_types::Timestamp;
+
+    use super::*;
+    use crate::label::Use;
+
+    /// The written form of the join, or what a person is asked.
+    fn join(texts: &[&str]) -> String {
+        let text = include_str!("../../../tests/vectors/labels/catalogue-fi.toml");
+        let catalogue = Catalogue::parse(text).unwrap();
+        let now = Timestamp::default();
+        let read = |text: &&str| {
+            let wire = text.parse().unwrap();
+            catalogue.resolve(&wire, Use::Carriage, now, Duration::ZERO).unwrap()
+        };
+        let labels: Vec<Label> = texts.iter().map(read).collect();
+        match catalogue.join(&labels) {
+            Ok(label) => catalogue.write(&label).unwrap().to_string(),
+            Err(person) => person.to_string(),
+        }
+    }
+
+    #[test]
+    fn an_audience_is_narrowed_and_never_dropped() {
+        let narrowed = join(&["FI TL3 REL{PLM,SM}", "FI TL4 REL{PLM,UM}"]);
+        assert_eq!(narrowed, "FI TL3 REL{PLM}");
+        for order in [["FI TL4 REL{SM}", "FI TL3"], ["FI TL3", "FI TL4 REL{SM}"]] {
+            assert_eq!(join(&order), "FI TL3 REL{SM}");
+        }
+        let none = join(&["FI TL3 REL{SM}", "FI TL3", "FI TL3 REL{UM}"]);
+        assert_eq!(none, "the labels have no common value of REL");
+    }
+
+    #[test]
+    fn what_has_no_common_label_is_for_a_person() {
+        assert_eq!(join(&[]), "there is no label to join");
+        let invalid = join(&["FI TL3 COMPARTMENT{MERI}", "FI TL3 REL{NATO}"]);
+        assert_eq!(invalid, "the common label breaks the catalogue");
+        assert_eq!(join(&["FI SALP", "FI TL2 REL{PLM}"]), "FI TL2 REL{PLM}");
+    }
+}

@@ -279,12 +279,8 @@ impl Catalogue {
     }
 
     fn judge_together(&self, label: Label, faults: &mut Vec<LabelFault>) {
-        let mut together = Bits::EMPTY;
-        for (index, value) in (0..=u8::MAX).zip(&self.values) {
-            if label.values.has(index) {
-                together = together.or(value.excludes.and(label.values));
-            }
-        }
+        let excluded = self.values(label.values).map(|value| value.excludes);
+        let together = excluded.fold(Bits::EMPTY, Bits::or).and(label.values);
         if !together.is_empty() {
             faults.extend(joined(self.written(together), LabelFault::ExcludedCategory));
         }

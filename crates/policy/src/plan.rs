@@ -41,6 +41,9 @@ struct Matcher {
     to: Option<Box<[NodeId]>>,
 }
 
+/// By catalogue; none where no rule speaks of it.
+pub(crate) type Plans = Box<[Option<Plan>]>;
+
 /// What rules name and decisions only number.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Words {
@@ -92,11 +95,13 @@ impl Plan {
         let Some(level) = self.levels.get(usize::from(label.level)) else {
             return Terms::NEUTRAL;
         };
-        let matching = level
-            .sometimes
-            .iter()
-            .filter(|(when, _)| when.matches(label.values, message_type, from, to));
-        matching.fold(level.always, |terms, (_, then)| terms.merge(then))
+        let mut terms = level.always;
+        for (when, then) in &level.sometimes {
+            if when.matches(label.values, message_type, from, to) {
+                terms = terms.merge(then);
+            }
+        }
+        terms
     }
 
     /// True when some rule names the level.
@@ -149,7 +154,7 @@ pub(crate) fn compile(
     federation: &Federation,
     shared: &Rules,
     local: &[Rules],
-) -> Result<(Box<[Option<Plan>]>, Words), PolicyError> {
+) -> Result<(Plans, Words), PolicyError> {
     let shared = shared.rules.iter().map(|rule| (rule, true));
     let local = local.iter().flat_map(|file| &file.rules);
     let mut all: Vec<(&WrittenRule, bool)> =

@@ -11,7 +11,7 @@ use crate::{
     error::{FileKind, Flaw, PolicyError},
     federation::{Federation, Node, NodeId, WrittenClearance},
     label::Label,
-    plan::{self, Marker, Plan, Words},
+    plan::{self, Marker, Plans, Words},
     rules::Rules,
     text::Phrase,
     translate::{self, Table, Translation},
@@ -40,8 +40,7 @@ pub struct Policy {
     pub(crate) catalogues: Box<[Catalogue]>,
     pub(crate) federation: Federation,
     pub(crate) members: Box<[Member]>,
-    /// By catalogue; none where no rule speaks of it.
-    pub(crate) plans: Box<[Option<Plan>]>,
+    pub(crate) plans: Plans,
     pub(crate) tables: Box<[Table]>,
     words: Words,
 }
@@ -178,7 +177,7 @@ fn check_distinct(catalogues: &[Catalogue]) -> Result<(), PolicyError> {
         for other in catalogues.iter().skip(place + 1) {
             let same = [other.id(), other.name()].into_iter().find(|name| one.is_called(name));
             if same.is_some() || one.key == other.key {
-                let name = same.unwrap_or(other.name()).to_owned();
+                let name = same.unwrap_or_else(|| other.name()).to_owned();
                 let item = format!("catalogue `{}`", other.name());
                 return Err(PolicyError::content(FileKind::Catalogue, item, Flaw::Duplicate(name)));
             }

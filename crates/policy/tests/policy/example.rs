@@ -155,3 +155,29 @@ pub(crate) fn rank(decision: &Decision) -> u8 {
         Decision::Deny(_) => 0,
     }
 }
+
+// === short forms ===
+
+/// The codes of a decision on a message with everything in order but what `change` does.
+pub(crate) fn decide<'a>(
+    policy: &Policy,
+    way: [&str; 3],
+    text: &str,
+    change: impl FnOnce(&mut Facts<'a>),
+) -> (&'static str, Vec<String>) {
+    let mut facts = unlabelled(policy, way);
+    change(&mut facts);
+    let wire = label(text);
+    let label = Some(&wire);
+    codes(&policy.decide(NOW, &Facts { label, ..facts }))
+}
+
+pub(crate) fn deny(reasons: &[&str]) -> (&'static str, Vec<String>) {
+    ("DENY", reasons.iter().map(|r| (*r).to_owned()).collect())
+}
+
+pub(crate) fn hold(missing: &[&str]) -> (&'static str, Vec<String>) {
+    ("HOLD", missing.iter().map(|r| (*r).to_owned()).collect())
+}
+
+pub(crate) const PERMIT: (&str, Vec<String>) = ("PERMIT", Vec::new());

@@ -1,8 +1,12 @@
 //! The policy as its users see it: vectors, made cases and properties on the example federation.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
 mod example;
+mod gates;
+mod handling;
 mod properties;
 mod routes;
 mod selection;
-mod situations;
+mod told;
 mod vectors;

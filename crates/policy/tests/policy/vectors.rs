@@ -38,7 +38,9 @@ fn all_vectors_hold() {
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Result<(), String> {
-    (found == expected).then_some(()).ok_or(format!("found {found:?}, expected {expected:?}"))
+    (found == expected)
+        .then_some(())
+        .ok_or_else(|| format!("found {found:?}, expected {expected:?}"))
 }
 
 fn check_admits(policy: &Policy, input: &Value, expect: &Value) -> Result<(), String> {
@@ -50,10 +52,11 @@ fn check_admits(policy: &Policy, input: &Value, expect: &Value) -> Result<(), St
     let claimed = kinds.filter_map(|c| Some((text(&c["tag"]), c["type"].as_str()?)));
     let mut checked = Ok(());
     for (tag, kind) in claimed {
-        checked = checked.and(catalogue.check_kind(tag, tag_kind(kind)));
+        checked = checked.and_then(|()| catalogue.check_kind(tag, tag_kind(kind)));
     }
     let use_ = use_of(input);
-    let resolved = checked.and(catalogue.resolve(&wire, use_, seconds(0), Duration::ZERO));
+    let read = || catalogue.resolve(&wire, use_, seconds(0), Duration::ZERO);
+    let resolved = checked.and_then(|()| read());
     let reasons = match resolved {
         Err(invalid) => invalid.faults().iter().map(|f| f.code().to_owned()).collect(),
         Ok(label) => match admits(catalogue, &label, &clearance) {
@@ -68,11 +71,11 @@ fn check_admits(policy: &Policy, input: &Value, expect: &Value) -> Result<(), St
 fn check_decide(input: &Value, expect: &Value) -> Result<(), String> {
     let policy = files_for(input).policy();
     let found = |key: &str| input.get(key).map(|id| node(&policy, text(id)));
-    let labels = match &input["label"] {
-        Value::Null => Vec::new(),
-        Value::Array(several) => several.iter().map(|l| wire_label(l, "")).collect(),
-        one => vec![wire_label(one, "")],
-    };
+    let written = &input["label"];
+    let several = written.as_array().map(Vec::as_slice);
+    let several = several.unwrap_or_else(|| std::slice::from_ref(written));
+    let given = several.iter().filter(|label| !label.is_null());
+    let labels: Vec<WireLabel> = given.map(|label| wire_label(label, "")).collect();
     let sole = sole_label(&labels).map_err(|invalid| invalid.faults()[0].code());
     let Ok(label) = sole else {
         let found = ("DENY", vec![sole.unwrap_err().to_owned()]);
@@ -231,7 +234,7 @@ fn wire_label(value: &Value, policy: &str) -> WireLabel {
 }
 
 fn approval<'a>(policy: &Policy, input: &Value, value: &'a Value) -> Approval<'a> {
-    let place = value.get("node").unwrap_or(&input["origin"]);
+    let place = value.get("node").unwrap_or_else(|| &input["origin"]);
     Approval {
         officer: text(&value["officer"]),
         node: node(policy, text(place)),
