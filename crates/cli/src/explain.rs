@@ -30,7 +30,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
         Some(text) => {
             let digits = text.trim_start_matches("KRI-");
             let code = digits.parse().ok().and_then(Code::from_number);
-            let unknown = || Failure::usage(format!("`{text}` is not an error number of this version"));
+            let unknown =
+                || Failure::usage(format!("`{text}` is not an error number of this version"));
             show(code.ok_or_else(unknown)?, output);
         }
     }

@@ -1,6 +1,6 @@
 //! `kuriiri relay`: runs one relay, or checks its configuration.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, pin::pin};
 
 use kuriiri_relay::{Config, Relay};
 use serde::Serialize;
@@ -46,12 +46,30 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let listening = Listening { event: "listening", relay: &name, address };
     output.data(&listening, || format!("{name} listens on {}", listening.address));
     tell_supervisor();
-    tokio::select! {
-        error = relay.failed() => return Err(Failure::new(error.code(), error)),
-        () = told_to_stop(args.until_stdin_closes) => {}
-    }
+    serve(args, &mut relay, output).await?;
     relay.stop().await.map_err(|e| Failure::new(e.code(), e))?;
     Ok(DONE)
+}
+
+/// Until it is told to stop. A hangup reloads; a configuration that is wrong then changes nothing.
+async fn serve(args: &Args, relay: &mut Relay, output: Output) -> Result<(), Failure> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut stop = pin!(told_to_stop(args.until_stdin_closes));
+    loop {
+        tokio::select! {
+            error = relay.failed() => return Err(Failure::new(error.code(), error)),
+            () = &mut stop => return Ok(()),
+            _ = hangup.recv() => {}
+        }
+        let reloaded = match Config::load(&args.config) {
+            Ok(config) => relay.reload(config).await.map_err(|e| Failure::new(e.code(), e)),
+            Err(error) => Err(Failure::new(error.code(), error)),
+        };
+        match reloaded {
+            Ok(()) => output.note("configuration reloaded"),
+            Err(failure) => drop(failure.report(output.is_json())),
+        }
+    }
 }
 
 fn report(config: &Config, output: Output) -> u8 {

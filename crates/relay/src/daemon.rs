@@ -2,10 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use kuriiri_engine::{Certificate, Engine};
+use arc_swap::ArcSwap;
+use kuriiri_engine::{Certificate, Engine, Event};
 use kuriiri_seal::Verifier;
 use kuriiri_store::{Options, Store};
-use kuriiri_transport::{Conversation, Endpoint, Handshake, Settings};
+use kuriiri_transport::{Conversation, Endpoint, Handshake, IdentityError, Settings, Trust};
 use kuriiri_types::Code;
 use kuriiri_wire::relay::Hello;
 use tokio::{
@@ -30,12 +31,17 @@ use crate::{
 /// How long peers are given to hear that the relay goes down.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// How often open links are held against the clock: certificates live for days.
+const EXPIRY_ROUND: Duration = Duration::from_secs(60);
+
 /// A relay that runs. Dropped without [`Relay::stop`], it ends as if its power had failed, and
 /// loses nothing that it acknowledged.
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
     endpoint: Arc<Endpoint>,
+    trust: Arc<ArcSwap<Trust>>,
+    desk: Arc<Desk>,
     store: Arc<Store>,
     stop: oneshot::Sender<()>,
     driver: JoinHandle<Result<(), RelayError>>,
@@ -52,7 +58,7 @@ impl Relay {
         let settings = Settings {
             key_agreement: config.key_agreement,
             segmentation_offload: config.segmentation_offload,
-            ..Settings::new(config.identity, config.trust)
+            ..Settings::new(config.identity, config.trust.clone())
         };
         let store = Arc::new(Store::open(&config.state, Options::default())?);
         let conversations = [Conversation::Relay, Conversation::Client];
@@ -94,16 +100,37 @@ impl Relay {
         let driver = Driver { engine, store: Arc::clone(&store), links, inbox: events, random };
         let (stop, stopped) = oneshot::channel();
         let mut door = JoinSet::new();
-        door.spawn(keep_door(Arc::clone(&endpoint), desk));
+        door.spawn(keep_door(Arc::clone(&endpoint), Arc::clone(&desk)));
+        let trust = Arc::new(ArcSwap::from_pointee(config.trust));
+        door.spawn(look_for_expired(Arc::clone(&endpoint), Arc::clone(&trust)));
         #[expect(clippy::disallowed_methods, reason = "its handle is kept and awaited")]
         let driver = tokio::spawn(driver.run(first, stopped));
         tracing::info!(ministry = %config.ministry, %address, "relay started");
-        Ok(Self { address, endpoint, store, stop, driver, door })
+        Ok(Self { address, endpoint, trust, desk, store, stop, driver, door })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Puts a configuration that was read again in force, as far as that needs no restart: members
+    /// and their CAs, revocation lists, catalogues, rules and the relay's own certificate. Links
+    /// whose certificate is no longer accepted are closed; what is queued is decided again by the
+    /// new rules at its next attempt.
+    ///
+    /// # Errors
+    /// When the certificate names another relay. Nothing was changed then.
+    pub async fn reload(&self, config: Config) -> Result<(), RelayError> {
+        let named = |error: IdentityError| RelayError::Loop(error.to_string());
+        self.endpoint.replace_identity(config.identity).map_err(named)?;
+        self.trust.store(Arc::new(config.trust));
+        close_unaccepted(&self.endpoint, &self.trust);
+        self.desk.replace_verifier(Verifier::new(config.authorities));
+        let changed = Event::PolicyChanged(config.policy);
+        self.desk.tell(changed).await.map_err(|closing| RelayError::Loop(closing.to_string()))?;
+        tracing::info!("configuration reloaded");
+        Ok(())
     }
 
     /// Waits until the relay ends by itself, which it does only when its state fails.
@@ -125,6 +152,7 @@ impl Relay {
         let _ = self.stop.send(());
         let ended = self.driver.await;
         self.door.shutdown().await;
+        drop(self.desk);
         drop(self.endpoint);
         ended.map_err(|error| RelayError::Loop(error.to_string()))??;
         // A task that was just told to end may hold the store a moment longer; every commit is
@@ -134,6 +162,21 @@ impl Relay {
         }
         tracing::info!("relay stopped");
         Ok(())
+    }
+}
+
+/// Links outlive their certificates unless somebody looks.
+async fn look_for_expired(endpoint: Arc<Endpoint>, trust: Arc<ArcSwap<Trust>>) {
+    let mut rounds = tokio::time::interval(EXPIRY_ROUND);
+    loop {
+        rounds.tick().await;
+        close_unaccepted(&endpoint, &trust);
+    }
+}
+
+fn close_unaccepted(endpoint: &Endpoint, trust: &ArcSwap<Trust>) {
+    for holder in endpoint.replace_trust(Trust::clone(&trust.load())) {
+        tracing::warn!(%holder, "link closed: its certificate is no longer accepted");
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use kuriiri_engine::{Certificate, Event, LinkId, Reply, SubscriptionId, Token};
 use kuriiri_seal::{VerifiedMessage, VerifiedReceipt, Verifier, VerifyError};
@@ -18,7 +19,7 @@ use crate::{book::Book, clock, driver::Input, links::Push};
 /// Shared by every task of a relay.
 #[derive(Debug)]
 pub(crate) struct Desk {
-    pub(crate) verifier: Verifier,
+    verifier: ArcSwap<Verifier>,
     pub(crate) book: Book,
     pub(crate) store: Arc<Store>,
     pub(crate) hello: kuriiri_wire::relay::Hello,
@@ -41,7 +42,8 @@ impl Desk {
         relay: String,
         inbox: mpsc::Sender<Input>,
     ) -> Self {
-        Self { verifier, book, store, hello, relay, inbox, numbers: AtomicU64::new(1) }
+        let (verifier, numbers) = (ArcSwap::from_pointee(verifier), AtomicU64::new(1));
+        Self { verifier, book, store, hello, relay, inbox, numbers }
     }
 
     /// A number for a new link.
@@ -52,6 +54,11 @@ impl Desk {
     /// A number for a new subscription.
     pub(crate) fn subscription(&self) -> SubscriptionId {
         SubscriptionId(self.number())
+    }
+
+    /// Believes these authorities and lists from now on. Signers are judged anew.
+    pub(crate) fn replace_verifier(&self, verifier: Verifier) {
+        self.verifier.store(Arc::new(verifier));
     }
 
     /// Tells the engine something.
@@ -91,9 +98,9 @@ impl Desk {
     /// Checks certificates that came along. Bad ones are left out: what they signed is refused
     /// for it, one by one. Gives those that are new here.
     pub(crate) fn check_certificates(&self, ders: Vec<Bytes>) -> Vec<Certificate> {
-        let now = clock::now();
+        let (now, verifier) = (clock::now(), self.verifier.load());
         let good = ders.into_iter().filter_map(|der| {
-            let fingerprint = self.verifier.admit_certificate(&der, now).ok()?;
+            let fingerprint = verifier.admit_certificate(&der, now).ok()?;
             Some(Certificate { fingerprint, der })
         });
         self.book.note(good.collect())
@@ -106,14 +113,16 @@ impl Desk {
         body: Bytes,
     ) -> Result<VerifiedMessage, Refusal> {
         self.meet_signer(&envelope.proof);
-        let verified = self.verifier.message(envelope, |bytes| header::decode(bytes), clock::now());
+        let verifier = self.verifier.load();
+        let verified = verifier.message(envelope, |bytes| header::decode(bytes), clock::now());
         verified.and_then(|message| message.with_body(body)).map_err(|error| refusal(&error))
     }
 
     /// Checks the signature of a receipt.
     pub(crate) fn check_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
         self.meet_signer(&signed.proof);
-        let verified = self.verifier.receipt(signed, |bytes| receipt::decode(bytes), clock::now());
+        let verifier = self.verifier.load();
+        let verified = verifier.receipt(signed, |bytes| receipt::decode(bytes), clock::now());
         verified.map_err(|error| refusal(&error))
     }
 
@@ -121,7 +130,7 @@ impl Desk {
     fn meet_signer(&self, proof: &BatchProof) {
         for der in self.book.certificates([proof]) {
             // What is wrong with it shows when the signature is checked.
-            let _ = self.verifier.admit_certificate(&der, clock::now());
+            let _ = self.verifier.load().admit_certificate(&der, clock::now());
         }
     }
 

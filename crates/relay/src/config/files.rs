@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
+use kuriiri_policy::{Catalogue, Federation, Finding, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{Authorities, Signer};
 use kuriiri_transport::{Identity, Trust};
 use kuriiri_types::{Code, Ministry, SpiffeId};
@@ -134,8 +134,14 @@ impl Folder {
             local: self.parse_all(&raw.local_rules, Rules::parse)?,
             translations: self.parse_all(&raw.translations, Translation::parse)?,
         };
-        Policy::compile(sources)
-            .map_err(|error| ConfigError::new(self.path(&raw.federation), error.code(), error))
+        let wrong = |what: &dyn ToString| {
+            ConfigError::new(self.path(&raw.rules), Code::POLICY_FILE, what.to_string())
+        };
+        let policy = Policy::compile(sources).map_err(|error| wrong(&error))?;
+        match policy.findings().into_iter().find(Finding::is_serious) {
+            Some(finding) => Err(wrong(&finding)),
+            None => Ok(policy),
+        }
     }
 
     fn parse_all<T>(
