@@ -1,0 +1,137 @@
+//! From the engine's commit to one atomic batch of sled, checked before anything is applied.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use kuriiri_engine::{Commit, PackKey, Write};
+use kuriiri_types::limits::PACK_BYTES_MAX;
+use serde::Serialize;
+
+use crate::{error::CommitError, key::Key, log::Mark, value, view};
+
+/// A commit that was checked and encoded; nothing of it is applied yet.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// All changes of records.
+    pub(crate) batch: sled::Batch,
+    /// Body files that nothing refers to once the batch is durable.
+    pub(crate) dead: Vec<u64>,
+}
+
+/// Checks and encodes a commit and gives it its number.
+pub(crate) fn prepare(
+    db: &sled::Db,
+    commit: &Commit,
+    number: u64,
+) -> Result<Prepared, CommitError> {
+    let mut changes = Changes { db, records: BTreeMap::new() };
+    for write in &commit.writes {
+        changes.add(write)?;
+    }
+    let dead = changes.count_bodies(commit)?;
+    changes.put(&Key::Commits, &Mark::new(number))?;
+    Ok(Prepared { batch: changes.into_batch(), dead })
+}
+
+/// What becomes of each record: its new value, or nothing for a removal.
+struct Changes<'a> {
+    db: &'a sled::Db,
+    records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+}
+
+impl Changes<'_> {
+    fn add(&mut self, write: &Write) -> Result<(), CommitError> {
+        match write {
+            Write::PutPack(key, pack) => self.put(&Key::Pack(key.clone()), pack),
+            Write::DeletePack(key) => self.delete_pack(key),
+            Write::PutDone(key, done) => self.put(&Key::Done(key.clone()), done),
+            Write::PutDue(at, key) => self.put(&Key::Due(*at, key.clone()), &()),
+            Write::DeleteDue(at, key) => {
+                self.delete(&Key::Due(*at, key.clone()));
+                Ok(())
+            }
+            Write::PutSeen { bucket, run, marks } => {
+                let (bucket, run) = (*bucket, *run);
+                self.put(&Key::Seen { bucket, run }, marks)
+            }
+            Write::ForgetSeen { before } => self.delete_range(Key::seen_before(*before)),
+            Write::PutCertificate(certificate) => {
+                self.put(&Key::Certificate(certificate.fingerprint), &certificate.der)
+            }
+            Write::PutStart(starts) => self.put(&Key::Starts, starts),
+        }
+    }
+
+    fn put<T: Serialize>(&mut self, key: &Key, record: &T) -> Result<(), CommitError> {
+        let encoded = value::encode(record)
+            .map_err(|error| CommitError::Inconsistent(format!("{key:?}: {error}")))?;
+        if encoded.len() > PACK_BYTES_MAX {
+            return Err(CommitError::TooLarge { key: format!("{key:?}"), bytes: encoded.len() });
+        }
+        self.records.insert(key.encode(), Some(encoded));
+        Ok(())
+    }
+
+    fn delete(&mut self, key: &Key) {
+        self.records.insert(key.encode(), None);
+    }
+
+    /// Most packs never had a mark of what is done, and a look is cheaper than a removal.
+    fn delete_pack(&mut self, key: &PackKey) -> Result<(), CommitError> {
+        self.delete(&Key::Pack(key.clone()));
+        let done = Key::Done(key.clone());
+        let encoded = done.encode();
+        let stored = self.db.contains_key(&encoded);
+        if self.records.contains_key(&encoded) || stored.map_err(view::unreadable(&done))? {
+            self.delete(&done);
+        }
+        Ok(())
+    }
+
+    fn delete_range(&mut self, range: Range<Vec<u8>>) -> Result<(), CommitError> {
+        for (_, value) in self.records.range_mut(range.clone()) {
+            *value = None;
+        }
+        for key in view::keys(self.db, range) {
+            self.delete(&key?);
+        }
+        Ok(())
+    }
+
+    /// Brings the counts of references up to date. Returns the files that have none left.
+    fn count_bodies(&mut self, commit: &Commit) -> Result<Vec<u64>, CommitError> {
+        let mut counts = BTreeMap::new();
+        if let Some(bodies) = &commit.bodies {
+            counts.insert(bodies.file, bodies.references);
+        }
+        for released in &commit.released {
+            let file = released.file;
+            let wrong = || CommitError::Inconsistent(format!("body file {file} has no references"));
+            let count = match counts.get(&file) {
+                Some(count) => *count,
+                None => view::record(self.db, &Key::BodyFile(file))?.unwrap_or(0),
+            };
+            counts.insert(file, count.checked_sub(1).ok_or_else(wrong)?);
+        }
+        let mut dead = Vec::new();
+        for (file, count) in counts {
+            if count == 0 {
+                self.delete(&Key::BodyFile(file));
+                dead.push(file);
+            } else {
+                self.put(&Key::BodyFile(file), &count)?;
+            }
+        }
+        Ok(dead)
+    }
+
+    fn into_batch(self) -> sled::Batch {
+        let mut batch = sled::Batch::default();
+        for (key, value) in self.records {
+            match value {
+                Some(value) => batch.insert(key, value),
+                None => batch.remove(key),
+            }
+        }
+        batch
+    }
+}

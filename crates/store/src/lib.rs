@@ -1,0 +1,65 @@
+//! The durable state of a relay: queues, marks and certificates in sled, large bodies in files.
+//!
+//! A [`Store`] takes the engine's [`Commit`](kuriiri_engine::Commit) and answers when all of it
+//! would survive a power cut, or none of it does. It shows the committed state to the engine as a
+//! [`View`](kuriiri_engine::View).
+//!
+//! What it does **not** do: it decides nothing, reads no clock, gives out no numbers, and is no
+//! cure for bits that rot at rest. A damaged page is an error when it is read. A damaged end of
+//! sled's log is found before sled may cut it off, and a database that ends before the last
+//! acknowledged commit is refused. But damage in an older part of the log that was written since
+//! the last start can make sled fall back to an earlier state of a page, and nothing here sees
+//! that: the disk below must keep what it was given.
+//!
+//! # The folder
+//!
+//! | name | what it is |
+//! |---|---|
+//! | `tip` | number of the last acknowledged commit, and the lock on the folder |
+//! | `conf`, `db`, `snap.*` | sled 0.34 |
+//! | `blobs/` | where sled puts what does not fit a segment, unsynced; stays empty, see [`Store`] |
+//! | `bodies/N` | bodies too large for a pack, one file for each commit that has some |
+//!
+//! # The barrier
+//!
+//! `flush()` of sled 0.34 writes without asking the disk to make it durable. So a commit is: body
+//! file and its folder synced, one atomic batch in the one tree, `flush()`, `fdatasync` of `db`
+//! through a second handle, and only then the answer. A page over a quarter of a segment would
+//! go to `blobs/` and past this barrier; the bounds on values make that impossible, and each
+//! commit checks it.
+//!
+//! ```
+//! use kuriiri_engine::{Commit, View, Write};
+//! use kuriiri_store::{Options, Store};
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let dir = tempfile::tempdir()?;
+//! let store = Store::open(dir.path(), Options::default())?;
+//! let starts = store.starts()? + 1;
+//! let writes = vec![Write::PutStart(starts)];
+//! store.commit(Commit { writes, ..Commit::default() }).await?;
+//! store.close().await?;
+//!
+//! let store = Store::open(dir.path(), Options::default())?;
+//! assert_eq!(store.starts()?, 1);
+//! # Ok(())
+//! # }
+//! ```
+
+mod batch;
+mod body;
+mod commit;
+mod error;
+mod key;
+mod log;
+mod open;
+mod store;
+mod survey;
+mod tip;
+mod value;
+mod view;
+
+pub use error::{BodyError, CommitError, OpenError};
+pub use open::Options;
+pub use store::Store;

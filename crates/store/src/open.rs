@@ -1,0 +1,226 @@
+//! Opening a state folder: look before touching, then let sled recover, then check what it found.
+
+use std::{
+    any::Any,
+    collections::BTreeSet,
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, AtomicU64},
+    thread,
+    time::{Duration, Instant},
+};
+
+use kuriiri_engine::ViewError;
+
+use crate::{
+    body::{Bodies, sync_dir},
+    error::OpenError,
+    key::Key,
+    log::{self, Mark},
+    store::{Disk, Store, db_path},
+    survey::{begin, clear_unfinished, create_dir, lock, lost, survey, wait},
+    value, view,
+};
+
+/// The version of keys and values. Another one needs a migration.
+const FORMAT: u32 = 1;
+
+/// Bytes of sled's cache unless said otherwise. What the engine needs next it keeps itself, so
+/// the cache is for the inner pages of the tree and the lanes that are served.
+const CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How long to wait for another process to leave: a relay that was told to stop needs a moment.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How to open a store.
+#[derive(Debug, Clone)]
+pub struct Options {
+    cache_bytes: u64,
+    lock_wait: Duration,
+    synced: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cache_bytes: CACHE_BYTES, lock_wait: LOCK_WAIT, synced: true }
+    }
+}
+
+impl Options {
+    /// Bytes of memory for sled's cache; 64 MiB unless said otherwise.
+    pub fn cache_bytes(self, cache_bytes: u64) -> Self {
+        Self { cache_bytes, ..self }
+    }
+
+    /// How long to wait while another process has the folder; 5 s unless said otherwise.
+    pub fn lock_wait(self, lock_wait: Duration) -> Self {
+        Self { lock_wait, ..self }
+    }
+
+    /// Leaves out every sync, so that a power cut loses what was acknowledged and can leave a
+    /// folder that does not open. For tests and measurements of everything else; no
+    /// configuration may lead here.
+    pub fn danger_without_barrier(self) -> Self {
+        Self { synced: false, ..self }
+    }
+}
+
+impl Store {
+    /// Opens the state in a folder, which is made if it is not there, for its owner alone.
+    /// Blocks: for recovery, and while another process has the folder.
+    ///
+    /// Damage that shows without sled's help is refused before anything is changed: a missing or
+    /// foreign file, a lost `tip`, something in `blobs/`, a log whose end cannot be read up to
+    /// the last acknowledged commit. What only sled's recovery finds is refused too, a panic of
+    /// it included, but by then sled may have rewritten its snapshot and what it took for free
+    /// space; body files are untouched.
+    ///
+    /// # Errors
+    /// [`OpenError`], with the file or folder and what to do.
+    pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
+        let (disk, last) = Disk::open(dir, &options)?;
+        Self::start(disk, last)
+    }
+}
+
+impl Disk {
+    /// The open files and the number of the last commit.
+    pub(crate) fn open(dir: &Path, options: &Options) -> Result<(Self, u64), OpenError> {
+        let deadline = Instant::now() + options.lock_wait;
+        create_dir(dir)?;
+        let tip = lock(dir, deadline)?;
+        let acknowledged = survey(dir, &tip)?;
+        if acknowledged == 0 {
+            begin(dir, &tip)?;
+        }
+        clear_unfinished(dir)?;
+        let db = recover(dir, options, deadline)?;
+        let Found { last, bodies } = check(&db, dir, acknowledged)?;
+        create_dir(&bodies_path(dir))?;
+        let disk = Self {
+            db_file: File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?,
+            bodies: Bodies::open(bodies_path(dir), &bodies)?,
+            synced: options.synced,
+            failed: AtomicBool::new(false),
+            barriers: AtomicU64::new(0),
+            dir: dir.to_owned(),
+            db,
+            tip,
+        };
+        let last = settle(&disk, last)?;
+        Ok((disk, last))
+    }
+}
+
+// === sled ===
+
+/// Lets sled recover. What it cannot read is an error or a panic, so it gets a thread of its own.
+fn recover(dir: &Path, options: &Options, deadline: Instant) -> Result<sled::Db, OpenError> {
+    let config = sled::Config::new()
+        .path(dir)
+        .segment_size(log::SEGMENT_BYTES)
+        .cache_capacity(options.cache_bytes)
+        .flush_every_ms(None);
+    loop {
+        let config = config.clone();
+        let opened = thread::Builder::new()
+            .name("kuriiri-recover".into())
+            .spawn(move || config.open())
+            .map_err(OpenError::io(dir))?
+            .join();
+        match opened {
+            Ok(Ok(db)) => return Ok(db),
+            // A handle that was just dropped, here or there, can keep sled's own lock a while.
+            Ok(Err(sled::Error::Io(error))) if error.to_string().contains("acquire lock") => {
+                wait(dir, deadline)?;
+            }
+            Ok(Err(error)) => return Err(refused(dir, error)),
+            Err(panic) => return Err(OpenError::corrupt(db_path(dir), panic_text(&*panic))),
+        }
+    }
+}
+
+fn refused(dir: &Path, error: sled::Error) -> OpenError {
+    let what = error.to_string();
+    let source = io::Error::from(error);
+    if source.raw_os_error().is_some() {
+        OpenError::io(db_path(dir))(source)
+    } else {
+        OpenError::corrupt(db_path(dir), what)
+    }
+}
+
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    format!("recovery stopped: {}", text.unwrap_or("no reason given"))
+}
+
+// === after sled ===
+
+/// What a recovered database says of itself.
+struct Found {
+    /// Number of its last commit; 0 in a new one.
+    last: u64,
+    /// The body files that are referred to.
+    bodies: BTreeSet<u64>,
+}
+
+/// Compares what sled found with what was acknowledged.
+fn check(db: &sled::Db, dir: &Path, acknowledged: u64) -> Result<Found, OpenError> {
+    let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
+    let unreadable = |error: ViewError| damaged(error.0);
+    let mark = view::record::<Mark>(db, &Key::Commits).map_err(unreadable)?;
+    let last = mark.map_or(0, Mark::number);
+    if last < acknowledged {
+        return Err(lost(&db_path(dir), last, acknowledged));
+    }
+    let format = view::record::<u32>(db, &Key::Format).map_err(unreadable)?;
+    if last > 0 && format != Some(FORMAT) {
+        let what = format!("its format is {format:?}, and this version reads {FORMAT}");
+        return Err(damaged(what));
+    }
+    let bodies = view::keys(db, Key::body_files()).map(|key| body_file(key?));
+    let bodies = bodies.collect::<Result<_, _>>().map_err(unreadable)?;
+    Ok(Found { last, bodies })
+}
+
+fn body_file(key: Key) -> Result<u64, ViewError> {
+    if let Key::BodyFile(number) = key {
+        return Ok(number);
+    }
+    Err(ViewError(format!("{key:?} stands among the body files")))
+}
+
+/// Makes what was found durable, with all names in the folder: the last process may have died
+/// between a commit and its barrier. A new state gets its first records. Returns the number of
+/// the last commit.
+fn settle(disk: &Disk, last: u64) -> Result<u64, OpenError> {
+    let io = || OpenError::io(disk.db_path());
+    if last == 0 {
+        let first = first_commit().map_err(|error| io()(io::Error::other(error)))?;
+        disk.db.apply_batch(first).map_err(|error| io()(error.into()))?;
+    }
+    let last = last.max(1);
+    disk.db.flush().map_err(|error| io()(error.into()))?;
+    disk.db_file.sync_all().map_err(io())?;
+    for dir in [disk.dir.clone(), disk.blobs_path(), bodies_path(&disk.dir)] {
+        sync_dir(&dir).map_err(OpenError::io(dir))?;
+    }
+    let noted = disk.tip.write(last).and_then(|()| disk.tip.sync());
+    noted.map_err(OpenError::io(disk.tip_path()))?;
+    Ok(last)
+}
+
+/// The records of a new state.
+fn first_commit() -> Result<sled::Batch, postcard::Error> {
+    let mut batch = sled::Batch::default();
+    batch.insert(Key::Format.encode(), value::encode(&FORMAT)?);
+    batch.insert(Key::Commits.encode(), value::encode(&Mark::new(1))?);
+    Ok(batch)
+}
+
+fn bodies_path(dir: &Path) -> PathBuf {
+    dir.join("bodies")
+}

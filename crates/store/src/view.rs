@@ -1,0 +1,140 @@
+//! What the engine sees: the committed state, read straight from the tree.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+use kuriiri_engine::{Done, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View, ViewError};
+use kuriiri_types::{Fingerprint, Lane, Timestamp};
+use serde::de::DeserializeOwned;
+
+use crate::{key::Key, store::Store, value};
+
+impl View for Store {
+    fn starts(&self) -> Result<u64, ViewError> {
+        Ok(record(self.db(), &Key::Starts)?.unwrap_or(0))
+    }
+
+    /// Looks at two keys of each lane, however many packs lie between them.
+    fn lanes(&self) -> Result<Vec<LaneSpan>, ViewError> {
+        let mut lanes = Vec::new();
+        let mut rest = Key::packs();
+        while let Some(first) = keys(self.db(), rest.clone()).next() {
+            let first = pack_key(first?)?;
+            let lane = Key::lane(&first.queue, first.lane, first.first);
+            rest.start.clone_from(&lane.end);
+            let last = match keys(self.db(), lane).next_back() {
+                Some(last) => pack_key(last?)?.first,
+                None => first.first,
+            };
+            lanes.push(LaneSpan { queue: first.queue, lane: first.lane, first: first.first, last });
+        }
+        Ok(lanes)
+    }
+
+    fn packs(
+        &self,
+        queue: &QueueId,
+        lane: Lane,
+        from: Seq,
+        bytes_max: usize,
+    ) -> Result<Vec<(Seq, Pack, Done)>, ViewError> {
+        let mut packs = Vec::new();
+        let mut bytes = 0_usize;
+        for entry in self.db().range(Key::lane(queue, lane, from)) {
+            let (key, stored) = entry.map_err(unreadable(&"a pack"))?;
+            let key = pack_key(decode_key(&key)?)?;
+            bytes = bytes.saturating_add(stored.len());
+            let done = self.done(&key)?;
+            let first = key.first;
+            packs.push((first, value::decode(&Key::Pack(key), &stored)?, done));
+            if bytes > bytes_max {
+                break;
+            }
+        }
+        Ok(packs)
+    }
+
+    fn pack(&self, key: &PackKey) -> Result<Option<(Pack, Done)>, ViewError> {
+        match record(self.db(), &Key::Pack(key.clone()))? {
+            Some(pack) => Ok(Some((pack, self.done(key)?))),
+            None => Ok(None),
+        }
+    }
+
+    fn due(
+        &self,
+        through: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, PackKey)>, ViewError> {
+        keys(self.db(), Key::due_through(through)).take(limit).map(|key| due(key?)).collect()
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, ViewError> {
+        let first = keys(self.db(), Key::due()).next();
+        first.map(|key| Ok(due(key?)?.0)).transpose()
+    }
+
+    fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {
+        let entries = self.db().range(Key::seen_in(bucket));
+        let runs = entries.map(|entry| {
+            let (key, stored) = entry.map_err(unreadable(&"a run of marks"))?;
+            value::decode(&decode_key(&key)?, &stored)
+        });
+        runs.collect()
+    }
+}
+
+impl Store {
+    /// A certificate that was kept, in DER.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn certificate(&self, fingerprint: &Fingerprint) -> Result<Option<Bytes>, ViewError> {
+        record(self.db(), &Key::Certificate(*fingerprint))
+    }
+
+    fn done(&self, key: &PackKey) -> Result<Done, ViewError> {
+        Ok(record(self.db(), &Key::Done(key.clone()))?.unwrap_or(0))
+    }
+}
+
+/// A record, if it is there.
+pub(crate) fn record<T: DeserializeOwned>(
+    db: &sled::Db,
+    key: &Key,
+) -> Result<Option<T>, ViewError> {
+    let stored = db.get(key.encode()).map_err(unreadable(key))?;
+    stored.map(|stored| value::decode(key, &stored)).transpose()
+}
+
+/// The keys in a range, in order.
+pub(crate) fn keys(
+    db: &sled::Db,
+    range: Range<Vec<u8>>,
+) -> impl DoubleEndedIterator<Item = Result<Key, ViewError>> {
+    let keys = db.range(range).keys();
+    keys.map(|key| decode_key(&key.map_err(unreadable(&"a key"))?))
+}
+
+/// The error for a record that sled could not read.
+pub(crate) fn unreadable(what: &dyn std::fmt::Debug) -> impl Fn(sled::Error) -> ViewError {
+    move |error| ViewError(format!("{what:?}: {error}"))
+}
+
+fn decode_key(bytes: &[u8]) -> Result<Key, ViewError> {
+    Key::decode(bytes).ok_or_else(|| ViewError(format!("{bytes:02x?} is not a key")))
+}
+
+fn pack_key(key: Key) -> Result<PackKey, ViewError> {
+    if let Key::Pack(key) = key {
+        return Ok(key);
+    }
+    Err(ViewError(format!("{key:?} stands among the packs")))
+}
+
+fn due(key: Key) -> Result<(Timestamp, PackKey), ViewError> {
+    if let Key::Due(at, key) = key {
+        return Ok((at, key));
+    }
+    Err(ViewError(format!("{key:?} stands among the notes of expiry")))
+}

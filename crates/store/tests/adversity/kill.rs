@@ -1,0 +1,142 @@
+//! `kill -9` at any moment: what was acknowledged is whole, and nothing is half there.
+
+use std::{
+    collections::BTreeSet,
+    env, fs,
+    io::{BufRead, BufReader, Write as _, stdout},
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use bytes::Bytes;
+use kuriiri_engine::{Body, BodyFile, BodyRef, Commit, View, Write};
+use kuriiri_store::{Options, Store};
+use kuriiri_types::Lane;
+
+use crate::made::{ROUTINE, key, message, noise, outbox, pack, parcel, receipt, run, time};
+
+const DIR: &str = "KURIIRI_STORE_KILL_DIR";
+/// Commits whose traces stay; each commit removes those of the one this far before it.
+const LIVE: u64 = 20;
+const BODY_BYTES: u32 = 50_000;
+
+/// Commit `n`: a start, packs in two lanes, a note of expiry, a run of marks, at every third a
+/// body file that two messages share; and everything of commit `n - LIVE` goes.
+fn commit(n: u64) -> Commit {
+    let mut writes = vec![
+        Write::PutStart(n),
+        Write::PutPack(key(outbox("um.example"), ROUTINE, n), parcels(n)),
+        Write::PutPack(key(outbox("vm.example"), Lane::Receipts, n), pack([receipt(n)])),
+        Write::PutDue(time(n), key(outbox("um.example"), ROUTINE, n)),
+        Write::PutSeen { bucket: n, run: n, marks: run(n) },
+    ];
+    let mut released = Vec::new();
+    if let Some(old) = n.checked_sub(LIVE).filter(|old| *old > 0) {
+        writes.push(Write::DeletePack(key(outbox("um.example"), ROUTINE, old)));
+        writes.push(Write::DeletePack(key(outbox("vm.example"), Lane::Receipts, old)));
+        writes.push(Write::DeleteDue(time(old), key(outbox("um.example"), ROUTINE, old)));
+        writes.push(Write::ForgetSeen { before: old + 1 });
+        released = body_refs(old);
+    }
+    let bodies = has_bodies(n).then(|| BodyFile {
+        file: n,
+        bodies: body_refs(n).iter().map(body).collect(),
+        references: 2,
+    });
+    Commit { writes, bodies, released }
+}
+
+fn has_bodies(n: u64) -> bool {
+    n.is_multiple_of(3)
+}
+
+fn body_refs(n: u64) -> Vec<BodyRef> {
+    let at = |offset| BodyRef { file: n, offset, len: BODY_BYTES };
+    if has_bodies(n) { vec![at(0), at(BODY_BYTES.into())] } else { Vec::new() }
+}
+
+fn body(body: &BodyRef) -> Bytes {
+    noise(body.len as usize, body.file + body.offset).into()
+}
+
+fn parcels(n: u64) -> kuriiri_engine::Pack {
+    let large = body_refs(n).into_iter().map(|body| parcel(n, Body::File(body)));
+    pack((0..5).map(|i| message(n + i, 1024)).chain(large))
+}
+
+/// The other process: commits until it is killed, and says so after each acknowledgement.
+#[tokio::test]
+async fn child() {
+    let Some(dir) = env::var_os(DIR) else { return };
+    let store = Store::open(Path::new(&dir), Options::default()).unwrap();
+    for n in store.starts().unwrap() + 1.. {
+        store.commit(commit(n)).await.unwrap();
+        writeln!(stdout(), "\nacknowledged {n}").unwrap();
+        stdout().flush().unwrap();
+    }
+}
+
+/// Runs the child until it has acknowledged so many commits, and kills it. Returns the last one.
+fn killed_after(dir: &Path, acknowledged: usize) -> u64 {
+    let mut child = Command::new(env::current_exe().unwrap())
+        .args(["--exact", "kill::child", "--nocapture", "--test-threads=1"])
+        .env(DIR, dir)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut numbers = lines.filter_map(|line| {
+        line.unwrap().strip_prefix("acknowledged ").map(|n| n.parse::<u64>().unwrap())
+    });
+    let mut last = numbers.by_ref().take(acknowledged).last().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // What it said between the line that was counted and its death counts too.
+    last = numbers.last().unwrap_or(last);
+    last
+}
+
+/// The state is exactly that after commit `n`, for one `n` that `allowed` contains.
+fn check(dir: &Path, store: &Store, last: u64) {
+    let n = store.starts().unwrap();
+    assert!(n == last || n == last + 1, "{last} acknowledged, {n} found");
+    let live = (n.saturating_sub(LIVE) + 1).max(1)..=n;
+
+    let lanes = store.lanes().unwrap();
+    let spans: Vec<_> = lanes.iter().map(|lane| (lane.first, lane.last)).collect();
+    assert_eq!(spans, [(*live.start(), n); 2]);
+    let found = store.packs(&outbox("um.example"), ROUTINE, 0, usize::MAX).unwrap();
+    let expected: Vec<_> = live.clone().map(|n| (n, parcels(n), 0)).collect();
+    assert!(found == expected, "packs of {n}");
+    let found = store.packs(&outbox("vm.example"), Lane::Receipts, 0, usize::MAX).unwrap();
+    let expected: Vec<_> = live.clone().map(|n| (n, pack([receipt(n)]), 0)).collect();
+    assert!(found == expected, "receipts of {n}");
+
+    let due: Vec<_> = store.due(time(999_999), 1000).unwrap();
+    let due: Vec<_> = due.into_iter().map(|(at, key)| (at, key.first)).collect();
+    assert_eq!(due, live.clone().map(|n| (time(n), n)).collect::<Vec<_>>());
+    for bucket in 0..=n + 1 {
+        let expected: Vec<_> = live.contains(&bucket).then(|| run(bucket)).into_iter().collect();
+        assert_eq!(store.seen(bucket).unwrap(), expected, "bucket {bucket} of {n}");
+    }
+
+    let refs: Vec<_> = live.flat_map(body_refs).collect();
+    for reference in &refs {
+        assert_eq!(store.body(*reference).unwrap(), body(reference));
+    }
+    let names = fs::read_dir(dir.join("bodies")).unwrap();
+    let names: BTreeSet<_> = names.map(|file| file.unwrap().file_name()).collect();
+    let expected = refs.iter().map(|body| body.file.to_string().into());
+    assert_eq!(names, expected.collect(), "body files of {n}");
+}
+
+#[test]
+fn what_was_acknowledged_survives_every_kill() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let dir = folder.path().join("state");
+    for round in 0..24 {
+        let last = killed_after(&dir, 1 + round * 7 % 31);
+        let store = Store::open(&dir, Options::default()).unwrap();
+        check(&dir, &store, last);
+    }
+}

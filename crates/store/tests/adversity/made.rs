@@ -1,0 +1,108 @@
+//! Things to store, each a function of a number.
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use bytes::Bytes;
+use kuriiri_engine::{
+    Body, Commit, Item, Pack, PackKey, Parcel, QueueId, SeenMark, SeenRun, Write,
+};
+use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, SignedReceipt, Timestamp};
+
+/// Bytes that follow from a number and do not compress (xorshift64).
+pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut byte = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_be_bytes()[0]
+    };
+    (0..len).map(|_| byte()).collect()
+}
+
+pub(crate) fn proof(seed: u64) -> BatchProof {
+    BatchProof {
+        signer: Digest([3; 32]),
+        index: 1,
+        size: 2,
+        path: vec![Digest([4; 32])],
+        signature: noise(64, seed).into(),
+    }
+}
+
+pub(crate) fn parcel(seed: u64, body: Body) -> Item {
+    Item::Parcel(Parcel {
+        envelope: Envelope { header: noise(100, seed).into(), proof: proof(seed) },
+        dest: "um.example".parse().unwrap(),
+        path: vec!["sm.example".parse().unwrap()],
+        expires: time(seed),
+        accepted: time(0),
+        body,
+    })
+}
+
+pub(crate) fn message(seed: u64, len: usize) -> Item {
+    parcel(seed, Body::Inline(Bytes::from(noise(len, seed + 1))))
+}
+
+pub(crate) fn receipt(seed: u64) -> Item {
+    Item::Receipt(SignedReceipt { receipt: noise(80, seed).into(), proof: proof(seed) })
+}
+
+pub(crate) fn pack(items: impl IntoIterator<Item = Item>) -> Pack {
+    Pack { items: items.into_iter().collect(), ..Pack::default() }
+}
+
+pub(crate) fn outbox(ministry: &str) -> QueueId {
+    QueueId::Outbox(ministry.parse().unwrap())
+}
+
+pub(crate) const ROUTINE: Lane = Lane::Messages(Precedence::Routine);
+
+pub(crate) fn key(queue: QueueId, lane: Lane, first: u64) -> PackKey {
+    PackKey { queue, lane, first }
+}
+
+pub(crate) fn time(seed: u64) -> Timestamp {
+    Timestamp::from_millis(1_795_000_000_000 + i64::try_from(seed % 1_000_000).unwrap())
+}
+
+pub(crate) fn run(seed: u64) -> SeenRun {
+    let mark = |i: u8| SeenMark(noise(16, seed + u64::from(i)).try_into().unwrap());
+    SeenRun { at: time(seed), marks: (0..3).map(mark).collect() }
+}
+
+pub(crate) fn writes(writes: impl IntoIterator<Item = Write>) -> Commit {
+    Commit { writes: writes.into_iter().collect(), ..Commit::default() }
+}
+
+/// Every file below a folder with its content.
+pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let below = files(&path).into_iter();
+            found.extend(below.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+            found.insert(name + "/", Vec::new());
+        } else {
+            found.insert(name, fs::read(path).unwrap());
+        }
+    }
+    found
+}
+
+/// Makes a folder the same as another one.
+pub(crate) fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(path, target).unwrap();
+        }
+    }
+}

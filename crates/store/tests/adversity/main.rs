@@ -1,0 +1,8 @@
+//! What the store keeps, through its public face alone: reopened, killed, filled and damaged.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+mod damage;
+mod kill;
+mod made;
+mod model;
+mod space;

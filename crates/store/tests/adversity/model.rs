@@ -1,0 +1,248 @@
+//! Any sequence of commits, with restarts between, against maps in memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
+
+use bytes::Bytes;
+use kuriiri_engine::{
+    BodyFile, BodyRef, Certificate, Commit, Done, LaneSpan, Pack, PackKey, QueueId, SeenRun, View,
+    Write,
+};
+use kuriiri_store::{Options, Store};
+use kuriiri_types::{Digest, Fingerprint, Lane, Timestamp};
+use proptest::{prelude::*, sample::Index};
+
+use crate::made::{message, noise, outbox, pack, receipt, run};
+
+#[derive(Debug, Clone)]
+struct Step {
+    writes: Vec<Write>,
+    /// Lengths of the bodies of a new file.
+    bodies: Vec<u16>,
+    /// Which of the references there are to release.
+    released: Vec<Index>,
+    reopen: bool,
+}
+
+#[derive(Debug, Default)]
+struct Model {
+    starts: u64,
+    packs: BTreeMap<PackKey, Pack>,
+    done: BTreeMap<PackKey, Done>,
+    due: BTreeSet<(Timestamp, PackKey)>,
+    seen: BTreeMap<(u64, u64), SeenRun>,
+    certificates: BTreeMap<Fingerprint, Bytes>,
+    bodies: Vec<BodyRef>,
+    files: u64,
+}
+
+impl Model {
+    /// Does the step here, and returns the commit that asks the store for the same.
+    fn step(&mut self, step: &Step) -> Commit {
+        for write in &step.writes {
+            self.write(write.clone());
+        }
+        let mut released = Vec::new();
+        for index in &step.released {
+            if !self.bodies.is_empty() {
+                released.push(self.bodies.remove(index.index(self.bodies.len())));
+            }
+        }
+        let bodies = (!step.bodies.is_empty()).then(|| self.add_bodies(&step.bodies));
+        Commit { writes: step.writes.clone(), bodies, released }
+    }
+
+    fn write(&mut self, write: Write) {
+        match write {
+            Write::PutPack(key, pack) => drop(self.packs.insert(key, pack)),
+            Write::DeletePack(key) => {
+                self.packs.remove(&key);
+                self.done.remove(&key);
+            }
+            Write::PutDone(key, done) => drop(self.done.insert(key, done)),
+            Write::PutDue(at, key) => drop(self.due.insert((at, key))),
+            Write::DeleteDue(at, key) => drop(self.due.remove(&(at, key))),
+            Write::PutSeen { bucket, run, marks } => {
+                self.seen.insert((bucket, run), marks);
+            }
+            Write::ForgetSeen { before } => self.seen.retain(|(bucket, _), _| *bucket >= before),
+            Write::PutCertificate(Certificate { fingerprint, der }) => {
+                self.certificates.insert(fingerprint, der);
+            }
+            Write::PutStart(starts) => self.starts = starts,
+        }
+    }
+
+    fn add_bodies(&mut self, lens: &[u16]) -> BodyFile {
+        self.files += 1;
+        let file = self.files;
+        let mut offset = 0;
+        let mut bodies = Vec::new();
+        for len in lens {
+            let reference = BodyRef { file, offset, len: (*len).into() };
+            offset += u64::from(*len);
+            bodies.push(body(&reference));
+            self.bodies.push(reference);
+        }
+        let references = u32::try_from(lens.len()).unwrap();
+        BodyFile { file, bodies, references }
+    }
+
+    fn lanes(&self) -> Vec<LaneSpan> {
+        let mut lanes = BTreeMap::<(QueueId, Lane), (u64, u64)>::new();
+        for key in self.packs.keys() {
+            let span = lanes.entry((key.queue.clone(), key.lane)).or_insert((key.first, key.first));
+            span.1 = key.first;
+        }
+        let span = |((queue, lane), (first, last))| LaneSpan { queue, lane, first, last };
+        lanes.into_iter().map(span).collect()
+    }
+
+    fn check(&self, dir: &Path, store: &Store) {
+        assert_eq!(store.starts(), Ok(self.starts));
+        assert_eq!(store.lanes(), Ok(self.lanes()));
+        for LaneSpan { queue, lane, .. } in self.lanes() {
+            self.check_lane(store, &queue, lane);
+        }
+        for key in keys() {
+            let expected = self.packs.get(&key).map(|pack| (pack.clone(), self.done(&key)));
+            assert_eq!(store.pack(&key), Ok(expected));
+        }
+        assert_eq!(store.next_due(), Ok(self.due.first().map(|(at, _)| *at)));
+        for (through, limit) in [(i64::MIN, 9), (0, 9), (1, 2), (i64::MAX, 3), (i64::MAX, 99)] {
+            let through = Timestamp::from_millis(through);
+            let due = self.due.iter().filter(|(at, _)| *at <= through).take(limit).cloned();
+            assert_eq!(store.due(through, limit), Ok(due.collect()));
+        }
+        for bucket in BUCKETS {
+            let runs = self.seen.range((bucket, 0)..=(bucket, u64::MAX));
+            assert_eq!(store.seen(bucket), Ok(runs.map(|(_, run)| run.clone()).collect()));
+        }
+        for fingerprint in (0..3).map(|i| Digest([i; 32])) {
+            let expected = self.certificates.get(&fingerprint).cloned();
+            assert_eq!(store.certificate(&fingerprint), Ok(expected));
+        }
+        self.check_bodies(dir, store);
+    }
+
+    fn done(&self, key: &PackKey) -> Done {
+        self.done.get(key).copied().unwrap_or(0)
+    }
+
+    fn check_lane(&self, store: &Store, queue: &QueueId, lane: Lane) {
+        let packs = self.packs.iter().filter(|(key, _)| key.queue == *queue && key.lane == lane);
+        let packs: Vec<_> =
+            packs.map(|(key, pack)| (key.first, pack.clone(), self.done(key))).collect();
+        assert_eq!(store.packs(queue, lane, 0, usize::MAX), Ok(packs.clone()));
+        assert_eq!(store.packs(queue, lane, 0, 0), Ok(packs[..1].to_vec()));
+        let later: Vec<_> = packs.into_iter().filter(|(first, ..)| *first >= 2).collect();
+        assert_eq!(store.packs(queue, lane, 2, usize::MAX), Ok(later));
+    }
+
+    fn check_bodies(&self, dir: &Path, store: &Store) {
+        for reference in &self.bodies {
+            assert_eq!(store.body(*reference).unwrap(), body(reference));
+        }
+        let files: BTreeSet<_> = self.bodies.iter().map(|body| body.file.to_string()).collect();
+        for file in &files {
+            assert!(dir.join("bodies").join(file).exists(), "body file {file}");
+        }
+    }
+}
+
+fn body(reference: &BodyRef) -> Bytes {
+    noise(reference.len as usize, reference.file + reference.offset).into()
+}
+
+const BUCKETS: [u64; 5] = [0, 1, 255, 256, u64::MAX];
+
+fn keys() -> Vec<PackKey> {
+    let queues = [
+        outbox("a"),
+        outbox("a.b"),
+        QueueId::Mailbox("a@a.b".parse().unwrap()),
+        QueueId::Receipts("a@a.b".parse().unwrap()),
+    ];
+    let mut keys = Vec::new();
+    for queue in queues {
+        for lane in [Lane::BY_URGENCY[0], Lane::BY_URGENCY[6]] {
+            for first in [0, 1, 255, 1 << 40, u64::MAX] {
+                keys.push(PackKey { queue: queue.clone(), lane, first });
+            }
+        }
+    }
+    keys
+}
+
+fn write() -> impl Strategy<Value = Write> {
+    let key = || prop::sample::select(keys());
+    let at = || {
+        prop::sample::select(vec![i64::MIN, -1, 0, 1, i64::MAX]).prop_map(Timestamp::from_millis)
+    };
+    let bucket = || prop::sample::select(BUCKETS.to_vec());
+    prop_oneof![
+        4 => (key(), 0..6_000_usize, 0..9_u64).prop_map(|(key, len, seed)| {
+            Write::PutPack(key, pack([message(seed, len), receipt(seed)]))
+        }),
+        3 => key().prop_map(Write::DeletePack),
+        2 => (key(), any::<u64>()).prop_map(|(key, done)| Write::PutDone(key, done)),
+        2 => (at(), key()).prop_map(|(at, key)| Write::PutDue(at, key)),
+        1 => (at(), key()).prop_map(|(at, key)| Write::DeleteDue(at, key)),
+        2 => (bucket(), 0..3_u64, 0..9_u64)
+            .prop_map(|(bucket, run_, seed)| Write::PutSeen { bucket, run: run_, marks: run(seed) }),
+        1 => bucket().prop_map(|before| Write::ForgetSeen { before }),
+        1 => (0..3_u8, 0..9_u64).prop_map(|(i, seed)| {
+            let der = noise(500, seed).into();
+            Write::PutCertificate(Certificate { fingerprint: Digest([i; 32]), der })
+        }),
+        1 => any::<u64>().prop_map(Write::PutStart),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    (
+        prop::collection::vec(write(), 0..12),
+        prop::collection::vec(any::<u16>(), 0..3),
+        prop::collection::vec(any::<Index>(), 0..3),
+        prop::bool::weighted(0.2),
+    )
+        .prop_map(|(writes, bodies, released, reopen)| Step {
+            writes,
+            bodies,
+            released,
+            reopen,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, ..Default::default() })]
+
+    #[test]
+    fn every_sequence_of_commits_reads_as_the_model(
+        steps in prop::collection::vec(step(), 1..20)
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path();
+        let open = || Store::open(dir, Options::default().danger_without_barrier()).unwrap();
+        let mut store = open();
+        let mut model = Model::default();
+        for step in steps {
+            runtime.block_on(store.commit(model.step(&step))).unwrap();
+            if step.reopen {
+                runtime.block_on(store.close()).unwrap();
+                store = open();
+            }
+            model.check(dir, &store);
+        }
+        runtime.block_on(store.close()).unwrap();
+        model.check(dir, &open());
+        let referred: BTreeSet<_> = model.bodies.iter().map(|body| body.file.to_string()).collect();
+        let names = fs::read_dir(dir.join("bodies")).unwrap();
+        let names = names.map(|file| file.unwrap().file_name().into_string().unwrap());
+        prop_assert_eq!(names.collect::<BTreeSet<_>>(), referred);
+    }
+}
