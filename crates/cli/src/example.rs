@@ -13,7 +13,7 @@ use crate::{
     output::Output,
 };
 use files::Tree;
-use member::Member;
+pub(crate) use member::Member;
 
 /// Write an example federation of three ministries and a hub to a folder.
 #[derive(Debug, clap::Args)]
@@ -42,8 +42,9 @@ const FEDERATION: &str = include_str!("../assets/federation.toml");
 const NOTICE: &str = "# EXAMPLE (esimerkki, exempel): invented, not an official document.\n";
 
 pub(crate) fn run(args: &Args, output: Output) -> Outcome {
-    require_empty(&args.dir)?;
-    let members = write(&args.dir, args.base_port)?;
+    require_empty(&args.dir).map_err(Failure::usage)?;
+    let written = write(&args.dir, args.base_port);
+    let members = written.map_err(|error| Failure::new(Code::KEY_FILE, error))?;
     let object = serde_json::json!({
         "event": "written",
         "dir": args.dir,
@@ -58,15 +59,17 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     Ok(DONE)
 }
 
-/// Writes the whole federation.
-pub(crate) fn write(dir: &Path, base_port: u16) -> Result<Vec<Member>, Failure> {
-    let wrong = |error: anyhow::Error| Failure::new(Code::KEY_FILE, error);
+/// Writes the whole federation to a folder that is empty or not there.
+pub(crate) fn write_new(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
+    require_empty(dir)?;
+    write(dir, base_port)
+}
+
+fn write(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
     let tree = Tree::new(dir);
-    let members = Member::all(base_port).map_err(wrong)?;
-    write_federation(&tree, &members).map_err(wrong)?;
-    for member in &members {
-        member.write(&tree).map_err(wrong)?;
-    }
+    let members = Member::all(base_port)?;
+    write_federation(&tree, &members)?;
+    members.iter().try_for_each(|member| member.write(&tree))?;
     Ok(members)
 }
 
@@ -83,13 +86,13 @@ fn write_federation(tree: &Tree, members: &[Member]) -> anyhow::Result<()> {
     tree.text("federation/federation.toml", &federation)
 }
 
-fn require_empty(dir: &Path) -> Result<(), Failure> {
+fn require_empty(dir: &Path) -> anyhow::Result<()> {
     let mut entries = match std::fs::read_dir(dir) {
         Err(_) if !dir.exists() => return Ok(()),
         entries => entries.with_context(|| dir.display().to_string())?,
     };
     match entries.next() {
         None => Ok(()),
-        Some(_) => Err(Failure::usage(format!("{} is not empty", dir.display()))),
+        Some(_) => anyhow::bail!("{} is not empty", dir.display()),
     }
 }

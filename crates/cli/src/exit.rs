@@ -40,6 +40,11 @@ impl Failure {
         Self::new(Code::USAGE, anyhow::Error::msg(what.to_string()))
     }
 
+    /// What happened, without its number.
+    pub(crate) fn error(self) -> anyhow::Error {
+        self.error
+    }
+
     /// Says what happened, whose fault it is and what to do, and gives the exit code.
     #[expect(clippy::print_stderr, reason = "the one place that reports failures to people")]
     pub(crate) fn report(&self, json: bool) -> ExitCode {

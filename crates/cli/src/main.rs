@@ -1,11 +1,17 @@
 //! `kuriiri`: one program for those who run relays and those who use them.
 
+mod demo;
+mod documents;
 mod example;
 mod exit;
 mod explain;
 mod output;
 mod process;
+mod receive;
 mod relay;
+mod send;
+mod status;
+mod system;
 mod up;
 
 use std::process::ExitCode;
@@ -32,6 +38,14 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show it all on this machine in some seconds.
+    Demo(demo::Args),
+    /// Send documents to mailboxes of any ministry.
+    Send(send::Args),
+    /// Receive the messages of a mailbox.
+    Receive(receive::Args),
+    /// Show how a system's relay is.
+    Status(status::Args),
     /// Write an example federation of three ministries and a hub to a folder.
     Example(example::Args),
     /// Run all relays of an example federation until interrupted.
@@ -63,6 +77,10 @@ fn run(command: Command, output: Output) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         match command {
+            Command::Demo(args) => demo::run(&args, output).await,
+            Command::Send(args) => send::run(&args, output).await,
+            Command::Receive(args) => receive::run(&args, output).await,
+            Command::Status(args) => status::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,
             Command::Relay(args) => relay::run(&args, output).await,

@@ -11,7 +11,7 @@ use kuriiri_types::Code;
 use kuriiri_wire::relay::Hello;
 use tokio::{
     sync::{mpsc, oneshot},
-    task::{JoinHandle, JoinSet},
+    task::{JoinHandle, JoinSet, spawn_blocking},
 };
 
 use crate::{
@@ -53,14 +53,15 @@ impl Relay {
     ///
     /// # Errors
     /// When the state cannot be opened or the address not be had.
-    #[expect(clippy::unused_async, reason = "it needs a runtime, and its signature says so")]
     pub async fn start(config: Config) -> Result<Self, RelayError> {
         let settings = Settings {
             key_agreement: config.key_agreement,
             segmentation_offload: config.segmentation_offload,
             ..Settings::new(config.identity, config.trust.clone())
         };
-        let store = Arc::new(Store::open(&config.state, Options::default())?);
+        let state = config.state;
+        let opened = spawn_blocking(move || Store::open(&state, Options::default())).await;
+        let store = Arc::new(opened.map_err(|error| RelayError::Loop(error.to_string()))??);
         let conversations = [Conversation::Relay, Conversation::Client];
         let endpoint = Arc::new(Endpoint::listen(config.listen, settings, &conversations)?);
         let address = endpoint.local_addr().unwrap_or(config.listen);

@@ -52,7 +52,7 @@ pub use commitment::{commit, salted};
 pub use error::{CertificateError, KeyError, SealError, VerifyError};
 pub use key::Signer;
 pub use sealing::{SEALING_KEYS_MAX, SUITE, SealingKey, SealingPublicKey, open, seal};
-pub use tree::leaf;
+pub use tree::{digest, leaf};
 pub use verify::{
     ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, VerifiedReceipt,
     Verifier,

@@ -15,6 +15,11 @@ pub fn leaf(bytes: &[u8]) -> Digest {
     sha256(&[&[LEAF], bytes])
 }
 
+/// SHA-256 of bytes that somebody wants to recognise again.
+pub fn digest(bytes: &[u8]) -> Digest {
+    sha256(&[bytes])
+}
+
 /// SHA-256 over the parts, one after the other.
 pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
     let mut context = Context::new(&SHA256);

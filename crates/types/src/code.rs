@@ -91,7 +91,7 @@ codes! {
     REJECTED = 3105, Operator, false, "The relay refused this identity.",
         "The system's certificate must be issued by the relay's ministry and listed in its relay.toml.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
-        "Nothing was changed. Keep the folder, restore it from a copy, or start on an empty one and let peers send again.";
+        "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
     STORE_IO = 4102, Operator, true, "The disk failed or is full.",
         "Free space or replace the disk and start the relay again; nothing acknowledged is lost.";
     STORE_LOCKED = 4103, Operator, true, "Another process uses this state folder.",
