@@ -1,11 +1,13 @@
 //! `kuriiri`: one program for those who run relays and those who use them.
 
+mod bench;
 mod demo;
 mod documents;
 mod example;
 mod exit;
 mod explain;
 mod output;
+mod ports;
 mod process;
 mod receive;
 mod relay;
@@ -40,6 +42,12 @@ struct Cli {
 enum Command {
     /// Show it all on this machine in some seconds.
     Demo(demo::Args),
+    /// Measure the real path on this machine.
+    Bench(bench::Args),
+    #[command(hide = true)]
+    BenchReceiver(bench::ReceiverArgs),
+    #[command(hide = true)]
+    BenchSender(bench::SenderArgs),
     /// Send documents to mailboxes of any ministry.
     Send(send::Args),
     /// Receive the messages of a mailbox.
@@ -78,6 +86,9 @@ fn run(command: Command, output: Output) -> Outcome {
     runtime.block_on(async {
         match command {
             Command::Demo(args) => demo::run(&args, output).await,
+            Command::Bench(args) => bench::run(&args, output).await,
+            Command::BenchReceiver(args) => bench::run_receiver(&args, output).await,
+            Command::BenchSender(args) => bench::run_sender(&args, output).await,
             Command::Send(args) => send::run(&args, output).await,
             Command::Receive(args) => receive::run(&args, output).await,
             Command::Status(args) => status::run(&args, output).await,

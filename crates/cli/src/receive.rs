@@ -74,9 +74,10 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         outcome = receiver.run(&mut inbox) => outcome,
         outcome = interrupted() => outcome,
     };
-    drop(inbox);
     let Receiver { client, received, unacceptable, .. } = receiver;
+    // The inbox must live until its confirmations have gone.
     client.close().await;
+    drop(inbox);
     outcome?;
     output.note(&format!("{received} received"));
     Ok(if unacceptable == 0 { DONE } else { REFUSED })
@@ -175,14 +176,17 @@ impl Receiver<'_> {
                 self.output.note(&format!("{}: {error:#}", error.code()));
                 Ok(())
             }
-            error => Err(Failure::new(error.code(), error)),
+            error @ (ReceiveError::Refused(_) | ReceiveError::Closed) => {
+                Err(Failure::new(error.code(), error))
+            }
         }
     }
 
     /// True when the relay says that nothing waits but what cannot be accepted.
     async fn is_empty(&self) -> bool {
         let Ok(report) = self.client.status().await else { return false };
-        let mailbox = self.args.mailbox.as_ref().unwrap_or(self.client.address()).to_string();
+        let mailbox =
+            self.args.mailbox.as_ref().unwrap_or_else(|| self.client.address()).to_string();
         let waiting = report.mailboxes.iter().find(|queue| queue.name == mailbox);
         waiting.is_some_and(|queue| queue.messages <= self.unacceptable)
     }

@@ -171,5 +171,8 @@ fn progress(documents: usize, output: Output) -> ProgressBar {
     }
     let style = ProgressStyle::with_template("{wide_bar} {pos}/{len} {msg} {eta}");
     let bar = ProgressBar::new(documents as u64);
-    style.map_or(bar.clone(), |style| bar.with_style(style))
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
 }

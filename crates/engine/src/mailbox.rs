@@ -87,7 +87,9 @@ impl Engine {
             }
             self.queues.finish(&queue, *lane, *seq);
         }
-        work.actions.push(Action::Confirm { subscription, tickets });
+        if !tickets.is_empty() {
+            work.actions.push(Action::Confirm { subscription, tickets });
+        }
     }
 
     /// Hands what waits to receivers that have credit, most urgent first.

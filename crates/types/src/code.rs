@@ -60,6 +60,8 @@ codes! {
         "The message names the file and what is wrong in it; nothing was activated.";
     USAGE = 1005, Operator, false, "The command was not understood.",
         "See `kuriiri --help`.";
+    CLOSED = 1006, Operator, false, "The client was closed.",
+        "The program closed it itself; make a new one to go on.";
     POLICY = 2101, Sender, false, "The label does not allow this message to go there.",
         "The receipt at home lists every reason. Choose other recipients or ask a security officer.";
     MALFORMED = 2102, Sender, false, "The message breaks the rules of the format.",

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, UdpSocket},
     path::{Path, PathBuf},
 };
 
@@ -13,6 +12,7 @@ use tempfile::TempDir;
 use crate::{
     example::{self, Member},
     output::Output,
+    ports::free_ports,
     process::RelayProcess,
     system,
 };
@@ -21,8 +21,6 @@ use crate::{
 const RELAYS: [&str; 4] = ["sm", "plm", "um", "hub"];
 /// The systems that take part.
 pub(super) const SYSTEMS: [&str; 3] = ["sm", "plm", "um"];
-/// Ports for the relays are looked for from here on.
-const PORTS_FROM: u16 = 18_100;
 
 /// A federation that runs.
 pub(super) struct Stage {
@@ -90,12 +88,4 @@ impl Stage {
         drop(self.temporary);
         Ok(self.dir)
     }
-}
-
-/// A port after which four are free now.
-fn free_ports() -> anyhow::Result<u16> {
-    let free = |port: u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let mut bases = (PORTS_FROM..u16::MAX - 8).step_by(8);
-    let base = bases.find(|base| (base + 1..=base + 4).all(free));
-    base.context("no four ports are free")
 }

@@ -52,7 +52,12 @@ impl Fates {
     pub(super) async fn watch(client: &Client, until: ReceiptKind) -> Result<Self, Failure> {
         let watch = match until {
             ReceiptKind::Accepted => None,
-            _ => Some(client.watch().await.map_err(|e| Failure::new(e.code(), e))?),
+            ReceiptKind::Relayed
+            | ReceiptKind::Delivered
+            | ReceiptKind::Refused
+            | ReceiptKind::Expired => {
+                Some(client.watch().await.map_err(|e| Failure::new(e.code(), e))?)
+            }
         };
         let summary = Summary { event: "sent", ..Summary::default() };
         Ok(Self { until, watch, open: HashMap::new(), summary })

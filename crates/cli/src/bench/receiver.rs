@@ -1,0 +1,50 @@
+//! The receiving end of a measurement.
+
+use kuriiri_client::ReceiveOptions;
+use kuriiri_types::limits::CREDIT_MAX;
+use serde::{Deserialize, Serialize};
+
+use super::cpu::CpuTime;
+use crate::{
+    exit::{DONE, Failure, Outcome},
+    output::Output,
+    system::As,
+};
+
+/// Receive so many messages and say what it cost.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    system: As,
+    #[arg(long)]
+    messages: u64,
+}
+
+/// What the receiver saw.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    pub(super) received: u64,
+    pub(super) cpu: CpuTime,
+}
+
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    let client = args.system.connect().await?;
+    let before = CpuTime::own()?;
+    let options = ReceiveOptions { mailbox: None, credit: CREDIT_MAX };
+    let mut inbox = client.receive(options);
+    let mut received = 0;
+    while received < args.messages {
+        match inbox.next().await {
+            Some(Ok(message)) => message.confirm_later(),
+            Some(Err(error)) => return Err(Failure::new(error.code(), error)),
+            None => return Err(Failure::from(anyhow::anyhow!("the client has ended"))),
+        }
+        received += 1;
+    }
+    // The inbox must live until its confirmations have gone.
+    client.close().await;
+    drop(inbox);
+    let told = Told { received, cpu: CpuTime::own()?.since(before) };
+    output.data(&told, String::new);
+    Ok(DONE)
+}

@@ -1,0 +1,213 @@
+//! The sending end of a measurement: it sends, and reads the receipts as a real system would.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::{Bytes, BytesMut};
+use kuriiri_client::{Client, Draft};
+use kuriiri_types::{MessageId, ReceiptKind};
+use serde::{Deserialize, Serialize};
+use tokio::{
+    task::JoinSet,
+    time::{MissedTickBehavior, interval},
+};
+
+use super::cpu::CpuTime;
+use crate::{
+    exit::{DONE, Failure, Outcome},
+    output::Output,
+    system::As,
+};
+
+/// A body holds its number, so that no two are the same.
+pub(super) const BODY_BYTES_MIN: usize = 8;
+/// Messages handed to the library at once; two groups are under way on each connection.
+const GROUP: u64 = 1024;
+/// Groups under way on each connection.
+const ROWS: usize = 2;
+
+/// Send so many messages and say how long everything took.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    system: As,
+    #[arg(long)]
+    messages: u64,
+    #[arg(long)]
+    size: usize,
+    #[arg(long)]
+    connections: usize,
+    #[arg(long)]
+    rate: Option<u64>,
+}
+
+/// What the sender saw. Times in milliseconds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Told {
+    /// From the first message sent to the last receipt `delivered`.
+    pub(super) seconds: f64,
+    pub(super) accepted: Percentiles,
+    pub(super) relayed: Percentiles,
+    pub(super) delivered: Percentiles,
+    pub(super) cpu: CpuTime,
+}
+
+/// Of one kind of receipt, in milliseconds after sending.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(super) struct Percentiles {
+    pub(super) p50: f64,
+    pub(super) p99: f64,
+}
+
+/// When a message was sent, and when it was known to be accepted.
+type Sent = (MessageId, Instant, Instant);
+
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    let mut clients = Vec::new();
+    for _ in 0..args.connections.max(1) {
+        clients.push(args.system.connect().await?);
+    }
+    let reader = clients.first().cloned().ok_or_else(|| Failure::usage("no connection"))?;
+    let (before, begin) = (CpuTime::own()?, Instant::now());
+    let messages = args.messages;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(read_receipts(reader, messages));
+    let drafts = Drafts { to: "kirjaamo@plm.example", size: args.size };
+    let sent = match args.rate {
+        Some(rate) => send_steadily(&clients, &drafts, messages, rate).await?,
+        None => send_fast(&clients, &drafts, messages).await?,
+    };
+    let receipts = tasks.join_next().await.ok_or_else(|| Failure::usage("no reader"))??;
+    let told = told(begin, &sent, &receipts?, CpuTime::own()?.since(before));
+    output.data(&told, String::new);
+    for client in clients {
+        client.close().await;
+    }
+    Ok(DONE)
+}
+
+/// Makes messages that differ in nothing but their number.
+#[derive(Clone)]
+struct Drafts {
+    to: &'static str,
+    size: usize,
+}
+
+impl Drafts {
+    fn draft(&self, number: u64) -> anyhow::Result<Draft> {
+        let mut body = BytesMut::zeroed(self.size);
+        body.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
+        let draft = Draft::to(self.to.parse()?).label("FI JULK".parse()?);
+        Ok(draft.body(Bytes::from(body)))
+    }
+}
+
+async fn send_fast(
+    clients: &[Client],
+    drafts: &Drafts,
+    messages: u64,
+) -> anyhow::Result<Vec<Sent>> {
+    let next = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let mut rows = JoinSet::new();
+    for client in clients.iter().flat_map(|client| std::iter::repeat_n(client, ROWS)) {
+        let (client, drafts, next) = (client.clone(), drafts.clone(), Arc::clone(&next));
+        rows.spawn(async move {
+            let mut sent = Vec::new();
+            loop {
+                let from = next.fetch_add(GROUP, std::sync::atomic::Ordering::Relaxed);
+                if from >= messages {
+                    return anyhow::Ok(sent);
+                }
+                let numbers = from..messages.min(from + GROUP);
+                let group = numbers.map(|n| drafts.draft(n)).collect::<anyhow::Result<Vec<_>>>()?;
+                let begin = Instant::now();
+                for result in client.send_many(group).await {
+                    sent.push((result?.id, begin, Instant::now()));
+                }
+            }
+        });
+    }
+    let mut sent = Vec::new();
+    while let Some(row) = rows.join_next().await {
+        sent.extend(row??);
+    }
+    Ok(sent)
+}
+
+async fn send_steadily(
+    clients: &[Client],
+    drafts: &Drafts,
+    messages: u64,
+    rate: u64,
+) -> anyhow::Result<Vec<Sent>> {
+    let mut ticks = interval(Duration::from_secs_f64(1.0 / rate as f64));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut sends = JoinSet::new();
+    for (number, client) in (0..messages).zip(clients.iter().cycle()) {
+        ticks.tick().await;
+        let (client, draft) = (client.clone(), drafts.draft(number)?);
+        sends.spawn(async move {
+            let begin = Instant::now();
+            let accepted = client.send(draft).await?;
+            anyhow::Ok((accepted.id, begin, Instant::now()))
+        });
+    }
+    let mut sent = Vec::new();
+    while let Some(done) = sends.join_next().await {
+        sent.push(done??);
+    }
+    Ok(sent)
+}
+
+/// When each receipt of each message came.
+type Receipts = HashMap<(MessageId, ReceiptKind), Instant>;
+
+/// Reads receipts and lets the relay forget them, until every message is known to be delivered.
+async fn read_receipts(client: Client, messages: u64) -> anyhow::Result<Receipts> {
+    let mut receipts = client.receipts();
+    let (mut came, mut delivered) = (Receipts::new(), 0);
+    while delivered < messages {
+        let Some(next) = receipts.next().await else { break };
+        let placed = next?;
+        let (message, kind) = (placed.receipt().message, placed.receipt().kind);
+        anyhow::ensure!(
+            matches!(kind, ReceiptKind::Relayed | ReceiptKind::Delivered),
+            "a message was {kind}"
+        );
+        delivered += u64::from(kind == ReceiptKind::Delivered);
+        came.insert((message, kind), Instant::now());
+        receipts.confirm(&placed);
+    }
+    receipts.close().await;
+    Ok(came)
+}
+
+fn told(begin: Instant, sent: &[Sent], receipts: &Receipts, cpu: CpuTime) -> Told {
+    let last = receipts.values().max().copied().unwrap_or(begin);
+    let of = |kind: ReceiptKind| {
+        let times = sent.iter().filter_map(|(id, at, _)| Some((*receipts.get(&(*id, kind))?, *at)));
+        Percentiles::of(times.map(|(came, at)| came.duration_since(at)))
+    };
+    Told {
+        seconds: last.duration_since(begin).as_secs_f64(),
+        accepted: Percentiles::of(sent.iter().map(|(_, at, done)| done.duration_since(*at))),
+        relayed: of(ReceiptKind::Relayed),
+        delivered: of(ReceiptKind::Delivered),
+        cpu,
+    }
+}
+
+impl Percentiles {
+    fn of(times: impl Iterator<Item = Duration>) -> Self {
+        let mut times: Vec<Duration> = times.collect();
+        times.sort_unstable();
+        let at = |percent: usize| {
+            let place = (times.len() * percent / 100).min(times.len().saturating_sub(1));
+            times.get(place).map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        };
+        Self { p50: at(50), p99: at(99) }
+    }
+}

@@ -1,0 +1,233 @@
+//! The handle of a system's program.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use kuriiri_seal::Verifier;
+use kuriiri_transport::{CloseCode, Endpoint, Settings};
+use kuriiri_types::{Address, Outcome, Precedence, SpiffeId};
+use kuriiri_wire::client::{Reply, Request, StatusReport};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    accepted::Accepted,
+    compose::check_draft,
+    connect::Dialler,
+    desk::Desk,
+    draft::Draft,
+    error::{CallError, ConnectError, ReceiveError, SendError},
+    handling::{self, Handling},
+    inbox::{Inbox, ReceiveOptions},
+    lane::Lane,
+    limits::{CONFIRMATIONS_AWAITED, FAREWELL},
+    link::{Line, Standing, announce, keep},
+    profile::Profile,
+    queue::Queues,
+    receipts::{Receipts, Watch},
+    sending::{Fate, Row},
+};
+
+/// A system's link to its own relay. Cheap to clone; all clones are one client.
+///
+/// It keeps one connection, makes it anew by itself when it ends, and sends what was not answered
+/// again with the very same bytes, so that nothing arrives twice. When the last clone and the last
+/// inbox are dropped, all ends at once and what was not yet answered may be lost;
+/// [`close`](Self::close) finishes it first.
+#[derive(Clone)]
+pub struct Client {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) tasks: Arc<Tasks>,
+}
+
+/// What runs for as long as a handle is there.
+pub(crate) struct Tasks {
+    dialler: Arc<Dialler>,
+    running: Mutex<JoinSet<()>>,
+}
+
+impl Client {
+    /// Connects to the relay and waits until it has accepted this system.
+    ///
+    /// # Errors
+    /// When it does not answer, is not who it should be, or does not accept this system. Nothing is
+    /// tried again: only a link that stood is made anew.
+    pub async fn connect(profile: Profile) -> Result<Self, ConnectError> {
+        let settings = Settings::new(profile.identity, profile.trust);
+        let dialler = Arc::new(Dialler {
+            endpoint: Endpoint::dialler(settings).map_err(ConnectError::Bind)?,
+            relay: profile.relay,
+            ministry: profile.system.ministry().clone(),
+        });
+        let line = dialler.dial(0).await?;
+        let desk = Arc::new(Desk {
+            system: profile.system,
+            address: profile.address,
+            signer: profile.signer,
+            verifier: Verifier::new(profile.authorities),
+            sealing_key: profile.sealing_key,
+            sealing_keys: profile.sealing_keys,
+            trust_folder: profile.trust_folder,
+            standing: Arc::new(watch::Sender::new(Standing::Up(line.clone()))),
+            handling: Handling::default(),
+            queues: Queues::default(),
+            confirmations: Arc::new(Semaphore::new(
+                usize::try_from(CONFIRMATIONS_AWAITED).unwrap_or(0),
+            )),
+            runtime: Handle::current(),
+        });
+        let mut running = JoinSet::new();
+        running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&desk.standing)));
+        for precedence in Precedence::ALL {
+            running.spawn(Lane::new(Arc::clone(&desk), precedence).run());
+        }
+        let running = Mutex::new(running);
+        Ok(Self { desk, tasks: Arc::new(Tasks { dialler, running }) })
+    }
+
+    /// Who this system is.
+    pub fn system(&self) -> &SpiffeId {
+        &self.desk.system
+    }
+
+    /// The mailbox from which it sends, and which it reads, unless told otherwise.
+    pub fn address(&self) -> &Address {
+        &self.desk.address
+    }
+
+    // === sending ===
+
+    /// Sends a message. It returns when the relay holds it durably, with receipts that prove it,
+    /// and it waits while the relay cannot be reached or too much waits already.
+    ///
+    /// Before the first message under a label, for the same ministries and precedence, the relay is
+    /// asked whether it may go and must be sealed. What the relay refuses is not even uploaded.
+    ///
+    /// Sends that follow one another keep their order within a precedence; of sends at the same
+    /// time any may be first. When the future is dropped, the message may be sent or not.
+    ///
+    /// # Errors
+    /// Why the relay does not have the message; see [`SendError`].
+    pub async fn send(&self, draft: Draft) -> Result<Accepted, SendError> {
+        let fate = Row::new(&self.desk).take(draft).await;
+        told(fate).await
+    }
+
+    /// Sends many messages, without waiting for one before the next. The results are in the order
+    /// of the drafts, and so are the messages within each precedence.
+    pub async fn send_many<I>(&self, drafts: I) -> Vec<Result<Accepted, SendError>>
+    where
+        I: IntoIterator<Item = Draft, IntoIter: Send>,
+    {
+        let mut row = Row::new(&self.desk);
+        let mut fates = Vec::new();
+        for draft in drafts {
+            fates.push(row.take(draft).await);
+        }
+        drop(row);
+        let mut results = Vec::with_capacity(fates.len());
+        for fate in fates {
+            results.push(told(fate).await);
+        }
+        results
+    }
+
+    /// What would happen to a draft if it were sent now.
+    ///
+    /// # Errors
+    /// When the draft is malformed, or no answer can be had at the moment.
+    pub async fn ask(&self, draft: &Draft) -> Result<Outcome, CallError> {
+        let case = self.desk.case(draft);
+        check_draft(draft, &case).map_err(|error| CallError::Draft(Box::new(error)))?;
+        let size = u64::try_from(draft.body.len()).unwrap_or(u64::MAX);
+        handling::ask(&self.line()?, handling::question(draft, &case.from, size)).await
+    }
+
+    // === receiving ===
+
+    /// The messages of a mailbox, as long as the inbox is held.
+    pub fn receive(&self, options: ReceiveOptions) -> Inbox {
+        Inbox::open(self.clone(), options)
+    }
+
+    /// The receipts for what this system has sent, oldest first; those that are confirmed leave the
+    /// relay.
+    pub fn receipts(&self) -> Receipts {
+        Receipts::open(self.clone(), self.address().clone())
+    }
+
+    /// Looks on while receipts come in, and takes nothing away. Everything that comes in after this
+    /// has returned is shown.
+    ///
+    /// # Errors
+    /// When the relay refuses it, or the client is closed.
+    pub async fn watch(&self) -> Result<Watch, ReceiveError> {
+        Watch::open(self.clone(), self.address().clone()).await
+    }
+
+    // === the rest ===
+
+    /// How the relay is.
+    ///
+    /// # Errors
+    /// When no answer can be had at the moment.
+    pub async fn status(&self) -> Result<StatusReport, CallError> {
+        match self.line()?.call(&Request::Status).await? {
+            Reply::Status(report) => Ok(report),
+            Reply::Refused(refusal) => Err(CallError::Refused(refusal)),
+            Reply::Submission(_) | Reply::Answer(_) => Err(CallError::Misfit),
+        }
+    }
+
+    /// Takes nothing more, waits until all that is under way has been answered, and says farewell
+    /// to the relay. Inboxes end, and so do all other clones of this client.
+    ///
+    /// While the relay cannot be reached it waits; who will not, drops the future and the client.
+    pub async fn close(self) {
+        self.desk.queues.drain().await;
+        // It fails only when another has closed the client before.
+        let all = self.desk.confirmations.acquire_many(CONFIRMATIONS_AWAITED).await;
+        self.desk.confirmations.close();
+        drop(all);
+        let line = self.line();
+        announce(&self.desk.standing, Standing::Ended);
+        if let Ok(line) = line {
+            line.give_up(CloseCode::Done, "");
+        }
+        self.tasks.running().abort_all();
+        self.tasks.dialler.endpoint.shut_down(FAREWELL).await;
+    }
+
+    /// The link that stands now.
+    fn line(&self) -> Result<Line, CallError> {
+        match &*self.desk.standing.borrow() {
+            Standing::Up(line) => Ok(line.clone()),
+            Standing::Down(error) => Err(CallError::NotConnected(Arc::clone(error))),
+            Standing::Ended => Err(CallError::Closed),
+        }
+    }
+}
+
+impl Tasks {
+    fn running(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn told(fate: Result<Fate, SendError>) -> Result<Accepted, SendError> {
+    // Whoever should have told is gone when the client was closed around it.
+    fate?.await.unwrap_or(Err(SendError::Closed))
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Client");
+        debug.field("system", self.system()).field("address", self.address());
+        debug.finish_non_exhaustive()
+    }
+}

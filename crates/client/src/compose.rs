@@ -1,0 +1,108 @@
+//! From a draft to a header and a body: everything but the signature.
+
+use bytes::Bytes;
+use kuriiri_seal::{SealingPublicKey, commit, leaf, salted, seal};
+use kuriiri_types::{Address, Digest, Header, MessageId, Ministry, limits::BODY_BYTES_MAX};
+use kuriiri_wire::header;
+use uuid::Uuid;
+
+use crate::{
+    desk::Desk,
+    draft::Draft,
+    error::SendError,
+    handling::{Case, Terms},
+};
+
+/// A message that only needs a signature.
+#[derive(Debug)]
+pub(crate) struct Composed {
+    pub(crate) header: Header,
+    /// The header as it is signed.
+    pub(crate) bytes: Bytes,
+    /// The leaf hash of these bytes.
+    pub(crate) leaf: Digest,
+    /// Salt ‖ body, sealed if it must be.
+    pub(crate) body: Bytes,
+}
+
+/// Makes a message of a draft, under the terms that the relay gave.
+pub(crate) fn compose(
+    desk: &Desk,
+    draft: Draft,
+    case: Case,
+    terms: Terms,
+) -> Result<Composed, SendError> {
+    let id = new_id()?;
+    let (sealing, carried) = if terms.seal {
+        let to = case.destinations.iter().map(|ministry| key_of(desk, ministry));
+        let to = to.collect::<Result<Vec<_>, _>>()?;
+        let (sealing, sealed) = seal(&draft.body, &to, &id).map_err(SendError::Seal)?;
+        (Some(sealing), Bytes::from(sealed))
+    } else {
+        (None, draft.body.clone())
+    };
+    let bytes = size(&carried);
+    let max = terms.size_max.min(BODY_BYTES_MAX);
+    if bytes > max {
+        return Err(SendError::TooBig { bytes, max });
+    }
+    let body = salted(&carried).map_err(SendError::Salt)?;
+    let commitment = commit(&body).ok_or(SendError::Internal("a salted body has no salt"))?;
+    let header = Header { sealing, ..plain(draft, case.from, id, bytes, commitment) };
+    let bytes = check(&header)?;
+    Ok(Composed { leaf: leaf(&bytes), header, bytes, body })
+}
+
+/// Holds a draft against the rules of the format before anybody is asked about it.
+pub(crate) fn check_draft(draft: &Draft, case: &Case) -> Result<(), SendError> {
+    let unknown = Digest([0; 32]);
+    let header = plain(draft.clone(), case.from.clone(), new_id()?, size(&draft.body), unknown);
+    check(&header).map(|_| ())
+}
+
+fn plain(draft: Draft, from: Address, id: MessageId, size: u64, commitment: Digest) -> Header {
+    Header {
+        id,
+        from,
+        to: draft.to,
+        label: draft.label,
+        precedence: draft.precedence,
+        message_type: draft.message_type,
+        created: id.time(),
+        expires: draft.expires,
+        content_type: draft.content_type,
+        body_size: size,
+        body_commitment: commitment,
+        subject: draft.subject,
+        conversation: draft.conversation,
+        in_reply_to: draft.in_reply_to,
+        obsoletes: draft.obsoletes,
+        sealing: None,
+    }
+}
+
+/// The bytes to be signed, if everybody else will be able to read them.
+fn check(header: &Header) -> Result<Bytes, SendError> {
+    let bytes = header::encode(header);
+    header::decode(&bytes).map_err(SendError::Malformed)?;
+    Ok(bytes)
+}
+
+fn key_of(desk: &Desk, ministry: &Ministry) -> Result<(Ministry, SealingPublicKey), SendError> {
+    match desk.sealing_keys.get(ministry) {
+        Some(key) => Ok((ministry.clone(), key.clone())),
+        None => {
+            let file = desk.trust_folder.join(format!("{ministry}.seal.pub"));
+            Err(SendError::NoSealingKey { ministry: ministry.clone(), file })
+        }
+    }
+}
+
+fn new_id() -> Result<MessageId, SendError> {
+    let id = MessageId::from_bytes(*Uuid::now_v7().as_bytes());
+    id.ok_or(SendError::Internal("an id is not of version 7"))
+}
+
+fn size(body: &[u8]) -> u64 {
+    u64::try_from(body.len()).unwrap_or(u64::MAX)
+}

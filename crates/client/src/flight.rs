@@ -1,0 +1,128 @@
+//! One batch: over to the relay, and what it says of each message.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kuriiri_types::{Code, Envelope, Lane, Precedence, Refusal, Verdict};
+use kuriiri_wire::{
+    Frame,
+    client::{Reply, Request, Submission, SubmissionAnswer, Submitted},
+};
+
+use crate::{
+    accepted::{Accepted, prove},
+    desk::Desk,
+    error::{CallError, SendError},
+    handling::Case,
+    lane::Signed,
+    link::Line,
+};
+
+/// A batch under way.
+pub(crate) struct Flight {
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) line: Line,
+    pub(crate) precedence: Precedence,
+    pub(crate) epoch: u32,
+    pub(crate) number: u64,
+    pub(crate) messages: Vec<Signed>,
+}
+
+/// How a batch came back.
+pub(crate) struct Landed {
+    pub(crate) number: u64,
+    pub(crate) outcome: Outcome,
+    /// What must be sent again, in the old order.
+    pub(crate) back: Vec<Signed>,
+}
+
+/// What became of a batch.
+pub(crate) enum Outcome {
+    /// The relay answered. What came back found a full queue.
+    Answered,
+    /// There was no answer that could be used.
+    Failed(CallError),
+}
+
+impl Flight {
+    /// Hands the batch over and tells everybody who waits what became of it.
+    pub(crate) async fn fly(self) -> Landed {
+        let priority = self.precedence.number().into();
+        let reply = self.line.call_encoded(self.encode(), priority).await;
+        let number = self.number;
+        let (outcome, back) = match reply {
+            Ok(Reply::Submission(answer)) if answer.verdicts.len() == self.messages.len() => {
+                (Outcome::Answered, self.settle(answer))
+            }
+            Ok(Reply::Refused(refusal)) => {
+                let refused =
+                    |signed: Signed| tell(signed, Err(SendError::Refused(refusal.clone())));
+                self.messages.into_iter().for_each(refused);
+                (Outcome::Answered, Vec::new())
+            }
+            Ok(Reply::Submission(_) | Reply::Answer(_) | Reply::Status(_)) => {
+                (Outcome::Failed(CallError::Misfit), self.messages)
+            }
+            Err(error) => (Outcome::Failed(error), self.messages),
+        };
+        Landed { number, outcome, back }
+    }
+
+    fn encode(&self) -> Bytes {
+        let submitted = |signed: &Signed| Submitted {
+            envelope: Envelope {
+                header: signed.message.bytes.clone(),
+                proof: signed.proof.clone(),
+            },
+            body: signed.message.body.clone(),
+        };
+        let submission = Submission {
+            epoch: self.epoch,
+            number: self.number,
+            lane: Lane::Messages(self.precedence),
+            certificates: vec![self.desk.signer.certificate().clone()],
+            messages: self.messages.iter().map(submitted).collect(),
+        };
+        Request::Submit(submission).encode()
+    }
+
+    /// Tells each message's fate. Gives back those for which a queue was full.
+    fn settle(self, answer: SubmissionAnswer) -> Vec<Signed> {
+        let SubmissionAnswer { verdicts, receipts, certificates } = answer;
+        self.desk.meet(&certificates);
+        let mut receipts = receipts.into_iter();
+        let mut back = Vec::new();
+        for (signed, verdict) in self.messages.into_iter().zip(verdicts) {
+            match verdict {
+                Verdict::Accepted { at, repeat } => {
+                    let count = signed.message.header.to.len();
+                    let receipts = receipts.by_ref().take(count).collect();
+                    let id = signed.message.header.id;
+                    let proven = prove(&self.desk, &signed.message, receipts);
+                    let accepted = |receipts| Accepted { id, at, repeat, receipts };
+                    let unproven = |source| SendError::Unproven { id, source };
+                    tell(signed, proven.map(accepted).map_err(unproven));
+                }
+                Verdict::Refused(refusal) => {
+                    if contradicts_the_answer(&refusal) {
+                        self.desk.handling.forget(&Case::of_header(&signed.message.header));
+                    }
+                    tell(signed, Err(SendError::Refused(refusal)));
+                }
+                Verdict::Busy => back.push(signed),
+            }
+        }
+        back
+    }
+}
+
+/// Whoever sent it may have stopped waiting.
+fn tell(signed: Signed, fate: Result<Accepted, SendError>) {
+    let _ = signed.answer.send(fate);
+}
+
+/// True when the relay now says otherwise than when it was asked: the rules have changed since.
+fn contradicts_the_answer(refusal: &Refusal) -> bool {
+    let rules = [Code::POLICY, Code::NO_ROUTE, Code::NEEDS_RELEASE, Code::TOO_BIG];
+    rules.contains(&refusal.code)
+}

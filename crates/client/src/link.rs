@@ -1,0 +1,195 @@
+//! The one link to the own relay: whether it stands, how requests go over it, and who makes it
+//! anew.
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use kuriiri_transport::{CloseCode, Link, LinkClosed, Receiver, Sender, StreamError};
+use kuriiri_types::limits::RETRY_GRACE;
+use kuriiri_wire::{
+    Frame,
+    client::{Reply, Request},
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep, timeout},
+};
+use uuid::Uuid;
+
+use crate::{
+    connect::Dialler,
+    error::{CallError, ConnectError},
+    limits::{ANSWER_TIMEOUT, RECONNECT_WAIT_MAX},
+};
+
+/// Whether a link stands.
+#[derive(Debug, Clone)]
+pub(crate) enum Standing {
+    Up(Line),
+    Down(Arc<ConnectError>),
+    /// The client was closed.
+    Ended,
+}
+
+/// A link while it stands. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    link: Link,
+    generation: u64,
+}
+
+impl Line {
+    pub(crate) fn new(link: Link, generation: u64) -> Self {
+        Self { link, generation }
+    }
+
+    /// Rises by one with every link of a client.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// How the link ended, if it has.
+    pub(crate) fn close_reason(&self) -> Option<LinkClosed> {
+        self.link.close_reason()
+    }
+
+    pub(crate) async fn closed(&self) -> LinkClosed {
+        self.link.closed().await
+    }
+
+    /// Gives the link up, so that it is made anew.
+    pub(crate) fn give_up(&self, code: CloseCode, reason: &str) {
+        self.link.close(code, reason);
+    }
+
+    /// Opens a stream with a request. Nothing more is said on it unless by the caller.
+    pub(crate) async fn open(
+        &self,
+        request: Bytes,
+        priority: i32,
+    ) -> Result<(Sender, Receiver), StreamError> {
+        let (mut sender, receiver) = self.link.open().await.map_err(StreamError::Link)?;
+        sender.set_priority(priority);
+        sender.send(request).await?;
+        Ok((sender, receiver))
+    }
+
+    /// Asks for something that has one answer.
+    pub(crate) async fn call(&self, request: &Request) -> Result<Reply, CallError> {
+        self.call_encoded(request.encode(), 0).await
+    }
+
+    pub(crate) async fn call_encoded(
+        &self,
+        request: Bytes,
+        priority: i32,
+    ) -> Result<Reply, CallError> {
+        let (mut sender, mut receiver) =
+            self.open(request, priority).await.map_err(CallError::Stream)?;
+        sender.finish().map_err(CallError::Stream)?;
+        let mut answer = pin!(receiver.frame(Reply::BYTES_MAX));
+        // The relay's time begins when it has the whole request, however slow the way there.
+        let frame = tokio::select! {
+            frame = &mut answer => frame,
+            _ = sender.stopped() => {
+                timeout(ANSWER_TIMEOUT, answer).await.map_err(|_| CallError::Silent)?
+            }
+        };
+        let frame = frame.map_err(CallError::Stream)?.ok_or(CallError::Misfit)?;
+        Reply::decode(frame).map_err(CallError::Wire)
+    }
+}
+
+/// The next link that stands, after the one of a generation if one is given. Waits as long as it
+/// takes; nothing when the client was closed.
+pub(crate) async fn next_line(
+    standing: &mut watch::Receiver<Standing>,
+    after: Option<u64>,
+) -> Option<Line> {
+    let wanted = |standing: &Standing| match standing {
+        Standing::Up(line) => after.is_none_or(|after| line.generation > after),
+        Standing::Down(_) => false,
+        Standing::Ended => true,
+    };
+    match &*standing.wait_for(wanted).await.ok()? {
+        Standing::Up(line) => Some(line.clone()),
+        Standing::Down(_) | Standing::Ended => None,
+    }
+}
+
+/// Tells everybody how it stands. The end is final.
+pub(crate) fn announce(standing: &watch::Sender<Standing>, new: Standing) {
+    standing.send_if_modified(|standing| {
+        let goes_on = !matches!(standing, Standing::Ended);
+        if goes_on {
+            *standing = new;
+        }
+        goes_on
+    });
+}
+
+/// Makes the link anew whenever it ends.
+pub(crate) async fn keep(
+    dialler: Arc<Dialler>,
+    mut line: Line,
+    standing: Arc<watch::Sender<Standing>>,
+) {
+    let mut wait = Wait::new();
+    loop {
+        let since = Instant::now();
+        let closed = line.closed().await;
+        tracing::warn!(error = %closed, "the link to the relay has ended");
+        // A link that ends as soon as it is made counts as a try that failed.
+        if since.elapsed() >= RECONNECT_WAIT_MAX {
+            wait = Wait::new();
+        }
+        let generation = line.generation.saturating_add(1);
+        announce(&standing, Standing::Down(Arc::new(ConnectError::Ended(closed))));
+        line = loop {
+            sleep(wait.next()).await;
+            match dialler.dial(generation).await {
+                Ok(line) => break line,
+                Err(error) => {
+                    tracing::warn!(%error, code = %error.code(), "the relay was not reached");
+                    announce(&standing, Standing::Down(Arc::new(error)));
+                }
+            }
+        };
+        tracing::info!("the link to the relay stands again");
+        announce(&standing, Standing::Up(line.clone()));
+    }
+}
+
+/// How long to wait between tries: short at first, longer each time, never in step with others.
+#[derive(Debug)]
+struct Wait(Duration);
+
+impl Wait {
+    fn new() -> Self {
+        Self(RETRY_GRACE)
+    }
+
+    fn next(&mut self) -> Duration {
+        let wait = self.0;
+        self.0 = wait.saturating_mul(2).min(RECONNECT_WAIT_MAX);
+        let [.., random] = *Uuid::now_v7().as_bytes();
+        // Between a half and one and a half.
+        (wait / 2).saturating_add(wait / 256 * u32::from(random))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_up_to_a_bound_and_differ() {
+        let mut wait = Wait::new();
+        let first = wait.next();
+        assert!(first >= RETRY_GRACE / 2 && first < RETRY_GRACE * 2, "{first:?}");
+        let waits: Vec<_> = (0..100).map(|_| wait.next()).collect();
+        assert!(waits.iter().all(|wait| *wait <= RECONNECT_WAIT_MAX * 3 / 2), "{waits:?}");
+        assert!(waits.iter().skip(10).all(|wait| *wait >= RECONNECT_WAIT_MAX / 2), "{waits:?}");
+        assert!(waits.iter().skip(10).any(|wait| *wait != waits[10]), "all in step");
+    }
+}

@@ -1,0 +1,136 @@
+//! A message as a system receives it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kuriiri_seal::{VerifiedMessage, open};
+use kuriiri_types::{Address, Digest, Envelope, Header, MessageId, SpiffeId};
+use kuriiri_wire::{client::DeliveredItem, header};
+
+use crate::{
+    clock,
+    desk::Desk,
+    error::{ConfirmError, ReceiveError, Unacceptable},
+    ledger::Ledger,
+};
+
+/// A message that is known to be genuine: its sender's system signed it for this mailbox, and the
+/// body is the one that was signed.
+///
+/// It stays in its mailbox until it is confirmed. Dropped unconfirmed it comes again, with the next
+/// link or the next inbox.
+#[derive(Debug)]
+pub struct Message {
+    arrival: Arrival,
+    ledger: Arc<Ledger>,
+    is_confirmed: bool,
+}
+
+/// A message that was verified and not yet taken.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    verified: VerifiedMessage,
+    body: Bytes,
+}
+
+impl Message {
+    pub(crate) fn new(arrival: Arrival, ledger: Arc<Ledger>) -> Self {
+        Self { arrival, ledger, is_confirmed: false }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> MessageId {
+        self.header().id
+    }
+
+    /// Everything that its sender signed about it. The size in it is that of the body as carried.
+    pub fn header(&self) -> &Header {
+        self.arrival.verified.header()
+    }
+
+    /// The system that signed it; its ministry is that of the sender's address.
+    pub fn sender(&self) -> &SpiffeId {
+        self.arrival.verified.signer()
+    }
+
+    /// What it says; opened, if it was sealed.
+    pub fn body(&self) -> &Bytes {
+        &self.arrival.body
+    }
+
+    /// True when nobody between the two systems could read the body.
+    pub fn was_sealed(&self) -> bool {
+        self.header().sealing.is_some()
+    }
+
+    /// The signed header with its signature, and salt and body as carried: what it takes to prove
+    /// to a third party who sent it.
+    pub fn evidence(&self) -> (&Envelope, &Bytes) {
+        (self.arrival.verified.envelope(), self.arrival.verified.salted_body())
+    }
+
+    /// Tells the relay that the message is dealt with, and waits until the relay has made that
+    /// durable: it never comes again.
+    ///
+    /// # Errors
+    /// When the link broke off before. That needs no care: see [`ConfirmError`].
+    pub async fn confirm(mut self) -> Result<(), ConfirmError> {
+        self.is_confirmed = true;
+        let answer = self.ledger.confirm(self.arrival.leaf());
+        answer.await.unwrap_or(Err(ConfirmError::Closed))
+    }
+
+    /// As [`confirm`](Self::confirm), without waiting. Confirmations that gather while others are on
+    /// their way travel together.
+    pub fn confirm_later(mut self) {
+        self.is_confirmed = true;
+        drop(self.ledger.confirm(self.arrival.leaf()));
+    }
+}
+
+impl Drop for Message {
+    fn drop(&mut self) {
+        if !self.is_confirmed {
+            self.ledger.let_go(self.arrival.leaf());
+        }
+    }
+}
+
+impl Arrival {
+    /// Verifies and opens what was delivered from a mailbox.
+    pub(crate) fn read(
+        desk: &Desk,
+        mailbox: &Address,
+        item: DeliveredItem,
+    ) -> Result<Self, ReceiveError> {
+        let id = header::decode(&item.envelope.header).ok().map(|header| header.id);
+        let read = || {
+            let decode = |bytes: &Bytes| header::decode(bytes);
+            let verified = desk
+                .verifier
+                .message(item.envelope, decode, clock::now())
+                .and_then(|header| header.with_body(item.body))
+                .map_err(Unacceptable::NotGenuine)?;
+            if !verified.header().to.iter().any(|r| r.address == *mailbox) {
+                return Err(Unacceptable::NotForUs);
+            }
+            Ok(Self { body: opened(desk, &verified)?, verified })
+        };
+        read().map_err(|source| ReceiveError::Unacceptable { id, source })
+    }
+
+    pub(crate) fn leaf(&self) -> Digest {
+        self.verified.leaf()
+    }
+}
+
+fn opened(desk: &Desk, message: &VerifiedMessage) -> Result<Bytes, Unacceptable> {
+    let header = message.header();
+    let Some(sealing) = &header.sealing else {
+        return Ok(message.body());
+    };
+    let key = desk.sealing_key.as_ref().ok_or(Unacceptable::NoSealingKey)?;
+    open(&message.body(), sealing, desk.home(), key, &header.id)
+        .map(Bytes::from)
+        .map_err(Unacceptable::Sealed)
+}

@@ -1,0 +1,182 @@
+//! Reading what became of the messages that this system has sent.
+
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use futures_core::Stream;
+use kuriiri_seal::VerifiedReceipt;
+use kuriiri_types::{Address, Receipt, SignedReceipt, SpiffeId};
+use kuriiri_wire::client::ReceiptMode;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
+
+use crate::{client::Client, error::ReceiveError, limits::RECEIPTS_BUFFERED, reader::Reader};
+
+/// A receipt that is known to be genuine: the relay of its issuer signed it.
+#[derive(Debug, Clone)]
+pub struct PlacedReceipt {
+    pub(crate) place: Place,
+    pub(crate) verified: VerifiedReceipt,
+}
+
+impl PlacedReceipt {
+    /// What it says.
+    pub fn receipt(&self) -> &Receipt {
+        self.verified.receipt()
+    }
+
+    /// The signed bytes with their signature: what it takes to prove it to a third party.
+    pub fn signed(&self) -> &SignedReceipt {
+        self.verified.signed()
+    }
+
+    /// The relay that signed it.
+    pub fn signer(&self) -> &SpiffeId {
+        self.verified.signer()
+    }
+
+    /// Its place among the receipts of this system; later ones have higher places.
+    pub fn place(&self) -> u64 {
+        self.place.number
+    }
+}
+
+/// Where a receipt stands. Later is greater, and every subscription begins anew: what was given on
+/// an earlier one is given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(crate) subscription: u64,
+    pub(crate) number: u64,
+}
+
+/// What a stream of receipts gives.
+pub(crate) type Item = Result<PlacedReceipt, ReceiveError>;
+
+/// A system's receipts, oldest first, as they come.
+///
+/// They stay with the relay until they are confirmed. After a break of the link, those that were
+/// not are shown again: a receipt says the same each time.
+pub struct Receipts {
+    stream: mpsc::Receiver<Item>,
+    confirmed: watch::Sender<Option<Place>>,
+    task: JoinSet<()>,
+    client: Client,
+}
+
+impl Receipts {
+    pub(crate) fn open(client: Client, address: Address) -> Self {
+        let (items, stream) = mpsc::channel(RECEIPTS_BUFFERED);
+        let (confirmed, reader_confirmed) = watch::channel(None);
+        let reader = Reader {
+            desk: Arc::clone(&client.desk),
+            address,
+            mode: ReceiptMode::Consume,
+            items,
+            confirmed: Some(reader_confirmed),
+            stands: None,
+            subscription: 0,
+        };
+        let mut task = JoinSet::new();
+        task.spawn_on(reader.run(), &client.desk.runtime);
+        Self { stream, confirmed, task, client }
+    }
+
+    /// The next receipt, as soon as one comes. Nothing when the client was closed, or after
+    /// [`ReceiveError::Refused`]. Cancel safe.
+    pub async fn next(&mut self) -> Option<Result<PlacedReceipt, ReceiveError>> {
+        self.stream.recv().await
+    }
+
+    /// Tells the relay, in the background, that this receipt and all before it are dealt with. One
+    /// that came before the link broke off will be shown again, and is to be confirmed then.
+    pub fn confirm(&self, through: &PlacedReceipt) {
+        self.confirmed.send_if_modified(|place| {
+            let rises = *place < Some(through.place);
+            if rises {
+                *place = Some(through.place);
+            }
+            rises
+        });
+    }
+
+    /// Waits until the relay has what was confirmed, if the link stands, and ends.
+    pub async fn close(self) {
+        let Self { stream, confirmed, task, client } = self;
+        drop((stream, confirmed));
+        task.join_all().await;
+        drop(client);
+    }
+}
+
+impl Stream for Receipts {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.stream.poll_recv(context)
+    }
+}
+
+/// Receipts as they come, looked at and left where they are. A break of the link leaves none out.
+pub struct Watch {
+    stream: mpsc::Receiver<Item>,
+    _task: JoinSet<()>,
+    client: Client,
+}
+
+impl Watch {
+    pub(crate) async fn open(client: Client, address: Address) -> Result<Self, ReceiveError> {
+        let (items, stream) = mpsc::channel(RECEIPTS_BUFFERED);
+        let (stands, standing) = oneshot::channel();
+        let reader = Reader {
+            desk: Arc::clone(&client.desk),
+            address,
+            mode: ReceiptMode::Watch { from: None },
+            items,
+            confirmed: None,
+            stands: Some(stands),
+            subscription: 0,
+        };
+        let mut task = JoinSet::new();
+        task.spawn_on(reader.run(), &client.desk.runtime);
+        let mut watch = Self { stream, _task: task, client };
+        if standing.await.is_ok() {
+            return Ok(watch);
+        }
+        match watch.next().await {
+            Some(Err(error)) => Err(error),
+            Some(Ok(_)) | None => Err(ReceiveError::Closed),
+        }
+    }
+
+    /// The next receipt, as soon as one comes. Nothing when the client was closed, or after
+    /// [`ReceiveError::Refused`]. Cancel safe.
+    pub async fn next(&mut self) -> Option<Result<PlacedReceipt, ReceiveError>> {
+        self.stream.recv().await
+    }
+}
+
+impl Stream for Watch {
+    type Item = Item;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.stream.poll_recv(context)
+    }
+}
+
+impl fmt::Debug for Receipts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipts").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Watch").field("client", &self.client).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,19 @@
+//! A client over real QUIC on the loopback, with a relay at the other end that does exactly what a
+//! test tells it to: answers late, in another order, wrongly, or not at all.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "these are tests, but clippy only knows the functions that are marked so"
+)]
+
+mod asking;
+mod links;
+mod profiles;
+mod receipts;
+mod receiving;
+mod relay;
+mod sealing;
+mod sending;
+mod world;

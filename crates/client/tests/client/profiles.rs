@@ -1,0 +1,155 @@
+//! Profiles in files: what is wrong is named with its file.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use kuriiri_certs::Purpose;
+use kuriiri_client::{Profile, ProfileError};
+use kuriiri_types::Code;
+use tempfile::TempDir;
+
+use crate::world::{Member, World};
+
+/// A good profile of `sm`'s system, beside a folder of trust.
+struct Files {
+    folder: TempDir,
+    world: World,
+}
+
+const TOML: &str = r#"
+system = "spiffe://sm.example/system/kirjaamo"
+address = "kirjaamo@sm.example"
+relay = "127.0.0.1:7101"
+tls = { certificate = "tls.pem", key = "tls.key" }
+signing = { certificate = "signing.pem", key = "signing.key" }
+sealing-key = "sealing.key"
+trust = "../trust"
+"#;
+
+impl Files {
+    fn new() -> Self {
+        let files = Self { folder: TempDir::new().unwrap(), world: World::new() };
+        fs::create_dir(files.path("profile")).unwrap();
+        fs::create_dir(files.path("trust")).unwrap();
+        let sm = &files.world.sm;
+        files.write("profile/system.toml", TOML);
+        files.pair("tls", sm, Purpose::Tls);
+        files.pair("signing", sm, Purpose::Signing);
+        files.secret("profile/sealing.key", &sm.sealing_text);
+        for member in [sm, &files.world.um] {
+            let ministry = &member.ministry;
+            let ca = member.authority.certificate_pem();
+            files.write(&format!("trust/{ministry}.ca.pem"), ca);
+            files.write(&format!("trust/{ministry}.crl.pem"), &member.crl());
+            let public = member.sealing_key().public_key().to_string();
+            files.write(&format!("trust/{ministry}.seal.pub"), &public);
+        }
+        files
+    }
+
+    fn pair(&self, name: &str, member: &Member, purpose: Purpose) {
+        let issued = member.issue("system/kirjaamo", purpose);
+        self.write(&format!("profile/{name}.pem"), &issued.certificate_pem);
+        self.secret(&format!("profile/{name}.key"), &issued.key_pem);
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn secret(&self, name: &str, text: &str) {
+        self.write(name, text);
+        self.mode(name, 0o600);
+    }
+
+    fn mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), fs::Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn load(&self) -> Result<Profile, ProfileError> {
+        Profile::load(&self.path("profile"))
+    }
+
+    /// The error of loading, which must name this file and this trouble.
+    fn fails(&self, code: Code, file: &str, trouble: &str) {
+        let error = self.load().unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(file) && text.contains(trouble), "{text}");
+        assert_eq!(error.code(), code, "{text}");
+    }
+}
+
+#[test]
+fn a_good_profile_loads_and_shows_no_key() {
+    let files = Files::new();
+    let profile = files.load().unwrap();
+    assert_eq!(profile.address().to_string(), "kirjaamo@sm.example");
+    assert_eq!(profile.system().to_string(), "spiffe://sm.example/system/kirjaamo");
+    assert!(!format!("{profile:?}").to_lowercase().contains("key"), "{profile:?}");
+    fs::remove_file(files.path("trust/um.example.seal.pub")).unwrap();
+    assert!(files.load().is_ok(), "a ministry without a sealing key");
+}
+
+#[test]
+fn keys_that_others_can_read_are_refused() {
+    for key in ["profile/tls.key", "profile/signing.key", "profile/sealing.key"] {
+        let files = Files::new();
+        files.mode(key, 0o640);
+        let name = Path::new(key).file_name().unwrap().to_str().unwrap();
+        files.fails(Code::KEY_FILE, name, "0600");
+    }
+}
+
+#[test]
+fn what_is_wrong_in_the_file_is_named() {
+    let cases = [
+        ("relay = ", "realy = ", "did you mean `relay`?"),
+        ("kirjaamo@sm.example", "kirjaamo", "mailbox@ministry"),
+        ("kirjaamo@sm.example", "kirjaamo@um.example", "not at sm.example"),
+        ("/system/", "/relay/", "names spiffe://sm.example/system/kirjaamo"),
+        ("127.0.0.1:7101", "127.0.0.1", "host:port"),
+        ("127.0.0.1:7101", "127.0.0.1:0", "host:port"),
+        ("trust = \"../trust\"", "", "`trust`"),
+    ];
+    for (from, to, trouble) in cases {
+        let files = Files::new();
+        files.write("profile/system.toml", &TOML.replace(from, to));
+        let text = files.load().unwrap_err().to_string();
+        assert!(text.contains(trouble), "{text}");
+    }
+}
+
+#[test]
+fn a_missing_or_unfit_file_is_named() {
+    for (name, code) in [
+        ("profile/system.toml", Code::CONFIG),
+        ("profile/tls.pem", Code::KEY_FILE),
+        ("profile/signing.key", Code::KEY_FILE),
+        ("profile/sealing.key", Code::KEY_FILE),
+        ("trust/um.example.crl.pem", Code::KEY_FILE),
+    ] {
+        let files = Files::new();
+        fs::remove_file(files.path(name)).unwrap();
+        files.fails(code, Path::new(name).file_name().unwrap().to_str().unwrap(), "read");
+    }
+    let files = Files::new();
+    let other = files.world.sm.issue("system/other", Purpose::Signing);
+    files.write("profile/signing.pem", &other.certificate_pem);
+    files.fails(Code::KEY_FILE, "signing.pem", "cannot be used");
+    files.secret("profile/signing.key", &other.key_pem);
+    files.fails(Code::KEY_FILE, "signing.pem", "names spiffe://sm.example/system/other");
+
+    for garbled in ["trust/um.example.ca.pem", "trust/um.example.seal.pub", "profile/sealing.key"] {
+        let files = Files::new();
+        files.write(garbled, "garbled");
+        let name = Path::new(garbled).file_name().unwrap().to_str().unwrap();
+        files.fails(Code::KEY_FILE, name, "cannot be used");
+    }
+}

@@ -1,0 +1,252 @@
+//! Messages come verified, are shown once, and stay until they are confirmed.
+
+use bytes::Bytes;
+use kuriiri_client::{ConfirmError, Inbox, Message, ReceiveError, ReceiveOptions, Unacceptable};
+use kuriiri_transport::{CloseCode, LinkClosed};
+use kuriiri_types::{Code, Envelope, Refusal};
+use kuriiri_wire::{
+    Frame,
+    client::{Delivery, FromReceiver, Request, Ticket, ToReceiver},
+};
+
+use crate::{
+    relay::{Asked, Relay},
+    world::{World, address, both, item, message, soon, ticket},
+};
+
+type Signed = (Envelope, Bytes);
+
+const MAILBOX: &str = "kirjaamo@sm.example";
+
+/// The relay's end of a subscription.
+struct Subscribed(Asked);
+
+impl Subscribed {
+    async fn next(relay: &mut Relay) -> Self {
+        let asked = relay.next().await;
+        assert!(matches!(asked.request, Request::Receive { .. }), "{:?}", asked.request);
+        Self(asked)
+    }
+
+    async fn deliver(&mut self, world: &World, items: &[(u64, &Signed)]) {
+        let delivery = Delivery {
+            certificates: vec![world.um.system.certificate().clone()],
+            items: items.iter().map(|(seq, signed)| item(*seq, signed)).collect(),
+        };
+        self.say(ToReceiver::Delivery(delivery)).await;
+    }
+
+    async fn say(&mut self, frame: ToReceiver) {
+        self.0.sender.send(frame.encode()).await.unwrap();
+    }
+
+    /// The tickets of the next confirmation.
+    async fn confirmed(&mut self) -> Vec<Ticket> {
+        let frame = soon(self.0.receiver.frame(FromReceiver::BYTES_MAX)).await;
+        let FromReceiver::Confirm(tickets) = FromReceiver::decode(frame.unwrap().unwrap()).unwrap();
+        tickets
+    }
+}
+
+async fn next(inbox: &mut Inbox) -> Message {
+    soon(inbox.next()).await.unwrap().unwrap()
+}
+
+async fn fails(inbox: &mut Inbox) -> ReceiveError {
+    soon(inbox.next()).await.unwrap().unwrap_err()
+}
+
+#[tokio::test]
+async fn a_confirmation_returns_when_it_is_durable() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions { credit: 5, ..ReceiveOptions::default() });
+    let mut there = Subscribed::next(&mut relay).await;
+    let wanted = Request::Receive { mailbox: address(MAILBOX), credit: 5 };
+    assert_eq!(there.0.request, wanted);
+    let (one, two) = (message(&world, MAILBOX, "one"), message(&world, MAILBOX, "two"));
+    there.deliver(&world, &[(1, &one), (2, &two)]).await;
+
+    let first = next(&mut inbox).await;
+    assert_eq!((first.header().subject.as_str(), first.body().as_ref()), ("one", &b"one"[..]));
+    assert_eq!(first.sender().to_string(), "spiffe://um.example/system/kirjaamo");
+    assert_eq!((first.evidence(), first.was_sealed()), ((&one.0, &one.1), false));
+    let mut confirming = std::pin::pin!(first.confirm());
+    tokio::select! {
+        biased;
+        early = &mut confirming => panic!("confirmed before the relay said so: {early:?}"),
+        tickets = there.confirmed() => assert_eq!(tickets, [ticket(1)]),
+    }
+    there.say(ToReceiver::Confirmed(vec![ticket(1)])).await;
+    soon(confirming).await.unwrap();
+
+    next(&mut inbox).await.confirm_later();
+    assert_eq!(there.confirmed().await, [ticket(2)]);
+}
+
+#[tokio::test]
+async fn confirmations_that_wait_together_travel_together() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    let messages: Vec<_> = (0..5).map(|n| message(&world, MAILBOX, &n.to_string())).collect();
+    let items: Vec<_> = (0..).zip(&messages).collect();
+    there.deliver(&world, &items).await;
+    for _ in 0..5 {
+        next(&mut inbox).await.confirm_later();
+    }
+    // Nothing was awaited between the last four, and the task runs on this very thread.
+    assert_eq!(there.confirmed().await, (0..5).map(ticket).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_is_confirmed_is_not_shown_again_though_the_confirmation_was_lost() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    let (one, two) = (message(&world, MAILBOX, "one"), message(&world, MAILBOX, "two"));
+    there.deliver(&world, &[(1, &one)]).await;
+    let confirming = next(&mut inbox).await.confirm();
+    let losing = async {
+        assert_eq!(there.confirmed().await, [ticket(1)]);
+        relay.cut();
+    };
+    let (outcome, ()) = both(confirming, losing).await;
+    assert_eq!(outcome, Err(ConfirmError::Interrupted));
+
+    let mut there = Subscribed::next(&mut relay).await;
+    there.deliver(&world, &[(11, &one), (12, &two)]).await;
+    assert_eq!(there.confirmed().await, [ticket(11)], "confirmed again by itself");
+    assert_eq!(next(&mut inbox).await.header().subject, "two");
+}
+
+#[tokio::test]
+async fn what_the_program_holds_is_not_shown_again_and_can_be_confirmed() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    let [held, dropped, unread, new] =
+        ["held", "dropped", "unread", "new"].map(|name| message(&world, MAILBOX, name));
+    there.deliver(&world, &[(1, &held), (2, &dropped), (3, &unread)]).await;
+    let holding = next(&mut inbox).await;
+    drop(next(&mut inbox).await);
+    relay.cut();
+
+    let mut there = Subscribed::next(&mut relay).await;
+    there.deliver(&world, &[(11, &held), (12, &dropped), (13, &unread), (14, &new)]).await;
+    for expected in ["dropped", "unread", "new"] {
+        let message = next(&mut inbox).await;
+        assert_eq!(message.header().subject, expected);
+        message.confirm_later();
+    }
+    let answering = async {
+        let mut tickets = Vec::new();
+        while tickets.len() < 4 {
+            let more = there.confirmed().await;
+            there.say(ToReceiver::Confirmed(more.clone())).await;
+            tickets.extend(more);
+        }
+        tickets.sort_unstable();
+        tickets
+    };
+    let (outcome, tickets) = both(holding.confirm(), answering).await;
+    outcome.unwrap();
+    assert_eq!(tickets, (11..15).map(ticket).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_is_not_genuine_is_reported_and_never_confirmed() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    let good = message(&world, MAILBOX, "good");
+    let mut body = message(&world, MAILBOX, "body");
+    body.1 = [&body.1[..body.1.len() - 1], b"!"].concat().into();
+    let mut signature = message(&world, MAILBOX, "signature");
+    signature.0.proof = good.0.proof.clone();
+    let elsewhere = message(&world, "other@sm.example", "elsewhere");
+    let mut unread = good.clone();
+    unread.0.header = Bytes::from_static(b"not a header");
+    there
+        .deliver(&world, &[(1, &body), (2, &signature), (3, &elsewhere), (4, &unread), (5, &good)])
+        .await;
+    for (code, subject) in [
+        (Code::MALFORMED, Some(&body)),
+        (Code::SIGNATURE, Some(&signature)),
+        (Code::NOT_YOURS, Some(&elsewhere)),
+        (Code::SIGNATURE, None),
+    ] {
+        let error = fails(&mut inbox).await;
+        let claimed = subject.map(|(e, _)| kuriiri_wire::header::decode(&e.header).unwrap().id);
+        let ReceiveError::Unacceptable { id, .. } = &error else { panic!("{error}") };
+        assert_eq!((error.code(), *id), (code, claimed), "{error}");
+    }
+    next(&mut inbox).await.confirm_later();
+    assert_eq!(there.confirmed().await, [ticket(5)]);
+}
+
+#[tokio::test]
+async fn a_sealed_message_without_a_key_to_open_it_is_reported() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    let sealed = crate::sealing::sealed_to(&world, &world.um, MAILBOX);
+    there.deliver(&world, &[(1, &sealed)]).await;
+    let error = fails(&mut inbox).await;
+    let ReceiveError::Unacceptable { source: Unacceptable::Sealed(_), .. } = error else {
+        panic!("{error}");
+    };
+}
+
+#[tokio::test]
+async fn a_refused_subscription_ends_with_its_refusal() {
+    let (_world, mut relay, client) = World::connected().await;
+    let mailbox = Some(address("foreign@sm.example"));
+    let mut inbox = client.receive(ReceiveOptions { mailbox, ..ReceiveOptions::default() });
+    let mut there = Subscribed::next(&mut relay).await;
+    there.say(ToReceiver::Refused(Refusal::bare(Code::NOT_YOURS))).await;
+    assert_eq!(fails(&mut inbox).await.code(), Code::NOT_YOURS);
+    assert!(soon(inbox.next()).await.is_none());
+}
+
+#[tokio::test]
+async fn a_relay_that_gives_more_than_its_credit_is_left() {
+    let (world, mut relay, client) = World::connected().await;
+    let _inbox = client.receive(ReceiveOptions { credit: 1, ..ReceiveOptions::default() });
+    let mut there = Subscribed::next(&mut relay).await;
+    let link = relay.link();
+    let (one, two) = (message(&world, MAILBOX, "one"), message(&world, MAILBOX, "two"));
+    there.deliver(&world, &[(1, &one), (2, &two)]).await;
+    let LinkClosed::ByPeer { code, .. } = soon(link.closed()).await else {
+        panic!("not closed by the client");
+    };
+    assert_eq!(code, Some(CloseCode::Protocol));
+}
+
+#[tokio::test]
+async fn a_message_outlives_its_inbox_and_cannot_be_confirmed_any_more() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    there.deliver(&world, &[(1, &message(&world, MAILBOX, "one"))]).await;
+    let message = next(&mut inbox).await;
+    drop(inbox);
+    assert_eq!(soon(message.confirm()).await, Err(ConfirmError::Closed));
+}
+
+#[tokio::test]
+async fn closing_waits_for_confirmations_under_way() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    there.deliver(&world, &[(1, &message(&world, MAILBOX, "one"))]).await;
+    next(&mut inbox).await.confirm_later();
+    let mut closing = std::pin::pin!(client.close());
+    tokio::select! {
+        biased;
+        () = &mut closing => panic!("closed with a confirmation under way"),
+        tickets = there.confirmed() => assert_eq!(tickets, [ticket(1)]),
+    }
+    there.say(ToReceiver::Confirmed(vec![ticket(1)])).await;
+    soon(closing).await;
+    assert!(soon(inbox.next()).await.is_none());
+}

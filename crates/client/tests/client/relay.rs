@@ -1,0 +1,208 @@
+//! The relay of the tests: it answers status and questions by itself, and hands everything else to
+//! the test.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use kuriiri_seal::Signer;
+use kuriiri_transport::{CloseCode, Conversation, Endpoint, Link, Receiver, Sender};
+use kuriiri_types::{Outcome, ReceiptKind, Timestamp, Verdict, limits::BODY_BYTES_MAX};
+use kuriiri_wire::{
+    Frame, WireError,
+    client::{Answer, Question, Reply, Request, StatusReport, Submission, SubmissionAnswer},
+    header,
+};
+use tokio::{sync::mpsc, task::JoinSet};
+
+use crate::world::{Member, World, now, receipt_of, sign_receipts, soon};
+
+const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+pub(crate) struct Relay {
+    endpoint: Endpoint,
+    asked: mpsc::Receiver<Asked>,
+    script: Arc<Script>,
+    _door: JoinSet<()>,
+}
+
+/// What the relay does by itself.
+struct Script {
+    member: String,
+    links: Mutex<Vec<Link>>,
+    questions: Mutex<Vec<Question>>,
+    outcome: Mutex<Outcome>,
+}
+
+/// A request that is the test's to answer.
+pub(crate) struct Asked {
+    pub(crate) request: Request,
+    pub(crate) sender: Sender,
+    pub(crate) receiver: Receiver,
+}
+
+impl Relay {
+    pub(crate) fn open(world: &World, member: &Member) -> Self {
+        let endpoint =
+            Endpoint::listen(LOOPBACK, world.settings(member), &[Conversation::Client]).unwrap();
+        let (channel, asked) = mpsc::channel(1024);
+        let script = Arc::new(Script {
+            member: member.ministry.to_string(),
+            links: Mutex::default(),
+            questions: Mutex::default(),
+            outcome: Mutex::new(permit(false)),
+        });
+        let mut door = JoinSet::new();
+        door.spawn(keep_door(endpoint.clone(), Arc::clone(&script), channel));
+        Self { endpoint, asked, script, _door: door }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.endpoint.local_addr().unwrap()
+    }
+
+    pub(crate) fn answer_questions_with(&self, outcome: Outcome) {
+        *self.script.outcome.lock().unwrap() = outcome;
+    }
+
+    pub(crate) fn questions(&self) -> Vec<Question> {
+        self.script.questions.lock().unwrap().clone()
+    }
+
+    /// The last link that came.
+    pub(crate) fn link(&self) -> Link {
+        self.script.links.lock().unwrap().last().unwrap().clone()
+    }
+
+    /// Breaks all links.
+    pub(crate) fn cut(&self) {
+        for link in self.script.links.lock().unwrap().drain(..) {
+            link.close(CloseCode::ShuttingDown, "cut by the test");
+        }
+    }
+
+    pub(crate) async fn next(&mut self) -> Asked {
+        soon(self.asked.recv()).await.unwrap()
+    }
+
+    /// True when nobody has asked for anything that was not yet taken.
+    pub(crate) fn is_idle(&mut self) -> bool {
+        self.asked.try_recv().is_err()
+    }
+
+    /// The next submissions, by their numbers.
+    pub(crate) async fn submissions(&mut self, count: usize) -> Vec<Submitting> {
+        let mut submissions = Vec::new();
+        for _ in 0..count {
+            submissions.push(self.submission().await);
+        }
+        submissions.sort_by_key(|submitting| submitting.submission.number);
+        submissions
+    }
+
+    pub(crate) async fn submission(&mut self) -> Submitting {
+        let Asked { request, sender, .. } = self.next().await;
+        let Request::Submit(submission) = request else {
+            panic!("not a submission: {request:?}");
+        };
+        Submitting { submission, sender }
+    }
+}
+
+pub(crate) fn permit(seal: bool) -> Outcome {
+    Outcome::Permit { seal, size_max: BODY_BYTES_MAX }
+}
+
+pub(crate) fn accepted() -> Verdict {
+    Verdict::Accepted { at: Timestamp::from_millis(7), repeat: false }
+}
+
+/// A submission that waits for its answer.
+pub(crate) struct Submitting {
+    pub(crate) submission: Submission,
+    sender: Sender,
+}
+
+impl Submitting {
+    /// The subjects of its messages, by which the tests know them.
+    pub(crate) fn subjects(&self) -> Vec<String> {
+        let subject = |bytes| header::decode(bytes).unwrap().subject;
+        self.submission.messages.iter().map(|m| subject(&m.envelope.header)).collect()
+    }
+
+    pub(crate) async fn accept(self, signer: &Signer) {
+        let verdicts = vec![accepted(); self.submission.messages.len()];
+        self.judge(signer, verdicts).await;
+    }
+
+    /// Answers with verdicts, and with true receipts for what they accept.
+    pub(crate) async fn judge(self, signer: &Signer, verdicts: Vec<Verdict>) {
+        let mut receipts = Vec::new();
+        for (message, verdict) in self.submission.messages.iter().zip(&verdicts) {
+            let bytes = &message.envelope.header;
+            if let Verdict::Accepted { .. } = verdict {
+                let issuer = signer.id().ministry().as_str();
+                receipts.extend(header::decode(bytes).unwrap().to.iter().map(|recipient| {
+                    receipt_of(bytes, &recipient.address, ReceiptKind::Accepted, issuer)
+                }));
+            }
+        }
+        let receipts = sign_receipts(signer, &receipts);
+        let certificates = vec![signer.certificate().clone()];
+        let answer = SubmissionAnswer { verdicts, receipts, certificates };
+        self.reply(Reply::Submission(answer)).await;
+    }
+
+    pub(crate) async fn reply(mut self, reply: Reply) {
+        self.sender.send(reply.encode()).await.unwrap();
+        self.sender.finish().unwrap();
+    }
+}
+
+async fn keep_door(endpoint: Endpoint, script: Arc<Script>, channel: mpsc::Sender<Asked>) {
+    let mut guests = JoinSet::new();
+    while let Some(handshake) = endpoint.accept().await {
+        let (script, channel) = (Arc::clone(&script), channel.clone());
+        guests.spawn(async move {
+            let Ok(link) = handshake.complete().await else { return };
+            script.links.lock().unwrap().push(link.clone());
+            let mut streams = JoinSet::new();
+            while let Ok((sender, receiver)) = link.accept().await {
+                let (script, channel) = (Arc::clone(&script), channel.clone());
+                streams.spawn(serve(script, channel, sender, receiver));
+            }
+        });
+    }
+}
+
+async fn serve(
+    script: Arc<Script>,
+    channel: mpsc::Sender<Asked>,
+    mut sender: Sender,
+    mut receiver: Receiver,
+) {
+    let Ok(Some(frame)) = receiver.frame(Request::BYTES_MAX).await else { return };
+    let request: Result<Request, WireError> = Request::decode(frame);
+    let reply = match request.unwrap() {
+        Request::Status => Reply::Status(StatusReport {
+            ministry: script.member.parse().unwrap(),
+            relay: "r1".into(),
+            now: now(),
+            mailboxes: Vec::new(),
+            peers: Vec::new(),
+        }),
+        Request::Ask(question) => {
+            script.questions.lock().unwrap().push(question);
+            Reply::Answer(Answer { outcome: script.outcome.lock().unwrap().clone() })
+        }
+        request @ (Request::Submit(_) | Request::Receive { .. } | Request::Receipts { .. }) => {
+            let _ = channel.send(Asked { request, sender, receiver }).await;
+            return;
+        }
+    };
+    if sender.send(reply.encode()).await.is_ok() {
+        let _ = sender.finish();
+        let _ = sender.stopped().await;
+    }
+}

@@ -1,0 +1,236 @@
+//! Ministries with their certificates, their systems and relays.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use kuriiri_certs::{Authority, Issued, Purpose, Validity};
+use kuriiri_client::{Client, Draft, Profile, ProfileBuilder};
+use kuriiri_seal::{Purpose as Signs, SealingKey, Signer, commit, leaf, salted};
+use kuriiri_transport::{Identity, Settings, Trust};
+use kuriiri_types::{
+    Address, Envelope, Header, Lane, MessageId, MessageType, Ministry, Precedence, Receipt,
+    ReceiptKind, Recipient, Role, SignedReceipt, Timestamp,
+};
+use kuriiri_wire::{
+    client::{DeliveredItem, Ticket},
+    header, receipt,
+};
+
+use crate::relay::Relay;
+
+/// Longer than anything here takes; it turns a hang into a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What comes, if it comes at all.
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.unwrap()
+}
+
+/// What comes of two things that happen at the same time.
+pub(crate) fn both<A, B>(
+    one: impl Future<Output = A>,
+    other: impl Future<Output = B>,
+) -> impl Future<Output = (A, B)> {
+    Box::pin(soon(async { tokio::join!(one, other) }))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test has no other clock")]
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(since.as_millis().try_into().unwrap())
+}
+
+pub(crate) fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+pub(crate) struct Member {
+    pub(crate) ministry: Ministry,
+    pub(crate) authority: Authority,
+    /// Signs its receipts.
+    pub(crate) relay: Signer,
+    /// Signs messages of its system `kirjaamo`.
+    pub(crate) system: Signer,
+    pub(crate) sealing_text: String,
+}
+
+impl Member {
+    fn new(name: &str) -> Self {
+        let ministry: Ministry = name.parse().unwrap();
+        let authority = Authority::new(&ministry, validity()).unwrap();
+        let signer = |path| {
+            let issued = issue(&authority, &ministry, path, Purpose::Signing);
+            Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
+        };
+        let (relay, system) = (signer("relay/r1"), signer("system/kirjaamo"));
+        let sealing_text = SealingKey::generate().unwrap().to_text().to_string();
+        Self { ministry, authority, relay, system, sealing_text }
+    }
+
+    pub(crate) fn issue(&self, path: &str, purpose: Purpose) -> Issued {
+        issue(&self.authority, &self.ministry, path, purpose)
+    }
+
+    pub(crate) fn crl(&self) -> String {
+        self.authority.crl(&[], validity()).unwrap()
+    }
+
+    pub(crate) fn sealing_key(&self) -> SealingKey {
+        self.sealing_text.parse().unwrap()
+    }
+}
+
+fn validity() -> Validity {
+    Validity::days(now().before(Duration::from_secs(24 * 3600)), 30)
+}
+
+fn issue(authority: &Authority, ministry: &Ministry, path: &str, purpose: Purpose) -> Issued {
+    let id = format!("spiffe://{ministry}/{path}").parse().unwrap();
+    authority.issue(&id, purpose, validity()).unwrap()
+}
+
+/// Two ministries that trust each other.
+pub(crate) struct World {
+    pub(crate) sm: Member,
+    pub(crate) um: Member,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        Self { sm: Member::new("sm.example"), um: Member::new("um.example") }
+    }
+
+    /// A relay of `sm` and its system `kirjaamo`, connected.
+    pub(crate) async fn connected() -> (Self, Relay, Client) {
+        let world = Self::new();
+        let relay = Relay::open(&world, &world.sm);
+        let client = world.connect(&world.sm, &relay).await;
+        (world, relay, client)
+    }
+
+    pub(crate) async fn connect(&self, member: &Member, relay: &Relay) -> Client {
+        let profile = self.profile(member, &relay.address().to_string()).build().unwrap();
+        soon(Client::connect(profile)).await.unwrap()
+    }
+
+    /// The profile of a ministry's system, which can open what is sealed and seal to both.
+    pub(crate) fn profile(&self, member: &Member, relay: &str) -> ProfileBuilder {
+        let builder = self.profile_without_sealing_keys(member, relay);
+        [&self.sm, &self.um].into_iter().fold(builder, |builder, other| {
+            builder.seal_to(&other.ministry, other.sealing_key().public_key())
+        })
+    }
+
+    pub(crate) fn profile_without_sealing_keys(
+        &self,
+        member: &Member,
+        relay: &str,
+    ) -> ProfileBuilder {
+        let tls = member.issue("system/kirjaamo", Purpose::Tls);
+        let signing = member.issue("system/kirjaamo", Purpose::Signing);
+        let system = format!("spiffe://{}/system/kirjaamo", member.ministry).parse().unwrap();
+        let mailbox = address(&format!("kirjaamo@{}", member.ministry));
+        let mut builder = Profile::builder(system, mailbox, relay)
+            .tls(&tls.certificate_pem, &tls.key_pem)
+            .unwrap()
+            .signing(&signing.certificate_pem, &signing.key_pem)
+            .unwrap()
+            .sealing_key(member.sealing_key());
+        for other in [&self.sm, &self.um] {
+            let ca = other.authority.certificate_pem();
+            builder = builder.trust(&other.ministry, ca, &other.crl()).unwrap();
+        }
+        builder
+    }
+
+    /// What a ministry's relay listens with.
+    pub(crate) fn settings(&self, member: &Member) -> Settings {
+        let tls = member.issue("relay/r1", Purpose::Tls);
+        let identity = Identity::from_pem(&tls.certificate_pem, &tls.key_pem).unwrap();
+        let mut trust = Trust::builder();
+        for other in [&self.sm, &self.um] {
+            let ca = other.authority.certificate_pem();
+            trust = trust.member(other.ministry.clone(), ca, Some(&other.crl())).unwrap();
+        }
+        Settings::new(identity, trust.build().unwrap())
+    }
+}
+
+// === what is sent ===
+
+pub(crate) fn draft(subject: impl ToString) -> Draft {
+    Draft::to(address("kirjaamo@um.example"))
+        .label("FI TL4".parse().unwrap())
+        .subject(&subject.to_string())
+        .body("what it says")
+}
+
+// === what is received ===
+
+pub(crate) fn ticket(seq: u64) -> Ticket {
+    Ticket { lane: Lane::Messages(Precedence::Routine), seq }
+}
+
+/// A message of `um`'s system for a mailbox, signed.
+pub(crate) fn message(world: &World, to: &str, subject: &str) -> (Envelope, Bytes) {
+    let body = salted(subject.as_bytes()).unwrap();
+    let header = Header {
+        id: MessageId::new(now(), rand()),
+        from: address("kirjaamo@um.example"),
+        to: vec![Recipient { address: address(to), role: Role::Action }],
+        label: Some("FI TL4".parse().unwrap()),
+        precedence: Precedence::Routine,
+        message_type: MessageType::Operation,
+        created: now(),
+        expires: None,
+        content_type: "text/plain".into(),
+        body_size: u64::try_from(subject.len()).unwrap(),
+        body_commitment: commit(&body).unwrap(),
+        subject: subject.into(),
+        conversation: None,
+        in_reply_to: None,
+        obsoletes: None,
+        sealing: None,
+    };
+    let bytes = header::encode(&header);
+    let proof = world.um.system.sign(Signs::Messages, &[leaf(&bytes)]).remove(0);
+    (Envelope { header: bytes, proof }, body)
+}
+
+fn rand() -> [u8; 10] {
+    *salted(b"").unwrap().first_chunk().unwrap()
+}
+
+pub(crate) fn item(seq: u64, (envelope, body): &(Envelope, Bytes)) -> DeliveredItem {
+    DeliveredItem { ticket: ticket(seq), envelope: envelope.clone(), body: body.clone() }
+}
+
+// === receipts ===
+
+/// What a relay says of a message that `sm` sent to the first of its recipients.
+pub(crate) fn receipt_of(
+    header: &Bytes,
+    recipient: &Address,
+    kind: ReceiptKind,
+    issuer: &str,
+) -> Receipt {
+    let decoded = header::decode(header).unwrap();
+    Receipt {
+        message: decoded.id,
+        header_digest: leaf(header),
+        sender: decoded.from,
+        recipient: recipient.clone(),
+        kind,
+        at: now(),
+        issuer: issuer.parse().unwrap(),
+        code: None,
+        reasons: Vec::new(),
+    }
+}
+
+pub(crate) fn sign_receipts(signer: &Signer, receipts: &[Receipt]) -> Vec<SignedReceipt> {
+    let bytes: Vec<Bytes> = receipts.iter().map(receipt::encode).collect();
+    let leaves: Vec<_> = bytes.iter().map(|bytes| leaf(bytes)).collect();
+    let proofs = signer.sign(Signs::Receipts, &leaves);
+    bytes.into_iter().zip(proofs).map(|(receipt, proof)| SignedReceipt { receipt, proof }).collect()
+}
