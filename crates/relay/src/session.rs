@@ -33,21 +33,26 @@ impl Session {
     pub(crate) async fn serve(self) {
         tracing::info!(system = %self.system, "system came in");
         let session = Arc::new(self);
-        let error = Arc::clone(&session).take_requests().await;
+        let mut requests = JoinSet::new();
+        let error = session.take_requests(&mut requests).await;
         session.link.close(CloseCode::Protocol, &error.to_string());
+        // Each ends by itself now that the link is closed, and frees what its receiver held.
+        while requests.join_next().await.is_some() {}
         let (link, problem) = (session.id, error.to_string());
         // When the loop is gone there is nobody left to tell.
         let _ = session.desk.tell(Event::LinkDown { peer: None, link, problem }).await;
         tracing::info!(system = %session.system, %error, "system left");
     }
 
-    async fn take_requests(self: Arc<Self>) -> LinkError {
-        let mut requests = JoinSet::new();
+    async fn take_requests(
+        self: &Arc<Self>,
+        requests: &mut JoinSet<Result<(), LinkError>>,
+    ) -> LinkError {
         loop {
             tokio::select! {
                 stream = self.link.accept() => match stream {
                     Ok((sender, receiver)) => {
-                        requests.spawn(Arc::clone(&self).take_request(sender, receiver));
+                        requests.spawn(Arc::clone(self).take_request(sender, receiver));
                     }
                     Err(closed) => break closed.into(),
                 },

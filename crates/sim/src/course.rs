@@ -1,0 +1,282 @@
+//! The course of things: what each happening does.
+
+use std::sync::Arc;
+
+use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Token};
+use kuriiri_types::{BatchProof, Lane, Ministry, Refusal, Verdict};
+use kuriiri_wire::{header, receipt};
+
+use crate::{
+    failure::Check,
+    happening::{Answer, Happening},
+    network::{Caller, Cargo, Parcel},
+    node::{Claim, Question},
+    workload::Sent,
+    world::World,
+};
+
+/// Who hands a batch to a relay.
+pub(crate) struct Giver {
+    pub(crate) caller: Caller,
+    pub(crate) link: LinkId,
+    pub(crate) lane: Lane,
+}
+
+impl World {
+    pub(crate) fn happen(&mut self, happening: Happening) -> Check {
+        self.count_step();
+        match happening {
+            Happening::Answer { link, lane, number, answer } => {
+                return self.on_answer(link, lane, number, answer);
+            }
+            Happening::Call(sender) => self.call(sender),
+            Happening::CalledNotices(link) => self.called_notices(link),
+            Happening::CallerNotices(link) => self.caller_notices(link),
+            Happening::Cargo { link, lane, number, cargo } => {
+                self.on_cargo(link, lane, number, cargo);
+            }
+            Happening::Compose(sender) => return self.compose(sender),
+            Happening::Confirm(subscription) => self.confirm(subscription),
+            Happening::Confirmed { subscription, tickets } => {
+                self.on_confirmed(subscription, &tickets);
+            }
+            Happening::Cut(link) => self.cut(link),
+            Happening::Delivered { subscription, items } => {
+                return self.on_delivered(subscription, items);
+            }
+            Happening::Dialled { from, run, to } => self.on_dialled(from, run, to),
+            Happening::Fault => return self.fault(),
+            Happening::Heal(one, other) => self.heal(&one, &other),
+            Happening::Read { mailbox, again } => self.read(mailbox, again),
+            Happening::Receipts { subscription, receipts, next } => {
+                return self.on_receipts(subscription, &receipts, next);
+            }
+            Happening::Restart(relay) => return self.restart(&relay),
+            Happening::Step(relay, run) | Happening::Wake(relay, run) => {
+                return self.step_if(&relay, run);
+            }
+            Happening::Tell { relay, run, event } => {
+                if self.nodes.get(&relay).is_some_and(|node| node.run == run) {
+                    self.tell(&relay, event);
+                }
+            }
+            Happening::Vanish(subscription) => self.vanish(subscription),
+            Happening::Visit { mailbox, again } => self.visit(mailbox, again),
+        }
+        Ok(())
+    }
+
+    // === links ===
+
+    fn on_dialled(&mut self, from: Ministry, run: u64, to: Ministry) {
+        if self.nodes.get(&from).is_none_or(|node| node.run != run || !node.is_up()) {
+            return;
+        }
+        let is_up = self.nodes.get(&to).is_some_and(|node| node.is_up());
+        let is_bad_luck = !self.is_calm && self.rng.chance(10);
+        if !is_up || is_bad_luck || self.network.are_apart(&from, &to) {
+            self.log.line(self.agenda.now(), format_args!("{from} does not reach {to}"));
+            return self.tell(&from, Event::DialFailed { peer: to, problem: "no answer".into() });
+        }
+        let link = LinkId(self.number());
+        self.log.line(self.agenda.now(), format_args!("{from} reaches {to}: {link:?}"));
+        self.network.open(link, Caller::Relay(from.clone()), to.clone());
+        if !self.is_calm && self.rng.chance(30) {
+            self.agenda.after(self.rng.between(100, 6000), Happening::Cut(link));
+        }
+        self.tell(&to, Event::Heard { peer: from.clone() });
+        self.tell(&from, Event::LinkUp { peer: to, link });
+    }
+
+    /// A link is lost; its ends learn it one after the other.
+    pub(crate) fn cut(&mut self, id: LinkId) {
+        let Some(link) = self.network.link_mut(id).filter(|link| !link.is_cut) else {
+            return;
+        };
+        link.is_cut = true;
+        self.log.line(self.agenda.now(), format_args!("{id:?} is lost"));
+        let (one, other) = (self.delay(), self.delay());
+        self.agenda.after(one, Happening::CallerNotices(id));
+        self.agenda.after(other, Happening::CalledNotices(id));
+    }
+
+    fn caller_notices(&mut self, id: LinkId) {
+        let Some(link) = self.network.link_mut(id).filter(|link| link.caller_open) else {
+            return self.network.tidy(id);
+        };
+        link.caller_open = false;
+        let (caller, called) = (link.caller.clone(), link.called.clone());
+        self.network.tidy(id);
+        match caller {
+            Caller::Relay(relay) => {
+                let problem = "lost".to_owned();
+                self.tell(&relay, Event::LinkDown { peer: Some(called), link: id, problem });
+            }
+            Caller::System(sender) => self.hang_up(sender, id),
+        }
+    }
+
+    fn called_notices(&mut self, id: LinkId) {
+        let Some(link) = self.network.link_mut(id).filter(|link| link.called_open) else {
+            return self.network.tidy(id);
+        };
+        link.called_open = false;
+        let called = link.called.clone();
+        self.network.tidy(id);
+        let problem = "lost".to_owned();
+        self.tell(&called, Event::LinkDown { peer: None, link: id, problem });
+    }
+
+    // === batches ===
+
+    fn on_cargo(&mut self, id: LinkId, lane: Lane, number: u64, cargo: Cargo) {
+        let Some(link) = self.network.link(id).filter(|link| link.called_open) else {
+            return;
+        };
+        let (caller, called, is_cut) = (link.caller.clone(), link.called.clone(), link.is_cut);
+        if is_cut && self.rng.chance(50) {
+            return;
+        }
+        for (number, cargo) in self.network.pass(id, lane, number, cargo) {
+            let giver = Giver { caller: caller.clone(), link: id, lane };
+            let claims = claims(&cargo);
+            let kept = cargo.clone();
+            let question = Question::Batch { link: id, lane, number, claims, cargo: kept };
+            self.hand_over(&giver, &called, cargo, question);
+        }
+    }
+
+    /// Checks a batch as a relay does before its engine hears of it.
+    pub(crate) fn hand_over(
+        &mut self,
+        giver: &Giver,
+        relay: &Ministry,
+        cargo: Cargo,
+        question: Question,
+    ) {
+        let token = Token(self.number());
+        let certificates = self.certificates(relay, &cargo);
+        let (link, lane) = (giver.link, giver.lane);
+        let event = match (&giver.caller, cargo) {
+            (Caller::System(sender), Cargo::Messages(epoch, messages)) => {
+                let Some(system) = self.senders.get(*sender).map(|s| s.system.clone()) else {
+                    return;
+                };
+                let messages = messages.iter().map(|m| self.verify_sent(m)).collect();
+                Event::Submitted { system, link, token, lane, epoch, messages, certificates }
+            }
+            (Caller::Relay(peer), Cargo::Parcels(epoch, parcels)) => {
+                let peer = peer.clone();
+                let parcels = parcels.into_iter().map(|p| self.verify_parcel(p)).collect();
+                Event::Arrived { peer, link, token, lane, epoch, parcels, certificates }
+            }
+            (Caller::Relay(peer), Cargo::Receipts(receipts)) => {
+                let (peer, now) = (peer.clone(), self.now());
+                let verify = |signed| {
+                    let verified =
+                        self.cast.verifier.receipt(signed, |bytes| receipt::decode(bytes), now);
+                    verified.map_err(|error| Refusal::bare(error.code()))
+                };
+                let receipts = receipts.into_iter().map(verify).collect();
+                Event::ReceiptsArrived { peer, token, receipts, certificates }
+            }
+            (Caller::System(_), Cargo::Parcels(..) | Cargo::Receipts(_))
+            | (Caller::Relay(_), Cargo::Messages(..)) => return,
+        };
+        if let Some(node) = self.nodes.get_mut(relay) {
+            node.ask(token, question);
+        }
+        self.tell(relay, event);
+    }
+
+    fn verify_sent(&self, sent: &Arc<Sent>) -> Result<kuriiri_seal::VerifiedMessage, Refusal> {
+        let envelope = sent.envelope.clone();
+        let read = |bytes: &bytes::Bytes| header::decode(bytes);
+        let verified = self.cast.verifier.message(envelope, read, self.now());
+        let message = verified.and_then(|message| message.with_body(sent.body.clone()));
+        message.map_err(|error| Refusal::bare(error.code()))
+    }
+
+    fn verify_parcel(&self, parcel: Parcel) -> Result<Arrival, Refusal> {
+        let Parcel { dest, path, envelope, body } = parcel;
+        let read = |bytes: &bytes::Bytes| header::decode(bytes);
+        let verified = self.cast.verifier.message(envelope, read, self.now());
+        let message = verified.and_then(|message| message.with_body(body));
+        let message = message.map_err(|error| Refusal::bare(error.code()))?;
+        Ok(Arrival { message, dest, path })
+    }
+
+    /// The certificates of a batch that this run of a relay has not seen yet.
+    fn certificates(&mut self, relay: &Ministry, cargo: &Cargo) -> Vec<Certificate> {
+        let proofs: Vec<&BatchProof> = match cargo {
+            Cargo::Messages(_, messages) => messages.iter().map(|m| &m.envelope.proof).collect(),
+            Cargo::Parcels(_, parcels) => parcels.iter().map(|p| &p.envelope.proof).collect(),
+            Cargo::Receipts(receipts) => receipts.iter().map(|r| &r.proof).collect(),
+        };
+        let certificate = |proof: &&BatchProof| {
+            let fingerprint = proof.signer;
+            let der = self.cast.certificate(&fingerprint)?.clone();
+            Some(Certificate { fingerprint, der })
+        };
+        let certificates = proofs.iter().filter_map(certificate).collect();
+        self.nodes.get_mut(relay).map(|node| node.note(certificates)).unwrap_or_default()
+    }
+
+    fn on_answer(&mut self, id: LinkId, lane: Lane, number: u64, answer: Answer) -> Check {
+        let Some(link) = self.network.link(id).filter(|link| link.caller_open) else {
+            return Ok(());
+        };
+        let (caller, called, is_cut) = (link.caller.clone(), link.called.clone(), link.is_cut);
+        if is_cut && self.rng.chance(50) {
+            return Ok(());
+        }
+        self.network.come_back(id, lane);
+        let Answer { verdicts, receipts } = answer;
+        match caller {
+            Caller::Relay(relay) => {
+                let batch = kuriiri_engine::BatchId(number);
+                let event = Event::Answered { peer: called, link: id, lane, batch, verdicts };
+                self.tell(&relay, event);
+                Ok(())
+            }
+            Caller::System(sender) => {
+                for receipt in &receipts {
+                    self.ledger.on_read(self.now(), receipt)?;
+                }
+                self.hear(sender, lane, number, verdicts);
+                Ok(())
+            }
+        }
+    }
+
+    /// A system hears what became of its batch, or forgets it.
+    fn hear(&mut self, sender: usize, lane: Lane, number: u64, verdicts: Vec<Verdict>) {
+        let (now, is_calm) = (self.now(), self.is_calm);
+        let rng = &mut self.rng;
+        let Some(system) = self.senders.get_mut(sender) else {
+            return;
+        };
+        let forgets = || !is_calm && rng.chance(3);
+        for (message, verdict) in system.on_answer(now, (lane, number), verdicts, forgets) {
+            self.ledger.on_heard(&message, &verdict);
+            let (index, system) = (message.index, &message.system);
+            self.log.line(now, format_args!("{system} hears of {index}: {verdict:?}"));
+        }
+        self.agenda.after(0, Happening::Call(sender));
+    }
+}
+
+/// What a batch asks a relay to take. Receipts ask for nothing that is checked later.
+pub(crate) fn claims(cargo: &Cargo) -> Vec<Option<Claim>> {
+    match cargo {
+        Cargo::Messages(_, messages) => {
+            messages.iter().map(|m| Some(Claim { leaf: m.leaf, dest: None })).collect()
+        }
+        Cargo::Parcels(_, parcels) => {
+            let leaf = |parcel: &Parcel| kuriiri_seal::leaf(&parcel.envelope.header);
+            let claim = |p: &Parcel| Claim { leaf: leaf(p), dest: Some(p.dest.clone()) };
+            parcels.iter().map(|parcel| Some(claim(parcel))).collect()
+        }
+        Cargo::Receipts(receipts) => receipts.iter().map(|_| None).collect(),
+    }
+}

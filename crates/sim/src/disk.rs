@@ -1,0 +1,253 @@
+//! The durable state of one relay: exactly what was committed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bytes::{Bytes, BytesMut};
+use kuriiri_engine::{
+    Body, BodyFile, BodyRef, Commit, Done, Item, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq,
+    View, ViewError, Write,
+};
+use kuriiri_types::{Fingerprint, Lane, Timestamp};
+
+/// A disk that keeps what it is given and counts as the store does.
+#[derive(Debug, Default)]
+pub(crate) struct Disk {
+    starts: u64,
+    pub(crate) packs: BTreeMap<PackKey, Pack>,
+    done: BTreeMap<PackKey, Done>,
+    pub(crate) due: BTreeSet<(Timestamp, PackKey)>,
+    seen: BTreeMap<(u64, u64), SeenRun>,
+    certificates: BTreeMap<Fingerprint, Bytes>,
+    pub(crate) bodies: BTreeMap<u64, Bodies>,
+}
+
+/// One body file and how many items refer to it.
+#[derive(Debug)]
+pub(crate) struct Bodies {
+    bytes: Bytes,
+    references: u32,
+}
+
+impl Disk {
+    /// Makes a commit durable as a whole.
+    ///
+    /// # Errors
+    /// What in the commit contradicts the state.
+    pub(crate) fn apply(&mut self, commit: &Commit) -> Result<(), String> {
+        if let Some(file) = &commit.bodies {
+            self.add_bodies(file)?;
+        }
+        for write in &commit.writes {
+            self.write(write)?;
+        }
+        commit.released.iter().try_for_each(|place| self.release(place))
+    }
+
+    fn add_bodies(&mut self, file: &BodyFile) -> Result<(), String> {
+        let mut bytes = BytesMut::new();
+        file.bodies.iter().for_each(|body| bytes.extend_from_slice(body));
+        let bodies = Bodies { bytes: bytes.freeze(), references: file.references };
+        match self.bodies.insert(file.file, bodies) {
+            None => Ok(()),
+            Some(_) => Err(format!("body file {} is written twice", file.file)),
+        }
+    }
+
+    fn write(&mut self, write: &Write) -> Result<(), String> {
+        match write {
+            Write::PutPack(key, pack) => {
+                pack.items.iter().filter_map(place).try_for_each(|p| self.read(p).map(drop))?;
+                if self.packs.insert(key.clone(), pack.clone()).is_some() {
+                    return Err(format!("{key:?} is written twice"));
+                }
+            }
+            Write::DeletePack(key) => {
+                self.packs.remove(key);
+                self.done.remove(key);
+            }
+            Write::PutDone(key, done) => {
+                self.done.insert(key.clone(), *done);
+            }
+            Write::PutDue(at, key) => {
+                self.due.insert((*at, key.clone()));
+            }
+            Write::DeleteDue(at, key) => {
+                self.due.remove(&(*at, key.clone()));
+            }
+            Write::PutSeen { bucket, run, marks } => {
+                self.seen.insert((*bucket, *run), marks.clone());
+            }
+            Write::ForgetSeen { before } => self.seen.retain(|(bucket, _), _| bucket >= before),
+            Write::PutCertificate(certificate) => {
+                self.certificates.insert(certificate.fingerprint, certificate.der.clone());
+            }
+            Write::PutStart(starts) => self.starts = *starts,
+        }
+        Ok(())
+    }
+
+    fn release(&mut self, place: &BodyRef) -> Result<(), String> {
+        let wrong = || format!("body file {} is released too often", place.file);
+        let bodies = self.bodies.get_mut(&place.file).ok_or_else(wrong)?;
+        bodies.references = bodies.references.checked_sub(1).ok_or_else(wrong)?;
+        if bodies.references == 0 {
+            self.bodies.remove(&place.file);
+        }
+        Ok(())
+    }
+
+    /// Salt and body, wherever they are.
+    ///
+    /// # Errors
+    /// When they are nowhere.
+    pub(crate) fn body(&self, body: &Body) -> Result<Bytes, String> {
+        match body {
+            Body::Inline(bytes) => Ok(bytes.clone()),
+            Body::File(place) => self.read(place),
+        }
+    }
+
+    fn read(&self, place: &BodyRef) -> Result<Bytes, String> {
+        let bodies = self.bodies.get(&place.file);
+        let (start, len) = (usize::try_from(place.offset).ok(), usize::try_from(place.len).ok());
+        let slice = || {
+            let (start, bytes) = (start?, &bodies?.bytes);
+            let end = start.checked_add(len?)?;
+            (end <= bytes.len()).then(|| bytes.slice(start..end))
+        };
+        slice().ok_or_else(|| format!("{place:?} is referred to and not there"))
+    }
+
+    /// How many references the items on this disk make into body files, and how many are counted.
+    pub(crate) fn references(&self) -> (usize, usize) {
+        let items = self.packs.values().flat_map(|pack| &pack.items);
+        let counted = self.bodies.values().map(|bodies| bodies.references as usize);
+        (items.filter_map(place).count(), counted.sum())
+    }
+
+    /// The items of a lane from a number on that are not finished.
+    pub(crate) fn open(
+        &self,
+        queue: &QueueId,
+        lane: Lane,
+    ) -> impl Iterator<Item = (Seq, &Item)> + use<'_> {
+        let key = |first| PackKey { queue: queue.clone(), lane, first };
+        self.packs.range(key(0)..=key(Seq::MAX)).flat_map(|(key, pack)| {
+            let done = self.done.get(key).copied().unwrap_or(0);
+            let items = (key.first..).zip(&pack.items).enumerate();
+            items.filter(move |(bit, _)| done >> bit & 1 == 0).map(|(_, item)| item)
+        })
+    }
+
+    pub(crate) fn has_certificate(&self, of: &Fingerprint) -> bool {
+        self.certificates.contains_key(of)
+    }
+
+    /// How many runs of marks are kept.
+    pub(crate) fn runs(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Makes one lane look longer than it is: the count of what it ever took makes a leap between
+    /// its last two packs, as when most of what stood between them is long finished. What is known
+    /// of its length before it is read is then too much.
+    pub(crate) fn overstate(&mut self, by: u64, choice: u64) -> Option<PackKey> {
+        let mut long = self.lanes().ok()?;
+        long.retain(|lane| lane.first != lane.last && !matches!(lane.queue, QueueId::Receipts(_)));
+        let place = usize::try_from(choice.checked_rem(long.len() as u64)?).ok()?;
+        let LaneSpan { queue, lane, last, .. } = long.into_iter().nth(place)?;
+        let key = PackKey { queue, lane, first: last };
+        let pack = self.packs.get_mut(&key)?;
+        pack.before = pack.before.saturating_add(by);
+        Some(key)
+    }
+
+    // === damage, for canaries ===
+
+    pub(crate) fn forget_seen(&mut self) {
+        self.seen.clear();
+    }
+
+    pub(crate) fn forget_starts(&mut self) {
+        self.starts = 0;
+    }
+}
+
+fn place(item: &Item) -> Option<&BodyRef> {
+    match item {
+        Item::Parcel(parcel) => match &parcel.body {
+            Body::File(place) => Some(place),
+            Body::Inline(_) => None,
+        },
+        Item::Receipt(_) => None,
+    }
+}
+
+impl View for Disk {
+    fn starts(&self) -> Result<u64, ViewError> {
+        Ok(self.starts)
+    }
+
+    fn lanes(&self) -> Result<Vec<LaneSpan>, ViewError> {
+        let mut lanes: Vec<LaneSpan> = Vec::new();
+        for PackKey { queue, lane, first } in self.packs.keys() {
+            let (lane, first) = (*lane, *first);
+            match lanes.last_mut().filter(|l| l.queue == *queue && l.lane == lane) {
+                Some(span) => span.last = first,
+                None => lanes.push(LaneSpan { queue: queue.clone(), lane, first, last: first }),
+            }
+        }
+        Ok(lanes)
+    }
+
+    fn packs(
+        &self,
+        queue: &QueueId,
+        lane: Lane,
+        from: Seq,
+        bytes_max: usize,
+    ) -> Result<Vec<(Seq, Pack, Done)>, ViewError> {
+        let key = |first| PackKey { queue: queue.clone(), lane, first };
+        let mut bytes = 0;
+        let mut packs = Vec::new();
+        for (key, pack) in self.packs.range(key(from)..=key(Seq::MAX)) {
+            bytes += pack.items.iter().map(weight).sum::<usize>();
+            let done = self.done.get(key).copied().unwrap_or(0);
+            packs.push((key.first, pack.clone(), done));
+            if bytes > bytes_max {
+                break;
+            }
+        }
+        Ok(packs)
+    }
+
+    fn pack(&self, key: &PackKey) -> Result<Option<(Pack, Done)>, ViewError> {
+        let done = self.done.get(key).copied().unwrap_or(0);
+        Ok(self.packs.get(key).map(|pack| (pack.clone(), done)))
+    }
+
+    fn due(
+        &self,
+        through: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, PackKey)>, ViewError> {
+        let due = self.due.iter().take_while(|(at, _)| *at <= through);
+        Ok(due.take(limit).cloned().collect())
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, ViewError> {
+        Ok(self.due.first().map(|(at, _)| *at))
+    }
+
+    fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {
+        Ok(self.seen.range((bucket, 0)..=(bucket, u64::MAX)).map(|(_, run)| run.clone()).collect())
+    }
+}
+
+/// Bytes that an item takes in a pack, a little over.
+pub(crate) fn weight(item: &Item) -> usize {
+    match item {
+        Item::Parcel(parcel) => parcel.weight(),
+        Item::Receipt(signed) => Item::receipt_weight(signed),
+    }
+}

@@ -1,0 +1,329 @@
+//! Relays as their hosts run them: decide, make durable, speak.
+
+use std::sync::Arc;
+
+use kuriiri_engine::{Action, Event, Load, Reply, Step, Token};
+use kuriiri_types::{Ministry, Verdict, limits::EVENTS_PER_STEP_MAX};
+
+use crate::{
+    failure::{Check, hold},
+    happening::{Answer, Happening},
+    network::{Caller, Cargo, Parcel},
+    node::{Fate, Node, Question},
+    sabotage::Sabotage,
+    world::World,
+};
+
+/// Between two counts of the references on a disk, in steps of its relay.
+const COUNT_EVERY: u64 = 50;
+
+impl World {
+    /// Hands an event to a relay; it works on it soon.
+    pub(crate) fn tell(&mut self, relay: &Ministry, event: Event) {
+        if let Some(node) = self.nodes.get_mut(relay) {
+            node.tell(event);
+        }
+        self.plan_step(relay);
+    }
+
+    fn plan_step(&mut self, relay: &Ministry) {
+        let wait = self.rng.between(1, 4);
+        if let Some(node) = self.nodes.get_mut(relay)
+            && node.has_work()
+            && !node.is_step_planned
+        {
+            node.is_step_planned = true;
+            self.agenda.after(wait, Happening::Step(relay.clone(), node.run));
+        }
+    }
+
+    /// Starts a relay that is down.
+    pub(crate) fn restart(&mut self, relay: &Ministry) -> Check {
+        let now = self.now();
+        let Some(node) = self.nodes.get_mut(relay).filter(|node| !node.is_up()) else {
+            return Ok(());
+        };
+        let Some(house) = self.cast.houses.get(relay) else {
+            return Ok(());
+        };
+        match self.saboteur.plan {
+            Sabotage::ForgetsStarts => node.disk.forget_starts(),
+            Sabotage::ForgetsWhatWasSeen => node.disk.forget_seen(),
+            Sabotage::LosesBodies => node.disk.bodies.clear(),
+            Sabotage::ForgedRules => node.policy = Arc::clone(&self.cast.forged),
+            Sabotage::None
+            | Sabotage::SpeaksFirst
+            | Sabotage::LosesAPack
+            | Sabotage::KeepsABody
+            | Sabotage::LosesCertificates
+            | Sabotage::DamagesASignature
+            | Sabotage::HasNoGates
+            | Sabotage::ConfirmsUnread
+            | Sabotage::NeverHeals => {}
+        }
+        let config = house.config(relay, Arc::clone(&node.policy));
+        let step = node.start(config, &house.peers, now)?;
+        self.log.line(now, format_args!("{relay} starts"));
+        self.finish(relay, step)?;
+        self.come_back(relay);
+        Ok(())
+    }
+
+    pub(crate) fn step_if(&mut self, relay: &Ministry, run: u64) -> Check {
+        let now = self.now();
+        let is_due = |node: &&mut Node| {
+            let is_woken = node.wake.is_some_and(|wake| wake <= now);
+            node.run == run && node.is_up() && (node.is_step_planned || is_woken)
+        };
+        match self.nodes.get_mut(relay).filter(is_due) {
+            Some(_) => self.step(relay),
+            None => Ok(()),
+        }
+    }
+
+    /// One step of a relay, with as much of its inbox as chance will have.
+    pub(crate) fn step(&mut self, relay: &Ministry) -> Check {
+        let now = self.now();
+        let events_max = self.rng.count(EVENTS_PER_STEP_MAX);
+        let Some(node) = self.nodes.get_mut(relay) else {
+            return Ok(());
+        };
+        node.is_step_planned = false;
+        node.wake = None;
+        let step = node.step(now, events_max)?;
+        self.finish(relay, step)?;
+        self.plan_step(relay);
+        Ok(())
+    }
+
+    /// Makes a step durable, then speaks; unless the relay crashes.
+    fn finish(&mut self, relay: &Ministry, step: Step) -> Check {
+        let Step { mut commit, mut actions, wake } = step;
+        self.note_decisions(relay, &actions);
+        let mut fate = self.nodes.get_mut(relay).and_then(|node| node.fate.take());
+        if self.saboteur.plan == Sabotage::SpeaksFirst && actions.iter().any(acknowledges) {
+            self.perform(relay, actions)?;
+            self.crash(relay);
+            return Ok(());
+        }
+        if fate == Some(Fate::BeforeCommit) {
+            self.crash(relay);
+            return Ok(());
+        }
+        let now = self.now();
+        if let Some(node) = self.nodes.get_mut(relay) {
+            self.ledger.on_commit(now, node, &commit)?;
+            if self.saboteur.damage(&mut commit) {
+                fate = Some(Fate::AmidActions);
+            }
+            let applied = node.disk.apply(&commit);
+            let agrees = applied.is_ok();
+            hold("commits_agree_with_the_state", agrees, || format!("{relay}: {applied:?}"))?;
+            if node.steps % COUNT_EVERY == 0 && self.saboteur.plan == Sabotage::None {
+                self.ledger.references_are_counted(node)?;
+            }
+        }
+        match fate {
+            Some(Fate::BeforeCommit | Fate::AfterCommit) => actions.clear(),
+            Some(Fate::AmidActions) => actions.truncate(self.rng.count(actions.len().max(1))),
+            None => {}
+        }
+        self.perform(relay, actions)?;
+        if fate.is_some() {
+            self.crash(relay);
+        } else if let Some(wake) = wake {
+            self.plan_wake(relay, wake);
+        }
+        Ok(())
+    }
+
+    /// Hosts are late now and then: a disk is slow, a clock coarse.
+    fn plan_wake(&mut self, relay: &Ministry, wake: kuriiri_types::Timestamp) {
+        let late = if self.rng.chance(15) { self.rng.between(1, 1500) } else { 1 };
+        let at = wake.max(self.now()).after(std::time::Duration::from_millis(late));
+        if let Some(node) = self.nodes.get_mut(relay) {
+            node.wake = Some(wake);
+            self.agenda.at(at, Happening::Wake(relay.clone(), node.run));
+        }
+    }
+
+    fn note_decisions(&mut self, relay: &Ministry, actions: &[Action]) {
+        let Some(node) = self.nodes.get(relay) else {
+            return;
+        };
+        for action in actions {
+            if let Action::Answer(token, Reply::Verdicts { verdicts, .. }) = action
+                && let Some(claims) = node.claims(*token)
+            {
+                self.ledger.on_decided(claims, verdicts);
+            }
+        }
+    }
+
+    /// A relay is gone, with all but its disk. The others learn it in time.
+    pub(crate) fn crash(&mut self, relay: &Ministry) {
+        self.log.line(self.agenda.now(), format_args!("{relay} crashes"));
+        if let Some(node) = self.nodes.get_mut(relay) {
+            node.crash();
+        }
+        let caller = Caller::Relay(relay.clone());
+        for id in self.network.all(|link| link.caller == caller || link.called == *relay) {
+            if let Some(link) = self.network.link_mut(id) {
+                link.caller_open &= link.caller != caller;
+                link.called_open &= link.called != *relay;
+            }
+            self.cut(id);
+            self.network.tidy(id);
+        }
+        self.crowd(relay);
+        self.takers.retain(|_, taker| taker.relay != *relay);
+        self.readers.retain(|_, reader| reader.relay != *relay);
+        let wait = self.rng.between(10, 4000);
+        self.agenda.after(wait, Happening::Restart(relay.clone()));
+    }
+
+    // === actions ===
+
+    fn perform(&mut self, relay: &Ministry, actions: Vec<Action>) -> Check {
+        for action in actions {
+            match action {
+                Action::Answer(token, reply) => self.answer(relay, token, reply)?,
+                Action::Confirm { subscription, tickets } => {
+                    let happening = Happening::Confirmed { subscription, tickets };
+                    self.push(subscription, happening);
+                }
+                Action::Deliver { subscription, items } => self.deliver(subscription, items)?,
+                Action::DeliverReceipts { subscription, receipts, next } => {
+                    self.deliver_receipts(relay, subscription, receipts, next)?;
+                }
+                Action::Dial(peer) => {
+                    let run = self.nodes.get(relay).map_or(0, |node| node.run);
+                    let wait = self.delay();
+                    let dialled = Happening::Dialled { from: relay.clone(), run, to: peer };
+                    self.agenda.after(wait, dialled);
+                }
+                Action::Refuse(subscription, refusal) => {
+                    let detail = || format!("{relay}: {subscription:?} {refusal:?}");
+                    hold("nobody_is_turned_away", false, detail)?;
+                }
+                Action::Transmit { peer, link, lane, batch, epoch, load } => {
+                    let cargo = self.load(relay, &peer, link, lane, (epoch, load))?;
+                    self.log.line(
+                        self.agenda.now(),
+                        format_args!("{relay} sends {lane:?} {batch:?} epoch {epoch} on {link:?}"),
+                    );
+                    let wait = self.delay();
+                    let number = batch.0;
+                    self.agenda.after(wait, Happening::Cargo { link, lane, number, cargo });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn load(
+        &mut self,
+        relay: &Ministry,
+        peer: &Ministry,
+        link: kuriiri_engine::LinkId,
+        lane: kuriiri_types::Lane,
+        (epoch, load): (u32, Vec<Load>),
+    ) -> Result<Cargo, crate::Failure> {
+        let now = self.now();
+        let under_way = self.network.depart(link, lane);
+        self.ledger.batches_are_bounded(&load, under_way)?;
+        let Some(node) = self.nodes.get(relay) else {
+            return Ok(Cargo::Receipts(Vec::new()));
+        };
+        let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
+        let forged = self.saboteur.plan == Sabotage::ForgedRules;
+        let policy = if forged { &self.cast.policy } else { &node.in_force };
+        for item in load {
+            let way = (relay, peer);
+            self.ledger.nothing_reaches_an_uncleared_relay(now, policy, way, &item)?;
+            match item {
+                Load::Parcel { dest, path, envelope, body } => {
+                    self.ledger.signers_are_known(node, &envelope.proof)?;
+                    let body = node.disk.body(&body);
+                    let is_there = body.is_ok();
+                    hold("bodies_are_there", is_there, || format!("{relay}: {body:?}"))?;
+                    let body = body.unwrap_or_default();
+                    parcels.push(Parcel { dest, path, envelope, body });
+                }
+                Load::Receipt(signed) => {
+                    self.ledger.signers_are_known(node, &signed.proof)?;
+                    receipts.push(signed);
+                }
+            }
+        }
+        let is_pure = parcels.is_empty() || receipts.is_empty();
+        hold("batches_are_bounded", is_pure, || format!("{relay} mixes in {lane:?}"))?;
+        if receipts.is_empty() {
+            Ok(Cargo::Parcels(epoch, parcels))
+        } else {
+            Ok(Cargo::Receipts(receipts))
+        }
+    }
+
+    fn answer(&mut self, relay: &Ministry, token: Token, reply: Reply) -> Check {
+        let Some(question) = self.nodes.get_mut(relay).and_then(|node| node.answered(token)) else {
+            return hold("replies_fit_their_questions", false, || format!("{relay}: {token:?}"));
+        };
+        match (question, reply) {
+            (
+                Question::Batch { link, lane, number, claims, cargo },
+                Reply::Verdicts { verdicts, receipts },
+            ) => {
+                self.ledger.acknowledged_only_after_commit(relay, &claims, &verdicts)?;
+                self.keep_for_later(relay, link, lane, &verdicts, cargo);
+                let answer = Answer { verdicts, receipts };
+                let wait = self.delay();
+                self.agenda.after(wait, Happening::Answer { link, lane, number, answer });
+                Ok(())
+            }
+            (Question::Nobody(claims), Reply::Verdicts { verdicts, .. }) => {
+                self.ledger.acknowledged_only_after_commit(relay, &claims, &verdicts)
+            }
+            (Question::Status, Reply::Status(status)) if self.is_calm => {
+                let node = self.nodes.get(relay);
+                node.map_or(Ok(()), |node| self.ledger.what_waits_is_counted(node, &status))
+            }
+            (Question::Status, Reply::Status(_)) => Ok(()),
+            (question, reply) => hold("replies_fit_their_questions", false, || {
+                format!("{relay}: {question:?} is answered by {reply:?}")
+            }),
+        }
+    }
+
+    /// A batch that a relay took whole may come again, long after its time.
+    fn keep_for_later(
+        &mut self,
+        relay: &Ministry,
+        link: kuriiri_engine::LinkId,
+        lane: kuriiri_types::Lane,
+        verdicts: &[Verdict],
+        cargo: Cargo,
+    ) {
+        let caller = self.network.link(link).map(|link| link.caller.clone());
+        let whole = verdicts.iter().all(|verdict| matches!(verdict, Verdict::Accepted { .. }));
+        if let Some(Caller::Relay(peer)) = caller.filter(|_| whole) {
+            self.network.remember(&peer, relay, lane, cargo);
+        }
+    }
+}
+
+/// True when an action tells somebody that something new was taken.
+fn acknowledges(action: &Action) -> bool {
+    match action {
+        Action::Answer(_, Reply::Verdicts { verdicts, .. }) => {
+            verdicts.iter().any(|v| matches!(v, Verdict::Accepted { repeat: false, .. }))
+        }
+        Action::Answer(..)
+        | Action::Confirm { .. }
+        | Action::Deliver { .. }
+        | Action::DeliverReceipts { .. }
+        | Action::Dial(_)
+        | Action::Refuse(..)
+        | Action::Transmit { .. } => false,
+    }
+}

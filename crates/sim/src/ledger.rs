@@ -1,0 +1,162 @@
+//! What is known of a world from outside its relays: who sent what, and what became of it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use kuriiri_engine::{Commit, Done, Item, Pack, PackKey, QueueId, Seq, Write};
+use kuriiri_types::{
+    Address, Digest, Lane, Ministry, Receipt, ReceiptKind, SignedReceipt, SpiffeId, Timestamp,
+    Verdict,
+};
+
+use crate::{
+    cast::Cast,
+    failure::Check,
+    node::{Claim, Node},
+    workload::Sent,
+};
+
+/// Everything that invariants need to know.
+pub(crate) struct Ledger {
+    pub(crate) cast: Arc<Cast>,
+    /// Every message that was ever signed.
+    pub(crate) sent: BTreeMap<Digest, Arc<Sent>>,
+    /// Messages of which their system heard that they are taken.
+    pub(crate) acknowledged: BTreeSet<Digest>,
+    /// Messages that a relay was ever about to refuse; a repeat may be taken after later ones.
+    pub(crate) once_refused: BTreeSet<Digest>,
+    /// Which relay has ever held which message, for which ministry and at all, as committed.
+    pub(crate) held: BTreeSet<(Ministry, Digest, Option<Ministry>)>,
+    /// What was ever put into a mailbox.
+    pub(crate) boxed: BTreeSet<(Digest, Address)>,
+    /// The last message of a system put into a mailbox.
+    pub(crate) last_boxed: BTreeMap<(SpiffeId, Lane, Address), u64>,
+    /// The last number given out in a lane.
+    pub(crate) last_seq: BTreeMap<(Ministry, QueueId, Lane), Seq>,
+    /// The numbers ever handed to a receiver, the last of each lane.
+    pub(crate) handed: BTreeMap<(Address, Lane), BTreeSet<Seq>>,
+    /// What a receiver has confirmed.
+    pub(crate) confirmed: BTreeSet<(Digest, Address)>,
+    /// What a receiver has heard to be confirmed durably.
+    pub(crate) settled: BTreeSet<(Digest, Address)>,
+    /// What was ever put into a queue of receipts: message, recipient, what, by whom.
+    pub(crate) said: BTreeSet<(Digest, Address, ReceiptKind, Ministry)>,
+    /// The receipts that a reader who consumes them has had in its hands.
+    pub(crate) read: BTreeSet<(Address, Seq)>,
+    /// The final receipts that a system has read.
+    pub(crate) finals: BTreeMap<(Digest, Address), BTreeSet<ReceiptKind>>,
+}
+
+impl Ledger {
+    pub(crate) fn new(cast: Arc<Cast>) -> Self {
+        Self {
+            cast,
+            sent: BTreeMap::new(),
+            acknowledged: BTreeSet::new(),
+            once_refused: BTreeSet::new(),
+            held: BTreeSet::new(),
+            boxed: BTreeSet::new(),
+            last_boxed: BTreeMap::new(),
+            last_seq: BTreeMap::new(),
+            handed: BTreeMap::new(),
+            confirmed: BTreeSet::new(),
+            settled: BTreeSet::new(),
+            said: BTreeSet::new(),
+            read: BTreeSet::new(),
+            finals: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn on_composed(&mut self, messages: Vec<Arc<Sent>>) {
+        self.sent.extend(messages.into_iter().map(|message| (message.leaf, message)));
+    }
+
+    /// A system hears the verdict of its message.
+    pub(crate) fn on_heard(&mut self, message: &Sent, verdict: &Verdict) {
+        if matches!(verdict, Verdict::Accepted { .. }) {
+            self.acknowledged.insert(message.leaf);
+        }
+    }
+
+    /// A relay has decided on a batch, whether or not it lives to say so.
+    pub(crate) fn on_decided(&mut self, claims: &[Option<Claim>], verdicts: &[Verdict]) {
+        for (claim, verdict) in claims.iter().zip(verdicts) {
+            if let (Some(claim), Verdict::Refused(_)) = (claim, verdict) {
+                self.once_refused.insert(claim.leaf);
+            }
+        }
+    }
+
+    /// A commit is about to become durable.
+    pub(crate) fn on_commit(&mut self, now: Timestamp, node: &Node, commit: &Commit) -> Check {
+        for write in &commit.writes {
+            match write {
+                Write::PutPack(key, pack) => self.on_pack(now, node, key, pack)?,
+                Write::DeletePack(key) => self.no_receipt_goes_unread(node, key, Done::MAX)?,
+                Write::PutDone(key, done) => self.no_receipt_goes_unread(node, key, *done)?,
+                Write::PutDue(..)
+                | Write::DeleteDue(..)
+                | Write::PutSeen { .. }
+                | Write::ForgetSeen { .. }
+                | Write::PutCertificate(_)
+                | Write::PutStart(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn on_pack(&mut self, now: Timestamp, node: &Node, key: &PackKey, pack: &Pack) -> Check {
+        self.packs_fit_a_stored_value(pack)?;
+        self.sequence_numbers_never_repeat(&node.home, key, pack)?;
+        for (seq, item) in (key.first..).zip(&pack.items) {
+            self.on_item(now, node, (key, seq), item)?;
+        }
+        Ok(())
+    }
+
+    fn on_item(
+        &mut self,
+        now: Timestamp,
+        node: &Node,
+        (key, seq): (&PackKey, Seq),
+        item: &Item,
+    ) -> Check {
+        match item {
+            Item::Receipt(signed) => {
+                let receipt = self.receipts_are_genuine(now, signed)?;
+                if let QueueId::Receipts(address) = &key.queue {
+                    self.no_receipt_stands_twice(address, receipt)?;
+                }
+                Ok(())
+            }
+            Item::Parcel(parcel) => {
+                let message = self.signed_bytes_are_verbatim(&parcel.envelope)?;
+                for dest in [None, Some(parcel.dest.clone())] {
+                    self.held.insert((node.home.clone(), message.leaf, dest));
+                }
+                let QueueId::Mailbox(address) = &key.queue else {
+                    return Ok(());
+                };
+                self.no_mailbox_holds_a_message_twice(&message, address)?;
+                self.messages_are_boxed_in_order(&message, address, seq)
+            }
+        }
+    }
+
+    /// A system has read a receipt.
+    pub(crate) fn on_read(&mut self, now: Timestamp, signed: &SignedReceipt) -> Check {
+        let Receipt { header_digest, recipient, kind, .. } =
+            self.receipts_are_genuine(now, signed)?;
+        if kind.is_final() {
+            self.finals.entry((header_digest, recipient)).or_default().insert(kind);
+        }
+        Ok(())
+    }
+
+    /// Messages and recipients that were confirmed and of which a relay also said no.
+    pub(crate) fn contradictions(&self) -> usize {
+        self.finals.values().filter(|kinds| kinds.len() > 1).count()
+    }
+}

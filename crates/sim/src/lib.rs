@@ -1,0 +1,45 @@
+//! Many relays in one process, in virtual time, with everything that can go wrong between them.
+//!
+//! A [`World`] is made of real engines, real signatures, the real wire encoding of signed bytes and
+//! the example federation. Around them disks, links, systems and crashes are simulated: links are
+//! lost with what was under way on them, batches are late and come again, relays lose sight of each
+//! other, crash before and after a commit, and find on their disk what was committed and nothing
+//! else. One seed decides all of it, so what was seen once can be seen again.
+//!
+//! After every step, and when all is quiet again, a world is held against invariants. Each has a
+//! name, and there is a world with a deliberate fault ([`Sabotage`]) that must be found by it.
+//!
+//! This crate is for development. It does NOT simulate the store, QUIC, the daemon's tasks or the
+//! client library, and says nothing about speed.
+//!
+//! ```
+//! use kuriiri_sim::World;
+//!
+//! let report = World::new(1)?.with(300, 0).run()?;
+//! assert!(report.commits > 0);
+//! # Ok::<(), kuriiri_sim::Failure>(())
+//! ```
+
+mod cast;
+mod clock;
+mod course;
+mod disk;
+mod failure;
+mod faults;
+mod happening;
+mod hosting;
+mod invariants;
+mod ledger;
+mod log;
+mod network;
+mod node;
+mod people;
+mod receiver;
+mod rng;
+mod sabotage;
+mod workload;
+mod world;
+
+pub use failure::Failure;
+pub use sabotage::Sabotage;
+pub use world::{Report, World};

@@ -1,0 +1,184 @@
+//! One relay's host: its engine, its disk, its inbox.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use kuriiri_engine::{Certificate, Config, Engine, Event, LaneSpan, LinkId, Step, Token, View};
+use kuriiri_policy::Policy;
+use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
+
+use crate::{
+    disk::Disk,
+    failure::{Failure, hold},
+    network::Cargo,
+    rng::Rng,
+};
+
+/// A relay as a machine would run it, but for the machine.
+pub(crate) struct Node {
+    pub(crate) home: Ministry,
+    /// Counts the starts of this host; what was meant for an earlier one is lost.
+    pub(crate) run: u64,
+    pub(crate) disk: Disk,
+    /// The rules that its next start will find.
+    pub(crate) policy: Arc<Policy>,
+    /// The rules that its engine was given last.
+    pub(crate) in_force: Arc<Policy>,
+    pub(crate) wake: Option<Timestamp>,
+    pub(crate) is_step_planned: bool,
+    /// How the next step ends, if not well.
+    pub(crate) fate: Option<Fate>,
+    /// The lanes that its last start found.
+    pub(crate) found: Vec<LaneSpan>,
+    /// Steps since the beginning.
+    pub(crate) steps: u64,
+    engine: Option<Engine>,
+    inbox: VecDeque<Event>,
+    questions: BTreeMap<Token, Question>,
+    /// Signers whose certificates this run has seen.
+    known: BTreeSet<Fingerprint>,
+    random: Rng,
+}
+
+/// Where a crash strikes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// The commit is lost, and all that would have been said.
+    BeforeCommit,
+    /// The commit stands and nothing is said.
+    AfterCommit,
+    /// The commit stands and some of it is said.
+    AmidActions,
+}
+
+/// Who waits for a reply of the engine.
+#[derive(Debug)]
+pub(crate) enum Question {
+    /// Whoever sent this batch.
+    Batch { link: LinkId, lane: Lane, number: u64, claims: Vec<Option<Claim>>, cargo: Cargo },
+    /// Nobody: a batch that came again.
+    Nobody(Vec<Option<Claim>>),
+    /// Somebody who wants to know how the relay is, when all should be done.
+    Status,
+}
+
+/// What a batch asks a relay to take: a message, for one ministry if it comes from a peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Claim {
+    pub(crate) leaf: Digest,
+    pub(crate) dest: Option<Ministry>,
+}
+
+impl Node {
+    pub(crate) fn new(home: Ministry, policy: Arc<Policy>, random: Rng) -> Self {
+        Self {
+            home,
+            run: 0,
+            disk: Disk::default(),
+            in_force: Arc::clone(&policy),
+            policy,
+            wake: None,
+            is_step_planned: false,
+            fate: None,
+            found: Vec::new(),
+            steps: 0,
+            engine: None,
+            inbox: VecDeque::new(),
+            questions: BTreeMap::new(),
+            known: BTreeSet::new(),
+            random,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// Starts on what the disk holds.
+    pub(crate) fn start(
+        &mut self,
+        config: Config,
+        peers: &[Ministry],
+        now: Timestamp,
+    ) -> Result<Step, Failure> {
+        self.run = self.run.saturating_add(1);
+        self.in_force = Arc::clone(&self.policy);
+        self.found = self.disk.lanes().map_err(|error| unreadable(&error))?;
+        self.known = BTreeSet::from([config.signer.fingerprint()]);
+        let peers = peers.iter().cloned();
+        let started = Engine::restore(config, peers, now, &mut self.random, &self.disk);
+        let (engine, step) = started.map_err(|error| unreadable(&error))?;
+        self.engine = Some(engine);
+        Ok(step)
+    }
+
+    /// Everything but the disk is gone.
+    pub(crate) fn crash(&mut self) {
+        self.engine = None;
+        self.inbox.clear();
+        self.questions.clear();
+        self.wake = None;
+        self.is_step_planned = false;
+        self.fate = None;
+    }
+
+    pub(crate) fn tell(&mut self, event: Event) {
+        if self.is_up() {
+            self.inbox.push_back(event);
+        }
+    }
+
+    pub(crate) fn has_work(&self) -> bool {
+        !self.inbox.is_empty()
+    }
+
+    /// Lets the engine decide on the next events of the inbox, at most so many.
+    pub(crate) fn step(&mut self, now: Timestamp, events_max: usize) -> Result<Step, Failure> {
+        let Some(engine) = &mut self.engine else {
+            return Ok(Step::default());
+        };
+        self.steps = self.steps.saturating_add(1);
+        let count = events_max.min(self.inbox.len());
+        let events: Vec<Event> = self.inbox.drain(..count).collect();
+        for event in &events {
+            if let Event::PolicyChanged(policy) = event {
+                self.in_force = Arc::clone(policy);
+            }
+        }
+        let step = engine.step(now, &mut self.random, &self.disk, events);
+        step.map_err(|error| unreadable(&error))
+    }
+
+    // === questions ===
+
+    pub(crate) fn ask(&mut self, token: Token, question: Question) {
+        self.questions.insert(token, question);
+    }
+
+    pub(crate) fn answered(&mut self, token: Token) -> Option<Question> {
+        self.questions.remove(&token)
+    }
+
+    /// What the batch behind a question asked for.
+    pub(crate) fn claims(&self, token: Token) -> Option<&[Option<Claim>]> {
+        match self.questions.get(&token)? {
+            Question::Batch { claims, .. } | Question::Nobody(claims) => Some(claims),
+            Question::Status => None,
+        }
+    }
+
+    // === certificates ===
+
+    /// The certificates that this run has not seen yet, of those that signed something.
+    pub(crate) fn note(&mut self, certificates: Vec<Certificate>) -> Vec<Certificate> {
+        let is_new = |certificate: &Certificate| self.known.insert(certificate.fingerprint);
+        certificates.into_iter().filter(is_new).collect()
+    }
+}
+
+fn unreadable(error: &kuriiri_engine::ViewError) -> Failure {
+    let failed = hold("the_state_can_be_read", false, || error.to_string());
+    failed.err().unwrap_or_else(|| Failure::Setup(String::new()))
+}

@@ -1,0 +1,339 @@
+//! Systems that send: what they write, and how they see that it is taken.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use kuriiri_engine::LinkId;
+use kuriiri_seal::{Purpose, Signer, commit, leaf};
+use kuriiri_types::{
+    Address, Digest, Envelope, Header, Lane, MessageId, MessageType, Precedence, Recipient, Role,
+    SealKeyId, Sealing, SpiffeId, Timestamp, Verdict, WireLabel,
+    limits::{BODY_INLINE_BYTES_MAX, BODY_SALT_BYTES, LANE_MEMORY_BYTES_MAX},
+};
+use kuriiri_wire::header;
+
+use crate::{failure::Failure, rng::Rng};
+
+/// Messages that one system writes at once, at most.
+const FLURRY_MAX: usize = 6;
+/// Batches under way from one system in one lane, at most.
+const UNDER_WAY_MAX: usize = 3;
+/// Messages in one submission, at most.
+const SUBMISSION_MAX: usize = 5;
+/// How long a lane rests after the relay said that it is full.
+const BUSY_REST: Duration = Duration::from_millis(300);
+
+/// Messages of a flood: with the largest body that stands in a pack, more than a lane holds in
+/// memory.
+const FLOOD: usize = LANE_MEMORY_BYTES_MAX / BODY_INLINE_BYTES_MAX + 32;
+
+/// Labels, and whether they ask for sealing: permitted, permitted to some, and forbidden.
+const LABELS: [(&str, bool); 20] = [
+    ("FI JULK", false),
+    ("FI JULK", false),
+    ("FI JULK", false),
+    ("FI JULK", false),
+    ("FI JULK", false),
+    ("FI JULK", true),
+    ("FI JULK", true),
+    ("FI SALP", true),
+    ("FI SALP", true),
+    ("FI SALP", true),
+    ("FI SALP", true),
+    ("FI SALP", false),
+    ("FI SALP REL{VN}", true),
+    ("FI TL4", true),
+    ("FI TL4 COMPARTMENT{RAJA}", true),
+    ("FI TL4 REL{PLM,SM}", true),
+    ("FI TL3", true),
+    ("TLP GREEN", false),
+    ("EU R-UE", true),
+    ("FI UNHEARD-OF", false),
+];
+/// Recipients that do not exist.
+const STRANGERS: [&str; 3] = ["nobody@um.example", "nobody@sm.example", "who@stranger.example"];
+
+/// A message as its system signed it.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// Its place among all that its system wrote.
+    pub(crate) index: u64,
+    pub(crate) system: SpiffeId,
+    pub(crate) header: Header,
+    pub(crate) envelope: Envelope,
+    pub(crate) leaf: Digest,
+    /// Salt and body.
+    pub(crate) body: Bytes,
+}
+
+/// One system with what it has not yet seen taken.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    pub(crate) system: SpiffeId,
+    pub(crate) link: Option<LinkId>,
+    addresses: Vec<Address>,
+    signer: Arc<Signer>,
+    lanes: BTreeMap<Lane, SenderLane>,
+    written: u64,
+}
+
+#[derive(Debug, Default)]
+struct SenderLane {
+    waiting: BTreeMap<u64, Arc<Sent>>,
+    under_way: BTreeMap<u64, Vec<Arc<Sent>>>,
+    next_number: u64,
+    epoch: u32,
+    is_busy: bool,
+    rests_until: Option<Timestamp>,
+}
+
+/// A batch that a system hands over.
+#[derive(Debug)]
+pub(crate) struct Submission {
+    pub(crate) lane: Lane,
+    pub(crate) number: u64,
+    pub(crate) epoch: u32,
+    pub(crate) messages: Vec<Arc<Sent>>,
+}
+
+impl Sender {
+    pub(crate) fn new(system: SpiffeId, addresses: Vec<Address>, signer: Arc<Signer>) -> Self {
+        Self { system, link: None, addresses, signer, lanes: BTreeMap::new(), written: 0 }
+    }
+
+    /// Writes some messages and signs them in batches of any size.
+    pub(crate) fn compose(
+        &mut self,
+        now: Timestamp,
+        rng: &mut Rng,
+        everybody: &[Address],
+    ) -> Result<Vec<Arc<Sent>>, Failure> {
+        let mut drafts = Vec::new();
+        for _ in 0..rng.count(FLURRY_MAX) {
+            let body = body(rng);
+            drafts.push((self.header(now, rng, everybody, &body)?, body));
+        }
+        Ok(self.queue(drafts, rng))
+    }
+
+    /// Writes more large messages to one mailbox than a relay keeps in memory.
+    pub(crate) fn flood(
+        &mut self,
+        now: Timestamp,
+        rng: &mut Rng,
+        to: &Address,
+    ) -> Result<Vec<Arc<Sent>>, Failure> {
+        let mut drafts = Vec::new();
+        for _ in 0..FLOOD {
+            let body = salted(rng, BODY_INLINE_BYTES_MAX - BODY_SALT_BYTES);
+            let header = self.header(now, rng, std::slice::from_ref(to), &body)?;
+            let label = Some(WireLabel::plain("FI", "JULK"));
+            let precedence = Precedence::Routine;
+            drafts.push((Header { label, precedence, expires: None, ..header }, body));
+        }
+        Ok(self.queue(drafts, rng))
+    }
+
+    /// Signs drafts in batches of any size; they wait to be handed over.
+    fn queue(&mut self, mut drafts: Vec<(Header, Bytes)>, rng: &mut Rng) -> Vec<Arc<Sent>> {
+        let mut sent = Vec::new();
+        while !drafts.is_empty() {
+            let batch = drafts.drain(..rng.count(drafts.len())).collect();
+            sent.extend(self.sign(batch));
+        }
+        for message in &sent {
+            let lane = self.lanes.entry(message.header.lane()).or_default();
+            lane.waiting.insert(message.index, Arc::clone(message));
+        }
+        sent
+    }
+
+    fn sign(&mut self, batch: Vec<(Header, Bytes)>) -> Vec<Arc<Sent>> {
+        let encoded: Vec<Bytes> = batch.iter().map(|(h, _)| header::encode(h)).collect();
+        let leaves: Vec<Digest> = encoded.iter().map(|bytes| leaf(bytes)).collect();
+        let proofs = self.signer.sign(Purpose::Messages, &leaves);
+        let signed = batch.into_iter().zip(encoded).zip(leaves).zip(proofs);
+        let mut sent = Vec::new();
+        for ((((header, body), bytes), leaf), proof) in signed {
+            self.written = self.written.saturating_add(1);
+            let (index, system) = (self.written, self.system.clone());
+            let envelope = Envelope { header: bytes, proof };
+            sent.push(Arc::new(Sent { index, system, header, envelope, leaf, body }));
+        }
+        sent
+    }
+
+    fn header(
+        &self,
+        now: Timestamp,
+        rng: &mut Rng,
+        everybody: &[Address],
+        body: &Bytes,
+    ) -> Result<Header, Failure> {
+        let from = rng.pick(&self.addresses).cloned();
+        let to = recipients(rng, everybody)?;
+        let (label, seal) = rng.pick(&LABELS).copied().unwrap_or(("FI JULK", false));
+        let label: WireLabel = label.parse().map_err(Failure::setup)?;
+        let mut random = [0; 10];
+        rng.fill(&mut random);
+        Ok(Header {
+            id: MessageId::new(now, random),
+            from: from.ok_or_else(|| Failure::setup("a system without an address"))?,
+            sealing: (seal && rng.chance(90)).then(|| sealing(&to)),
+            to: to.into_iter().map(|address| Recipient { address, role: Role::Action }).collect(),
+            label: (!rng.chance(2)).then_some(label),
+            precedence: precedence(rng),
+            message_type: MessageType::Operation,
+            created: now,
+            expires: expires(now, rng),
+            content_type: "text/plain".into(),
+            body_size: (body.len() - BODY_SALT_BYTES) as u64,
+            body_commitment: commit(body).ok_or_else(|| Failure::setup("a body without salt"))?,
+            subject: String::new(),
+            conversation: None,
+            in_reply_to: None,
+            obsoletes: None,
+        })
+    }
+
+    // === handing over ===
+
+    /// The batches that may go now, and when to ask again if a lane rests.
+    pub(crate) fn submissions(
+        &mut self,
+        now: Timestamp,
+        rng: &mut Rng,
+    ) -> (Vec<Submission>, Option<Timestamp>) {
+        let (mut submissions, mut again) = (Vec::new(), None::<Timestamp>);
+        for (name, lane) in &mut self.lanes {
+            if let Some(until) = lane.rests_until.filter(|until| *until > now) {
+                again = again.into_iter().chain([until]).min();
+                continue;
+            }
+            while !lane.is_busy && lane.under_way.len() < UNDER_WAY_MAX && !lane.waiting.is_empty()
+            {
+                submissions.push(lane.submit(*name, rng.count(SUBMISSION_MAX)));
+            }
+        }
+        (submissions, again)
+    }
+
+    /// Deals with the verdicts of a batch; gives each message with its own. What is `forgotten`
+    /// is handed over again, as if the answer had been lost.
+    pub(crate) fn on_answer(
+        &mut self,
+        now: Timestamp,
+        (lane, number): (Lane, u64),
+        verdicts: Vec<Verdict>,
+        mut forgotten: impl FnMut() -> bool,
+    ) -> Vec<(Arc<Sent>, Verdict)> {
+        let Some(lane) = self.lanes.get_mut(&lane) else {
+            return Vec::new();
+        };
+        let messages = lane.under_way.remove(&number).unwrap_or_default();
+        let answered: Vec<_> = messages.into_iter().zip(verdicts).collect();
+        for (message, verdict) in &answered {
+            let is_busy = *verdict == Verdict::Busy;
+            lane.is_busy |= is_busy;
+            let is_taken = matches!(verdict, Verdict::Accepted { .. });
+            if is_busy || (is_taken && forgotten()) {
+                lane.waiting.insert(message.index, Arc::clone(message));
+            }
+        }
+        if lane.is_busy && lane.under_way.is_empty() {
+            lane.is_busy = false;
+            lane.epoch = lane.epoch.saturating_add(1);
+            lane.rests_until = Some(now.after(BUSY_REST));
+        }
+        answered
+    }
+
+    /// The link is gone: what was not answered is to be handed over again, in its order.
+    pub(crate) fn on_link_down(&mut self) {
+        self.link = None;
+        for lane in self.lanes.values_mut() {
+            let SenderLane { mut waiting, under_way, .. } = std::mem::take(lane);
+            waiting.extend(under_way.into_values().flatten().map(|m| (m.index, m)));
+            lane.waiting = waiting;
+        }
+    }
+
+    /// True when every message has its verdict.
+    pub(crate) fn is_done(&self) -> bool {
+        self.lanes.values().all(|lane| lane.waiting.is_empty() && lane.under_way.is_empty())
+    }
+}
+
+impl SenderLane {
+    fn submit(&mut self, lane: Lane, count: usize) -> Submission {
+        let (number, epoch) = (self.next_number, self.epoch);
+        self.next_number = self.next_number.saturating_add(1);
+        let messages: Vec<_> =
+            std::iter::from_fn(|| self.waiting.pop_first()).take(count).map(|(_, m)| m).collect();
+        self.under_way.insert(number, messages.clone());
+        Submission { lane, number, epoch, messages }
+    }
+}
+
+// === chance ===
+
+/// Salt and body: mostly small, some too large for a pack.
+fn body(rng: &mut Rng) -> Bytes {
+    let size = match rng.below(10) {
+        0..=5 => rng.between(10, 200),
+        6..=7 => rng.between(200, 16 * 1024),
+        _ => rng.between(16 * 1024, 40 * 1024),
+    };
+    salted(rng, usize::try_from(size).unwrap_or(0))
+}
+
+fn salted(rng: &mut Rng, size: usize) -> Bytes {
+    let mut bytes = vec![0; BODY_SALT_BYTES + size];
+    rng.fill(&mut bytes);
+    bytes.into()
+}
+
+fn recipients(rng: &mut Rng, everybody: &[Address]) -> Result<Vec<Address>, Failure> {
+    let mut to: Vec<Address> = Vec::new();
+    for _ in 0..rng.count(3) {
+        to.extend(rng.pick(everybody).cloned());
+    }
+    if rng.chance(8) {
+        let stranger = rng.pick(&STRANGERS).copied().unwrap_or_default();
+        to.push(stranger.parse().map_err(Failure::setup)?);
+    }
+    to.sort();
+    to.dedup();
+    Ok(to)
+}
+
+/// Mostly one precedence, so that there is an order to keep.
+fn precedence(rng: &mut Rng) -> Precedence {
+    match rng.below(8) {
+        0 => Precedence::Deferred,
+        1 => Precedence::Immediate,
+        2 => Precedence::Flash,
+        _ => Precedence::Routine,
+    }
+}
+
+fn expires(now: Timestamp, rng: &mut Rng) -> Option<Timestamp> {
+    let seconds = match rng.below(10) {
+        0..=4 => return None,
+        5..=7 => rng.between(1, 30),
+        _ => rng.between(30, 600),
+    };
+    Some(now.after(Duration::from_secs(seconds)))
+}
+
+/// Looks like sealing and seals nothing: relays cannot tell.
+fn sealing(to: &[Address]) -> Sealing {
+    let key = |address: &Address| {
+        let ministry = address.ministry().clone();
+        SealKeyId { key: leaf(ministry.as_str().as_bytes()), ministry }
+    };
+    let mut keys: Vec<SealKeyId> = to.iter().map(key).collect();
+    keys.sort();
+    keys.dedup();
+    Sealing { suite: 1, keys }
+}
