@@ -2,4 +2,19 @@
 //!
 //! `house` holds the structure of the code to its plan; everything else starts processes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and act at the real time"
+)]
+
+mod books;
+mod command;
+mod deliver;
+mod documents;
+mod federation;
 mod house;
+mod identity;
