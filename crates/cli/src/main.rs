@@ -24,6 +24,11 @@ use tracing_subscriber::EnvFilter;
 
 use crate::exit::{Outcome, USAGE};
 
+/// Messages are many small pieces of memory that one thread makes and another gives back; the
+/// system's allocator took a sixth of a relay's time with them.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Federated secure messages between ministries.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true)]

@@ -143,7 +143,9 @@ impl Parcel {
 fn proof_weight(proof: &BatchProof) -> usize {
     /// Signer, signature, index and size.
     const FIXED: usize = 128;
-    FIXED + proof.path.len() * size_of::<Digest>()
+    /// A hash and its length.
+    const DIGEST_BYTES: usize = size_of::<Digest>() + 1;
+    FIXED + proof.path.len() * DIGEST_BYTES
 }
 
 impl Body {
