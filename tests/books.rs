@@ -9,9 +9,12 @@ use kuriiri_client::{Accepted, Client, Draft, ReceiveOptions};
 use kuriiri_types::{Address, MessageId};
 use tokio::{sync::watch, task::JoinSet};
 
+/// Every body that was shown for each copy of a message.
+type Shown = BTreeMap<(Address, MessageId), Vec<Vec<u8>>>;
+
 /// Everything that came into some mailboxes, each time it was shown.
 pub(crate) struct Books {
-    came: Arc<Mutex<BTreeMap<(Address, MessageId), Vec<Vec<u8>>>>>,
+    came: Arc<Mutex<Shown>>,
     count: watch::Sender<usize>,
     receivers: JoinSet<()>,
 }

@@ -104,6 +104,9 @@ impl Engine {
         if let Some(at) = self.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), at));
         }
+        if is_over(header, work.now) {
+            return Ok(Refusal::bare(Code::EXPIRED).into());
+        }
         match self.plan_submission(work.now, header) {
             Err(refusal) => Ok(refusal.into()),
             Ok(stops) if !self.has_room(&stops) => Ok(Admission::Busy),
@@ -198,13 +201,16 @@ impl Engine {
         if let Some(at) = self.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), at));
         }
+        if is_over(header, work.now) {
+            return Ok(Refusal::bare(Code::EXPIRED).into());
+        }
         let case = Case { header, dest: &dest, path: &path };
         let stops = match self.judge.route(work.now, &case) {
             Err(refusal) => return Ok(refusal.into()),
             Ok((Hop::Peer(next), expires)) => {
                 vec![Stop { dest, expires, queue: QueueId::Outbox(next) }]
             }
-            Ok((Hop::Here, expires)) => self.arrival_stops(work, &message, dest, expires),
+            Ok((Hop::Here, expires)) => self.arrival_stops(header, &dest, expires),
         };
         if stops.is_empty() {
             return Ok(Refusal::bare(Code::UNKNOWN_RECIPIENT).into());
@@ -212,28 +218,28 @@ impl Engine {
         if !self.has_room(&stops) {
             return Ok(Admission::Busy);
         }
+        if stops.iter().any(|stop| matches!(stop.queue, QueueId::Mailbox(_))) {
+            self.tell_unknown(work, &message);
+        }
         Ok(Admission::Admitted(Box::new(Admitted { message, path, stops, spot })))
     }
 
-    /// The mailboxes of an arrived message. If only some of its recipients are known, the others
-    /// are refused one by one, for the rest of the message is welcome.
-    fn arrival_stops(
-        &self,
-        work: &mut Work<'_>,
-        message: &VerifiedMessage,
-        dest: Ministry,
-        expires: Timestamp,
-    ) -> Vec<Stop> {
-        let (known, unknown) = self.mailboxes(message.header());
-        if !known.is_empty() {
-            let why = Negative::refused(Refusal::bare(Code::UNKNOWN_RECIPIENT));
-            for recipient in unknown {
-                let subject = Subject::new(message.header(), message.leaf());
-                self.tell_negative(work, subject, &recipient, &why);
-            }
-        }
+    /// The mailboxes of an arrived message.
+    fn arrival_stops(&self, header: &Header, dest: &Ministry, expires: Timestamp) -> Vec<Stop> {
+        let (known, _) = self.mailboxes(header);
         let stop = |a| Stop { dest: dest.clone(), expires, queue: QueueId::Mailbox(a) };
         known.into_iter().map(stop).collect()
+    }
+
+    /// If only some of a message's recipients are known, the others are refused one by one, once
+    /// it is sure that it is taken, for the rest of the message is welcome.
+    fn tell_unknown(&self, work: &mut Work<'_>, message: &VerifiedMessage) {
+        let (_, unknown) = self.mailboxes(message.header());
+        let why = Negative::refused(Refusal::bare(Code::UNKNOWN_RECIPIENT));
+        for recipient in unknown {
+            let subject = Subject::new(message.header(), message.leaf());
+            self.tell_negative(work, subject, &recipient, &why);
+        }
     }
 
     /// The way a message says it came must fit its header and the certificate of the peer.
@@ -262,7 +268,7 @@ impl Engine {
         if header.lane() != lane || apart > CLOCK_SKEW_MAX || made > now.after(CLOCK_SKEW_MAX) {
             return Err(Refusal::bare(Code::MALFORMED));
         }
-        if !self.is_timely(now, made) || header.expires.is_some_and(|expires| expires <= now) {
+        if !self.is_timely(now, made) {
             return Err(Refusal::bare(Code::EXPIRED));
         }
         if header.body_size > BODY_BYTES_MAX {
@@ -357,4 +363,10 @@ impl Engine {
     fn hold_off(&mut self, source: &Source) {
         self.held_off.insert((source.link, source.lane), source.epoch);
     }
+}
+
+/// True when a message is too late to be taken. A repeat of one that was taken never is: its giver
+/// only wants to hear so.
+fn is_over(header: &Header, now: Timestamp) -> bool {
+    header.expires.is_some_and(|expires| expires <= now)
 }

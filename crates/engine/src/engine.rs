@@ -115,14 +115,20 @@ impl Engine {
         let codec = Arc::clone(&self.config.codec);
         let mut work = Work::new(now, random, Reader { view, codec: &*codec });
         let mut answers = Answers::new();
+        self.queues.look_again(&work.reader)?;
         for event in events {
             self.on(&mut work, &mut answers, event)?;
         }
-        self.expire(&mut work)?;
+        let ended_on_disk = self.expire(&mut work)?;
         self.settle(&mut work, answers);
-        self.pump_receipts(&mut work)?;
-        self.pump_mailboxes(&mut work)?;
-        self.pump_peers(&mut work)?;
+        if ended_on_disk {
+            // Whoever reads now would still find there what has just ended.
+            work.wake_at(now);
+        } else {
+            self.pump_receipts(&mut work)?;
+            self.pump_mailboxes(&mut work)?;
+            self.pump_peers(&mut work)?;
+        }
         if !work.drafts.is_empty() {
             work.wake_at(now);
         }

@@ -20,27 +20,28 @@ const DUE_PER_STEP_MAX: usize = 64;
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 impl Engine {
-    /// Ends what has expired by now.
-    pub(crate) fn expire(&mut self, work: &mut Work<'_>) -> Result<(), ViewError> {
+    /// Ends what has expired by now. True when some of it was only on disk.
+    pub(crate) fn expire(&mut self, work: &mut Work<'_>) -> Result<bool, ViewError> {
         if self.next_due.is_none_or(|due| due > work.now) {
-            return Ok(());
+            return Ok(false);
         }
+        let mut on_disk = false;
         let due = work.reader.view.due(work.now, DUE_PER_STEP_MAX)?;
         let all = due.len() < DUE_PER_STEP_MAX;
         for (at, key) in due {
             work.commit.writes.push(Write::DeleteDue(at, key.clone()));
-            self.expire_pack(work, &key)?;
+            on_disk |= self.expire_pack(work, &key)?;
         }
         self.next_due = if all { None } else { Some(work.now) };
         self.look_for_due = all;
-        Ok(())
+        Ok(on_disk)
     }
 
-    fn expire_pack(&mut self, work: &mut Work<'_>, key: &PackKey) -> Result<(), ViewError> {
+    fn expire_pack(&mut self, work: &mut Work<'_>, key: &PackKey) -> Result<bool, ViewError> {
         let lane = self.queues.lane(&key.queue, key.lane);
         match lane.and_then(|lane| lane.free_in(key.first)) {
-            Some(free) => self.expire_in_memory(work, key, free),
-            None => self.expire_on_disk(work, key),
+            Some(free) => self.expire_in_memory(work, key, free).map(|()| false),
+            None => self.expire_on_disk(work, key).map(|()| true),
         }
     }
 
@@ -72,9 +73,7 @@ impl Engine {
             return Ok(());
         };
         let ended = pack.end_expired(key.first, work.now);
-        if let Some(lane) = self.queues.lane_mut(&key.queue, key.lane) {
-            lane.finished_on_disk(ended.len() as u64);
-        }
+        self.queues.finished_on_disk(&key.queue, key.lane, ended.len() as u64);
         for held in &ended {
             self.tell_expired(work, key, held);
         }

@@ -342,7 +342,34 @@ impl Lane {
         }
         self.unread = (last < unread.last)
             .then(|| Unread { from: last.saturating_add(1), last: unread.last });
+        if self.unread.is_none() {
+            self.recount();
+        }
         Ok(true)
+    }
+}
+
+impl Lane {
+    /// True when there is room to read more in, and more is thought to be on disk.
+    pub(crate) fn seems_to_have_more(&self) -> bool {
+        self.unread.is_some() && self.memory < LANE_MEMORY_BYTES_MAX
+    }
+
+    /// Notes that nothing is left on disk, if so.
+    pub(crate) fn look_again(&mut self, reader: &Reader<'_>) -> Result<(), ViewError> {
+        if let Some(Unread { from, .. }) = self.unread
+            && reader.view.packs(&self.queue, self.name, from, 0)?.is_empty()
+        {
+            self.unread = None;
+            self.recount();
+        }
+        Ok(())
+    }
+
+    /// Counts what waits, now that all of it is in memory.
+    fn recount(&mut self) {
+        let open = self.packs.iter().map(|(first, pack)| pack.open(*first).count() as u64);
+        self.waiting = open.sum::<u64>().saturating_add(self.fresh.len() as u64);
     }
 }
 

@@ -22,6 +22,8 @@ pub(crate) struct Queues {
     base: Seq,
     /// Lanes that changed since they were settled last.
     changed: BTreeSet<(QueueId, LaneName)>,
+    /// Lanes of which something ended that was only on disk, in the step before.
+    ended_on_disk: BTreeSet<(QueueId, LaneName)>,
 }
 
 impl Queues {
@@ -33,7 +35,8 @@ impl Queues {
             let lane = Lane::restore(span, base, reader.view)?;
             queues.entry(queue).or_default().insert(name, lane);
         }
-        Ok(Self { queues, base, changed: BTreeSet::new() })
+        let (changed, ended_on_disk) = (BTreeSet::new(), BTreeSet::new());
+        Ok(Self { queues, base, changed, ended_on_disk })
     }
 
     /// The names of all queues that ever held something in this run.
@@ -81,7 +84,14 @@ impl Queues {
         name: LaneName,
         reader: &Reader<'_>,
     ) -> Result<Option<(Seq, Held)>, ViewError> {
-        self.lane_mut(queue, name).map_or(Ok(None), |lane| lane.take(reader))
+        let Some(lane) = self.queues.get_mut(queue).and_then(|lanes| lanes.get_mut(&name)) else {
+            return Ok(None);
+        };
+        let taken = lane.take(reader)?;
+        if taken.is_none() && lane.seems_to_have_more() {
+            self.ended_on_disk.insert((queue.clone(), name));
+        }
+        Ok(taken)
     }
 
     /// Frees a taken item.
@@ -98,6 +108,25 @@ impl Queues {
             self.changed.insert((queue.clone(), name));
         }
         finished
+    }
+
+    /// Accounts for items of a pack on disk that were finished without being read in.
+    pub(crate) fn finished_on_disk(&mut self, queue: &QueueId, name: LaneName, items: u64) {
+        if let Some(lane) = self.lane_mut(queue, name) {
+            lane.finished_on_disk(items);
+            self.ended_on_disk.insert((queue.clone(), name));
+        }
+    }
+
+    /// Looks whether lanes of which something ended on disk have anything left there. To be asked
+    /// at the beginning of a step, when all that was written is committed.
+    pub(crate) fn look_again(&mut self, reader: &Reader<'_>) -> Result<(), ViewError> {
+        for (queue, name) in std::mem::take(&mut self.ended_on_disk) {
+            if let Some(lane) = self.lane_mut(&queue, name) {
+                lane.look_again(reader)?;
+            }
+        }
+        Ok(())
     }
 
     /// A lane to change.
