@@ -84,14 +84,19 @@ impl Engine {
 
     pub(crate) fn on_dial_failed(&mut self, work: &mut Work<'_>, peer: Ministry, problem: String) {
         let state = self.peers.entry(peer).or_default();
-        state.dialling = false;
-        state.problem = Some(problem);
-        state.backoff.fail(work.now, work.random);
+        if state.link.is_none() {
+            state.dialling = false;
+            state.problem = Some(problem);
+            state.backoff.fail(work.now, work.random);
+        }
     }
 
+    /// A peer that makes contact is dialled at once, even beside a dial that is still trying: that
+    /// one may be waiting for an answer to something sent while the peer was away.
     pub(crate) fn on_heard(&mut self, peer: Ministry) {
         let state = self.peers.entry(peer).or_default();
         if state.link.is_none() {
+            state.dialling = false;
             state.backoff.reset();
         }
     }

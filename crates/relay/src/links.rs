@@ -45,7 +45,8 @@ pub(crate) struct Links {
     dialler: Dialler,
     /// The links to peers; they end with the loop.
     tasks: JoinSet<()>,
-    peers: HashMap<LinkId, mpsc::Sender<Transmission>>,
+    /// The one link to each peer that is used.
+    peers: HashMap<Ministry, (LinkId, mpsc::Sender<Transmission>)>,
     subscriptions: HashMap<SubscriptionId, mpsc::Sender<Push>>,
     questions: HashMap<Token, oneshot::Sender<Reply>>,
 }
@@ -69,7 +70,8 @@ impl Links {
                 event
             }
             Input::Link(peer, link, channel) => {
-                self.peers.insert(link, channel);
+                // A link that stood before loses its channel, and ends by that.
+                self.peers.insert(peer.clone(), (link, channel));
                 Event::LinkUp { peer, link }
             }
             Input::Question(event, token, answer) => {
@@ -86,7 +88,7 @@ impl Links {
     /// Lets go of channels whose end was just reported.
     fn forget(&mut self, event: &Event) {
         if let Event::LinkDown { link, .. } = event {
-            self.peers.remove(link);
+            self.peers.retain(|_, (standing, _)| standing != link);
         } else if let Event::Unsubscribed { subscription } = event {
             self.subscriptions.remove(subscription);
         }
@@ -117,8 +119,8 @@ impl Links {
                 Action::Refuse(subscription, refusal) => {
                     self.push(subscription, Push::Refused(refusal));
                 }
-                Action::Transmit { peer: _, link, lane, batch, epoch, load } => {
-                    self.transmit(link, Transmission { lane, batch, epoch, load });
+                Action::Transmit { peer, link, lane, batch, epoch, load } => {
+                    self.transmit(&peer, link, Transmission { lane, batch, epoch, load });
                 }
             }
         }
@@ -136,10 +138,10 @@ impl Links {
         }
     }
 
-    fn transmit(&mut self, link: LinkId, transmission: Transmission) {
-        let channel = self.peers.get(&link);
-        if channel.is_some_and(|channel| channel.try_send(transmission).is_err()) {
-            self.peers.remove(&link);
+    fn transmit(&mut self, peer: &Ministry, link: LinkId, transmission: Transmission) {
+        let standing = self.peers.get(peer).filter(|(standing, _)| *standing == link);
+        if standing.is_some_and(|(_, channel)| channel.try_send(transmission).is_err()) {
+            self.peers.remove(peer);
         }
     }
 }
