@@ -230,3 +230,6 @@ fn lifetime(header: &Header, terms: &Obligations) -> Timestamp {
     let limit = header.created.after(ttl);
     header.expires.map_or(limit, |expires| expires.min(limit))
 }
+
+#[cfg(test)]
+mod tests;

@@ -418,3 +418,6 @@ fn bit(first: Seq, seq: Seq) -> Done {
     let at = u32::try_from(seq.saturating_sub(first)).unwrap_or(u32::MAX);
     1u64.checked_shl(at).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,3 +39,6 @@ pub use record::{
     Body, BodyRef, Certificate, Done, Item, Pack, PackKey, Parcel, QueueId, SeenMark, SeenRun, Seq,
 };
 pub use view::{Codec, LaneSpan, View, ViewError};
+
+#[cfg(test)]
+mod testing;

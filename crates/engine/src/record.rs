@@ -170,3 +170,6 @@ impl Body {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -137,3 +137,6 @@ fn bucket(time: Timestamp) -> u64 {
     let width = i64::try_from(SEEN_BUCKET.as_millis()).unwrap_or(1).max(1);
     u64::try_from(time.as_millis() / width).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -106,13 +106,22 @@ impl Desk {
         self.book.note(good.collect())
     }
 
+    /// Reminds the verifier of signers that it may have forgotten: the book has them for longer.
+    /// Once for a whole batch.
+    pub(crate) fn remind<'a>(&self, proofs: impl IntoIterator<Item = &'a BatchProof>) {
+        let (now, verifier) = (clock::now(), self.verifier.load());
+        for der in self.book.certificates(proofs) {
+            // What is wrong with it shows when the signature is checked.
+            let _ = verifier.admit_certificate(&der, now);
+        }
+    }
+
     /// Checks signature and body of a message.
     pub(crate) fn check_message(
         &self,
         envelope: Envelope,
         body: Bytes,
     ) -> Result<VerifiedMessage, Refusal> {
-        self.meet_signer(&envelope.proof);
         let verifier = self.verifier.load();
         let verified = verifier.message(envelope, |bytes| header::decode(bytes), clock::now());
         verified.and_then(|message| message.with_body(body)).map_err(|error| refusal(&error))
@@ -120,18 +129,9 @@ impl Desk {
 
     /// Checks the signature of a receipt.
     pub(crate) fn check_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
-        self.meet_signer(&signed.proof);
         let verifier = self.verifier.load();
         let verified = verifier.receipt(signed, |bytes| receipt::decode(bytes), clock::now());
         verified.map_err(|error| refusal(&error))
-    }
-
-    /// A signer that the verifier has forgotten may still be in the book.
-    fn meet_signer(&self, proof: &BatchProof) {
-        for der in self.book.certificates([proof]) {
-            // What is wrong with it shows when the signature is checked.
-            let _ = self.verifier.load().admit_certificate(&der, clock::now());
-        }
     }
 
     fn number(&self) -> u64 {

@@ -93,6 +93,8 @@ impl Inbound {
         let batch = Batch::decode(frame)?;
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
         let certificates = self.desk.check_certificates(batch.certificates);
+        self.desk.remind(batch.parcels.iter().map(|parcel| &parcel.envelope.proof));
+        self.desk.remind(batch.receipts.iter().map(|receipt| &receipt.proof));
         let parcels: Vec<_> = batch.parcels.into_iter().map(|p| self.check(p)).collect();
         let receipts: Vec<_> =
             batch.receipts.into_iter().map(|r| self.desk.check_receipt(r)).collect();

@@ -87,6 +87,7 @@ impl Session {
     async fn submit(&self, sender: &mut Sender, submission: Submission) -> Result<(), LinkError> {
         let Submission { epoch, number, lane, certificates, messages } = submission;
         let certificates: Vec<Certificate> = self.desk.check_certificates(certificates);
+        self.desk.remind(messages.iter().map(|message| &message.envelope.proof));
         let check = |m: client::Submitted| self.desk.check_message(m.envelope, m.body);
         let messages: Vec<_> = messages.into_iter().map(check).collect();
         let (system, link) = (self.system.clone(), self.id);
