@@ -44,7 +44,7 @@ impl Message {
         let Custody { dest, path, expires, accepted, body } = custody;
         let envelope = message.envelope().clone();
         Arc::new(Self {
-            header: Arc::new(message.header().clone()),
+            header: message.shared_header(),
             leaf: message.leaf(),
             parcel: Parcel { envelope, dest, path, expires, accepted, body },
         })

@@ -98,7 +98,7 @@ impl Verifier {
         require_role(&signer, SpiffeRole::System)?;
         let header = decode(&envelope.header).map_err(|error| VerifyError::Decode(error.into()))?;
         require_ministry(&signer, header.from.ministry())?;
-        Ok(VerifiedHeader { header, envelope, leaf, signer })
+        Ok(VerifiedHeader { header: Arc::new(header), envelope, leaf, signer })
     }
 
     /// Checks that a relay signed this receipt, for its own ministry. The bytes are decoded only
@@ -166,7 +166,7 @@ impl Verifier {
 /// A header that its originating system is known to have signed. The body is still to be seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifiedHeader {
-    header: Header,
+    header: Arc<Header>,
     envelope: Envelope,
     leaf: Digest,
     signer: SpiffeId,
@@ -211,7 +211,7 @@ impl VerifiedHeader {
 
     /// The header and its envelope, giving up the proof.
     pub fn into_parts(self) -> (Header, Envelope) {
-        (self.header, self.envelope)
+        (Arc::unwrap_or_clone(self.header), self.envelope)
     }
 }
 
@@ -226,6 +226,11 @@ impl VerifiedMessage {
     /// What was signed, decoded.
     pub fn header(&self) -> &Header {
         self.header.header()
+    }
+
+    /// What it says, to be kept without a copy.
+    pub fn shared_header(&self) -> Arc<Header> {
+        Arc::clone(&self.header.header)
     }
 
     /// What was signed, verbatim, with its proof.
