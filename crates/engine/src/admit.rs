@@ -348,6 +348,9 @@ impl Engine {
             let (path, body, accepted) = (path.clone(), body.clone(), work.now);
             let custody = Custody { dest, path, expires, accepted, body };
             self.queues.append(&queue, lane, Held::Message(Message::take(&message, custody)));
+            if let QueueId::Outbox(peer) = queue {
+                self.meet(peer);
+            }
         }
         Ok(())
     }

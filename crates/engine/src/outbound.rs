@@ -55,6 +55,11 @@ impl PeerLane {
 }
 
 impl Engine {
+    /// A peer for which something waits is dialled, though it was no peer when the relay started.
+    pub(crate) fn meet(&mut self, peer: Ministry) {
+        self.peers.entry(peer).or_default();
+    }
+
     pub(crate) fn on_link_up(&mut self, peer: Ministry, link: LinkId) {
         let state = self.peers.entry(peer.clone()).or_default();
         let before = state.link.replace(link);

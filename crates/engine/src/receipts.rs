@@ -1,7 +1,7 @@
 //! Receipts: what the sender is told, and how it gets there.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
@@ -67,7 +67,8 @@ pub(crate) struct ReceiptReaders {
 struct ReceiptReader {
     address: Address,
     watches: bool,
-    in_flight: BTreeSet<Seq>,
+    /// Handed out and not confirmed, in the order of handing out.
+    in_flight: VecDeque<Seq>,
 }
 
 /// What a receipt says of its message.
@@ -190,7 +191,8 @@ impl Engine {
             self.drop_oldest(work, &queue);
             self.queues.append(&queue, Lane::Receipts, held);
         } else if let Some(hop) = self.judge.receipt_hop(sender.ministry()) {
-            self.queues.append(&QueueId::Outbox(hop), Lane::Receipts, held);
+            self.queues.append(&QueueId::Outbox(hop.clone()), Lane::Receipts, held);
+            self.meet(hop);
         }
     }
 
@@ -270,7 +272,7 @@ impl Engine {
             return Ok(());
         }
         let watches = mode != ReceiptMode::Consume;
-        let reader = ReceiptReader { address, watches, in_flight: BTreeSet::new() };
+        let reader = ReceiptReader { address, watches, in_flight: VecDeque::new() };
         self.receipt_readers.readers.insert(subscription, reader);
         Ok(())
     }
@@ -330,7 +332,7 @@ impl Engine {
                 else {
                     break;
                 };
-                reader.in_flight.insert(seq);
+                reader.in_flight.push_back(seq);
                 receipts.extend(shown((seq, &held)));
             }
             if let Some((last, _)) = receipts.last() {
@@ -342,13 +344,15 @@ impl Engine {
         Ok(())
     }
 
+    /// Ends the receipts that a reader was shown up to this one. What it was not shown yet stays,
+    /// whatever its number.
     pub(crate) fn on_receipts_confirmed(&mut self, subscription: SubscriptionId, through: Seq) {
         let Some(reader) = self.receipt_readers.readers.get_mut(&subscription) else {
             return;
         };
+        let shown = reader.in_flight.iter().position(|seq| *seq == through);
         let queue = QueueId::Receipts(reader.address.clone());
-        let later = reader.in_flight.split_off(&through.saturating_add(1));
-        for seq in std::mem::replace(&mut reader.in_flight, later) {
+        for seq in reader.in_flight.drain(..shown.map_or(0, |at| at + 1)) {
             self.queues.finish(&queue, Lane::Receipts, seq);
         }
     }

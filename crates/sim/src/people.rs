@@ -308,7 +308,7 @@ impl World {
         }
         let confirms = self.is_calm || self.rng.chance(80);
         if let Some((through, _)) = receipts.last().filter(|_| confirms) {
-            let unread = if self.saboteur.plan == Sabotage::ConfirmsUnread { 100 } else { 0 };
+            let unread = if self.saboteur.plan == Sabotage::ConfirmsUnread { 1 } else { 0 };
             let through = through.saturating_add(unread);
             let event = Event::ReceiptsConfirmed { subscription: from, through };
             let wait = self.delay();
