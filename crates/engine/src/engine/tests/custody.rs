@@ -1,0 +1,266 @@
+//! Starting, taking into custody, and what is told at once.
+
+use std::time::Duration;
+
+use kuriiri_types::{
+    Code, Lane, Precedence, ReceiptKind, Refusal, Verdict,
+    limits::{BODY_INLINE_BYTES_MAX, OUTBOX_MESSAGES_MAX},
+};
+
+use crate::{
+    Action, Body, Engine, Event, Item, LinkId, PackKey, QueueId, Reply, Token, Write,
+    engine::START_SHIFT,
+    testing::{Host, Letter, Memory, NOW, Still, accepted, address, config, ministry, system},
+};
+
+const SENDER: &str = "kirjaamo@sm.example";
+const RECIPIENT: &str = "kirjaamo@plm.example";
+const ROUTINE: Lane = Lane::Messages(Precedence::Routine);
+
+fn letter(number: u8) -> Letter {
+    Letter::new(number, SENDER, &[RECIPIENT])
+}
+
+fn outbox(peer: &str) -> QueueId {
+    QueueId::Outbox(ministry(peer))
+}
+
+fn refusal(verdict: &Verdict) -> Code {
+    match verdict {
+        Verdict::Refused(refusal) => refusal.code,
+        Verdict::Accepted { .. } | Verdict::Busy => panic!("{verdict:?}"),
+    }
+}
+
+fn packs(host: &Host) -> Vec<(&PackKey, usize)> {
+    let packs = host.commit.writes.iter().filter_map(|write| {
+        let Write::PutPack(key, pack) = write else { return None };
+        Some((key, pack.items.len()))
+    });
+    packs.collect()
+}
+
+// === starting ===
+
+#[test]
+fn every_start_is_counted_and_numbers_never_repeat() {
+    let mut host = Host::new("sm.example");
+    let mut firsts = Vec::new();
+    for start in 1..=3 {
+        assert!(host.commit.writes.contains(&Write::PutStart(start)));
+        host.submit(&[letter(start.try_into().unwrap())]);
+        let (key, _) = packs(&host)[0];
+        assert_eq!(key.first, start << START_SHIFT);
+        firsts.push(key.first);
+        host = host.restart();
+    }
+    assert_eq!(host.waiting(&outbox("plm.example")), 3);
+    let actions = host.link_up("plm.example", 1);
+    assert_eq!(Host::batches(&actions), [(1, 0, 0, vec![1, 2, 3])]);
+}
+
+#[test]
+fn a_start_that_was_not_made_durable_counts_for_nothing() {
+    let first = Host::new("sm.example");
+    let again = Host::start(ministry("sm.example"), Memory::default(), NOW);
+    assert_eq!(first.commit, again.commit, "the same arguments on the same state");
+}
+
+#[test]
+fn a_start_dials_peers_and_those_for_whom_something_waits() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1)]);
+    let config = config(&ministry("sm.example"));
+    let (_, step) =
+        Engine::restore(config, [ministry("um.example")], NOW, &mut Still, &host.disk).unwrap();
+    let dials = ["plm.example", "um.example"].map(|peer| Action::Dial(ministry(peer)));
+    assert_eq!(step.actions, dials);
+}
+
+// === submissions ===
+
+#[test]
+fn one_commit_holds_the_message_its_expiry_and_its_mark() {
+    let mut host = Host::new("sm.example");
+    let expires = NOW.after(Duration::from_secs(3600));
+    let (verdicts, receipts) = host.submit(&[Letter { expires: Some(expires), ..letter(1) }]);
+    assert_eq!(verdicts, [accepted(NOW)]);
+    assert_eq!((receipts.len(), receipts[0].kind), (1, ReceiptKind::Accepted));
+    assert_eq!(receipts[0].recipient, address(RECIPIENT));
+    let key = PackKey { queue: outbox("plm.example"), lane: ROUTINE, first: 1 << START_SHIFT };
+    assert_eq!(packs(&host), [(&key, 1)]);
+    assert!(host.commit.writes.contains(&Write::PutDue(expires, key)));
+    let marks = host.commit.writes.iter().filter(|w| matches!(w, Write::PutSeen { .. }));
+    assert_eq!(marks.count(), 1);
+    assert_eq!(host.wake, Some(expires));
+}
+
+#[test]
+fn a_batch_gets_one_answer_with_a_verdict_for_each_message() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1)]);
+    host.now = NOW.after(Duration::from_secs(5));
+    let forbidden = Letter { label: Some("FI TL1 REL{SM,PLM}"), ..letter(2) };
+    let stranger = Letter::new(3, SENDER, &["nobody@sm.example"]);
+    let both = Letter::new(5, SENDER, &[RECIPIENT, "kirjaamo@um.example"]);
+    let (verdicts, receipts) = host.submit(&[letter(1), forbidden, stranger, letter(4), both]);
+    assert_eq!(verdicts.len(), 5);
+    assert_eq!(verdicts[0], Verdict::Accepted { at: NOW, repeat: true });
+    assert_eq!(refusal(&verdicts[1]), Code::POLICY);
+    assert_eq!(refusal(&verdicts[2]), Code::UNKNOWN_RECIPIENT);
+    assert_eq!(verdicts[3..], [accepted(host.now), accepted(host.now)]);
+    let told: Vec<_> = receipts.iter().map(|r| (r.message, r.recipient.clone(), r.at)).collect();
+    let (plm, um) = (address(RECIPIENT), address("kirjaamo@um.example"));
+    let both = letter(5).id();
+    let expected = [
+        (letter(1).id(), plm.clone(), NOW),
+        (letter(4).id(), plm.clone(), host.now),
+        (both, plm, host.now),
+        (both, um, host.now),
+    ];
+    assert_eq!(told, expected);
+    let (plm, hub) = (outbox("plm.example"), outbox("verkko.example"));
+    assert_eq!((host.waiting(&plm), host.waiting(&hub)), (3, 1));
+}
+
+#[test]
+fn a_message_goes_to_all_its_ministries_or_to_none() {
+    let mut host = Host::new("sm.example");
+    let secret = Letter {
+        label: Some("FI TL4 COMPARTMENT{RAJA}"),
+        is_sealed: true,
+        ..Letter::new(1, SENDER, &[RECIPIENT, "kirjaamo@um.example"])
+    };
+    let (verdicts, receipts) = host.submit(std::slice::from_ref(&secret));
+    let Verdict::Refused(refusal) = &verdicts[0] else { panic!("{verdicts:?}") };
+    assert!(refusal.reasons.iter().all(|reason| reason.starts_with("um.example: ")));
+    assert!(receipts.is_empty() && packs(&host).is_empty());
+    let to_plm = Letter { to: vec![address(RECIPIENT)], ..secret };
+    assert_eq!(host.submit(&[to_plm]).0, [accepted(NOW)]);
+}
+
+#[test]
+fn a_repeat_is_taken_once_also_after_a_restart() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1), letter(1)]);
+    assert_eq!(packs(&host).len(), 1);
+    let mut host = host.restart();
+    host.now = NOW.after(Duration::from_secs(60));
+    let (verdicts, _) = host.submit(&[letter(1)]);
+    assert_eq!(verdicts, [Verdict::Accepted { at: NOW, repeat: true }]);
+    assert_eq!(host.waiting(&outbox("plm.example")), 1);
+}
+
+#[test]
+fn a_large_body_is_stored_once_for_all_copies_and_let_go_with_the_last() {
+    let mut host = Host::new("sm.example");
+    let to = [RECIPIENT, "kirjaamo@um.example"];
+    let letter = Letter { size: BODY_INLINE_BYTES_MAX, ..Letter::new(1, SENDER, &to) };
+    host.submit(&[letter]);
+    let file = host.commit.bodies.clone().unwrap();
+    assert_eq!((file.bodies.len(), file.references), (1, 2));
+    let bodies = host.disk.packs.values().flat_map(|pack| &pack.items).map(|item| match item {
+        Item::Parcel(parcel) => parcel.body.clone(),
+        Item::Receipt(_) => panic!("a receipt"),
+    });
+    assert!(bodies.clone().all(|body| matches!(body, Body::File(at) if at.file == file.file)));
+    for (peer, left) in [("plm.example", 1), ("verkko.example", 0)] {
+        host.link_up(peer, 1);
+        host.answer(peer, (1, 0), vec![accepted(NOW)]);
+        assert_eq!(host.commit.released.len(), 1);
+        assert_eq!(host.disk.references[&file.file], left);
+    }
+}
+
+#[test]
+fn who_may_not_send_as_an_address_is_refused() {
+    let mut host = Host::new("sm.example");
+    let event = |system| Event::Submitted {
+        system,
+        link: LinkId(1),
+        token: Token(1),
+        lane: ROUTINE,
+        epoch: 0,
+        messages: vec![Ok(letter(1).verified())],
+        certificates: Vec::new(),
+    };
+    let actions = host.step(vec![event(system(&address("tilanne@sm.example")))]);
+    let Action::Answer(_, Reply::Verdicts { verdicts, .. }) = &actions[0] else {
+        panic!("{actions:?}")
+    };
+    assert_eq!(refusal(&verdicts[0]), Code::NOT_YOURS);
+}
+
+#[test]
+fn a_message_from_another_time_or_in_the_wrong_lane_is_refused() {
+    let mut host = Host::new("sm.example");
+    let day = Duration::from_secs(86_400);
+    let cases = [
+        (Letter { created: NOW.before(32 * day), ..letter(1) }, Code::EXPIRED),
+        (Letter { created: NOW.after(day), ..letter(2) }, Code::MALFORMED),
+        (Letter { expires: Some(NOW), ..letter(3) }, Code::EXPIRED),
+        (Letter { precedence: Precedence::Flash, ..letter(4) }, Code::MALFORMED),
+    ];
+    for (letter, code) in cases {
+        assert_eq!(refusal(&host.submit(&[letter]).0[0]), code);
+    }
+}
+
+// === a full queue ===
+
+/// A state in which the outbox of a peer seems to hold all that it may: its last pack says how
+/// many came before.
+fn full_outbox() -> Memory {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1)]);
+    host.submit(&[letter(2)]);
+    let last = host.disk.packs.keys().next_back().unwrap().clone();
+    host.disk.packs.get_mut(&last).unwrap().before = OUTBOX_MESSAGES_MAX - 1;
+    host.disk
+}
+
+#[test]
+fn a_full_queue_holds_off_its_source_until_that_comes_again() {
+    let mut host = Host::start(ministry("sm.example"), full_outbox(), NOW);
+    assert_eq!(host.waiting(&outbox("plm.example")), OUTBOX_MESSAGES_MAX);
+    let elsewhere = Letter::new(9, SENDER, &["tilanne@sm.example"]);
+    let (verdicts, _) = host.submit(&[elsewhere.clone(), letter(3), elsewhere.clone()]);
+    assert_eq!(verdicts, [accepted(NOW), Verdict::Busy, Verdict::Busy]);
+    assert_eq!(host.submit(std::slice::from_ref(&elsewhere)).0, [Verdict::Busy], "same epoch");
+    let repeat = Verdict::Accepted { at: NOW, repeat: true };
+    let (verdicts, _) = host.submit_in(1, &[elsewhere.clone(), letter(3), letter(1)]);
+    assert_eq!(verdicts, [repeat.clone(), Verdict::Busy, Verdict::Busy]);
+    host.step(vec![Event::LinkDown { peer: None, link: LinkId(900), problem: "gone".into() }]);
+    let (verdicts, _) = host.submit_in(1, &[elsewhere]);
+    assert_eq!(verdicts, [repeat], "another connection begins anew");
+}
+
+// === from a peer ===
+
+#[test]
+fn an_arrival_is_put_into_the_mailboxes_that_exist_once() {
+    let mut host = Host::new("plm.example");
+    let to = [RECIPIENT, "nobody@plm.example", "tilanne@plm.example"];
+    let letter = Letter::new(1, SENDER, &to);
+    let batch = [letter.clone(), letter];
+    let repeat = Verdict::Accepted { at: NOW, repeat: true };
+    assert_eq!(host.arrive(&["sm.example"], &batch), [accepted(NOW), repeat]);
+    for (mailbox, waiting) in [(RECIPIENT, 1), ("tilanne@plm.example", 1), (to[1], 0)] {
+        assert_eq!(host.waiting(&QueueId::Mailbox(address(mailbox))), waiting);
+    }
+    let back = host.disk.packs.keys().filter(|key| key.lane == Lane::Receipts).count();
+    assert_eq!(back, 1, "the sender hears of the one that does not exist");
+}
+
+#[test]
+fn an_arrival_whose_way_does_not_fit_is_refused_without_reasons() {
+    let letter = letter(1);
+    for path in [&["um.example"][..], &["sm.example", "plm.example"], &["um.example", "sm.example"]]
+    {
+        let verdicts = Host::new("plm.example").arrive(path, std::slice::from_ref(&letter));
+        assert_eq!(refusal(&verdicts[0]), Code::MALFORMED, "{path:?}");
+    }
+    let unsealed = Letter { label: Some("FI TL4"), ..letter };
+    let verdicts = Host::new("plm.example").arrive(&["sm.example"], &[unsealed]);
+    assert_eq!(verdicts, [Verdict::Refused(Refusal::bare(Code::POLICY))]);
+}

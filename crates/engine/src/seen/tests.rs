@@ -1,0 +1,187 @@
+//! What was taken is known again for as long as anybody may ask, and no longer.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    Commit,
+    testing::{Memory, NOW, Still, WireCodec},
+};
+
+/// A memory of marks and the state below it.
+struct Bench {
+    seen: Seen,
+    disk: Memory,
+    serial: u64,
+    now: Timestamp,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self { seen: Seen::default(), disk: Memory::default(), serial: 0, now: NOW }
+    }
+
+    /// A step that takes these spots, and its commit.
+    fn take(&mut self, spots: &[Spot]) -> Commit {
+        let reader = Reader { view: &self.disk, codec: &WireCodec };
+        let mut still = Still;
+        let mut work = Work::new(self.now, &mut still, reader);
+        for spot in spots {
+            self.seen.take(*spot, &work).unwrap();
+        }
+        self.seen.settle(&mut self.serial, &mut work);
+        let commit = work.commit;
+        self.disk.apply(&commit);
+        commit
+    }
+
+    fn taken(&mut self, spot: Spot) -> Option<Timestamp> {
+        let reader = Reader { view: &self.disk, codec: &WireCodec };
+        self.seen.taken(spot, &reader).unwrap()
+    }
+
+    fn restart(&mut self) {
+        self.seen = Seen::default();
+    }
+}
+
+fn id(made: Timestamp, number: u8) -> MessageId {
+    MessageId::new(made, [number; 10])
+}
+
+fn spot(made: Timestamp, number: u8) -> Spot {
+    Spot::new(id(made, number), &leaf(&[number]), "plm.example")
+}
+
+#[test]
+fn a_repeat_is_known_at_once_and_after_a_restart_with_the_first_time() {
+    let mut bench = Bench::new();
+    let (first, second) = (spot(NOW, 1), spot(NOW, 2));
+    assert_eq!(bench.taken(first), None);
+    bench.take(&[first]);
+    bench.now = NOW.after(Duration::from_secs(9));
+    bench.take(&[second]);
+    for _ in 0..2 {
+        assert_eq!(bench.taken(first), Some(NOW));
+        assert_eq!(bench.taken(second), Some(bench.now));
+        assert_eq!(bench.taken(spot(NOW, 3)), None);
+        bench.restart();
+    }
+}
+
+#[test]
+fn a_mark_is_known_before_its_step_is_over() {
+    let mut bench = Bench::new();
+    let reader = Reader { view: &bench.disk, codec: &WireCodec };
+    let mut still = Still;
+    let work = Work::new(NOW, &mut still, reader);
+    bench.seen.take(spot(NOW, 1), &work).unwrap();
+    assert_eq!(bench.seen.taken(spot(NOW, 1), &work.reader).unwrap(), Some(NOW));
+}
+
+#[test]
+fn other_bytes_another_taker_and_another_id_are_another_thing() {
+    let mut bench = Bench::new();
+    let (now, digest) = (id(NOW, 1), leaf(b"signed"));
+    bench.take(&[Spot::new(now, &digest, "plm.example")]);
+    assert!(bench.taken(Spot::new(now, &digest, "plm.example")).is_some());
+    assert_eq!(bench.taken(Spot::new(now, &digest, "um.example")), None);
+    assert_eq!(bench.taken(Spot::new(now, &leaf(b"other"), "plm.example")), None);
+    let later = id(NOW.after(SEEN_BUCKET), 1);
+    assert_eq!(bench.taken(Spot::new(later, &digest, "plm.example")), None);
+}
+
+#[test]
+fn what_memory_has_no_room_for_is_read_from_disk() {
+    let mut bench = Bench::new();
+    let old = spot(NOW.before(SEEN_BUCKET * 2), 1);
+    bench.take(&[old]);
+    assert_eq!(bench.seen.buckets.len(), 1);
+    bench.seen.held = SEEN_IDS_IN_MEMORY_MAX + 1;
+    assert_eq!(bench.taken(spot(NOW, 2)), None);
+    assert!(!bench.seen.buckets.contains_key(&old.bucket), "the oldest bucket has gone");
+    assert_eq!(bench.seen.held, SEEN_IDS_IN_MEMORY_MAX, "its one mark is no longer counted");
+    assert_eq!(bench.taken(old), Some(NOW));
+}
+
+#[test]
+fn marks_that_are_not_durable_yet_stay_however_full_memory_is() {
+    let mut bench = Bench::new();
+    let (fresh, other) = (spot(NOW.before(SEEN_BUCKET * 2), 1), spot(NOW, 2));
+    let reader = Reader { view: &bench.disk, codec: &WireCodec };
+    let mut still = Still;
+    let work = Work::new(NOW, &mut still, reader);
+    bench.seen.take(fresh, &work).unwrap();
+    bench.seen.held = SEEN_IDS_IN_MEMORY_MAX + 1;
+    assert_eq!(bench.seen.taken(other, &work.reader).unwrap(), None);
+    assert_eq!(bench.seen.taken(fresh, &work.reader).unwrap(), Some(NOW));
+}
+
+#[test]
+fn many_marks_of_one_bucket_are_stored_in_runs_that_fit_a_value() {
+    let mut bench = Bench::new();
+    let many: Vec<Spot> = (0..RUN_MARKS_MAX as u64 + 5)
+        .map(|n| Spot::new(id(NOW, 1), &leaf(&n.to_be_bytes()), "plm.example"))
+        .collect();
+    let commit = bench.take(&many);
+    let runs: Vec<_> = commit
+        .writes
+        .iter()
+        .filter_map(|write| {
+            let Write::PutSeen { run, marks, .. } = write else { return None };
+            Some((*run, marks))
+        })
+        .collect();
+    assert_eq!(runs.iter().map(|(run, _)| *run).collect::<Vec<_>>(), [1, 2]);
+    for (_, marks) in runs {
+        assert!(postcard::to_stdvec(marks).unwrap().len() < PACK_BYTES_MAX);
+    }
+    bench.restart();
+    assert!(many.iter().all(|spot| bench.taken(*spot) == Some(NOW)));
+}
+
+/// The first bucket that a step at a time keeps.
+fn kept_from(now: Timestamp) -> Option<u64> {
+    let commit = Bench { now, ..Bench::new() }.take(&[]);
+    commit.writes.iter().find_map(|write| {
+        let Write::ForgetSeen { before } = write else { return None };
+        Some(*before)
+    })
+}
+
+proptest! {
+    /// The oldest id that admission still looks at is one that has lived its time and whose
+    /// sender's clock was late.
+    #[test]
+    fn nothing_is_forgotten_that_may_still_be_asked_about(
+        now in 1_700_000_000_000_i64..1_900_000_000_000,
+        later in 0_u64..10_000_000_000,
+    ) {
+        let now = Timestamp::from_millis(now);
+        let before = kept_from(now).unwrap();
+        let asked = now.after(Duration::from_millis(later));
+        let oldest = asked.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX);
+        prop_assert!(spot(oldest, 1).bucket >= before);
+        let useless = now.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX * 3);
+        prop_assert!(spot(useless, 1).bucket < before, "old buckets are forgotten");
+    }
+}
+
+#[test]
+fn old_buckets_go_from_memory_and_disk_once_an_hour() {
+    let mut bench = Bench::new();
+    bench.take(&[spot(NOW, 1)]);
+    let end = NOW.after(MESSAGE_TTL_MAX).after(CLOCK_SKEW_MAX * 3);
+    bench.now = end.before(Duration::from_secs(3000));
+    let kept = bench.take(&[spot(bench.now, 2)]);
+    assert!(kept.writes.iter().any(|write| matches!(write, Write::ForgetSeen { .. })));
+    assert_eq!((bench.disk.seen.len(), bench.seen.buckets.len()), (2, 2));
+    bench.now = end;
+    let quiet = bench.take(&[]);
+    assert_eq!(quiet.writes, [], "not again within the hour");
+    bench.now = end.after(Duration::from_secs(601));
+    bench.take(&[]);
+    assert_eq!((bench.disk.seen.len(), bench.seen.buckets.len(), bench.seen.held), (1, 1, 1));
+}

@@ -1,0 +1,12 @@
+//! What the tests of the engine stand on: a state in memory, the example federation with its
+//! keys, and one relay with its host.
+
+mod cast;
+mod host;
+mod memory;
+
+pub(crate) use cast::{
+    Letter, NOW, WireCodec, address, config, ministry, policy, policy_with, system,
+};
+pub(crate) use host::{Host, Still, accepted};
+pub(crate) use memory::Memory;

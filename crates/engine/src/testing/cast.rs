@@ -1,0 +1,228 @@
+//! The example federation with its keys, and letters that its systems sign.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use kuriiri_certs::{Authority, Purpose as For, Validity};
+use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
+use kuriiri_seal::{Authorities, Purpose, Signer, VerifiedMessage, Verifier, commit, leaf};
+use kuriiri_types::{
+    Address, Envelope, Header, MessageId, MessageType, Ministry, Precedence, Receipt, Recipient,
+    Role, SealKeyId, Sealing, SpiffeId, Timestamp, limits::BODY_SALT_BYTES,
+};
+use kuriiri_wire::{header, receipt};
+
+use crate::{Codec, Config};
+
+/// When the tests begin: within the validity of all files of the federation.
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+
+/// Node, trust domain, direct links. `sm` and `um` meet through the hub only.
+const NODES: [(&str, &str, &str); 4] = [
+    ("sm", "sm.example", r#""plm", "hub""#),
+    ("plm", "plm.example", r#""sm", "um", "hub""#),
+    ("um", "um.example", r#""plm", "hub""#),
+    ("hub", "verkko.example", r#""sm", "plm", "um""#),
+];
+/// The systems of each relay; each has the one mailbox of its name.
+const SYSTEMS: [&str; 2] = ["kirjaamo", "tilanne"];
+
+macro_rules! vector {
+    ($name:literal) => {
+        include_str!(concat!("../../../../tests/vectors/labels/", $name))
+    };
+}
+
+pub(crate) fn ministry(name: &str) -> Ministry {
+    name.parse().unwrap()
+}
+
+pub(crate) fn address(name: &str) -> Address {
+    name.parse().unwrap()
+}
+
+/// The system that an address belongs to.
+pub(crate) fn system(address: &Address) -> SpiffeId {
+    format!("spiffe://{}/system/{}", address.ministry(), address.mailbox()).parse().unwrap()
+}
+
+// === the policy ===
+
+/// The policy of the vectors, with domains, endpoints and links.
+pub(crate) fn policy() -> Arc<Policy> {
+    policy_with(|rules| rules.to_owned())
+}
+
+/// The same with other rules.
+pub(crate) fn policy_with(change: impl Fn(&str) -> String) -> Arc<Policy> {
+    let catalogues =
+        [vector!("catalogue-fi.toml"), vector!("catalogue-eu.toml"), vector!("catalogue-tlp.toml")];
+    let sources = Sources {
+        catalogues: catalogues.map(|text| Catalogue::parse(text).unwrap()).into(),
+        federation: Federation::parse(&federation()).unwrap(),
+        rules: Rules::parse(&change(vector!("policy.toml"))).unwrap(),
+        local: Vec::new(),
+        translations: vec![Translation::parse(vector!("translate-eu-fi.toml")).unwrap()],
+    };
+    Arc::new(Policy::compile(sources).unwrap())
+}
+
+fn federation() -> String {
+    let text = vector!("federation.toml").to_owned();
+    NODES.iter().fold(text, |text, (node, domain, links)| {
+        let id = format!("id = \"{node}\"");
+        let more = format!(
+            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = [{links}]"
+        );
+        text.replacen(&id, &more, 1)
+    })
+}
+
+// === the keys ===
+
+struct Cast {
+    verifier: Verifier,
+    signers: BTreeMap<SpiffeId, Arc<Signer>>,
+}
+
+/// The cast, made once for all tests.
+fn cast() -> &'static Cast {
+    static CAST: OnceLock<Cast> = OnceLock::new();
+    CAST.get_or_init(|| {
+        let validity = Validity::days(NOW.before(Duration::from_secs(86_400)), 365);
+        let (mut authorities, mut signers) = (Authorities::new(), BTreeMap::new());
+        for (_, domain, _) in NODES {
+            let ministry = ministry(domain);
+            let authority = Authority::new(&ministry, validity).unwrap();
+            authorities.add(&ministry, authority.certificate_pem()).unwrap();
+            let systems = SYSTEMS.map(|name| format!("spiffe://{domain}/system/{name}"));
+            for id in systems.into_iter().chain([format!("spiffe://{domain}/relay/r1")]) {
+                let id: SpiffeId = id.parse().unwrap();
+                let issued = authority.issue(&id, For::Signing, validity).unwrap();
+                let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap();
+                signers.insert(id, Arc::new(signer));
+            }
+        }
+        let verifier = Verifier::new(authorities);
+        for signer in signers.values() {
+            verifier.admit_certificate(signer.certificate(), NOW).unwrap();
+        }
+        Cast { verifier, signers }
+    })
+}
+
+/// What the engine of a ministry's relay is made of.
+pub(crate) fn config(ministry: &Ministry) -> Config {
+    let relay = format!("spiffe://{ministry}/relay/r1").parse().unwrap();
+    let systems = SYSTEMS.map(|name| {
+        let address = Address::new(name, ministry.clone()).unwrap();
+        (system(&address), BTreeSet::from([address]))
+    });
+    Config {
+        ministry: ministry.clone(),
+        signer: Arc::clone(&cast().signers[&relay]),
+        codec: Arc::new(WireCodec),
+        policy: policy(),
+        systems: systems.into(),
+    }
+}
+
+/// Reads and writes signed bytes.
+pub(crate) struct WireCodec;
+
+impl Codec for WireCodec {
+    fn header(&self, bytes: &Bytes) -> Option<Header> {
+        header::decode(bytes).ok()
+    }
+
+    fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
+        receipt::encode(receipt)
+    }
+
+    fn receipt(&self, bytes: &Bytes) -> Option<Receipt> {
+        receipt::decode(bytes).ok()
+    }
+}
+
+// === letters ===
+
+/// A message to be made: public, routine, of now, and living as long as the rules let it.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    pub(crate) from: Address,
+    pub(crate) to: Vec<Address>,
+    pub(crate) label: Option<&'static str>,
+    pub(crate) is_sealed: bool,
+    pub(crate) precedence: Precedence,
+    pub(crate) created: Timestamp,
+    pub(crate) expires: Option<Timestamp>,
+    /// Bytes of body, salt not counted.
+    pub(crate) size: usize,
+    /// Tells letters apart.
+    pub(crate) number: u8,
+}
+
+impl Letter {
+    pub(crate) fn new(number: u8, from: &str, to: &[&str]) -> Self {
+        Self {
+            from: address(from),
+            to: to.iter().map(|to| address(to)).collect(),
+            label: Some("FI JULK"),
+            is_sealed: false,
+            precedence: Precedence::Routine,
+            created: NOW,
+            expires: None,
+            size: 100,
+            number,
+        }
+    }
+
+    pub(crate) fn id(&self) -> MessageId {
+        MessageId::new(self.created, [self.number; 10])
+    }
+
+    pub(crate) fn header(&self) -> Header {
+        let sealing = || Sealing { suite: 1, keys: self.to.iter().map(sealing_key).collect() };
+        let recipient = |to: &Address| Recipient { address: to.clone(), role: Role::Action };
+        Header {
+            id: self.id(),
+            from: self.from.clone(),
+            to: self.to.iter().map(recipient).collect(),
+            label: self.label.map(|label| label.parse().unwrap()),
+            precedence: self.precedence,
+            message_type: MessageType::Operation,
+            created: self.created,
+            expires: self.expires,
+            content_type: "text/plain".into(),
+            body_size: self.size as u64,
+            body_commitment: commit(&self.salted_body()).unwrap(),
+            subject: String::new(),
+            conversation: None,
+            in_reply_to: None,
+            obsoletes: None,
+            sealing: self.is_sealed.then(sealing),
+        }
+    }
+
+    /// The letter signed by the system of its sender and verified again.
+    pub(crate) fn verified(&self) -> VerifiedMessage {
+        let bytes = header::encode(&self.header());
+        let signer = &cast().signers[&system(&self.from)];
+        let proof = signer.sign(Purpose::Messages, &[leaf(&bytes)]).remove(0);
+        let envelope = Envelope { header: bytes, proof };
+        let verified = cast().verifier.message(envelope, |bytes| header::decode(bytes), NOW);
+        verified.unwrap().with_body(self.salted_body()).unwrap()
+    }
+
+    fn salted_body(&self) -> Bytes {
+        vec![self.number; BODY_SALT_BYTES + self.size].into()
+    }
+}
+
+fn sealing_key(to: &Address) -> SealKeyId {
+    SealKeyId { ministry: to.ministry().clone(), key: leaf(to.mailbox().as_bytes()) }
+}

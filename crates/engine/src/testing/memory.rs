@@ -1,0 +1,159 @@
+//! The committed state in memory. It refuses commits that contradict it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kuriiri_types::{
+    Lane, Timestamp,
+    limits::{PACK_BYTES_MAX, PACK_MESSAGES_MAX},
+};
+
+use crate::{
+    BodyRef, Commit, Done, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View, ViewError, Write,
+};
+
+/// What was committed, and nothing else.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Memory {
+    pub(crate) starts: u64,
+    pub(crate) packs: BTreeMap<PackKey, Pack>,
+    pub(crate) done: BTreeMap<PackKey, Done>,
+    pub(crate) due: BTreeSet<(Timestamp, PackKey)>,
+    pub(crate) seen: BTreeMap<(u64, u64), SeenRun>,
+    /// References into body files, by the file's number.
+    pub(crate) references: BTreeMap<u64, u32>,
+    /// Encoded bytes of each pack.
+    sizes: BTreeMap<PackKey, usize>,
+}
+
+impl Memory {
+    /// Makes a commit durable as a whole.
+    ///
+    /// # Panics
+    /// When the commit does what no commit may: write a pack twice, or one that is too large;
+    /// mark or delete a pack that is not there; release more bodies than were referred to.
+    pub(crate) fn apply(&mut self, commit: &Commit) {
+        if let Some(file) = &commit.bodies {
+            let before = self.references.insert(file.file, file.references);
+            assert_eq!(before, None, "body file {} is written twice", file.file);
+        }
+        commit.writes.iter().for_each(|write| self.write(write));
+        commit.released.iter().for_each(|place| self.release(place));
+    }
+
+    fn write(&mut self, write: &Write) {
+        match write {
+            Write::PutPack(key, pack) => self.put_pack(key, pack),
+            Write::DeletePack(key) => {
+                assert!(self.packs.remove(key).is_some(), "{key:?} is deleted and not there");
+                self.done.remove(key);
+                self.sizes.remove(key);
+            }
+            Write::PutDone(key, done) => {
+                assert!(self.packs.contains_key(key), "{key:?} is marked and not there");
+                let before = self.done.insert(key.clone(), *done).unwrap_or(0);
+                assert_eq!(before & !done, 0, "what was done in {key:?} is undone");
+            }
+            Write::PutDue(at, key) => {
+                self.due.insert((*at, key.clone()));
+            }
+            Write::DeleteDue(at, key) => {
+                self.due.remove(&(*at, key.clone()));
+            }
+            Write::PutSeen { bucket, run, marks } => {
+                let before = self.seen.insert((*bucket, *run), marks.clone());
+                assert_eq!(before, None, "run {run} of bucket {bucket} is written twice");
+            }
+            Write::ForgetSeen { before } => self.seen.retain(|(bucket, _), _| bucket >= before),
+            Write::PutCertificate(_) => {}
+            Write::PutStart(starts) => self.starts = *starts,
+        }
+    }
+
+    fn put_pack(&mut self, key: &PackKey, pack: &Pack) {
+        // A store puts one byte of format before each value.
+        let bytes = postcard::to_stdvec(pack).unwrap().len() + 1;
+        assert!(bytes <= PACK_BYTES_MAX, "{key:?} has {bytes} bytes");
+        assert!((1..=PACK_MESSAGES_MAX).contains(&pack.items.len()), "{}", pack.items.len());
+        let before = self.packs.insert(key.clone(), pack.clone());
+        assert!(before.is_none(), "{key:?} is written twice");
+        self.sizes.insert(key.clone(), bytes);
+    }
+
+    fn release(&mut self, place: &BodyRef) {
+        let left = self.references.get_mut(&place.file).filter(|left| **left > 0);
+        let left = left.unwrap_or_else(|| panic!("{place:?} is released too often"));
+        *left -= 1;
+    }
+
+    /// Encoded bytes of a pack.
+    pub(crate) fn size(&self, key: &PackKey) -> usize {
+        self.sizes[key]
+    }
+
+    /// True when nothing of any queue is left, but perhaps notes of expiry.
+    pub(crate) fn has_no_items(&self) -> bool {
+        self.packs.is_empty() && self.done.is_empty() && self.references.values().all(|n| *n == 0)
+    }
+
+    fn with_done(&self, key: &PackKey, pack: &Pack) -> (Pack, Done) {
+        (pack.clone(), self.done.get(key).copied().unwrap_or(0))
+    }
+}
+
+impl View for Memory {
+    fn starts(&self) -> Result<u64, ViewError> {
+        Ok(self.starts)
+    }
+
+    fn lanes(&self) -> Result<Vec<LaneSpan>, ViewError> {
+        let mut lanes: Vec<LaneSpan> = Vec::new();
+        for PackKey { queue, lane, first } in self.packs.keys() {
+            let (lane, first) = (*lane, *first);
+            match lanes.last_mut().filter(|l| l.queue == *queue && l.lane == lane) {
+                Some(span) => span.last = first,
+                None => lanes.push(LaneSpan { queue: queue.clone(), lane, first, last: first }),
+            }
+        }
+        Ok(lanes)
+    }
+
+    fn packs(
+        &self,
+        queue: &QueueId,
+        lane: Lane,
+        from: Seq,
+        bytes_max: usize,
+    ) -> Result<Vec<(Seq, Pack, Done)>, ViewError> {
+        let key = |first| PackKey { queue: queue.clone(), lane, first };
+        let (mut packs, mut bytes) = (Vec::new(), 0);
+        for (key, pack) in self.packs.range(key(from)..=key(Seq::MAX)) {
+            let (pack, done) = self.with_done(key, pack);
+            packs.push((key.first, pack, done));
+            bytes += self.size(key);
+            if bytes > bytes_max {
+                break;
+            }
+        }
+        Ok(packs)
+    }
+
+    fn pack(&self, key: &PackKey) -> Result<Option<(Pack, Done)>, ViewError> {
+        Ok(self.packs.get(key).map(|pack| self.with_done(key, pack)))
+    }
+
+    fn due(
+        &self,
+        through: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<(Timestamp, PackKey)>, ViewError> {
+        Ok(self.due.iter().take_while(|(at, _)| *at <= through).take(limit).cloned().collect())
+    }
+
+    fn next_due(&self) -> Result<Option<Timestamp>, ViewError> {
+        Ok(self.due.first().map(|(at, _)| *at))
+    }
+
+    fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {
+        Ok(self.seen.range((bucket, 0)..=(bucket, u64::MAX)).map(|(_, run)| run.clone()).collect())
+    }
+}
