@@ -155,10 +155,10 @@ impl Wire {
                     Ok((bytes, from)) = near.recv_from(&mut out) => {
                         dialler = Some(from);
                         let to = *end.borrow();
-                        far.send_to(&out[..bytes], to).await.unwrap();
+                        far.send_to(out.get(..bytes).unwrap(), to).await.unwrap();
                     }
                     Ok((bytes, _)) = far.recv_from(&mut back) => {
-                        near.send_to(&back[..bytes], dialler.unwrap()).await.unwrap();
+                        near.send_to(back.get(..bytes).unwrap(), dialler.unwrap()).await.unwrap();
                     }
                 }
             }
