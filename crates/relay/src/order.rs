@@ -31,9 +31,10 @@ impl Gate {
     /// Waits until all lower numbers of the lane have passed.
     pub(crate) async fn turn(&self, lane: Lane, number: u64) -> Result<Turn<'_>, NumberUsed> {
         let next = self.lanes.get(&lane).ok_or(NumberUsed)?;
-        let mut reached = next.subscribe();
-        let reached = reached.wait_for(|next| *next >= number).await.map_err(|_| NumberUsed)?;
-        (*reached == number).then_some(Turn(next)).ok_or(NumberUsed)
+        let mut numbers = next.subscribe();
+        let reached = *numbers.wait_for(|next| *next >= number).await.map_err(|_| NumberUsed)?;
+        // Made only when it is due: its end lets the next one pass.
+        if reached == number { Ok(Turn(next)) } else { Err(NumberUsed) }
     }
 }
 

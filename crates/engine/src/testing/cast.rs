@@ -154,6 +154,8 @@ impl Codec for WireCodec {
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
     pub(crate) from: Address,
+    /// Whose system signs it: the sender's, if it is right.
+    pub(crate) signer: Address,
     pub(crate) to: Vec<Address>,
     pub(crate) label: Option<&'static str>,
     pub(crate) is_sealed: bool,
@@ -170,6 +172,7 @@ impl Letter {
     pub(crate) fn new(number: u8, from: &str, to: &[&str]) -> Self {
         Self {
             from: address(from),
+            signer: address(from),
             to: to.iter().map(|to| address(to)).collect(),
             label: Some("FI JULK"),
             is_sealed: false,
@@ -208,10 +211,10 @@ impl Letter {
         }
     }
 
-    /// The letter signed by the system of its sender and verified again.
+    /// The letter signed and verified again.
     pub(crate) fn verified(&self) -> VerifiedMessage {
         let bytes = header::encode(&self.header());
-        let signer = &cast().signers[&system(&self.from)];
+        let signer = &cast().signers[&system(&self.signer)];
         let proof = signer.sign(Purpose::Messages, &[leaf(&bytes)]).remove(0);
         let envelope = Envelope { header: bytes, proof };
         let verified = cast().verifier.message(envelope, |bytes| header::decode(bytes), NOW);

@@ -114,8 +114,17 @@ impl Host {
         answer
     }
 
-    /// A peer hands over letters for this ministry in one batch.
+    /// The last relay of a path hands over letters for this ministry in one batch.
     pub(crate) fn arrive(&mut self, path: &[&str], letters: &[Letter]) -> Vec<Verdict> {
+        self.arrive_from(path.last().unwrap(), path, letters)
+    }
+
+    pub(crate) fn arrive_from(
+        &mut self,
+        peer: &str,
+        path: &[&str],
+        letters: &[Letter],
+    ) -> Vec<Verdict> {
         let path: Vec<_> = path.iter().map(|relay| ministry(relay)).collect();
         let dest = self.ministry.clone();
         let parcel = |letter: &Letter| Arrival {
@@ -124,7 +133,7 @@ impl Host {
             path: path.clone(),
         };
         let actions = self.step(vec![Event::Arrived {
-            peer: path.last().unwrap().clone(),
+            peer: ministry(peer),
             link: LinkId(901),
             token: Token(8),
             lane: ROUTINE,

@@ -175,20 +175,22 @@ fn a_large_body_is_stored_once_for_all_copies_and_let_go_with_the_last() {
 #[test]
 fn who_may_not_send_as_an_address_is_refused() {
     let mut host = Host::new("sm.example");
-    let event = |system| Event::Submitted {
-        system,
+    let tilanne = address("tilanne@sm.example");
+    let foreign = Letter { signer: tilanne.clone(), ..letter(1) };
+    assert_eq!(refusal(&host.submit(&[foreign]).0[0]), Code::NOT_YOURS, "another signed it");
+    let actions = host.step(vec![Event::Submitted {
+        system: system(&tilanne),
         link: LinkId(1),
         token: Token(1),
         lane: ROUTINE,
         epoch: 0,
         messages: vec![Ok(letter(1).verified())],
         certificates: Vec::new(),
-    };
-    let actions = host.step(vec![event(system(&address("tilanne@sm.example")))]);
+    }]);
     let Action::Answer(_, Reply::Verdicts { verdicts, .. }) = &actions[0] else {
         panic!("{actions:?}")
     };
-    assert_eq!(refusal(&verdicts[0]), Code::NOT_YOURS);
+    assert_eq!(refusal(&verdicts[0]), Code::NOT_YOURS, "another hands it over");
 }
 
 #[test]
@@ -260,6 +262,9 @@ fn an_arrival_whose_way_does_not_fit_is_refused_without_reasons() {
         let verdicts = Host::new("plm.example").arrive(path, std::slice::from_ref(&letter));
         assert_eq!(refusal(&verdicts[0]), Code::MALFORMED, "{path:?}");
     }
+    let mut host = Host::new("plm.example");
+    let verdicts = host.arrive_from("um.example", &["sm.example"], std::slice::from_ref(&letter));
+    assert_eq!(refusal(&verdicts[0]), Code::MALFORMED, "the peer is not on the path");
     let unsealed = Letter { label: Some("FI TL4"), ..letter };
     let verdicts = Host::new("plm.example").arrive(&["sm.example"], &[unsealed]);
     assert_eq!(verdicts, [Verdict::Refused(Refusal::bare(Code::POLICY))]);

@@ -73,6 +73,16 @@ fn each_message_expires_once_in_memory_and_on_disk() {
 }
 
 #[test]
+fn after_one_pack_the_next_is_found() {
+    let mut host = host_with(&[1], MAILBOX);
+    host.submit(&[letter(2, MAILBOX)]);
+    host.pass(MINUTE);
+    assert_eq!((expired(&host), host.wake), (vec![1], Some(minutes(2))));
+    host.pass(MINUTE);
+    assert_eq!(expired(&host), [1, 2]);
+}
+
+#[test]
 fn what_expired_is_not_delivered_and_the_rest_is() {
     let mut host = host_with(&[1, 2], MAILBOX).restart();
     host.pass(MINUTE);

@@ -151,4 +151,9 @@ fn receipts_that_a_reader_leaves_go_to_the_next_in_order() {
     let (subscription, through) = (SubscriptionId(2), first[0]);
     host.step(vec![Event::ReceiptsConfirmed { subscription, through }, unsubscribe(2)]);
     assert_eq!(read(host.step(vec![wanted(3)])), first[1..]);
+    assert_eq!(
+        read(host.restart().step(vec![wanted(4)])),
+        first[1..],
+        "the first is gone for good"
+    );
 }
