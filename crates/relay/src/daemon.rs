@@ -24,7 +24,7 @@ use crate::{
     error::RelayError,
     incoming::Inbound,
     links::Links,
-    outgoing::{CONTRACT_VERSION, Dialler},
+    outgoing::{Addresses, CONTRACT_VERSION, Dialler},
     session::Session,
 };
 
@@ -41,6 +41,7 @@ pub struct Relay {
     address: SocketAddr,
     endpoint: Arc<Endpoint>,
     trust: Arc<ArcSwap<Trust>>,
+    addresses: Arc<ArcSwap<Addresses>>,
     desk: Arc<Desk>,
     store: Arc<Store>,
     stop: oneshot::Sender<()>,
@@ -92,10 +93,11 @@ impl Relay {
         let book = Book::new(Arc::clone(&store), own);
         let name = format!("{}/{}", config.ministry, config.name);
         let desk = Arc::new(Desk::new(verifier, book, Arc::clone(&store), hello, name, inbox));
+        let addresses = Arc::new(ArcSwap::from_pointee(config.peers));
         let dialler = Dialler {
             endpoint: Arc::clone(&endpoint),
             desk: Arc::clone(&desk),
-            addresses: Arc::new(config.peers),
+            addresses: Arc::clone(&addresses),
         };
         let links = Links::new(dialler);
         let driver = Driver { engine, store: Arc::clone(&store), links, inbox: events, random };
@@ -107,7 +109,7 @@ impl Relay {
         #[expect(clippy::disallowed_methods, reason = "its handle is kept and awaited")]
         let driver = tokio::spawn(driver.run(first, stopped));
         tracing::info!(ministry = %config.ministry, %address, "relay started");
-        Ok(Self { address, endpoint, trust, desk, store, stop, driver, door })
+        Ok(Self { address, endpoint, trust, addresses, desk, store, stop, driver, door })
     }
 
     /// Where it listens.
@@ -126,6 +128,7 @@ impl Relay {
         let named = |error: IdentityError| RelayError::Loop(error.to_string());
         self.endpoint.replace_identity(config.identity).map_err(named)?;
         self.trust.store(Arc::new(config.trust));
+        self.addresses.store(Arc::new(config.peers));
         close_unaccepted(&self.endpoint, &self.trust);
         self.desk.replace_verifier(Verifier::new(config.authorities));
         let changed = Event::PolicyChanged(config.policy);

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
+use arc_swap::ArcSwap;
 use kuriiri_engine::{Body, Event, LinkId, Load};
 use kuriiri_transport::{CloseCode, Conversation, Endpoint, Expect, Link, Receiver, Sender};
 use kuriiri_types::{BatchProof, Lane, Ministry};
@@ -29,8 +30,11 @@ pub(crate) const CONTRACT_VERSION: u32 = 1;
 pub(crate) struct Dialler {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) desk: Arc<Desk>,
-    pub(crate) addresses: Arc<HashMap<Ministry, Vec<SocketAddr>>>,
+    pub(crate) addresses: Arc<ArcSwap<Addresses>>,
 }
+
+/// Where the relays of peers listen.
+pub(crate) type Addresses = HashMap<Ministry, Vec<SocketAddr>>;
 
 impl Dialler {
     /// Dials a peer and serves the link until it ends. Reports either outcome to the loop.
@@ -48,7 +52,8 @@ impl Dialler {
 
     async fn connect(&self, peer: &Ministry) -> Result<Link, LinkError> {
         let mut last = LinkError::NoAddress;
-        for address in self.addresses.get(peer).into_iter().flatten() {
+        let addresses = self.addresses.load_full();
+        for address in addresses.get(peer).into_iter().flatten() {
             let expect = Expect::Relay(peer.clone());
             let dialled = self.endpoint.dial(*address, expect, Conversation::Relay).await;
             match dialled.map_err(LinkError::from) {
