@@ -36,9 +36,10 @@ struct Cli {
     /// Print data as JSON, one object a line.
     #[arg(long, global = true)]
     json: bool,
-    /// What to log on standard error, such as `info` or `kuriiri_relay=debug`.
-    #[arg(long, global = true, value_name = "FILTER", env = "KURIIRI_LOG", default_value = "warn")]
-    log: String,
+    /// What to log on standard error, such as `info` or `kuriiri_relay=debug`. Relays warn unless
+    /// told otherwise, other commands only log errors.
+    #[arg(long, global = true, value_name = "FILTER", env = "KURIIRI_LOG")]
+    log: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -78,7 +79,8 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    start_log(&cli.log, cli.json);
+    let usual = if matches!(cli.command, Command::Relay(_)) { "warn" } else { "error" };
+    start_log(cli.log.as_deref().unwrap_or(usual), cli.json);
     let output = Output::new(cli.json);
     match run(cli.command, output) {
         Ok(exit) => ExitCode::from(exit),
