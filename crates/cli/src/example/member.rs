@@ -12,6 +12,8 @@ use super::files::Tree;
 const DAYS: u32 = 365;
 /// The systems of each ministry: its registry, and its situation picture.
 pub(crate) const SYSTEMS: [&str; 2] = ["kirjaamo", "tilannekuva"];
+/// The operator of each relay. Nothing asks for an operator's certificate yet.
+const OPERATOR: &str = "anna";
 /// Folder, trust domain, and whether it has systems, in the order of ports.
 const MEMBERS: [(&str, &str, bool); 4] = [
     ("sm", "sm.example", true),
@@ -72,11 +74,14 @@ impl Member {
         tree.text(&name(&format!("trust/{}.seal.pub", self.ministry)), &key)
     }
 
-    /// Writes its relay's folder and its systems.
+    /// Writes its relay's folder, its operator's certificate and its systems.
     pub(crate) fn write(&self, tree: &Tree) -> anyhow::Result<()> {
         let relay = self.id(SpiffeRole::Relay, "r1")?;
         self.issue(tree, self.folder, &relay)?;
         tree.text(&format!("{}/relay.toml", self.folder), &self.relay_toml())?;
+        let operator = self.id(SpiffeRole::Operator, OPERATOR)?;
+        let name = format!("{}/operators/{OPERATOR}/tls", self.folder);
+        self.issue_one(tree, &name, &operator, Purpose::Tls)?;
         for system in self.systems() {
             let folder = format!("{}/systems/{system}", self.folder);
             self.issue(tree, &folder, &self.id(SpiffeRole::System, system)?)?;
@@ -88,12 +93,20 @@ impl Member {
 
     /// A certificate to connect with, and one to sign with; keys are separate by role.
     fn issue(&self, tree: &Tree, folder: &str, id: &SpiffeId) -> anyhow::Result<()> {
-        for (name, purpose) in [("tls", Purpose::Tls), ("signing", Purpose::Signing)] {
-            let issued = self.authority.issue(id, purpose, self.validity)?;
-            tree.text(&format!("{folder}/{name}.pem"), &issued.certificate_pem)?;
-            tree.key(&format!("{folder}/{name}.key"), &issued.key_pem)?;
-        }
-        Ok(())
+        self.issue_one(tree, &format!("{folder}/tls"), id, Purpose::Tls)?;
+        self.issue_one(tree, &format!("{folder}/signing"), id, Purpose::Signing)
+    }
+
+    fn issue_one(
+        &self,
+        tree: &Tree,
+        name: &str,
+        id: &SpiffeId,
+        purpose: Purpose,
+    ) -> anyhow::Result<()> {
+        let issued = self.authority.issue(id, purpose, self.validity)?;
+        tree.text(&format!("{name}.pem"), &issued.certificate_pem)?;
+        tree.key(&format!("{name}.key"), &issued.key_pem)
     }
 
     fn relay_toml(&self) -> String {
