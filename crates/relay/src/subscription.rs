@@ -49,8 +49,12 @@ impl Subscription {
         receiver: Receiver,
     ) -> Result<(), LinkError> {
         let (desk, subscription) = (Arc::clone(&self.desk), self.id);
+        let confirmed = |FromReceiver::Confirm(tickets)| {
+            let tickets = tickets.into_iter().map(from_wire).collect();
+            Event::Confirmed { subscription, tickets }
+        };
         let outcome = tokio::select! {
-            outcome = take_confirmations(&desk, subscription, receiver) => outcome,
+            outcome = take_confirmations(&desk, receiver, confirmed) => outcome,
             outcome = self.push_messages(&mut sender) => outcome,
         };
         self.end().await;
@@ -64,8 +68,10 @@ impl Subscription {
         receiver: Receiver,
     ) -> Result<(), LinkError> {
         let (desk, subscription) = (Arc::clone(&self.desk), self.id);
+        let confirmed =
+            |ConfirmReceipts { through }| Event::ReceiptsConfirmed { subscription, through };
         let outcome = tokio::select! {
-            outcome = take_receipt_confirmations(&desk, subscription, receiver) => outcome,
+            outcome = take_confirmations(&desk, receiver, confirmed) => outcome,
             outcome = self.push_receipts(&mut sender) => outcome,
         };
         self.end().await;
@@ -152,27 +158,14 @@ impl Subscription {
     }
 }
 
-async fn take_confirmations(
+/// Tells the engine what the other side confirms, until it ends its half of the stream.
+async fn take_confirmations<F: Frame>(
     desk: &Desk,
-    subscription: SubscriptionId,
     mut receiver: Receiver,
+    event: impl Fn(F) -> Event,
 ) -> Result<(), LinkError> {
-    while let Some(frame) = receiver.frame(FromReceiver::BYTES_MAX).await? {
-        let FromReceiver::Confirm(tickets) = FromReceiver::decode(frame)?;
-        let tickets = tickets.into_iter().map(from_wire).collect();
-        desk.tell(Event::Confirmed { subscription, tickets }).await?;
-    }
-    Ok(())
-}
-
-async fn take_receipt_confirmations(
-    desk: &Desk,
-    subscription: SubscriptionId,
-    mut receiver: Receiver,
-) -> Result<(), LinkError> {
-    while let Some(frame) = receiver.frame(ConfirmReceipts::BYTES_MAX).await? {
-        let through = ConfirmReceipts::decode(frame)?.through;
-        desk.tell(Event::ReceiptsConfirmed { subscription, through }).await?;
+    while let Some(frame) = receiver.frame(F::BYTES_MAX).await? {
+        desk.tell(event(F::decode(frame)?)).await?;
     }
     Ok(())
 }
