@@ -65,7 +65,4 @@ pub trait Codec: Send + Sync {
 
     /// The canonical bytes of a receipt.
     fn encode_receipt(&self, receipt: &Receipt) -> Bytes;
-
-    /// Reads a receipt that was accepted before. Nothing means that the state is damaged.
-    fn receipt(&self, bytes: &Bytes) -> Option<Receipt>;
 }

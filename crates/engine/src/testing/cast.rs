@@ -142,10 +142,6 @@ impl Codec for WireCodec {
     fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
         receipt::encode(receipt)
     }
-
-    fn receipt(&self, bytes: &Bytes) -> Option<Receipt> {
-        receipt::decode(bytes).ok()
-    }
 }
 
 // === letters ===

@@ -106,7 +106,8 @@ impl Host {
             let Action::Answer(Token(7), Reply::Verdicts { verdicts, receipts }) = action else {
                 return None;
             };
-            let receipts = receipts.iter().map(|r| WireCodec.receipt(&r.receipt).unwrap());
+            let receipts =
+                receipts.iter().map(|r| kuriiri_wire::receipt::decode(&r.receipt).unwrap());
             Some((verdicts, receipts.collect()))
         });
         let answer = answers.next().unwrap();
@@ -183,7 +184,7 @@ impl Host {
         let packs = self.disk.packs.iter().filter(|(key, _)| key.queue == queue);
         let items = packs.flat_map(|(_, pack)| &pack.items);
         let receipts = items.map(|item| match item {
-            Item::Receipt(signed) => WireCodec.receipt(&signed.receipt).unwrap(),
+            Item::Receipt(signed) => kuriiri_wire::receipt::decode(&signed.receipt).unwrap(),
             Item::Parcel(_) => panic!("a message among receipts"),
         });
         receipts.map(|receipt| (receipt.kind, receipt)).collect()
