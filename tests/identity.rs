@@ -182,6 +182,7 @@ fn message(federation: &Federation, label: &str, body: &[u8]) -> (Parcel, Bytes)
         in_reply_to: None,
         obsoletes: None,
         sealing: None,
+        drafter: None,
     });
     let proof = signer.sign(kuriiri_seal::Purpose::Messages, &[leaf(&header)]).remove(0);
     let (dest, origin) = ("sm.example".parse().unwrap(), "um.example".parse().unwrap());

@@ -78,6 +78,7 @@ fn plain(draft: Draft, from: Address, id: MessageId, size: u64, commitment: Dige
         in_reply_to: draft.in_reply_to,
         obsoletes: draft.obsoletes,
         sealing: None,
+        drafter: None,
     }
 }
 

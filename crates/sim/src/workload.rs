@@ -193,6 +193,7 @@ impl Sender {
             conversation: None,
             in_reply_to: None,
             obsoletes: None,
+            drafter: None,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Digest, Lane, MessageId, Ministry, Precedence, Timestamp, WireLabel};
+use crate::{Address, Digest, Lane, MessageId, Ministry, Precedence, SpiffeId, Timestamp, WireLabel};
 
 /// Everything that the sending system signs about a message. The body is bound by its
 /// commitment; the rest is what relays and people decide on.
@@ -40,6 +40,10 @@ pub struct Header {
     pub obsoletes: Option<MessageId>,
     /// Present when the body is encrypted end to end.
     pub sealing: Option<Sealing>,
+    /// Who wrote it, if a person did: the name within the sender's ministry, as an officer's
+    /// identity would have it (`anna` in `spiffe://sm.example/officer/anna`). This person does not
+    /// count as one who approves the message. See [`SpiffeId::is_name`].
+    pub drafter: Option<String>,
 }
 
 /// One recipient of a message.
@@ -97,6 +101,12 @@ impl Header {
         Lane::Messages(self.precedence)
     }
 
+    /// Whether this person wrote the message: same ministry, same name, whatever the role.
+    pub fn is_drafted_by(&self, person: &SpiffeId) -> bool {
+        person.ministry() == self.from.ministry()
+            && self.drafter.as_deref() == Some(person.name())
+    }
+
     /// The recipients that have their mailbox at this ministry.
     pub fn recipients_at<'a>(
         &'a self,
@@ -114,5 +124,41 @@ impl Header {
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_the_drafter_in_every_role_and_at_no_other_ministry() {
+        let at = Timestamp::from_millis(1_795_000_000_000);
+        let header = Header {
+            id: MessageId::new(at, [1; 10]),
+            from: "kirjaamo@sm.example".parse().unwrap(),
+            to: Vec::new(),
+            label: None,
+            precedence: Precedence::Routine,
+            message_type: MessageType::Operation,
+            created: at,
+            expires: None,
+            content_type: "text/plain".into(),
+            body_size: 0,
+            body_commitment: Digest([9; 32]),
+            subject: String::new(),
+            conversation: None,
+            in_reply_to: None,
+            obsoletes: None,
+            sealing: None,
+            drafter: Some("anna".into()),
+        };
+        let drafted = |id: &str| header.is_drafted_by(&id.parse().unwrap());
+        assert!(drafted("spiffe://sm.example/officer/anna"));
+        assert!(drafted("spiffe://sm.example/operator/anna"));
+        assert!(!drafted("spiffe://um.example/officer/anna"));
+        assert!(!drafted("spiffe://sm.example/officer/Anna"));
+        assert!(!Header { drafter: None, ..header.clone() }
+            .is_drafted_by(&"spiffe://sm.example/officer/anna".parse().unwrap()));
     }
 }

@@ -55,13 +55,19 @@ impl SpiffeId {
     /// # Errors
     /// When the name is empty, longer than 64 bytes, or not of letters, digits, `-`, `_`, `.`.
     pub fn new(ministry: Ministry, role: SpiffeRole, name: &str) -> Result<Self, SpiffeError> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-        let fits = !name.is_empty() && name.len() <= SPIFFE_NAME_BYTES_MAX;
-        if fits && name.bytes().all(plain) && name != "." && name != ".." {
+        if Self::is_name(name) {
             Ok(Self { ministry, role, name: name.into() })
         } else {
             Err(SpiffeError(name.into()))
         }
+    }
+
+    /// Whether this can be a holder's name: 1 to [`SPIFFE_NAME_BYTES_MAX`] bytes of letters, digits,
+    /// `-`, `_` and `.`, and neither `.` nor `..`.
+    pub fn is_name(text: &str) -> bool {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+        let fits = !text.is_empty() && text.len() <= SPIFFE_NAME_BYTES_MAX;
+        fits && text.bytes().all(plain) && text != "." && text != ".."
     }
 
     /// The trust domain, which is the ministry.

@@ -2,8 +2,12 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Address, Header, MessageId, MessageType, Recipient, Role, SealKeyId, Sealing, Timestamp,
-    limits::{CONTENT_TYPE_BYTES_MAX, HEADER_BYTES_MAX, RECIPIENTS_MAX, SUBJECT_BYTES_MAX},
+    Address, Header, MessageId, MessageType, Recipient, Role, SealKeyId, Sealing, SpiffeId,
+    Timestamp,
+    limits::{
+        CONTENT_TYPE_BYTES_MAX, HEADER_BYTES_MAX, RECIPIENTS_MAX, SPIFFE_NAME_BYTES_MAX,
+        SUBJECT_BYTES_MAX,
+    },
 };
 use prost::Message;
 
@@ -54,6 +58,7 @@ fn write(header: &Header) -> proto::Header {
         in_reply_to: header.in_reply_to.as_ref().map(id),
         obsoletes: header.obsoletes.as_ref().map(id),
         sealing: header.sealing.as_ref().map(write_sealing),
+        drafter: header.drafter.clone(),
     }
 }
 
@@ -102,6 +107,7 @@ fn read(wire: proto::Header) -> Result<Header, Flaw> {
         in_reply_to: id("in_reply_to", wire.in_reply_to)?,
         obsoletes: id("obsoletes", wire.obsoletes)?,
         sealing: wire.sealing.as_ref().map(read_sealing).transpose()?,
+        drafter: wire.drafter.map(read_drafter).transpose()?,
     })
 }
 
@@ -159,6 +165,13 @@ fn read_content_type(text: String) -> Result<String, Flaw> {
     }
     let rule = "must be printable ASCII";
     Err(Flaw::Form { field, rule })
+}
+
+fn read_drafter(name: String) -> Result<String, Flaw> {
+    let field = "drafter";
+    field::some_at_most(field, SPIFFE_NAME_BYTES_MAX, name.len())?;
+    let rule = "must be letters, digits, `-`, `_` and `.`, as in an identity";
+    SpiffeId::is_name(&name).then_some(name).ok_or(Flaw::Form { field, rule })
 }
 
 fn read_sealing(wire: &proto::Sealing) -> Result<Sealing, Flaw> {

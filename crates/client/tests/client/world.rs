@@ -191,6 +191,7 @@ pub(crate) fn message(world: &World, to: &str, subject: &str) -> (Envelope, Byte
         in_reply_to: None,
         obsoletes: None,
         sealing: None,
+        drafter: None,
     };
     let bytes = header::encode(&header);
     let proof = world.um.system.sign(Signs::Messages, &[leaf(&bytes)]).remove(0);

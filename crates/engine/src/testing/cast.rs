@@ -204,6 +204,7 @@ impl Letter {
             in_reply_to: None,
             obsoletes: None,
             sealing: self.is_sealed.then(sealing),
+            drafter: None,
         }
     }
 

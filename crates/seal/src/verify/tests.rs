@@ -85,6 +85,7 @@ fn decode(bytes: &Bytes) -> Result<Header, String> {
         in_reply_to: None,
         obsoletes: None,
         sealing: None,
+        drafter: None,
     })
 }
 

@@ -90,7 +90,9 @@ pub(crate) fn header() -> impl Strategy<Value = Header> {
     let when = (precedence(), select(types.to_vec()), time(), option::of(time()));
     let what = ("[ -~]{1,40}", any::<u64>(), digest(), line());
     let links = [(); 3].map(|()| option::of(id()));
-    (who, when, what, links, option::of(sealing())).prop_map(|(who, when, what, links, sealing)| {
+    let drafter = option::of("[A-Za-z0-9_-][A-Za-z0-9._-]{0,20}");
+    let last = (option::of(sealing()), drafter);
+    (who, when, what, links, last).prop_map(|(who, when, what, links, (sealing, drafter))| {
         Header {
             id: who.0,
             from: who.1,
@@ -108,6 +110,7 @@ pub(crate) fn header() -> impl Strategy<Value = Header> {
             in_reply_to: links[1],
             obsoletes: links[2],
             sealing,
+            drafter,
         }
     })
 }

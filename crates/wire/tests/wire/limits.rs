@@ -35,6 +35,8 @@ fn texts_and_recipients_of_a_header() {
     over(header_with(|h| h.content_type = "c".repeat(CONTENT_TYPE_BYTES_MAX + 1)));
     header_with(|h| h.subject = "s".repeat(SUBJECT_BYTES_MAX)).unwrap();
     over(header_with(|h| h.subject = "s".repeat(SUBJECT_BYTES_MAX + 1)));
+    header_with(|h| h.drafter = Some("d".repeat(SPIFFE_NAME_BYTES_MAX))).unwrap();
+    over(header_with(|h| h.drafter = Some("d".repeat(SPIFFE_NAME_BYTES_MAX + 1))));
 }
 
 #[test]

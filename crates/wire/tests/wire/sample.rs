@@ -25,6 +25,7 @@ pub(crate) fn header() -> Header {
         in_reply_to: None,
         obsoletes: None,
         sealing: None,
+        drafter: None,
     }
 }
 

@@ -122,13 +122,16 @@ fn a_header_that_breaks_a_rule_is_refused() {
     twice[1].address = twice[0].address.clone();
     let mut label: WireLabel = "FI TL3 REL{PLM,SM}".parse().unwrap();
     label.categories[0].values.reverse();
-    let cases: [(&str, &str, Spoil); 6] = [
+    let cases: [(&str, &str, Spoil); 9] = [
         ("no recipient", "`to` is missing", Box::new(|h| h.to.clear())),
         ("a recipient twice", "`to` has an address twice", Box::new(move |h| h.to = twice.clone())),
         ("an unsorted label", "sorted", Box::new(move |h| h.label = Some(label.clone()))),
         ("no content type", "`content_type` is missing", Box::new(|h| h.content_type.clear())),
         ("two lines of subject", "one line", Box::new(|h| h.subject = "a\nb".into())),
         ("a line break in the type", "ASCII", Box::new(|h| h.content_type = "a/b\r\n".into())),
+        ("an empty name", "`drafter` is missing", Box::new(|h| h.drafter = Some(String::new()))),
+        ("a path", "as in an identity", Box::new(|h| h.drafter = Some("..".into()))),
+        ("two names", "as in an identity", Box::new(|h| h.drafter = Some("Anna Aalto".into()))),
     ];
     for (what, expected, spoil) in cases {
         let mut value = sample::header();

@@ -116,6 +116,7 @@ impl Vector {
                 suite: suite.parse().unwrap(),
                 keys: self.all("sealing.key").iter().map(|key| seal_key(key)).collect(),
             }),
+            drafter: self.maybe("drafter").map(Into::into),
         }
     }
 
