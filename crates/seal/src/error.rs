@@ -160,6 +160,10 @@ pub enum SealError {
     /// It was altered, sealed for another message, or the key is not the one it names.
     #[error("the sealed body does not open: it was altered, or belongs to another message")]
     Altered,
+    /// It opens to another body than the one that the header commits to: whoever sealed it meant
+    /// different readers to see different bodies.
+    #[error("the sealed body is not the one that its header commits to")]
+    Content,
     /// A recipient's key could not be used.
     #[error("the sealing key of {0} cannot be used")]
     RecipientKey(Ministry),
@@ -207,7 +211,9 @@ impl SealError {
             Self::TooBig { .. } => Code::TOO_BIG,
             Self::NotForThisKey(_) | Self::RecipientKey(_) => Code::KEY_FILE,
             Self::Randomness => Code::INTERNAL,
-            Self::Keys { .. } | Self::Suite(_) | Self::Layout | Self::Altered => Code::MALFORMED,
+            Self::Keys { .. } | Self::Suite(_) | Self::Layout | Self::Altered | Self::Content => {
+                Code::MALFORMED
+            }
         }
     }
 }

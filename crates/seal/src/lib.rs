@@ -51,7 +51,7 @@ pub use certificate::Authorities;
 pub use commitment::{commit, salted};
 pub use error::{CertificateError, KeyError, SealError, VerifyError};
 pub use key::Signer;
-pub use sealing::{SEALING_KEYS_MAX, SUITE, SealingKey, SealingPublicKey, open, seal};
+pub use sealing::{SUITE, SealingKey, SealingPublicKey, open, seal};
 pub use tree::{digest, leaf};
 pub use verify::{
     ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, VerifiedReceipt,

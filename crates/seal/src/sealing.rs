@@ -12,8 +12,18 @@
 //! | 1 | the suite, 1 |
 //! | 1 | number of keys, 1 to 128; the same as in the header |
 //! | 1168 for each key | X-Wing encapsulation (1120), encrypted content key (32) and its tag (16), in the order of the header's [`Sealing::keys`] |
+//! | 32 | encrypted with the body and in front of it: the content salt |
 //! | rest | the encrypted body, as long as the body |
-//! | 16 | its tag |
+//! | 16 | the tag of salt and body |
+//!
+//! # What is sealed is what the header says
+//!
+//! A tag of ChaCha20-Poly1305 does not commit to its key: whoever makes a ciphertext can make it
+//! open under two keys, to two bodies, and every slot could hold another content key. So the header
+//! commits to the plaintext too: [`Sealing::content`] is SHA-256(`"kuriiri content v1"` ‖ content
+//! salt ‖ body), and a body that does not fit it does not open. All who can open a sealed body
+//! therefore see the same one, among them the officers who release it. The salt is fresh and secret,
+//! so the digest says nothing to those who cannot open.
 //!
 //! HPKE `info` is `"kuriiri sealing v1 "` ‖ the ministry's name, `aad` the message id: a content
 //! key serves one ministry and one message. The body's associated data is the message id and
@@ -31,7 +41,7 @@ use hpke::{
 };
 use kuriiri_types::{
     Digest, MessageId, Ministry, SealKeyId, Sealing,
-    limits::{BODY_BYTES_MAX, RECIPIENTS_MAX},
+    limits::{BODY_BYTES_MAX, SEALING_KEYS_MAX},
 };
 use ring::{
     aead::{self, Aad, LessSafeKey, Nonce, UnboundKey},
@@ -44,13 +54,11 @@ use crate::{KeyError, SealError, hex, tree::sha256};
 /// The only suite there is: HPKE with X-Wing, HKDF-SHA256 and ChaCha20-Poly1305.
 pub const SUITE: u32 = 1;
 
-/// Keys that one body is sealed to: two for each recipient, while a ministry changes its key. More:
-/// refused.
-pub const SEALING_KEYS_MAX: usize = 2 * RECIPIENTS_MAX;
-
 const SUITE_BYTE: u8 = 1;
 const TAG_BYTES: usize = 16;
 const CONTENT_KEY_BYTES: usize = 32;
+const CONTENT_SALT_BYTES: usize = 32;
+const CONTENT: &[u8] = b"kuriiri content v1";
 const ENCAPSULATION_BYTES: usize = 1120;
 const SLOT_BYTES: usize = ENCAPSULATION_BYTES + CONTENT_KEY_BYTES + TAG_BYTES;
 const SECRET_KEY_BYTES: usize = 32;
@@ -108,10 +116,11 @@ impl SealingPublicKey {
     }
 }
 
-/// Encrypts a body for ministries, and says in a [`Sealing`] for the header to whom.
+/// Encrypts a body for ministries, and says in a [`Sealing`] for the header to whom, and to what.
 ///
-/// Give each ministry's current key, or several while it changes them. `context` is the id of the
-/// message that will carry the body; it opens under no other.
+/// Give each ministry's current key, or several while it changes them, in any order; a key given
+/// twice is used once. `context` is the id of the message that will carry the body; it opens under
+/// no other.
 ///
 /// # Errors
 /// When there is no key or more than [`SEALING_KEYS_MAX`], the sealed body would be larger than a
@@ -121,26 +130,26 @@ pub fn seal(
     to: &[(Ministry, SealingPublicKey)],
     context: &MessageId,
 ) -> Result<(Sealing, Vec<u8>), SealError> {
-    let count = key_count(to.len())?;
+    key_count(to.len())?;
+    let to = in_order(to);
     let body_at = body_at(to.len());
-    check_length(plaintext.len().saturating_add(body_at + TAG_BYTES))?;
-    let content_key = random().ok_or(SealError::Randomness)?;
+    let length = body_at + CONTENT_SALT_BYTES + TAG_BYTES;
+    check_length(plaintext.len().saturating_add(length))?;
+    let (content_key, salt) = random().zip(random()).ok_or(SealError::Randomness)?;
 
-    let mut sealed = Vec::with_capacity(body_at + plaintext.len() + TAG_BYTES);
-    sealed.extend_from_slice(&[SUITE_BYTE, count]);
-    for (ministry, key) in to {
-        sealed.extend(seal_content_key(&content_key, ministry, key, context)?);
+    let mut sealed = Vec::with_capacity(length + plaintext.len());
+    sealed.extend_from_slice(&[SUITE_BYTE, key_count(to.len())?]);
+    for (id, key) in &to {
+        sealed.extend(seal_content_key(&content_key, &id.ministry, key, context)?);
     }
+    sealed.extend_from_slice(salt.as_slice());
     sealed.extend_from_slice(plaintext);
     let tag = encrypt(&content_key, body_at, context, &mut sealed).ok_or(SealError::Layout)?;
     sealed.extend_from_slice(tag.as_ref());
 
-    let key_id = |(ministry, key): &(Ministry, SealingPublicKey)| SealKeyId {
-        ministry: ministry.clone(),
-        key: key.id(),
-    };
-    let keys = to.iter().map(key_id).collect();
-    Ok((Sealing { suite: SUITE, keys }, sealed))
+    let content = content_digest(salt.as_slice(), plaintext);
+    let keys = to.into_iter().map(|(id, _)| id).collect();
+    Ok((Sealing { suite: SUITE, keys, content }, sealed))
 }
 
 /// Decrypts a body with one of the keys that it is sealed to.
@@ -150,7 +159,7 @@ pub fn seal(
 ///
 /// # Errors
 /// When the body is not sealed to this key, was altered, cut short or sealed for another message,
-/// or with a suite that this version does not know.
+/// is another than the header commits to, or is sealed with a suite that this version does not know.
 pub fn open(
     sealed: &[u8],
     sealing: &Sealing,
@@ -172,10 +181,20 @@ pub fn open(
     let slot = slots.and_then(|slots| slots.chunks_exact(SLOT_BYTES).nth(at));
     let slot = slot.ok_or(SealError::Layout)?;
     let content_key = open_content_key(slot, ministry, key, context).ok_or(SealError::Altered)?;
-    decrypt(&content_key, front, context, body).ok_or(SealError::Altered)
+    let salted = decrypt(&content_key, front, context, body).ok_or(SealError::Altered)?;
+    revealed(salted, &sealing.content)
 }
 
 // === the layout ===
+
+/// The keys as a header lists them: sorted by name, none twice.
+fn in_order(to: &[(Ministry, SealingPublicKey)]) -> Vec<(SealKeyId, &SealingPublicKey)> {
+    let named = |(ministry, key)| (SealKeyId { ministry, key: SealingPublicKey::id(key) }, key);
+    let mut keys: Vec<_> = to.iter().map(|to| named((to.0.clone(), &to.1))).collect();
+    keys.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    keys.dedup_by(|(a, _), (b, _)| a == b);
+    keys
+}
 
 fn key_count(keys: usize) -> Result<u8, SealError> {
     let wrong = SealError::Keys { given: keys, max: SEALING_KEYS_MAX };
@@ -242,6 +261,23 @@ fn open_content_key(
 
 fn info(ministry: &Ministry) -> Vec<u8> {
     format!("kuriiri sealing v1 {ministry}").into_bytes()
+}
+
+// === what the header commits to ===
+
+fn content_digest(salt: &[u8], plaintext: &[u8]) -> Digest {
+    sha256(&[CONTENT, salt, plaintext])
+}
+
+/// The body without its salt, if the two are what the header commits to.
+fn revealed(mut salted: Vec<u8>, content: &Digest) -> Result<Vec<u8>, SealError> {
+    let split = salted.split_at_checked(CONTENT_SALT_BYTES);
+    let (salt, body) = split.ok_or(SealError::Layout)?;
+    if content_digest(salt, body) != *content {
+        return Err(SealError::Content);
+    }
+    salted.drain(..CONTENT_SALT_BYTES);
+    Ok(salted)
 }
 
 // === the body, by its content key ===

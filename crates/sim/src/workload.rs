@@ -336,5 +336,5 @@ fn sealing(to: &[Address]) -> Sealing {
     let mut keys: Vec<SealKeyId> = to.iter().map(key).collect();
     keys.sort();
     keys.dedup();
-    Sealing { suite: 1, keys }
+    Sealing { suite: 1, keys, content: leaf(b"content") }
 }

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Digest, Lane, MessageId, Ministry, Precedence, SpiffeId, Timestamp, WireLabel};
+use crate::{
+    Address, Digest, Lane, MessageId, Ministry, Precedence, SpiffeId, Timestamp, WireLabel,
+};
 
 /// Everything that the sending system signs about a message. The body is bound by its
 /// commitment; the rest is what relays and people decide on.
@@ -84,6 +86,8 @@ pub struct Sealing {
     pub suite: u32,
     /// Which sealing keys can open it, at least one per recipient ministry.
     pub keys: Vec<SealKeyId>,
+    /// Digest of the body that opens, with a secret salt; see `kuriiri-seal`.
+    pub content: Digest,
 }
 
 /// Names one sealing key of a ministry.
@@ -101,10 +105,15 @@ impl Header {
         Lane::Messages(self.precedence)
     }
 
+    /// The digest of what the recipients will read: of the plaintext when sealed, else the body
+    /// commitment. It is what officers approve.
+    pub fn content(&self) -> Digest {
+        self.sealing.as_ref().map_or(self.body_commitment, |sealing| sealing.content)
+    }
+
     /// Whether this person wrote the message: same ministry, same name, whatever the role.
     pub fn is_drafted_by(&self, person: &SpiffeId) -> bool {
-        person.ministry() == self.from.ministry()
-            && self.drafter.as_deref() == Some(person.name())
+        person.ministry() == self.from.ministry() && self.drafter.as_deref() == Some(person.name())
     }
 
     /// The recipients that have their mailbox at this ministry.
@@ -158,7 +167,9 @@ mod tests {
         assert!(drafted("spiffe://sm.example/operator/anna"));
         assert!(!drafted("spiffe://um.example/officer/anna"));
         assert!(!drafted("spiffe://sm.example/officer/Anna"));
-        assert!(!Header { drafter: None, ..header.clone() }
-            .is_drafted_by(&"spiffe://sm.example/officer/anna".parse().unwrap()));
+        assert!(
+            !Header { drafter: None, ..header.clone() }
+                .is_drafted_by(&"spiffe://sm.example/officer/anna".parse().unwrap())
+        );
     }
 }

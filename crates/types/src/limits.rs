@@ -26,6 +26,9 @@ pub const PRIVACY_MARK_BYTES_MAX: usize = 256;
 
 /// Recipients of one message; a header stays within [`HEADER_BYTES_MAX`]. More: malformed.
 pub const RECIPIENTS_MAX: usize = 64;
+/// Sealing keys that one body is sealed to: two for each recipient, while a ministry changes its
+/// key. More: malformed.
+pub const SEALING_KEYS_MAX: usize = 2 * RECIPIENTS_MAX;
 /// Bytes of an encoded header; it must fit a pack beside nothing else. Larger: malformed.
 pub const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a content type (RFC 6838 gives two names of 127). Longer: malformed.

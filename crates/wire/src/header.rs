@@ -5,17 +5,15 @@ use kuriiri_types::{
     Address, Header, MessageId, MessageType, Recipient, Role, SealKeyId, Sealing, SpiffeId,
     Timestamp,
     limits::{
-        CONTENT_TYPE_BYTES_MAX, HEADER_BYTES_MAX, RECIPIENTS_MAX, SPIFFE_NAME_BYTES_MAX,
-        SUBJECT_BYTES_MAX,
+        CONTENT_TYPE_BYTES_MAX, HEADER_BYTES_MAX, RECIPIENTS_MAX, SEALING_KEYS_MAX,
+        SPIFFE_NAME_BYTES_MAX, SUBJECT_BYTES_MAX,
     },
 };
 use prost::Message;
 
 use crate::{
     error::{Flaw, WireError},
-    field, label,
-    limits::SEALING_KEYS_MAX,
-    proto, signed,
+    field, label, proto, signed,
 };
 
 /// The canonical encoding of a header: what is signed.
@@ -83,7 +81,11 @@ fn write_sealing(sealing: &Sealing) -> proto::Sealing {
         ministry: key.ministry.as_str().into(),
         key: Bytes::copy_from_slice(key.key.as_bytes()),
     };
-    proto::Sealing { suite: sealing.suite, keys: sealing.keys.iter().map(key).collect() }
+    proto::Sealing {
+        suite: sealing.suite,
+        keys: sealing.keys.iter().map(key).collect(),
+        content: Bytes::copy_from_slice(sealing.content.as_bytes()),
+    }
 }
 
 // === wire → domain ===
@@ -185,7 +187,8 @@ fn read_sealing(wire: &proto::Sealing) -> Result<Sealing, Flaw> {
         let rule = "must be sorted and none may stand twice";
         return Err(Flaw::Form { field, rule });
     }
-    Ok(Sealing { suite: wire.suite, keys })
+    let content = field::digest("sealing.content", &wire.content)?;
+    Ok(Sealing { suite: wire.suite, keys, content })
 }
 
 fn read_seal_key(wire: &proto::SealKeyId) -> Result<SealKeyId, Flaw> {

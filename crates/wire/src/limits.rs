@@ -1,6 +1,6 @@
 //! Bounds of the encoding alone; those of the domain are in [`kuriiri_types::limits`].
 
-use kuriiri_types::limits::{BATCH_LEAVES_MAX, RECIPIENTS_MAX};
+use kuriiri_types::limits::BATCH_LEAVES_MAX;
 
 /// Bytes of an encoded receipt: all that keep the other limits fit, and it fits a stored pack.
 /// Larger: malformed.
@@ -14,9 +14,6 @@ pub const REASON_BYTES_MAX: usize = 384;
 pub const PROOF_PATH_MAX: usize = BATCH_LEAVES_MAX.ilog2() as usize;
 /// Bytes of an Ed25519 signature (RFC 8032). Any other length: malformed.
 pub const SIGNATURE_BYTES: usize = 64;
-/// Sealing keys that a header names: one for every recipient, were each at another ministry. More:
-/// malformed.
-pub const SEALING_KEYS_MAX: usize = RECIPIENTS_MAX;
 /// Bytes of the software's name in a Hello. Longer: cut when encoding, malformed when decoding.
 pub const SOFTWARE_BYTES_MAX: usize = 128;
 /// Bytes of a name in a status report: an address or an identity. Longer: malformed.

@@ -185,7 +185,11 @@ impl Letter {
     }
 
     pub(crate) fn header(&self) -> Header {
-        let sealing = || Sealing { suite: 1, keys: self.to.iter().map(sealing_key).collect() };
+        let sealing = || Sealing {
+            suite: 1,
+            keys: self.to.iter().map(sealing_key).collect(),
+            content: leaf(b"content"),
+        };
         let recipient = |to: &Address| Recipient { address: to.clone(), role: Role::Action };
         Header {
             id: self.id(),

@@ -1,5 +1,8 @@
 //! A sealed body opens for whom it was sealed, as it was sealed, and in no other way.
 
+mod two_bodies;
+mod vectors;
+
 use kuriiri_types::Timestamp;
 use proptest::prelude::*;
 
@@ -20,7 +23,7 @@ fn id(random: u8) -> MessageId {
 }
 
 fn sealed() -> Sealed {
-    let names = ["sm.example", "um.example", "plm.example"];
+    let names = ["plm.example", "sm.example", "um.example"];
     let ministries: Vec<Ministry> = names.map(|name| name.parse().unwrap()).into();
     let keys: Vec<SealingKey> = names.map(|_| SealingKey::generate().unwrap()).into();
     let public = keys.iter().map(SealingKey::public_key);
@@ -39,7 +42,7 @@ impl Sealed {
 #[test]
 fn every_ministry_opens_with_its_own_key_and_with_no_other() {
     let sealed = sealed();
-    assert_eq!(sealed.body.len(), 2 + 3 * 1168 + PLAINTEXT.len() + 16);
+    assert_eq!(sealed.body.len(), 2 + 3 * 1168 + 32 + PLAINTEXT.len() + 16);
     for ministry in 0..3 {
         for key in 0..3 {
             let opened = sealed.open(ministry, key);
@@ -80,6 +83,31 @@ fn it_opens_under_no_other_message_suite_or_list_of_keys() {
 }
 
 #[test]
+fn it_opens_to_the_body_that_the_header_commits_to_and_to_no_other() {
+    let mut sealed = sealed();
+    let content = sealed.sealing.content;
+    sealed.sealing.content.0[31] ^= 1;
+    assert!(matches!(sealed.open(0, 0), Err(SealError::Content)));
+    sealed.sealing.content = content;
+    assert!(sealed.open(0, 0).is_ok());
+}
+
+#[test]
+fn keys_stand_sorted_and_once_whatever_the_order_they_are_given_in() {
+    let key = || SealingKey::generate().unwrap();
+    let ministry = |name: &str| -> Ministry { name.parse().unwrap() };
+    let keys = [("um.example", key()), ("plm.example", key()), ("um.example", key())];
+    let mut to: Vec<_> = keys.iter().map(|(m, key)| (ministry(m), key.public_key())).collect();
+    to.push(to[0].clone());
+    let (sealing, body) = seal(PLAINTEXT, &to, &id(1)).unwrap();
+    assert_eq!(sealing.keys.len(), 3);
+    assert!(sealing.keys.is_sorted_by(|a, b| a < b));
+    for (name, key) in &keys {
+        assert_eq!(open(&body, &sealing, &ministry(name), key, &id(1)).unwrap(), PLAINTEXT);
+    }
+}
+
+#[test]
 fn two_sealings_of_one_body_have_nothing_in_common() {
     let key = SealingKey::generate().unwrap().public_key();
     let to = [("um.example".parse().unwrap(), key)];
@@ -98,7 +126,7 @@ fn keys_and_size_are_bounded() {
         assert!(matches!(refused, Err(SealError::Keys { .. })));
     }
     let limit = usize::try_from(BODY_BYTES_MAX).unwrap();
-    let largest = vec![0; limit - body_at(1) - TAG_BYTES];
+    let largest = vec![0; limit - body_at(1) - CONTENT_SALT_BYTES - TAG_BYTES];
     assert_eq!(seal(&largest, &to[..1], &id(1)).unwrap().1.len(), limit);
     let refused = seal(&[largest, vec![0]].concat(), &to[..1], &id(1));
     assert!(matches!(refused, Err(SealError::TooBig { .. })));

@@ -92,26 +92,24 @@ pub(crate) fn header() -> impl Strategy<Value = Header> {
     let links = [(); 3].map(|()| option::of(id()));
     let drafter = option::of("[A-Za-z0-9_-][A-Za-z0-9._-]{0,20}");
     let last = (option::of(sealing()), drafter);
-    (who, when, what, links, last).prop_map(|(who, when, what, links, (sealing, drafter))| {
-        Header {
-            id: who.0,
-            from: who.1,
-            to: who.2,
-            label: who.3,
-            precedence: when.0,
-            message_type: when.1,
-            created: when.2,
-            expires: when.3,
-            content_type: what.0,
-            body_size: what.1,
-            body_commitment: what.2,
-            subject: what.3,
-            conversation: links[0],
-            in_reply_to: links[1],
-            obsoletes: links[2],
-            sealing,
-            drafter,
-        }
+    (who, when, what, links, last).prop_map(|(who, when, what, links, (sealing, drafter))| Header {
+        id: who.0,
+        from: who.1,
+        to: who.2,
+        label: who.3,
+        precedence: when.0,
+        message_type: when.1,
+        created: when.2,
+        expires: when.3,
+        content_type: what.0,
+        body_size: what.1,
+        body_commitment: what.2,
+        subject: what.3,
+        conversation: links[0],
+        in_reply_to: links[1],
+        obsoletes: links[2],
+        sealing,
+        drafter,
     })
 }
 
@@ -127,8 +125,9 @@ fn recipients() -> impl Strategy<Value = Vec<Recipient>> {
 
 fn sealing() -> impl Strategy<Value = Sealing> {
     let keys = proptest::collection::btree_set((ministry(), digest()), 1..5);
-    (1_u32.., keys).prop_map(|(suite, keys)| Sealing {
+    (1_u32.., keys, digest()).prop_map(|(suite, keys, content)| Sealing {
         suite,
+        content,
         keys: keys.into_iter().map(|(ministry, key)| SealKeyId { ministry, key }).collect(),
     })
 }

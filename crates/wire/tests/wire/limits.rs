@@ -67,7 +67,7 @@ fn the_sealing_keys_of_a_header() {
             key: Digest([i as u8; 32]),
         };
         let keys = (0..count).map(key).collect();
-        Some(Sealing { suite: 1, keys })
+        Some(Sealing { suite: 1, keys, content: Digest([4; 32]) })
     };
     header_with(|h| h.sealing = sealing(SEALING_KEYS_MAX)).unwrap();
     over(header_with(|h| h.sealing = sealing(SEALING_KEYS_MAX + 1)));

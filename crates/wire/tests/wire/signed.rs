@@ -150,7 +150,8 @@ fn sealing_keys_are_sorted_and_stand_once() {
     };
     let decode = |suite, keys| {
         let mut value = sample::header();
-        value.sealing = Some(kuriiri_types::Sealing { suite, keys });
+        let content = kuriiri_types::Digest([4; 32]);
+        value.sealing = Some(kuriiri_types::Sealing { suite, keys, content });
         header::decode(&header::encode(&value))
     };
     assert!(decode(1, vec![key(1), key(2)]).is_ok());

@@ -115,6 +115,7 @@ impl Vector {
             sealing: self.maybe("sealing.suite").map(|suite| Sealing {
                 suite: suite.parse().unwrap(),
                 keys: self.all("sealing.key").iter().map(|key| seal_key(key)).collect(),
+                content: digest(self.one("sealing.content")),
             }),
             drafter: self.maybe("drafter").map(Into::into),
         }
