@@ -20,6 +20,8 @@ pub enum Purpose {
     Messages,
     /// Receipts, signed by a relay.
     Receipts,
+    /// Approvals, signed by an officer.
+    Approvals,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
         match self {
             Self::Messages => "application/vnd.kuriiri.messages.v1",
             Self::Receipts => "application/vnd.kuriiri.receipts.v1",
+            Self::Approvals => "application/vnd.kuriiri.approvals.v1",
         }
     }
 }
@@ -142,7 +145,7 @@ mod tests {
         let signer = Signer::for_vectors(seed.as_bytes());
         let public_key = signer.public_key();
         let mut text = format!("seed {seed}\npublic-key {}\n", hex::encode(&public_key));
-        for purpose in [Purpose::Messages, Purpose::Receipts] {
+        for purpose in [Purpose::Messages, Purpose::Receipts, Purpose::Approvals] {
             for size in [1, 2, 3, 5, 8] {
                 let item = |i: u32| format!("item {i}");
                 let leaves: Vec<Digest> = (0..size).map(|i| leaf(item(i).as_bytes())).collect();

@@ -75,7 +75,7 @@ pub enum KeyError {
     Randomness,
 }
 
-/// Why a message or a receipt is not believed.
+/// Why a message, a receipt or an approval is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The certificate that the proof names has not been admitted, or was forgotten since. Ask the
@@ -118,6 +118,18 @@ pub enum VerifyError {
         /// Whose name stands in what was signed.
         named: Ministry,
     },
+    /// The signer is genuine, and speaks as another person.
+    #[error("{signer} signed this as {named}")]
+    Person {
+        /// Who signed.
+        signer: SpiffeId,
+        /// Whose name stands in what was signed.
+        named: SpiffeId,
+    },
+    /// The approval is genuine, and of another message: the message was changed, or the approval was
+    /// made for another one.
+    #[error("the approval is not of this message: another {0} stands in it")]
+    Void(&'static str),
     /// The body has another length than the header says, or no salt.
     #[error("the body has another length than the {expected} bytes that its header says")]
     BodySize {
@@ -198,7 +210,9 @@ impl VerifyError {
             | Self::Path
             | Self::Signature(_)
             | Self::Role { .. }
-            | Self::Ministry { .. } => Code::SIGNATURE,
+            | Self::Ministry { .. }
+            | Self::Person { .. } => Code::SIGNATURE,
+            Self::Void(_) => Code::APPROVAL_VOID,
             Self::Decode(_) | Self::BodySize { .. } | Self::BodyCommitment => Code::MALFORMED,
         }
     }

@@ -4,6 +4,7 @@
 //! - A [`Verifier`] turns an envelope into a [`VerifiedHeader`] and, with its body, into a
 //!   [`VerifiedMessage`]. Nothing else can make these values, so who holds one knows that the
 //!   signature, the certificate and the names in it were checked.
+//! - A [`VerifiedApproval`] is an officer's word; it says itself whether it is of a given message.
 //! - [`commit`] binds a body to its header without telling anything about the body.
 //! - [`seal`] and [`open`] encrypt a body for ministries, so that relays carry what they cannot read.
 //!
@@ -35,6 +36,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod approval;
 mod batch;
 mod certificate;
 mod commitment;
@@ -46,6 +48,7 @@ mod sealing;
 mod tree;
 mod verify;
 
+pub use approval::VerifiedApproval;
 pub use batch::Purpose;
 pub use certificate::Authorities;
 pub use commitment::{commit, salted};

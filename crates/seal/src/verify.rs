@@ -131,7 +131,7 @@ impl Verifier {
     }
 
     /// Who signed a batch that this leaf is part of.
-    fn signer_of(
+    pub(crate) fn signer_of(
         &self,
         purpose: Purpose,
         leaf: Digest,
@@ -294,7 +294,7 @@ impl VerifiedReceipt {
     }
 }
 
-fn require_role(signer: &SpiffeId, needed: SpiffeRole) -> Result<(), VerifyError> {
+pub(crate) fn require_role(signer: &SpiffeId, needed: SpiffeRole) -> Result<(), VerifyError> {
     if signer.role() == needed {
         return Ok(());
     }
@@ -302,7 +302,7 @@ fn require_role(signer: &SpiffeId, needed: SpiffeRole) -> Result<(), VerifyError
     Err(VerifyError::Role { signer, needed })
 }
 
-fn require_ministry(signer: &SpiffeId, named: &Ministry) -> Result<(), VerifyError> {
+pub(crate) fn require_ministry(signer: &SpiffeId, named: &Ministry) -> Result<(), VerifyError> {
     if signer.ministry() == named {
         return Ok(());
     }

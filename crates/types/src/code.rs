@@ -82,6 +82,8 @@ codes! {
         "The receipt at home lists every reason.";
     NEEDS_RELEASE = 2110, Sender, false, "The label asks for releasing officers, which this version cannot yet provide.",
         "Use a label without approvals, or another way to send it.";
+    APPROVAL_VOID = 2111, Sender, false, "The approval is not of this message.",
+        "The message was changed after it was read, or the approval belongs to another one. Read it as it is now and approve that.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",

@@ -1,4 +1,5 @@
-//! The words of Kuriiri: ids, addresses, labels as written, headers, envelopes, receipts, limits.
+//! The words of Kuriiri: ids, addresses, labels as written, headers, envelopes, approvals, receipts,
+//! limits.
 //!
 //! This crate does no IO, knows no encoding, reads no clock and makes no randomness. Everything
 //! here is a plain value that was checked once, when it was made; the crates above it carry these
@@ -16,6 +17,7 @@
 //! ```
 
 mod address;
+mod approval;
 mod code;
 mod envelope;
 mod header;
@@ -29,6 +31,7 @@ mod time;
 mod verdict;
 
 pub use address::{Address, AddressError, Ministry};
+pub use approval::{Approval, ApprovalAct, SignedApproval};
 pub use code::{CODES, Code, Fault};
 pub use envelope::{BatchProof, Envelope, SignedReceipt};
 pub use header::{Header, MessageType, Recipient, Role, SealKeyId, Sealing};

@@ -48,6 +48,20 @@ pub const CLOCK_SKEW_MAX: Duration = Duration::from_secs(5 * 60);
 /// How long a message may live, whatever it says; ids seen are remembered for as long.
 pub const MESSAGE_TTL_MAX: Duration = Duration::from_secs(31 * 24 * 3600);
 
+// === approvals ===
+
+/// Approvals that one message carries: more officers than any rule asks for. More: malformed.
+pub const APPROVALS_MAX: usize = 16;
+/// Roles in which an officer signs an approval. More: malformed.
+pub const APPROVAL_ROLES_MAX: usize = 8;
+/// Bytes of the name of an officer's role, as of other ids in a policy. Longer: malformed.
+pub const ROLE_NAME_BYTES_MAX: usize = 64;
+/// Bytes of an officer's note to the drafter; a paragraph. Longer: malformed.
+pub const APPROVAL_NOTE_BYTES_MAX: usize = 512;
+/// Bytes of an encoded approval: what it repeats of the largest header, and what the officer adds.
+/// Larger: malformed.
+pub const APPROVAL_BYTES_MAX: usize = HEADER_BYTES_MAX + 2 * 1024;
+
 // === batches and frames ===
 
 /// Messages in a batch: one signature, one stream, one commit. More would wait for each other.

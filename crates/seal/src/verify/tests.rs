@@ -1,5 +1,6 @@
 //! Only what the right system signed, for its own ministry, under its own authority, verifies.
 
+mod approvals;
 mod batches;
 mod signers;
 
