@@ -7,7 +7,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 const PROTO: &str = "../../proto";
-const FILES: [&str; 5] = ["header", "envelope", "receipt", "relay", "client"];
+const FILES: [&str; 6] = ["header", "envelope", "receipt", "approval", "relay", "client"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO}/kuriiri");

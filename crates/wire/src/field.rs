@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Address, Code, Digest, Lane, MessageId, Ministry, Precedence, Timestamp,
+    Address, Code, Digest, Lane, MessageId, Ministry, Precedence, SpiffeId, Timestamp,
     limits::{
         BATCH_CERTIFICATES_MAX, CERTIFICATE_BYTES_MAX, MAILBOX_NAME_BYTES_MAX,
-        MINISTRY_NAME_BYTES_MAX,
+        MINISTRY_NAME_BYTES_MAX, SPIFFE_NAME_BYTES_MAX,
     },
 };
 
@@ -15,6 +15,8 @@ use crate::error::Flaw;
 pub(crate) type Name = &'static str;
 
 const ADDRESS_BYTES_MAX: usize = MAILBOX_NAME_BYTES_MAX + 1 + MINISTRY_NAME_BYTES_MAX;
+const IDENTITY_BYTES_MAX: usize =
+    "spiffe:///operator/".len() + MINISTRY_NAME_BYTES_MAX + SPIFFE_NAME_BYTES_MAX;
 
 // === how many, how long ===
 
@@ -78,6 +80,12 @@ pub(crate) fn ministry(field: Name, text: &str) -> Result<Ministry, Flaw> {
 pub(crate) fn address(field: Name, text: &str) -> Result<Address, Flaw> {
     some_at_most(field, ADDRESS_BYTES_MAX, text.len())?;
     let rule = "is not an address, such as `kirjaamo@sm.example`";
+    text.parse().map_err(|_| Flaw::Form { field, rule })
+}
+
+pub(crate) fn identity(field: Name, text: &str) -> Result<SpiffeId, Flaw> {
+    some_at_most(field, IDENTITY_BYTES_MAX, text.len())?;
+    let rule = "is not an identity, such as `spiffe://sm.example/officer/anna`";
     text.parse().map_err(|_| Flaw::Form { field, rule })
 }
 

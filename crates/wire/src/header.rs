@@ -60,7 +60,7 @@ fn write(header: &Header) -> proto::Header {
     }
 }
 
-fn write_recipient(recipient: &Recipient) -> proto::Recipient {
+pub(crate) fn write_recipient(recipient: &Recipient) -> proto::Recipient {
     let role = match recipient.role {
         Role::Action => proto::Role::Action,
         Role::Info => proto::Role::Info,
@@ -77,14 +77,17 @@ fn write_message_type(message_type: MessageType) -> proto::MessageType {
 }
 
 fn write_sealing(sealing: &Sealing) -> proto::Sealing {
-    let key = |key: &SealKeyId| proto::SealKeyId {
-        ministry: key.ministry.as_str().into(),
-        key: Bytes::copy_from_slice(key.key.as_bytes()),
-    };
     proto::Sealing {
         suite: sealing.suite,
-        keys: sealing.keys.iter().map(key).collect(),
+        keys: sealing.keys.iter().map(write_seal_key).collect(),
         content: Bytes::copy_from_slice(sealing.content.as_bytes()),
+    }
+}
+
+pub(crate) fn write_seal_key(key: &SealKeyId) -> proto::SealKeyId {
+    proto::SealKeyId {
+        ministry: key.ministry.as_str().into(),
+        key: Bytes::copy_from_slice(key.key.as_bytes()),
     }
 }
 
@@ -95,7 +98,7 @@ fn read(wire: proto::Header) -> Result<Header, Flaw> {
     Ok(Header {
         id: field::message_id("id", &wire.id)?,
         from: field::address("from", &wire.from)?,
-        to: read_recipients(&wire.to)?,
+        to: read_recipients("to", &wire.to)?,
         label: wire.label.map(label::read).transpose()?,
         precedence: field::precedence(wire.precedence)?,
         message_type: read_message_type(wire.message_type)?,
@@ -113,10 +116,13 @@ fn read(wire: proto::Header) -> Result<Header, Flaw> {
     })
 }
 
-fn read_recipients(wire: &[proto::Recipient]) -> Result<Vec<Recipient>, Flaw> {
-    field::some_at_most("to", RECIPIENTS_MAX, wire.len())?;
+pub(crate) fn read_recipients(
+    field: field::Name,
+    wire: &[proto::Recipient],
+) -> Result<Vec<Recipient>, Flaw> {
+    field::some_at_most(field, RECIPIENTS_MAX, wire.len())?;
     let recipients = wire.iter().map(read_recipient).collect::<Result<Vec<_>, _>>()?;
-    once_each("to", recipients.iter().map(|r| &r.address))?;
+    once_each(field, recipients.iter().map(|r| &r.address))?;
     Ok(recipients)
 }
 
@@ -182,13 +188,21 @@ fn read_sealing(wire: &proto::Sealing) -> Result<Sealing, Flaw> {
         return Err(Flaw::Missing("sealing.suite"));
     }
     field::some_at_most(field, SEALING_KEYS_MAX, wire.keys.len())?;
-    let keys = wire.keys.iter().map(read_seal_key).collect::<Result<Vec<_>, _>>()?;
-    if !keys.is_sorted_by(|a, b| a < b) {
-        let rule = "must be sorted and none may stand twice";
-        return Err(Flaw::Form { field, rule });
-    }
+    let keys = read_seal_keys(field, &wire.keys)?;
     let content = field::digest("sealing.content", &wire.content)?;
     Ok(Sealing { suite: wire.suite, keys, content })
+}
+
+pub(crate) fn read_seal_keys(
+    field: field::Name,
+    wire: &[proto::SealKeyId],
+) -> Result<Vec<SealKeyId>, Flaw> {
+    let keys = wire.iter().map(read_seal_key).collect::<Result<Vec<_>, _>>()?;
+    if keys.is_sorted_by(|a, b| a < b) {
+        return Ok(keys);
+    }
+    let rule = "must be sorted and none may stand twice";
+    Err(Flaw::Form { field, rule })
 }
 
 fn read_seal_key(wire: &proto::SealKeyId) -> Result<SealKeyId, Flaw> {

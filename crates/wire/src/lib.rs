@@ -5,7 +5,7 @@
 //!
 //! Two kinds of bytes:
 //!
-//! * *signed bytes*, [`header`] and [`receipt`], kept verbatim by everyone, so only their canonical
+//! * *signed bytes*, [`header`], [`receipt`] and [`approval`], kept verbatim by everyone, so only their canonical
 //!   encoding is read;
 //! * *frames*, every [`Frame`] of the conversations [`relay`] and [`client`]. Unknown fields of
 //!   frames are skipped, so that a contract can grow.
@@ -29,6 +29,7 @@
 //! # Ok::<(), kuriiri_wire::WireError>(())
 //! ```
 
+pub mod approval;
 mod bodies;
 pub mod client;
 mod envelope;

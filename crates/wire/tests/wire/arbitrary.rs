@@ -132,6 +132,42 @@ fn sealing() -> impl Strategy<Value = Sealing> {
     })
 }
 
+pub(crate) fn approval() -> impl Strategy<Value = Approval> {
+    let about = (id(), digest(), digest(), label(), recipients());
+    let keys = proptest::collection::btree_set((ministry(), digest()), 0..4);
+    let key = |(ministry, key)| SealKeyId { ministry, key };
+    let keys = keys.prop_map(move |keys| keys.into_iter().map(key).collect());
+    let when = (option::of(time()), option::of(time()), time());
+    let roles = proptest::collection::btree_set("[ -~äöå]{1,20}", 0..=8);
+    let act = prop_oneof![
+        Just(ApprovalAct::Release),
+        line().prop_map(|note| ApprovalAct::Reject { note }),
+    ];
+    (about, keys, when, (1..=16_u32, identity(), roles, act)).prop_map(
+        |(about, keys, (until, expires, at), (needed, officer, roles, act))| Approval {
+            message: about.0,
+            subject: about.1,
+            content: about.2,
+            label: about.3,
+            recipients: about.4,
+            keys,
+            needed,
+            until,
+            expires,
+            officer,
+            roles: roles.into_iter().collect(),
+            act,
+            at,
+        },
+    )
+}
+
+fn identity() -> impl Strategy<Value = SpiffeId> {
+    let roles = [SpiffeRole::System, SpiffeRole::Officer, SpiffeRole::Operator];
+    (ministry(), select(roles.to_vec()), "[A-Za-z0-9_-][A-Za-z0-9._-]{0,20}")
+        .prop_map(|(ministry, role, name)| SpiffeId::new(ministry, role, &name).unwrap())
+}
+
 pub(crate) fn receipt() -> impl Strategy<Value = Receipt> {
     let about = (id(), digest(), address(), address());
     let what = (select(&ReceiptKind::ALL[..]), time(), ministry(), option::of(code()));

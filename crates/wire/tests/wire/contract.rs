@@ -28,7 +28,7 @@ fn nothing_in_the_contract_has_changed_its_meaning() {
     panic!(
         "The contract is not that of proto/baseline.txt.\n\
          Gone or changed, which breaks relays and systems of other versions: {broken:#?}\n\
-         New, which others skip (but refuse in a header or receipt): {added:#?}\n\
+         New, which others skip (but refuse in signed bytes): {added:#?}\n\
          If something is gone or changed, put it back, or raise the version in the ALPN names. \
          If things are only new, or a break is meant, replace proto/baseline.txt by {}.",
         proposal.display()

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use kuriiri_types::{limits::*, *};
-use kuriiri_wire::{Flaw, Frame, WireError, client::*, header, limits::*, receipt, relay::*};
+use kuriiri_wire::{
+    Flaw, Frame, WireError, approval, client::*, header, limits::*, receipt, relay::*,
+};
 
 use crate::{pieces, sample};
 
@@ -89,6 +91,57 @@ fn the_bytes_of_a_header() {
     };
     header::decode(&sized(HEADER_BYTES_MAX)).unwrap();
     over(header::decode(&sized(HEADER_BYTES_MAX + 1)));
+}
+
+#[test]
+fn the_parts_of_an_approval() {
+    let with = |change: &dyn Fn(&mut Approval)| {
+        let mut value = sample::approval();
+        change(&mut value);
+        approval::decode(&approval::encode(&value))
+    };
+    let roles = |count: usize| (0..count).map(|i| format!("role {i:0>3}")).collect::<Vec<_>>();
+    with(&|a| a.roles = roles(APPROVAL_ROLES_MAX)).unwrap();
+    over(with(&|a| a.roles = roles(APPROVAL_ROLES_MAX + 1)));
+    with(&|a| a.roles = vec!["r".repeat(ROLE_NAME_BYTES_MAX)]).unwrap();
+    over(with(&|a| a.roles = vec!["r".repeat(ROLE_NAME_BYTES_MAX + 1)]));
+    let note = |length| ApprovalAct::Reject { note: "n".repeat(length) };
+    with(&|a| a.act = note(APPROVAL_NOTE_BYTES_MAX)).unwrap();
+    over(with(&|a| a.act = note(APPROVAL_NOTE_BYTES_MAX + 1)));
+    with(&|a| a.needed = APPROVALS_MAX as u32).unwrap();
+    over(with(&|a| a.needed = APPROVALS_MAX as u32 + 1));
+    let keys = |count: usize| (0..count).map(|i| sample::seal_key(i as u8)).collect::<Vec<_>>();
+    with(&|a| a.keys = keys(SEALING_KEYS_MAX)).unwrap();
+    over(with(&|a| a.keys = keys(SEALING_KEYS_MAX + 1)));
+    with(&|a| a.recipients = sample::recipients(RECIPIENTS_MAX, 30)).unwrap();
+    over(with(&|a| a.recipients = sample::recipients(RECIPIENTS_MAX + 1, 30)));
+}
+
+#[test]
+fn an_approval_of_the_largest_header_can_be_read() {
+    // 29 of these and the label fill a header to within a recipient of its limit.
+    let mut header = sample::header();
+    header.label = Some(WireLabel::plain("FI", "TL3"));
+    header.to = sample::recipients(29, 259);
+    header.expires = Some(Timestamp::from_millis(-1));
+    let size = header::encode(&header).len();
+    assert!(size <= HEADER_BYTES_MAX && size + 2 * 259 > HEADER_BYTES_MAX, "{size}");
+    let longest = format!("spiffe://{}/officer/{}", "a".repeat(255), "n".repeat(64));
+    let role = |i| format!("{i}{}", "r".repeat(ROLE_NAME_BYTES_MAX - 1));
+    let value = Approval {
+        recipients: header.to,
+        until: header.expires,
+        expires: header.expires,
+        at: Timestamp::from_millis(-1),
+        officer: longest.parse().unwrap(),
+        roles: (0..APPROVAL_ROLES_MAX).map(role).collect(),
+        act: ApprovalAct::Reject { note: "n".repeat(APPROVAL_NOTE_BYTES_MAX) },
+        ..sample::approval()
+    };
+    let bytes = approval::encode(&value);
+    assert!(bytes.len() + 2 * 259 <= APPROVAL_BYTES_MAX, "{}", bytes.len());
+    assert_eq!(approval::decode(&bytes), Ok(value));
+    over(approval::decode(&[bytes.to_vec(), vec![0; APPROVAL_BYTES_MAX]].concat()));
 }
 
 #[test]

@@ -59,6 +59,29 @@ pub(crate) fn receipt() -> Receipt {
     }
 }
 
+pub(crate) fn approval() -> Approval {
+    let header = header();
+    Approval {
+        message: header.id,
+        subject: Digest([8; 32]),
+        content: header.body_commitment,
+        label: WireLabel::plain("FI", "TL3"),
+        recipients: header.to,
+        keys: Vec::new(),
+        needed: 2,
+        until: None,
+        expires: None,
+        officer: "spiffe://sm.example/officer/anna".parse().unwrap(),
+        roles: vec!["releaser".into()],
+        act: ApprovalAct::Release,
+        at: Timestamp::from_millis(1_795_000_000_400),
+    }
+}
+
+pub(crate) fn seal_key(n: u8) -> SealKeyId {
+    SealKeyId { ministry: "um.example".parse().unwrap(), key: Digest([n; 32]) }
+}
+
 pub(crate) fn proof() -> BatchProof {
     BatchProof {
         signer: Digest([1; 32]),

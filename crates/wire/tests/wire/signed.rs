@@ -1,7 +1,7 @@
-//! Header and receipt: one value, one encoding.
+//! Header, receipt and approval: one value, one encoding.
 
-use kuriiri_types::{Code, Header, Precedence, Timestamp, WireLabel};
-use kuriiri_wire::{Flaw, WireError, header, receipt};
+use kuriiri_types::{Approval, ApprovalAct, Code, Header, Precedence, Timestamp, WireLabel};
+use kuriiri_wire::{Flaw, WireError, approval, header, receipt};
 use proptest::prelude::*;
 
 use crate::{
@@ -20,6 +20,22 @@ proptest! {
     #[test]
     fn a_receipt_comes_back(value in arbitrary::receipt()) {
         prop_assert_eq!(receipt::decode(&receipt::encode(&value)), Ok(value));
+    }
+
+    #[test]
+    fn an_approval_comes_back(value in arbitrary::approval()) {
+        prop_assert_eq!(approval::decode(&approval::encode(&value)), Ok(value));
+    }
+
+    #[test]
+    fn a_damaged_approval_is_refused_or_canonical(
+        value in arbitrary::approval(),
+        damage in any_damage(),
+    ) {
+        let bytes = damage.applied_to(&approval::encode(&value));
+        if let Ok(read) = approval::decode(&bytes) {
+            prop_assert_eq!(approval::encode(&read), bytes);
+        }
     }
 
     #[test]
@@ -50,7 +66,10 @@ proptest! {
             prop_assert_eq!(header::encode(&read), bytes.clone());
         }
         if let Ok(read) = receipt::decode(&bytes) {
-            prop_assert_eq!(receipt::encode(&read), bytes);
+            prop_assert_eq!(receipt::encode(&read), bytes.clone());
+        }
+        if let Ok(read) = approval::decode(&bytes) {
+            prop_assert_eq!(approval::encode(&read), bytes);
         }
     }
 }
@@ -112,6 +131,56 @@ fn a_second_encoding_of_a_receipt_is_refused() {
     assert_not_canonical("order", receipt::decode(&reordered.concat()));
     let unknown = [good.to_vec(), pieces::field(99, b"hidden")].concat();
     assert_not_canonical("unknown", receipt::decode(&unknown));
+}
+
+#[test]
+fn a_second_encoding_of_an_approval_is_refused() {
+    let good = approval::encode(&sample::approval());
+    let mut reordered = pieces::split(&good);
+    reordered.swap(0, 1);
+    assert_not_canonical("order", approval::decode(&reordered.concat()));
+    let unknown = [good.to_vec(), pieces::field(99, b"hidden")].concat();
+    assert_not_canonical("unknown", approval::decode(&unknown));
+}
+
+#[test]
+fn an_approval_that_breaks_a_rule_is_refused() {
+    type Spoil = Box<dyn Fn(&mut Approval)>;
+    let roles = |roles: &[&str]| -> Vec<String> { roles.iter().map(|r| (*r).into()).collect() };
+    let (unsorted, twice, empty) = (roles(&["b", "a"]), roles(&["a", "a"]), roles(&[""]));
+    let note = |text: &str| ApprovalAct::Reject { note: text.into() };
+    let (two_lines, key) = (note("a\nb"), sample::seal_key(1));
+    let cases: [(&str, &str, Spoil); 7] = [
+        ("no recipient", "`recipients` is missing", Box::new(|a| a.recipients.clear())),
+        ("none needed", "`needed` is missing", Box::new(|a| a.needed = 0)),
+        ("unsorted roles", "sorted", Box::new(move |a| a.roles.clone_from(&unsorted))),
+        ("a role twice", "twice", Box::new(move |a| a.roles.clone_from(&twice))),
+        ("a nameless role", "`roles` is missing", Box::new(move |a| a.roles.clone_from(&empty))),
+        ("a note of two lines", "one line", Box::new(move |a| a.act.clone_from(&two_lines))),
+        ("a key twice", "`keys` must be", Box::new(move |a| a.keys = vec![key.clone(); 2])),
+    ];
+    for (what, expected, spoil) in cases {
+        let mut value = sample::approval();
+        spoil(&mut value);
+        let error = approval::decode(&approval::encode(&value)).expect_err(what);
+        assert!(error.to_string().contains(expected), "{what}: {error}");
+        assert_eq!(error.code(), Code::MALFORMED);
+    }
+}
+
+#[test]
+fn an_act_is_known_and_only_a_rejection_has_a_note() {
+    let fields = pieces::split(&approval::encode(&sample::approval()));
+    let place = fields.iter().position(|piece| piece[0] == 12 << 3).unwrap();
+    let with = |piece: pieces::Piece| {
+        let mut fields = fields.clone();
+        fields[place] = piece;
+        approval::decode(&fields.concat())
+    };
+    let noted = |act| with([pieces::number(12, act), pieces::field(13, b"note")].concat());
+    assert!(with(pieces::number(12, 1)).is_ok() && with(pieces::number(12, 2)).is_ok());
+    assert!(noted(2).is_ok() && noted(1).is_err());
+    assert!(with(Vec::new()).is_err() && with(pieces::number(12, 3)).is_err());
 }
 
 type Spoil = Box<dyn Fn(&mut Header)>;

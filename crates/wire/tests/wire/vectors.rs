@@ -1,4 +1,4 @@
-//! Headers and receipts as people write them, with their bytes.
+//! Headers, receipts and approvals as people write them, with their bytes.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use kuriiri_types::*;
-use kuriiri_wire::{header, receipt};
+use kuriiri_wire::{approval, header, receipt};
 
 /// The lines `name value` of a file, by name, and the bytes after the line `bytes`.
 struct Vector {
@@ -36,6 +36,18 @@ fn receipts() {
         let value = vector.receipt();
         assert_eq!(hex(&receipt::encode(&value)), hex(&vector.bytes), "{path:?}");
         assert_eq!(receipt::decode(&vector.bytes), Ok(value), "{path:?}");
+    }
+}
+
+#[test]
+fn approvals() {
+    let vectors = files("approval-");
+    assert!(!vectors.is_empty());
+    for path in vectors {
+        let vector = Vector::read(&path);
+        let value = vector.approval();
+        assert_eq!(hex(&approval::encode(&value)), hex(&vector.bytes), "{path:?}");
+        assert_eq!(approval::decode(&vector.bytes), Ok(value), "{path:?}");
     }
 }
 
@@ -131,6 +143,28 @@ impl Vector {
             review_at: self.maybe("label.review_at").map(time),
             privacy_mark: self.maybe("label.privacy_mark").unwrap_or_default().into(),
             ..self.one("label").parse().unwrap()
+        }
+    }
+
+    fn approval(&self) -> Approval {
+        Approval {
+            message: self.one("message").parse().unwrap(),
+            subject: digest(self.one("subject")),
+            content: digest(self.one("content")),
+            label: self.label(),
+            recipients: self.all("recipient").iter().map(|to| recipient(to)).collect(),
+            keys: self.all("key").iter().map(|key| seal_key(key)).collect(),
+            needed: self.one("needed").parse().unwrap(),
+            until: self.maybe("until").map(time),
+            expires: self.maybe("expires").map(time),
+            officer: self.one("officer").parse().unwrap(),
+            roles: self.all("role").to_vec(),
+            act: match self.one("act") {
+                "release" => ApprovalAct::Release,
+                "reject" => ApprovalAct::Reject { note: self.one("note").into() },
+                other => panic!("{other}"),
+            },
+            at: time(self.one("at")),
         }
     }
 
