@@ -187,7 +187,10 @@ fn message(federation: &Federation, label: &str, body: &[u8]) -> (Parcel, Bytes)
     let proof = signer.sign(kuriiri_seal::Purpose::Messages, &[leaf(&header)]).remove(0);
     let (dest, origin) = ("sm.example".parse().unwrap(), "um.example".parse().unwrap());
     let envelope = Envelope { header, proof };
-    (Parcel { dest, path: vec![origin], envelope, body: salted }, signer.certificate().clone())
+    (
+        Parcel { dest, path: vec![origin], envelope, body: salted, approvals: Vec::new() },
+        signer.certificate().clone(),
+    )
 }
 
 /// What sm's relay says to parcels that the relay of `peer` hands over.

@@ -98,7 +98,7 @@ impl Handling {
             let line = next_line(standing, after).await.ok_or(SendError::Closed)?;
             // The size is asked as 0: the answer serves all sizes up to the one that it names.
             match ask(&line, question(draft, &case.from, 0)).await {
-                Ok(Outcome::Permit { seal, size_max }) => {
+                Ok(Outcome::Permit { seal, size_max, approvals: _ }) => {
                     let terms = Terms { seal, size_max };
                     self.remember(line.generation(), case.clone(), terms);
                     return Ok(terms);

@@ -91,9 +91,9 @@ impl Judge {
     /// What would happen to a message that does not exist yet. If it may only go sealed, says so.
     pub(crate) fn ask(&self, now: Timestamp, question: &Question) -> Outcome {
         match self.ask_all(now, question, false) {
-            Ok(size_max) => Outcome::Permit { seal: false, size_max },
+            Ok(size_max) => Outcome::Permit { seal: false, size_max, approvals: 0 },
             Err(_) => match self.ask_all(now, question, true) {
-                Ok(size_max) => Outcome::Permit { seal: true, size_max },
+                Ok(size_max) => Outcome::Permit { seal: true, size_max, approvals: 0 },
                 Err(refusal) => Outcome::Refuse(refusal),
             },
         }

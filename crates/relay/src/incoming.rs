@@ -119,7 +119,7 @@ impl Inbound {
     }
 
     fn check(&self, parcel: Parcel) -> Result<Arrival, Refusal> {
-        let Parcel { dest, path, envelope, body } = parcel;
+        let Parcel { dest, path, envelope, body, approvals: _ } = parcel;
         let message = self.desk.check_message(envelope, body)?;
         Ok(Arrival { message, dest, path })
     }

@@ -165,7 +165,7 @@ impl Outbound {
                         Body::Inline(body) => body,
                         Body::File(place) => self.desk.store.read_body(place).await?,
                     };
-                    parcels.push(Parcel { dest, path, envelope, body });
+                    parcels.push(Parcel { dest, path, envelope, body, approvals: Vec::new() });
                 }
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kuriiri_engine::{self as engine, Body, Delivery, Event, Seq, SubscriptionId};
 use kuriiri_transport::{Receiver, Sender};
-use kuriiri_types::{SignedReceipt, limits::BATCH_MESSAGES_MAX};
+use kuriiri_types::{Handling, SignedReceipt, limits::BATCH_MESSAGES_MAX};
 use kuriiri_wire::{
     Frame,
     client::{
@@ -127,7 +127,14 @@ impl Subscription {
                 Body::Inline(body) => body,
                 Body::File(place) => self.desk.store.read_body(place).await?,
             };
-            delivered.push(DeliveredItem { ticket: to_wire(ticket), envelope, body });
+            let (approvals, handling) = (Vec::new(), Handling::free());
+            delivered.push(DeliveredItem {
+                ticket: to_wire(ticket),
+                envelope,
+                body,
+                approvals,
+                handling,
+            });
         }
         Ok(client::Delivery { certificates, items: delivered })
     }

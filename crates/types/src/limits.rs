@@ -62,6 +62,13 @@ pub const APPROVAL_NOTE_BYTES_MAX: usize = 512;
 /// Larger: malformed.
 pub const APPROVAL_BYTES_MAX: usize = HEADER_BYTES_MAX + 2 * 1024;
 
+// === handling ===
+
+/// Markers that are shown with one message. More: the last are left out.
+pub const MARKERS_MAX: usize = 16;
+/// Bytes of a marker in one language; a line of text. Longer: cut.
+pub const MARKER_BYTES_MAX: usize = 256;
+
 // === batches and frames ===
 
 /// Messages in a batch: one signature, one stream, one commit. More would wait for each other.
@@ -76,8 +83,11 @@ pub const BATCH_LEAVES_MAX: u32 = 65_536;
 pub const FRAME_BYTES_MAX: usize = 18 * 1024 * 1024;
 /// Bytes of a Hello; it comes before trust. Larger: protocol error.
 pub const HELLO_BYTES_MAX: usize = 16 * 1024;
-/// Certificates in a batch: at most one signer a message.
+/// Certificates with messages or receipts: at most one signer each. More: protocol error.
 pub const BATCH_CERTIFICATES_MAX: usize = BATCH_MESSAGES_MAX;
+/// Certificates with messages that carry approvals: their systems' and their officers'. More:
+/// protocol error.
+pub const APPROVED_CERTIFICATES_MAX: usize = BATCH_MESSAGES_MAX * (1 + APPROVALS_MAX);
 /// Bytes of one certificate; Ed25519 SVIDs are about 500. Larger: malformed.
 pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;
 /// Relays a message may pass, origin counted; policy can lower it. More: refused.

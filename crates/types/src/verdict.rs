@@ -50,6 +50,9 @@ pub enum Outcome {
         seal: bool,
         /// Largest body in bytes that may go.
         size_max: u64,
+        /// How many releasing officers the message will wait for; 0 when it goes at once. They read
+        /// it before they release it, so a sealed body is to be sealed to their key too.
+        approvals: u32,
     },
     /// It may not go.
     Refuse(Refusal),

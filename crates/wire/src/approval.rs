@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Approval, ApprovalAct, SealKeyId, Timestamp,
+    Approval, ApprovalAct, SealKeyId, SignedApproval, Timestamp,
     limits::{
         APPROVAL_BYTES_MAX, APPROVAL_NOTE_BYTES_MAX, APPROVAL_ROLES_MAX, APPROVALS_MAX,
         ROLE_NAME_BYTES_MAX, SEALING_KEYS_MAX,
@@ -11,8 +11,11 @@ use kuriiri_types::{
 use prost::Message;
 
 use crate::{
+    envelope,
     error::{Flaw, WireError},
-    field, header, label, proto, signed,
+    field, header, label, proto,
+    shape::{Part, Shape},
+    signed,
 };
 
 /// The canonical encoding of an approval: what is signed.
@@ -112,4 +115,27 @@ fn read_act(number: i32, note: String) -> Result<ApprovalAct, Flaw> {
         Ok(proto::ApprovalAct::Unspecified) => Err(Flaw::Missing("act")),
         Err(_) => Err(Flaw::Unknown { field: "act", number: number.into() }),
     }
+}
+
+// === the signed approval in a frame ===
+
+pub(crate) static SIGNED_APPROVAL: Shape =
+    Shape::new("SignedApproval", &[Part::one("proof", 2, &envelope::BATCH_PROOF)]);
+
+pub(crate) fn write_signed(signed: &SignedApproval) -> proto::SignedApproval {
+    proto::SignedApproval {
+        approval: signed.approval.clone(),
+        proof: Some(envelope::write_proof(&signed.proof)),
+    }
+}
+
+pub(crate) fn read_signed(wire: proto::SignedApproval) -> Result<SignedApproval, Flaw> {
+    field::some_at_most("approval", APPROVAL_BYTES_MAX, wire.approval.len())?;
+    Ok(SignedApproval { approval: wire.approval, proof: envelope::read_proof(wire.proof)? })
+}
+
+/// The approvals that travel with one message.
+pub(crate) fn read_all(wire: Vec<proto::SignedApproval>) -> Result<Vec<SignedApproval>, Flaw> {
+    field::at_most("approvals", APPROVALS_MAX, wire.len())?;
+    field::each(wire, read_signed)
 }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use kuriiri_types::{
     Address, Code, Digest, Lane, MessageId, Ministry, Precedence, SpiffeId, Timestamp,
     limits::{
-        BATCH_CERTIFICATES_MAX, CERTIFICATE_BYTES_MAX, MAILBOX_NAME_BYTES_MAX,
-        MINISTRY_NAME_BYTES_MAX, SPIFFE_NAME_BYTES_MAX,
+        CERTIFICATE_BYTES_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX,
+        SPIFFE_NAME_BYTES_MAX,
     },
 };
 
@@ -51,9 +51,9 @@ pub(crate) fn each<W, T>(
     entries.into_iter().map(read).collect()
 }
 
-pub(crate) fn certificates(certificates: Vec<Bytes>) -> Result<Vec<Bytes>, Flaw> {
+pub(crate) fn certificates(max: usize, certificates: Vec<Bytes>) -> Result<Vec<Bytes>, Flaw> {
     const FIELD: Name = "certificates";
-    at_most(FIELD, BATCH_CERTIFICATES_MAX, certificates.len())?;
+    at_most(FIELD, max, certificates.len())?;
     for certificate in &certificates {
         some_at_most(FIELD, CERTIFICATE_BYTES_MAX, certificate.len())?;
     }

@@ -36,6 +36,7 @@ mod envelope;
 mod error;
 mod field;
 mod frame;
+mod handling;
 pub mod header;
 mod label;
 pub mod limits;

@@ -5,15 +5,16 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Digest, Envelope, Lane, Ministry, SignedReceipt,
+    Digest, Envelope, Lane, Ministry, SignedApproval, SignedReceipt,
     limits::{
-        BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, FRAME_BYTES_MAX, HELLO_BYTES_MAX, HOPS_MAX,
+        APPROVALS_MAX, APPROVED_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, FRAME_BYTES_MAX,
+        HELLO_BYTES_MAX, HOPS_MAX,
     },
 };
 
 pub use crate::verdict::Verdicts;
 use crate::{
-    bodies, envelope,
+    approval, bodies, envelope,
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
@@ -46,7 +47,8 @@ pub struct Batch {
     pub number: u64,
     /// How often the giver was told to come again in this lane.
     pub epoch: u32,
-    /// Signers' certificates (DER) that the other side may not have yet.
+    /// Signers' certificates (DER) that the other side may not have yet, officers' too; at most
+    /// [`APPROVED_CERTIFICATES_MAX`].
     pub certificates: Vec<Bytes>,
     /// Messages, 1 to [`BATCH_MESSAGES_MAX`]; none in [`Lane::Receipts`].
     pub parcels: Vec<Parcel>,
@@ -65,6 +67,8 @@ pub struct Parcel {
     pub envelope: Envelope,
     /// Salt ‖ body.
     pub body: Bytes,
+    /// The approvals by which its ministry released it, at most [`APPROVALS_MAX`].
+    pub approvals: Vec<SignedApproval>,
 }
 
 impl Frame for Hello {
@@ -110,12 +114,16 @@ impl Frame for Batch {
 pub(crate) static HELLO: Shape = Shape::new("Hello", &[]);
 static PARCEL: Shape = Shape::new(
     "Parcel",
-    &[Part::plain("path", 2, HOPS_MAX), Part::one("envelope", 3, &envelope::ENVELOPE)],
+    &[
+        Part::plain("path", 2, HOPS_MAX),
+        Part::one("envelope", 3, &envelope::ENVELOPE),
+        Part::many("approvals", 5, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
+    ],
 );
 pub(crate) static BATCH: Shape = Shape::new(
     "Batch",
     &[
-        Part::plain("certificates", 4, BATCH_CERTIFICATES_MAX),
+        Part::plain("certificates", 4, APPROVED_CERTIFICATES_MAX),
         Part::many("parcels", 5, BATCH_MESSAGES_MAX, &PARCEL),
         Part::many("receipts", 6, BATCH_MESSAGES_MAX, &receipt::SIGNED_RECEIPT),
     ],
@@ -144,7 +152,7 @@ fn read_batch(wire: proto::Batch) -> Result<Batch, Flaw> {
         lane,
         number: wire.number,
         epoch: wire.epoch,
-        certificates: field::certificates(wire.certificates)?,
+        certificates: field::certificates(APPROVED_CERTIFICATES_MAX, wire.certificates)?,
         parcels: field::each(wire.parcels, read_parcel)?,
         receipts: field::each(wire.receipts, receipt::read_signed)?,
     })
@@ -166,6 +174,7 @@ fn write_parcel(parcel: &Parcel) -> proto::Parcel {
         path: parcel.path.iter().map(|m| m.as_str().into()).collect(),
         envelope: Some(envelope::write(&parcel.envelope)),
         body: parcel.body.clone(),
+        approvals: parcel.approvals.iter().map(approval::write_signed).collect(),
     }
 }
 
@@ -176,5 +185,6 @@ fn read_parcel(wire: proto::Parcel) -> Result<Parcel, Flaw> {
         path: field::each(wire.path, |m| field::ministry("path", &m))?,
         envelope: envelope::read(wire.envelope)?,
         body: wire.body,
+        approvals: approval::read_all(wire.approvals)?,
     })
 }

@@ -82,10 +82,10 @@ async fn a_new_link_is_asked_anew() {
 #[tokio::test]
 async fn the_largest_size_that_may_go_is_kept() {
     let (_world, mut relay, client) = World::connected().await;
-    relay.answer_questions_with(Outcome::Permit { seal: false, size_max: 5 });
+    relay.answer_questions_with(Outcome::Permit { seal: false, size_max: 5, approvals: 0 });
     let error = soon(client.send(draft(0).body("123456"))).await.unwrap_err();
     assert!(matches!(error, SendError::TooBig { bytes: 6, max: 5 }), "{error}");
     assert!(relay.is_idle());
     let outcome = soon(client.ask(&draft(0))).await.unwrap();
-    assert_eq!(outcome, Outcome::Permit { seal: false, size_max: 5 });
+    assert_eq!(outcome, Outcome::Permit { seal: false, size_max: 5, approvals: 0 });
 }

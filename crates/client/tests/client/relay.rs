@@ -111,7 +111,7 @@ impl Relay {
 }
 
 pub(crate) fn permit(seal: bool) -> Outcome {
-    Outcome::Permit { seal, size_max: BODY_BYTES_MAX }
+    Outcome::Permit { seal, size_max: BODY_BYTES_MAX, approvals: 0 }
 }
 
 pub(crate) fn accepted() -> Verdict {

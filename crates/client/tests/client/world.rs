@@ -8,8 +8,8 @@ use kuriiri_client::{Client, Draft, Profile, ProfileBuilder};
 use kuriiri_seal::{Purpose as Signs, SealingKey, Signer, commit, leaf, salted};
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
-    Address, Envelope, Header, Lane, MessageId, MessageType, Ministry, Precedence, Receipt,
-    ReceiptKind, Recipient, Role, SignedReceipt, Timestamp,
+    Address, Envelope, Handling, Header, Lane, MessageId, MessageType, Ministry, Precedence,
+    Receipt, ReceiptKind, Recipient, Role, SignedReceipt, Timestamp,
 };
 use kuriiri_wire::{
     client::{DeliveredItem, Ticket},
@@ -203,7 +203,13 @@ fn rand() -> [u8; 10] {
 }
 
 pub(crate) fn item(seq: u64, (envelope, body): &(Envelope, Bytes)) -> DeliveredItem {
-    DeliveredItem { ticket: ticket(seq), envelope: envelope.clone(), body: body.clone() }
+    DeliveredItem {
+        ticket: ticket(seq),
+        envelope: envelope.clone(),
+        body: body.clone(),
+        approvals: Vec::new(),
+        handling: Handling::free(),
+    }
 }
 
 // === receipts ===

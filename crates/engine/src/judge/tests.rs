@@ -137,7 +137,7 @@ fn refused(outcome: Outcome) -> Refusal {
 #[test]
 fn asking_tells_to_seal_exactly_when_it_is_needed() {
     let (near, far) = ("kirjaamo@plm.example", "kirjaamo@um.example");
-    let permit = |seal| Outcome::Permit { seal, size_max: BODY_BYTES_MAX };
+    let permit = |seal| Outcome::Permit { seal, size_max: BODY_BYTES_MAX, approvals: 0 };
     assert_eq!(ask(&[near], "FI JULK", 10), permit(false));
     assert_eq!(ask(&[far], "FI JULK", 10), permit(false));
     assert_eq!(ask(&[near], "FI SALP", 10), permit(false), "a direct link");
@@ -178,7 +178,7 @@ fn asking_tells_how_large_it_may_be() {
         precedence: Precedence::Routine,
         size,
     };
-    let permit = Outcome::Permit { seal: false, size_max: 2 * MIB };
+    let permit = Outcome::Permit { seal: false, size_max: 2 * MIB, approvals: 0 };
     assert_eq!(judge.ask(NOW, &question(2 * MIB)), permit);
     assert_eq!(refused(judge.ask(NOW, &question(2 * MIB + 1))).code, Code::TOO_BIG);
 }

@@ -67,9 +67,11 @@ pub(super) fn read_question(wire: proto::Question) -> Result<Question, Flaw> {
 
 pub(super) fn write_answer(answer: &Answer) -> proto::Answer {
     let outcome = match &answer.outcome {
-        Outcome::Permit { seal, size_max } => {
-            OutcomeKind::Permit(proto::Permit { seal: *seal, size_max: *size_max })
-        }
+        Outcome::Permit { seal, size_max, approvals } => OutcomeKind::Permit(proto::Permit {
+            seal: *seal,
+            size_max: *size_max,
+            approvals: *approvals,
+        }),
         Outcome::Refuse(refusal) => OutcomeKind::Refusal(verdict::write_refusal(refusal)),
     };
     proto::Answer { outcome: Some(outcome) }
@@ -77,10 +79,15 @@ pub(super) fn write_answer(answer: &Answer) -> proto::Answer {
 
 pub(super) fn read_answer(wire: proto::Answer) -> Result<Answer, Flaw> {
     let outcome = match field::present("outcome", wire.outcome)? {
-        OutcomeKind::Permit(permit) => {
-            Outcome::Permit { seal: permit.seal, size_max: permit.size_max }
-        }
+        OutcomeKind::Permit(permit) => read_permit(&permit)?,
         OutcomeKind::Refusal(refusal) => Outcome::Refuse(verdict::read_refusal(refusal)?),
     };
     Ok(Answer { outcome })
+}
+
+fn read_permit(permit: &proto::Permit) -> Result<Outcome, Flaw> {
+    let found = usize::try_from(permit.approvals).unwrap_or(usize::MAX);
+    field::at_most("approvals", usize::from(u8::MAX), found)?;
+    let proto::Permit { seal, size_max, approvals } = *permit;
+    Ok(Outcome::Permit { seal, size_max, approvals })
 }

@@ -131,7 +131,7 @@ fn read_batch(wire: proto::ReceiptBatch) -> Result<ReceiptBatch, Flaw> {
         Ok((numbered.seq, receipt::read_signed(signed)?))
     };
     Ok(ReceiptBatch {
-        certificates: field::certificates(wire.certificates)?,
+        certificates: field::certificates(BATCH_CERTIFICATES_MAX, wire.certificates)?,
         receipts: field::each(wire.receipts, numbered)?,
         next: wire.next,
     })

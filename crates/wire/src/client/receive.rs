@@ -2,15 +2,18 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Envelope, Lane, Refusal,
-    limits::{BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, CREDIT_MAX, FRAME_BYTES_MAX},
+    Envelope, Handling, Lane, Refusal, SignedApproval,
+    limits::{
+        APPROVALS_MAX, APPROVED_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, CREDIT_MAX, FRAME_BYTES_MAX,
+    },
 };
 
 use crate::{
-    bodies, envelope,
+    approval, bodies, envelope,
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
+    handling,
     limits::CONFIRM_BYTES_MAX,
     proto::{self, from_receiver::Kind as FromKind, to_receiver::Kind as ToKind},
     shape::{Part, Shape},
@@ -41,7 +44,8 @@ pub enum FromReceiver {
 /// Messages for a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
-    /// The signers' certificates (DER) that were not yet sent on this stream.
+    /// The signers' certificates (DER) that were not yet sent on this stream, officers' too; at most
+    /// [`APPROVED_CERTIFICATES_MAX`].
     pub certificates: Vec<Bytes>,
     /// 1 to [`BATCH_MESSAGES_MAX`] messages, in order.
     pub items: Vec<DeliveredItem>,
@@ -56,6 +60,10 @@ pub struct DeliveredItem {
     pub envelope: Envelope,
     /// Salt ‖ body.
     pub body: Bytes,
+    /// The approvals by which its ministry released it, at most [`APPROVALS_MAX`].
+    pub approvals: Vec<SignedApproval>,
+    /// What must be done with it here.
+    pub handling: Handling,
 }
 
 /// Where a message stands in its mailbox. Opaque to the receiver.
@@ -102,12 +110,17 @@ static TICKET: Shape = Shape::new("Ticket", &[]);
 static TICKETS: Shape = Shape::new("Tickets", &[Part::many("tickets", 1, TICKETS_MAX, &TICKET)]);
 static DELIVERED_ITEM: Shape = Shape::new(
     "DeliveredItem",
-    &[Part::one("ticket", 1, &TICKET), Part::one("envelope", 2, &envelope::ENVELOPE)],
+    &[
+        Part::one("ticket", 1, &TICKET),
+        Part::one("envelope", 2, &envelope::ENVELOPE),
+        Part::many("approvals", 4, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
+        Part::one("handling", 5, &handling::HANDLING),
+    ],
 );
 static DELIVERY: Shape = Shape::new(
     "Delivery",
     &[
-        Part::plain("certificates", 1, BATCH_CERTIFICATES_MAX),
+        Part::plain("certificates", 1, APPROVED_CERTIFICATES_MAX),
         Part::many("items", 2, BATCH_MESSAGES_MAX, &DELIVERED_ITEM),
     ],
 );
@@ -152,7 +165,7 @@ fn read_delivery(wire: proto::Delivery) -> Result<Delivery, Flaw> {
     field::some_at_most("items", BATCH_MESSAGES_MAX, wire.items.len())?;
     bodies::check(wire.items.iter().map(|i| &i.body))?;
     Ok(Delivery {
-        certificates: field::certificates(wire.certificates)?,
+        certificates: field::certificates(APPROVED_CERTIFICATES_MAX, wire.certificates)?,
         items: field::each(wire.items, read_item)?,
     })
 }
@@ -162,6 +175,8 @@ fn write_item(item: &DeliveredItem) -> proto::DeliveredItem {
         ticket: Some(write_ticket(&item.ticket)),
         envelope: Some(envelope::write(&item.envelope)),
         body: item.body.clone(),
+        approvals: item.approvals.iter().map(approval::write_signed).collect(),
+        handling: Some(handling::write(&item.handling)),
     }
 }
 
@@ -170,6 +185,8 @@ fn read_item(wire: proto::DeliveredItem) -> Result<DeliveredItem, Flaw> {
         ticket: read_ticket(field::present("ticket", wire.ticket)?)?,
         envelope: envelope::read(wire.envelope)?,
         body: wire.body,
+        approvals: approval::read_all(wire.approvals)?,
+        handling: handling::read(wire.handling)?,
     })
 }
 

@@ -93,7 +93,7 @@ pub(super) fn read(wire: proto::Submission) -> Result<Submission, Flaw> {
         epoch: wire.epoch,
         number: wire.number,
         lane: read_lane(wire.lane)?,
-        certificates: field::certificates(wire.certificates)?,
+        certificates: field::certificates(BATCH_CERTIFICATES_MAX, wire.certificates)?,
         messages: field::each(wire.messages, read_message)?,
     })
 }
@@ -112,7 +112,7 @@ pub(super) fn read_answer(wire: proto::SubmissionAnswer) -> Result<SubmissionAns
     Ok(SubmissionAnswer {
         verdicts: field::each(wire.verdicts, verdict::read_one)?,
         receipts: field::each(wire.receipts, receipt::read_signed)?,
-        certificates: field::certificates(wire.certificates)?,
+        certificates: field::certificates(BATCH_CERTIFICATES_MAX, wire.certificates)?,
     })
 }
 

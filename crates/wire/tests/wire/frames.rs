@@ -90,10 +90,14 @@ fn crowds_are_counted_before_they_are_unpacked() {
     let crowd = |piece: pieces::Piece| Bytes::from(piece.repeat(100_000));
     stops_at(Batch::decode(crowd(pieces::field(5, b""))).unwrap_err(), 64);
     stops_at(Batch::decode(crowd(pieces::field(6, b""))).unwrap_err(), 64);
-    stops_at(Batch::decode(crowd(pieces::field(4, b""))).unwrap_err(), 64);
+    stops_at(Batch::decode(crowd(pieces::field(4, b""))).unwrap_err(), 1088);
     let inside = |number, content: Bytes| Bytes::from(pieces::field(number, &content));
     let path = inside(5, crowd(pieces::field(2, b"")));
     stops_at(Batch::decode(path).unwrap_err(), 8);
+    let approvals = inside(5, crowd(pieces::field(5, b"")));
+    stops_at(Batch::decode(approvals).unwrap_err(), 16);
+    let markers = inside(1, inside(2, inside(5, crowd(pieces::field(1, b"")))));
+    stops_at(ToReceiver::decode(markers).unwrap_err(), 16);
     let submission = inside(1, crowd(pieces::field(5, b"")));
     stops_at(Request::decode(submission).unwrap_err(), 64);
     let values = inside(4, inside(3, inside(3, crowd(pieces::field(2, b"")))));

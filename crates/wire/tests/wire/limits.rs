@@ -227,9 +227,80 @@ fn the_certificates_of_a_batch() {
         batch.certificates = vec![vec![5; length].into(); count];
         batch
     };
-    edge(with(BATCH_CERTIFICATES_MAX, 9), with(BATCH_CERTIFICATES_MAX + 1, 9));
+    edge(with(APPROVED_CERTIFICATES_MAX, 9), with(APPROVED_CERTIFICATES_MAX + 1, 9));
     edge(with(1, CERTIFICATE_BYTES_MAX), with(1, CERTIFICATE_BYTES_MAX + 1));
     Batch::decode(with(1, 0).encode()).unwrap_err();
+}
+
+#[test]
+fn the_approvals_of_a_message() {
+    let with = |count: usize, length: Option<usize>| {
+        let mut approval = sample::signed_approval();
+        if let Some(length) = length {
+            approval.approval = vec![7; length].into();
+        }
+        let mut parcel = sample::parcel(5);
+        parcel.approvals = vec![approval; count];
+        sample::batch(vec![parcel])
+    };
+    edge(with(APPROVALS_MAX, None), with(APPROVALS_MAX + 1, None));
+    edge(with(1, Some(APPROVAL_BYTES_MAX)), with(1, Some(APPROVAL_BYTES_MAX + 1)));
+    Batch::decode(with(1, Some(0)).encode()).unwrap_err();
+    let permit = |approvals| {
+        let outcome = Outcome::Permit { seal: true, size_max: 1, approvals };
+        Reply::Answer(Answer { outcome })
+    };
+    edge(permit(255), permit(256));
+}
+
+#[test]
+fn the_fullest_batch_and_delivery_fit_their_frames() {
+    let proof = sample::longest_acceptance().proof;
+    let approval =
+        SignedApproval { approval: vec![7; APPROVAL_BYTES_MAX].into(), proof: proof.clone() };
+    let envelope = Envelope { header: vec![7; HEADER_BYTES_MAX].into(), proof };
+    let approvals = vec![approval; APPROVALS_MAX];
+    let certificates = vec![vec![5; CERTIFICATE_BYTES_MAX].into(); APPROVED_CERTIFICATES_MAX];
+    let body = sample::body(BATCH_BYTES_MAX / BATCH_MESSAGES_MAX);
+    let ministry: Ministry = "a".repeat(MINISTRY_NAME_BYTES_MAX).parse().unwrap();
+
+    let parcel = Parcel {
+        dest: ministry.clone(),
+        path: vec![ministry; HOPS_MAX],
+        envelope: envelope.clone(),
+        body: body.clone(),
+        approvals: approvals.clone(),
+    };
+    let mut batch = sample::batch(vec![parcel; BATCH_MESSAGES_MAX]);
+    batch.certificates.clone_from(&certificates);
+    assert_eq!(Batch::decode(batch.encode()), Ok(batch));
+
+    let text = || "m".repeat(MARKER_BYTES_MAX);
+    let markers = vec![Marker { fi: text(), sv: text(), en: text() }; MARKERS_MAX];
+    let item = DeliveredItem {
+        ticket: sample::tickets(1)[0],
+        envelope,
+        body,
+        approvals,
+        handling: Handling { markers, ..Handling::free() },
+    };
+    let delivery =
+        ToReceiver::Delivery(Delivery { certificates, items: vec![item; BATCH_MESSAGES_MAX] });
+    assert_eq!(ToReceiver::decode(delivery.encode()), Ok(delivery));
+}
+
+#[test]
+fn markers_over_their_limits_are_cut_and_the_message_arrives() {
+    let ToReceiver::Delivery(mut delivery) = sample::delivery(1, 5) else { unreachable!() };
+    let text = || "HARJOITUS\n".repeat(100);
+    let marker = Marker { fi: text(), sv: text(), en: text() };
+    delivery.items[0].handling.markers = vec![marker; MARKERS_MAX + 1];
+    let read = ToReceiver::decode(ToReceiver::Delivery(delivery).encode());
+    let Ok(ToReceiver::Delivery(read)) = read else { panic!("a delivery") };
+    let markers = &read.items[0].handling.markers;
+    assert_eq!(markers.len(), MARKERS_MAX);
+    assert!(markers[0].sv.starts_with("HARJOITUS HARJOITUS"));
+    assert_eq!(markers[0].sv.len(), MARKER_BYTES_MAX);
 }
 
 #[test]

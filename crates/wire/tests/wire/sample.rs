@@ -96,6 +96,10 @@ pub(crate) fn envelope() -> Envelope {
     Envelope { header: kuriiri_wire::header::encode(&header()), proof: proof() }
 }
 
+pub(crate) fn signed_approval() -> SignedApproval {
+    SignedApproval { approval: kuriiri_wire::approval::encode(&approval()), proof: proof() }
+}
+
 pub(crate) fn signed_receipt() -> SignedReceipt {
     SignedReceipt { receipt: kuriiri_wire::receipt::encode(&receipt()), proof: proof() }
 }
@@ -130,6 +134,7 @@ pub(crate) fn parcel(body_length: usize) -> Parcel {
         path: vec!["sm.example".parse().unwrap()],
         envelope: envelope(),
         body: body(body_length),
+        approvals: Vec::new(),
     }
 }
 
@@ -169,8 +174,13 @@ pub(crate) fn submission_answer() -> SubmissionAnswer {
 }
 
 pub(crate) fn delivery(count: usize, body_length: usize) -> ToReceiver {
-    let item =
-        DeliveredItem { ticket: tickets(1)[0], envelope: envelope(), body: body(body_length) };
+    let item = DeliveredItem {
+        ticket: tickets(1)[0],
+        envelope: envelope(),
+        body: body(body_length),
+        approvals: Vec::new(),
+        handling: Handling::free(),
+    };
     ToReceiver::Delivery(Delivery { certificates: Vec::new(), items: vec![item; count] })
 }
 

@@ -1,9 +1,11 @@
 //! Any frame, within its limits.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use kuriiri_types::*;
 use kuriiri_wire::{client::*, relay::*};
-use proptest::{collection::vec, option, prelude::*};
+use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{address, addresses, code, digest, label, lane, line, ministry, precedence, time};
 
@@ -43,6 +45,25 @@ fn signed_receipt() -> impl Strategy<Value = SignedReceipt> {
     (bytes(60), proof()).prop_map(|(receipt, proof)| SignedReceipt { receipt, proof })
 }
 
+fn signed_approvals() -> impl Strategy<Value = Vec<SignedApproval>> {
+    let one = (bytes(60), proof()).prop_map(|(approval, proof)| SignedApproval { approval, proof });
+    vec(one, 0..3)
+}
+
+fn handling() -> impl Strategy<Value = Handling> {
+    let marker = (line(), line(), line()).prop_map(|(fi, sv, en)| Marker { fi, sv, en });
+    let onward = select(vec![Onward::Free, Onward::OriginatorConsent, Onward::Never]);
+    let seconds = || option::of(any::<u64>().prop_map(Duration::from_secs));
+    (vec(marker, 0..3), onward, seconds(), seconds()).prop_map(
+        |(markers, onward, retain_max, retain_min)| Handling {
+            markers,
+            onward,
+            retain_max,
+            retain_min,
+        },
+    )
+}
+
 fn refusal() -> impl Strategy<Value = Refusal> {
     (code(), vec(line(), 0..4)).prop_map(|(code, reasons)| Refusal { code, reasons })
 }
@@ -69,8 +90,14 @@ pub(crate) fn hello() -> impl Strategy<Value = Hello> {
 }
 
 pub(crate) fn batch() -> impl Strategy<Value = Batch> {
-    let parcel = (ministry(), vec(ministry(), 1..=8), envelope(), body())
-        .prop_map(|(dest, path, envelope, body)| Parcel { dest, path, envelope, body });
+    let parcel = (ministry(), vec(ministry(), 1..=8), envelope(), body(), signed_approvals())
+        .prop_map(|(dest, path, envelope, body, approvals)| Parcel {
+            dest,
+            path,
+            envelope,
+            body,
+            approvals,
+        });
     let head = (lane(), any::<u64>(), any::<u32>(), certificates());
     (head, vec(parcel, 1..4), vec(signed_receipt(), 1..4)).prop_map(
         |((lane, number, epoch, certificates), parcels, receipts)| {
@@ -136,8 +163,8 @@ fn submission_answer() -> impl Strategy<Value = SubmissionAnswer> {
 
 fn answer() -> impl Strategy<Value = Answer> {
     let outcome = prop_oneof![
-        (any::<bool>(), any::<u64>())
-            .prop_map(|(seal, size_max)| Outcome::Permit { seal, size_max }),
+        (any::<bool>(), any::<u64>(), 0..=255_u32)
+            .prop_map(|(seal, size_max, approvals)| Outcome::Permit { seal, size_max, approvals }),
         refusal().prop_map(Outcome::Refuse),
     ];
     outcome.prop_map(|outcome| Answer { outcome })
@@ -178,11 +205,15 @@ pub(crate) fn from_receiver() -> impl Strategy<Value = FromReceiver> {
 
 pub(crate) fn to_receiver() -> impl Strategy<Value = ToReceiver> {
     let ticket = (lane(), any::<u64>()).prop_map(|(lane, seq)| Ticket { lane, seq });
-    let item = (ticket, envelope(), body()).prop_map(|(ticket, envelope, body)| DeliveredItem {
-        ticket,
-        envelope,
-        body,
-    });
+    let item = (ticket, envelope(), body(), signed_approvals(), handling()).prop_map(
+        |(ticket, envelope, body, approvals, handling)| DeliveredItem {
+            ticket,
+            envelope,
+            body,
+            approvals,
+            handling,
+        },
+    );
     prop_oneof![
         (certificates(), vec(item, 1..4)).prop_map(|(certificates, items)| {
             ToReceiver::Delivery(Delivery { certificates, items })
