@@ -62,6 +62,20 @@ codes! {
         "See `kuriiri --help`.";
     CLOSED = 1006, Operator, false, "The client was closed.",
         "The program closed it itself; make a new one to go on.";
+    POLICY_SIGNATURE = 1007, Operator, false, "A policy file is not signed as it must be.",
+        "Its signatures stand beside it in a file that ends in .sig and must be by persons whose certificates are pinned here. Sign the exact bytes again.";
+    POLICY_ROLLBACK = 1008, Operator, false, "A policy file is older than the one in force.",
+        "To go back to old rules, issue them again under a higher serial.";
+    POLICY_EQUIVOCATION = 1009, Operator, false, "A policy file has the serial of the one in force and other content.",
+        "Its signers contradict themselves: ask them which one is meant, and whether somebody else holds a key. Issue it again under a higher serial.";
+    POLICY_EXPIRED = 1010, Operator, false, "The time of a policy file is over.",
+        "The files in force stay in force. Issue it again with a later expiry.";
+    POLICY_LINT = 1011, Operator, false, "The policy files do not fit together.",
+        "The message lists every finding; nothing was activated.";
+    POLICY_TESTS = 1012, Operator, false, "The tests that a policy file carries do not pass.",
+        "Either the rules or the expectations are wrong; nothing was activated.";
+    POLICY_SECOND_SIGNATURE = 1013, Operator, false, "A policy file permits something new and has one signature only.",
+        "Have a second person read the difference and sign the same bytes.";
     POLICY = 2101, Sender, false, "The label does not allow this message to go there.",
         "The receipt at home lists every reason. Choose other recipients or ask a security officer.";
     MALFORMED = 2102, Sender, false, "The message breaks the rules of the format.",
@@ -80,10 +94,24 @@ codes! {
         "A direct link or a hub with carriage for the label is needed.";
     WITHDRAWN = 2109, Sender, false, "A change of policy withdrew the message before it was sent.",
         "The receipt at home lists every reason.";
-    NEEDS_RELEASE = 2110, Sender, false, "The label asks for releasing officers, which this version cannot yet provide.",
-        "Use a label without approvals, or another way to send it.";
+    NEEDS_RELEASE = 2110, Sender, false, "The label asks for releasing officers, and too few have released the message.",
+        "Officers of the sender's own ministry release it there; no relay on the way can wait for them.";
     APPROVAL_VOID = 2111, Sender, false, "The approval is not of this message.",
         "The message was changed after it was read, or the approval belongs to another one. Read it as it is now and approve that.";
+    RELEASE_REJECTED = 2112, Sender, false, "An officer rejected the release of the message.",
+        "The receipt at home has the officer's note. Correct what it says and send a new message.";
+    OFFICER_UNKNOWN = 2113, Operator, false, "The officer is not enrolled here, or does not hold the role.",
+        "The ministry's relay knows its officers and their roles by its own configuration; enrol the officer there.";
+    OWN_DRAFT = 2114, Sender, false, "Whoever wrote a message cannot release it.",
+        "Another officer must read it and release it.";
+    APPROVAL_OVER = 2115, Sender, false, "The time of the approval is over.",
+        "The officer must read the message and approve it again.";
+    NO_HOLD = 2116, Sender, false, "No such message waits for release.",
+        "It was released, rejected or withdrawn, or its time was over. List what waits.";
+    WINDOW_CLOSED = 2117, Sender, true, "Messages of this label go at certain times only, and this is none.",
+        "A message that was accepted goes by itself when the time comes.";
+    RATE_EXCEEDED = 2118, Sender, true, "More messages of this label than may go in an hour.",
+        "A message that was accepted goes by itself when there is room. Otherwise send it again later.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",
@@ -94,6 +122,8 @@ codes! {
         "Compare versions; if both are current, report it.";
     REJECTED = 3105, Operator, false, "The relay refused this identity.",
         "The system's certificate must be issued by the relay's ministry and listed in its relay.toml.";
+    NOT_AN_OFFICER = 3106, Sender, false, "Only an officer of this ministry may do this.",
+        "Connect with a certificate of the form spiffe://ministry/officer/name, issued by the relay's own ministry.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
         "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
     STORE_IO = 4102, Operator, true, "The disk failed or is full.",
