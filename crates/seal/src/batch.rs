@@ -98,7 +98,8 @@ impl Statement {
     }
 }
 
-fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+/// The DSSE pre-authentication encoding: what is really signed.
+pub(crate) fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
     let mut text =
         format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len()).into_bytes();
     text.extend_from_slice(payload);

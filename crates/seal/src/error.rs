@@ -1,6 +1,9 @@
 //! What can be wrong with keys, certificates, signatures and sealed bodies.
 
-use kuriiri_types::{Code, Fingerprint, Ministry, SpiffeId, SpiffeRole, Timestamp};
+use kuriiri_types::{
+    Code, Fingerprint, Ministry, SpiffeId, SpiffeRole, Timestamp,
+    limits::{FILE_SIGNATURES_BYTES_MAX, FILE_SIGNATURES_MAX},
+};
 use rustls_pki_types::pem;
 
 /// What is wrong with a signing certificate.
@@ -67,6 +70,9 @@ pub enum KeyError {
     /// Key and certificate are both good, and not a pair.
     #[error("the private key does not belong to the certificate of {0}")]
     Mismatch(SpiffeId),
+    /// The certificate is good, and names somebody who signs no files.
+    #[error("files are signed by officers, and {0} is none")]
+    NotAnOfficer(SpiffeId),
     /// The text of a sealing key is not one. The text is not repeated here: it may be a secret.
     #[error("this is not a {0}; copy it whole, with the words before the colon")]
     SealingText(&'static str),
@@ -184,6 +190,50 @@ pub enum SealError {
     Randomness,
 }
 
+/// Why the signatures over a file are refused as a whole, or one is not added to them.
+#[derive(Debug, thiserror::Error)]
+pub enum SignedFileError {
+    /// Larger than any file of signatures.
+    #[error("a file of signatures has at most {FILE_SIGNATURES_BYTES_MAX} bytes")]
+    TooLong,
+    /// Not TOML, or TOML of something else.
+    #[error("this is not a file of signatures")]
+    Syntax(#[source] Box<toml::de::Error>),
+    /// Another format or version.
+    #[error("this version reads signatures of the format `signatures/1`")]
+    Format,
+    /// Signatures over another kind of file.
+    #[error("the signatures are over another kind of file; needed is `{needed}`")]
+    Type {
+        /// The payload type that the file needs.
+        needed: &'static str,
+    },
+    /// More signatures than a file has.
+    #[error("a file has at most {FILE_SIGNATURES_MAX} signatures")]
+    TooMany,
+    /// A digest or a signature is not the hexadecimal digits of its length.
+    #[error("certificate or signature of {0} is not in 64 and 128 lower-case hexadecimal digits")]
+    Digits(SpiffeId),
+    /// The certificate that is named belongs to another person.
+    #[error("the certificate beside the name {written} is that of {holder}")]
+    Name {
+        /// Who is said to have signed.
+        written: SpiffeId,
+        /// Whose certificate it is.
+        holder: SpiffeId,
+    },
+    /// The signature is not the person's, or not over these bytes.
+    #[error("the signature of {0} is not over this file as it is now")]
+    Signature(SpiffeId),
+}
+
+impl SignedFileError {
+    /// The stable number under which people find help.
+    pub fn code(&self) -> Code {
+        Code::POLICY_SIGNATURE
+    }
+}
+
 impl KeyError {
     /// The stable number under which people find help.
     pub fn code(&self) -> Code {
@@ -195,6 +245,7 @@ impl KeyError {
             | Self::Authority { .. }
             | Self::Revocations { .. }
             | Self::PrivateKey
+            | Self::NotAnOfficer(_)
             | Self::Mismatch(_) => Code::KEY_FILE,
         }
     }

@@ -5,6 +5,8 @@
 //!   [`VerifiedMessage`]. Nothing else can make these values, so who holds one knows that the
 //!   signature, the certificate and the names in it were checked.
 //! - A [`VerifiedApproval`] is an officer's word; it says itself whether it is of a given message.
+//! - [`sign_file`] and [`PinnedSigners`] are for the files that rules come in, which several people
+//!   sign.
 //! - [`commit`] binds a body to its header without telling anything about the body.
 //! - [`seal`] and [`open`] encrypt a body for ministries, so that relays carry what they cannot read.
 //!
@@ -45,6 +47,7 @@ mod hex;
 mod key;
 mod remember;
 mod sealing;
+mod signed_file;
 mod tree;
 mod verify;
 
@@ -52,9 +55,10 @@ pub use approval::VerifiedApproval;
 pub use batch::Purpose;
 pub use certificate::Authorities;
 pub use commitment::{commit, salted};
-pub use error::{CertificateError, KeyError, SealError, VerifyError};
+pub use error::{CertificateError, KeyError, SealError, SignedFileError, VerifyError};
 pub use key::Signer;
 pub use sealing::{SUITE, SealingKey, SealingPublicKey, open, seal};
+pub use signed_file::{PinnedSigners, VerifiedFile, payload_type, sign_file};
 pub use tree::{digest, leaf};
 pub use verify::{
     ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, VerifiedReceipt,

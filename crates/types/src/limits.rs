@@ -93,6 +93,13 @@ pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;
 /// Relays a message may pass, origin counted; policy can lower it. More: refused.
 pub const HOPS_MAX: usize = 8;
 
+// === signed files ===
+
+/// Signatures over one file: every officer of a large ministry. More: refused.
+pub const FILE_SIGNATURES_MAX: usize = 32;
+/// Bytes of a file of signatures; one takes about 300. Larger: refused before it is parsed.
+pub const FILE_SIGNATURES_BYTES_MAX: usize = 64 * 1024;
+
 // === storage ===
 
 /// Bytes of one stored value: larger ones make sled spill to files that it never syncs.
