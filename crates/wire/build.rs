@@ -7,7 +7,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 const PROTO: &str = "../../proto";
-const FILES: [&str; 6] = ["header", "envelope", "receipt", "approval", "relay", "client"];
+const FILES: [&str; 7] = ["header", "envelope", "receipt", "approval", "relay", "client", "admin"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO}/kuriiri");

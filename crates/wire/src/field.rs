@@ -136,6 +136,12 @@ pub(crate) fn known<T>(
         .ok_or_else(|| Flaw::Unknown { field, number: number.into() })
 }
 
+/// A number of officers; a rule asks for at most 255.
+pub(crate) fn officers(field: Name, number: u32) -> Result<u32, Flaw> {
+    let found = usize::try_from(number).unwrap_or(usize::MAX);
+    at_most(field, u8::MAX.into(), found).map(|()| number)
+}
+
 pub(crate) fn maybe_time(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(Timestamp::from_millis)
 }

@@ -165,7 +165,7 @@ fn unknown(field: field::Name, number: i32) -> Flaw {
     Flaw::Unknown { field, number }
 }
 
-fn read_content_type(text: String) -> Result<String, Flaw> {
+pub(crate) fn read_content_type(text: String) -> Result<String, Flaw> {
     let field = "content_type";
     field::some_at_most(field, CONTENT_TYPE_BYTES_MAX, text.len())?;
     if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
@@ -175,7 +175,7 @@ fn read_content_type(text: String) -> Result<String, Flaw> {
     Err(Flaw::Form { field, rule })
 }
 
-fn read_drafter(name: String) -> Result<String, Flaw> {
+pub(crate) fn read_drafter(name: String) -> Result<String, Flaw> {
     let field = "drafter";
     field::some_at_most(field, SPIFFE_NAME_BYTES_MAX, name.len())?;
     let rule = "must be letters, digits, `-`, `_` and `.`, as in an identity";

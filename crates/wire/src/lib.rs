@@ -7,7 +7,7 @@
 //!
 //! * *signed bytes*, [`header`], [`receipt`] and [`approval`], kept verbatim by everyone, so only their canonical
 //!   encoding is read;
-//! * *frames*, every [`Frame`] of the conversations [`relay`] and [`client`]. Unknown fields of
+//! * *frames*, every [`Frame`] of the conversations [`relay`], [`client`] and [`admin`]. Unknown fields of
 //!   frames are skipped, so that a contract can grow.
 //!
 //! Every decode is total: bytes become a value that keeps all limits, or a [`WireError`]. How much
@@ -29,6 +29,7 @@
 //! # Ok::<(), kuriiri_wire::WireError>(())
 //! ```
 
+pub mod admin;
 pub mod approval;
 mod bodies;
 pub mod client;

@@ -1,6 +1,6 @@
 //! Bounds of the encoding alone; those of the domain are in [`kuriiri_types::limits`].
 
-use kuriiri_types::limits::BATCH_LEAVES_MAX;
+use kuriiri_types::limits::{APPROVALS_MAX, BATCH_LEAVES_MAX};
 
 /// Bytes of an encoded receipt: all that keep the other limits fit, and it fits a stored pack.
 /// Larger: malformed.
@@ -24,3 +24,29 @@ pub const STATUS_ENTRIES_MAX: usize = 4096;
 pub const VERDICTS_BYTES_MAX: usize = 1024 * 1024;
 /// Bytes of a frame that only confirms. Larger: protocol error.
 pub const CONFIRM_BYTES_MAX: usize = 64 * 1024;
+
+// === administration ===
+
+/// Messages in one list of those that wait: with all their approvals they fit a frame. More: the list
+/// goes on after the last.
+pub const HOLDS_MAX: usize = 64;
+/// Certificates with a message that waits: its system's and its officers'. More: malformed.
+pub const HELD_CERTIFICATES_MAX: usize = 1 + APPROVALS_MAX;
+/// Signed files at once: catalogue, federation and rules, and a translation for every pair that a
+/// federation is likely to have. More: malformed.
+pub const FILES_MAX: usize = 64;
+/// Bytes of one signed file; a federation of a hundred members has about 100 KiB. Larger: malformed.
+pub const FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of all signed files and their signatures in one frame. More: malformed.
+pub const FILES_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Bytes of the name of a signed file. Longer: malformed.
+pub const FILE_NAME_BYTES_MAX: usize = 128;
+/// Bytes of the word that says what became of a file. Longer: malformed.
+pub const ACCEPTANCE_BYTES_MAX: usize = 32;
+/// Lines in each list of what new files change; more than people read. More: left out and counted
+/// when encoding, malformed when decoding.
+pub const DIFFERENCES_MAX: usize = 4096;
+/// Recorded decisions in one answer. More: malformed.
+pub const DECISIONS_MAX: usize = 4096;
+/// Bytes of one recorded decision. Larger: malformed.
+pub const DECISION_BYTES_MAX: usize = 1024;

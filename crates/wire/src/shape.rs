@@ -134,7 +134,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{client, relay, verdict};
+    use crate::{admin, client, relay, verdict};
 
     const CONTRACT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/contract.binpb"));
 
@@ -150,6 +150,8 @@ mod tests {
             &client::TO_RECEIVER,
             &client::FROM_RECEIVER,
             &client::TO_RECEIPT_READER,
+            &admin::REQUEST,
+            &admin::REPLY,
         ] {
             assert_counts_all(&contract, root);
         }

@@ -86,8 +86,6 @@ pub(super) fn read_answer(wire: proto::Answer) -> Result<Answer, Flaw> {
 }
 
 fn read_permit(permit: &proto::Permit) -> Result<Outcome, Flaw> {
-    let found = usize::try_from(permit.approvals).unwrap_or(usize::MAX);
-    field::at_most("approvals", usize::from(u8::MAX), found)?;
-    let proto::Permit { seal, size_max, approvals } = *permit;
-    Ok(Outcome::Permit { seal, size_max, approvals })
+    let approvals = field::officers("approvals", permit.approvals)?;
+    Ok(Outcome::Permit { seal: permit.seal, size_max: permit.size_max, approvals })
 }

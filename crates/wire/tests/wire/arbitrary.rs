@@ -1,10 +1,12 @@
 //! Any value of each kind, within its limits.
 
+mod admin;
 mod frames;
 
 use kuriiri_types::*;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
+pub(crate) use admin::*;
 pub(crate) use frames::*;
 
 // === words ===

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use kuriiri_types::Code;
-use kuriiri_wire::{Flaw, Frame, client::*, relay::*};
+use kuriiri_wire::{Flaw, Frame, admin::*, client::*, relay::*};
 use proptest::prelude::*;
 
 use crate::{arbitrary, damage::any_damage, pieces, sample};
@@ -47,6 +47,8 @@ every_frame! {
     from_receiver: FromReceiver,
     to_receipt_reader: ToReceiptReader,
     confirm_receipts: ConfirmReceipts,
+    admin_request: AdminRequest,
+    admin_reply: AdminReply,
 }
 
 #[test]
@@ -55,6 +57,8 @@ fn a_frame_without_its_choice_is_refused() {
         let bytes = Bytes::from(bytes);
         assert!(Request::decode(bytes.clone()).is_err());
         assert!(Reply::decode(bytes.clone()).is_err());
+        assert!(AdminRequest::decode(bytes.clone()).is_err());
+        assert!(AdminReply::decode(bytes.clone()).is_err());
         assert!(ToReceiver::decode(bytes.clone()).is_err());
         assert!(FromReceiver::decode(bytes.clone()).is_err());
         assert!(ToReceiptReader::decode(bytes).is_err());
@@ -108,6 +112,17 @@ fn crowds_are_counted_before_they_are_unpacked() {
     stops_at(Reply::decode(in_answer(3)).unwrap_err(), 64);
     let peers = inside(3, crowd(pieces::field(5, b"")));
     stops_at(Reply::decode(peers).unwrap_err(), 4096);
+    let in_reply = |answer, number| inside(answer, crowd(pieces::field(number, b"")));
+    for (answer, number, most) in
+        [(1, 1, 64), (2, 5, 17), (4, 1, 64), (5, 1, 64), (5, 2, 4096), (5, 4, 4096), (6, 1, 4096)]
+    {
+        stops_at(AdminReply::decode(in_reply(answer, number)).unwrap_err(), most);
+    }
+    let in_hold = |number| inside(1, inside(1, crowd(pieces::field(number, b""))));
+    stops_at(AdminReply::decode(in_hold(3)).unwrap_err(), 64);
+    stops_at(AdminReply::decode(in_hold(13)).unwrap_err(), 16);
+    let offered = inside(5, crowd(pieces::field(1, b"")));
+    stops_at(AdminRequest::decode(offered).unwrap_err(), 64);
 }
 
 #[test]

@@ -13,12 +13,12 @@ use crate::{pieces, sample};
 /// Receipts in the answer to a submission: one for each recipient of each message.
 const ANSWER_RECEIPTS: usize = BATCH_MESSAGES_MAX * RECIPIENTS_MAX;
 
-fn over<T: Debug>(result: Result<T, WireError>) {
+pub(crate) fn over<T: Debug>(result: Result<T, WireError>) {
     let error = result.expect_err("over the limit");
     assert!(matches!(error.flaw(), Flaw::OverLimit { .. }), "{error}");
 }
 
-fn edge<F: Frame + Debug>(at: F, above: F) {
+pub(crate) fn edge<F: Frame + Debug>(at: F, above: F) {
     F::decode(at.encode()).expect("at the limit");
     over(F::decode(above.encode()));
 }

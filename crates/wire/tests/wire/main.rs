@@ -8,6 +8,7 @@
     reason = "a test that meets the unexpected stops"
 )]
 
+mod admin;
 mod arbitrary;
 mod contract;
 mod damage;

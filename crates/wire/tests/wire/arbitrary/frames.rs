@@ -11,15 +11,15 @@ use super::{address, addresses, code, digest, label, lane, line, ministry, prece
 
 // === parts ===
 
-fn bytes(most: usize) -> impl Strategy<Value = Bytes> {
+pub(super) fn bytes(most: usize) -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 1..=most).prop_map(Bytes::from)
 }
 
-fn body() -> impl Strategy<Value = Bytes> {
+pub(super) fn body() -> impl Strategy<Value = Bytes> {
     vec(any::<u8>(), 32..100).prop_map(Bytes::from)
 }
 
-fn certificates() -> impl Strategy<Value = Vec<Bytes>> {
+pub(super) fn certificates() -> impl Strategy<Value = Vec<Bytes>> {
     vec(bytes(20), 0..3)
 }
 
@@ -37,7 +37,7 @@ fn proof() -> impl Strategy<Value = BatchProof> {
     )
 }
 
-fn envelope() -> impl Strategy<Value = Envelope> {
+pub(super) fn envelope() -> impl Strategy<Value = Envelope> {
     (bytes(60), proof()).prop_map(|(header, proof)| Envelope { header, proof })
 }
 
@@ -45,7 +45,7 @@ fn signed_receipt() -> impl Strategy<Value = SignedReceipt> {
     (bytes(60), proof()).prop_map(|(receipt, proof)| SignedReceipt { receipt, proof })
 }
 
-fn signed_approvals() -> impl Strategy<Value = Vec<SignedApproval>> {
+pub(super) fn signed_approvals() -> impl Strategy<Value = Vec<SignedApproval>> {
     let one = (bytes(60), proof()).prop_map(|(approval, proof)| SignedApproval { approval, proof });
     vec(one, 0..3)
 }
@@ -64,7 +64,7 @@ fn handling() -> impl Strategy<Value = Handling> {
     )
 }
 
-fn refusal() -> impl Strategy<Value = Refusal> {
+pub(super) fn refusal() -> impl Strategy<Value = Refusal> {
     (code(), vec(line(), 0..4)).prop_map(|(code, reasons)| Refusal { code, reasons })
 }
 

@@ -1,0 +1,184 @@
+//! The request and its answer.
+
+use bytes::Bytes;
+use kuriiri_types::{MessageId, Refusal, limits::FRAME_BYTES_MAX};
+
+use super::{
+    Activation, ActiveFiles, Approve, Approved, DecisionRecords, HeldMessage, Holds, OfferedFile,
+    decisions, files, holds,
+};
+use crate::{
+    error::{Flaw, WireError},
+    field,
+    frame::{self, Frame},
+    proto::{self, admin_reply::Reply as ReplyKind, admin_request::Request as RequestKind},
+    shape::{Part, Shape},
+    verdict,
+};
+
+/// What an officer or operator wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminRequest {
+    /// Which messages wait for people? In the order of their ids.
+    HoldList {
+        /// Only those whose id is above this one; none means from the first.
+        after: Option<MessageId>,
+    },
+    /// Give me one that waits, to be read.
+    HoldShow {
+        /// The message.
+        id: MessageId,
+    },
+    /// An officer's word on one that waits.
+    Approve(Approve),
+    /// Which signed files are in force?
+    PolicyActive,
+    /// Put these signed files in force, together or not at all.
+    PolicyActivate {
+        /// 1 to [`FILES_MAX`](crate::limits::FILES_MAX), no name twice.
+        files: Vec<OfferedFile>,
+    },
+    /// What was decided of late?
+    Decisions {
+        /// How many; the relay gives at most
+        /// [`DECISIONS_MAX`](crate::limits::DECISIONS_MAX), whatever this says.
+        limit: u32,
+    },
+}
+
+/// The one answer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminReply {
+    /// To [`AdminRequest::HoldList`].
+    Holds(Holds),
+    /// To [`AdminRequest::HoldShow`].
+    Held(HeldMessage),
+    /// To [`AdminRequest::Approve`], after the commit.
+    Approved(Approved),
+    /// To [`AdminRequest::PolicyActive`].
+    Active(ActiveFiles),
+    /// To [`AdminRequest::PolicyActivate`].
+    Activation(Activation),
+    /// To [`AdminRequest::Decisions`].
+    Decisions(DecisionRecords),
+    /// The request was refused.
+    Refused(Refusal),
+}
+
+impl Frame for AdminRequest {
+    const NAME: &'static str = "AdminRequest";
+    const BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+    fn encode(&self) -> Bytes {
+        let request = Some(write_request(self));
+        frame::pack(&proto::AdminRequest { request })
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        frame::unpack(bytes, &REQUEST, read_request)
+    }
+}
+
+impl Frame for AdminReply {
+    const NAME: &'static str = "AdminReply";
+    const BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+    fn encode(&self) -> Bytes {
+        let reply = Some(write_reply(self));
+        frame::pack(&proto::AdminReply { reply })
+    }
+
+    fn decode(bytes: Bytes) -> Result<Self, WireError> {
+        frame::unpack(bytes, &REPLY, read_reply)
+    }
+}
+
+static HOLD_LIST: Shape = Shape::new("HoldList", &[]);
+static HOLD_SHOW: Shape = Shape::new("HoldShow", &[]);
+static POLICY_ACTIVE: Shape = Shape::new("PolicyActive", &[]);
+static DECISIONS: Shape = Shape::new("Decisions", &[]);
+pub(crate) static REQUEST: Shape = Shape::new(
+    "AdminRequest",
+    &[
+        Part::one("hold_list", 1, &HOLD_LIST),
+        Part::one("hold_show", 2, &HOLD_SHOW),
+        Part::one("approve", 3, &holds::APPROVE),
+        Part::one("policy_active", 4, &POLICY_ACTIVE),
+        Part::one("policy_activate", 5, &files::POLICY_ACTIVATE),
+        Part::one("decisions", 6, &DECISIONS),
+    ],
+);
+pub(crate) static REPLY: Shape = Shape::new(
+    "AdminReply",
+    &[
+        Part::one("holds", 1, &holds::HOLDS),
+        Part::one("held", 2, &holds::HELD_MESSAGE),
+        Part::one("approved", 3, &holds::APPROVED),
+        Part::one("active", 4, &files::ACTIVE_FILES),
+        Part::one("activation", 5, &files::ACTIVATION),
+        Part::one("decisions", 6, &decisions::RECORDS),
+        Part::one("refused", 7, &verdict::REFUSAL),
+    ],
+);
+
+fn write_request(request: &AdminRequest) -> RequestKind {
+    let id = |id: &MessageId| Bytes::copy_from_slice(id.as_bytes());
+    match request {
+        AdminRequest::HoldList { after } => {
+            RequestKind::HoldList(proto::HoldList { after: after.as_ref().map(id) })
+        }
+        AdminRequest::HoldShow { id: message } => {
+            RequestKind::HoldShow(proto::HoldShow { id: id(message) })
+        }
+        AdminRequest::Approve(approve) => RequestKind::Approve(holds::write_approve(approve)),
+        AdminRequest::PolicyActive => RequestKind::PolicyActive(proto::PolicyActive {}),
+        AdminRequest::PolicyActivate { files } => {
+            RequestKind::PolicyActivate(files::write_offered(files))
+        }
+        AdminRequest::Decisions { limit } => {
+            RequestKind::Decisions(proto::Decisions { limit: *limit })
+        }
+    }
+}
+
+fn read_request(wire: proto::AdminRequest) -> Result<AdminRequest, Flaw> {
+    Ok(match field::present("request", wire.request)? {
+        RequestKind::HoldList(wire) => {
+            let after = wire.after.map(|id| field::message_id("after", &id));
+            AdminRequest::HoldList { after: after.transpose()? }
+        }
+        RequestKind::HoldShow(wire) => {
+            AdminRequest::HoldShow { id: field::message_id("id", &wire.id)? }
+        }
+        RequestKind::Approve(wire) => AdminRequest::Approve(holds::read_approve(wire)?),
+        RequestKind::PolicyActive(proto::PolicyActive {}) => AdminRequest::PolicyActive,
+        RequestKind::PolicyActivate(wire) => {
+            AdminRequest::PolicyActivate { files: files::read_offered(wire)? }
+        }
+        RequestKind::Decisions(wire) => AdminRequest::Decisions { limit: wire.limit },
+    })
+}
+
+fn write_reply(reply: &AdminReply) -> ReplyKind {
+    match reply {
+        AdminReply::Holds(listed) => ReplyKind::Holds(holds::write(listed)),
+        AdminReply::Held(held) => ReplyKind::Held(holds::write_held(held)),
+        AdminReply::Approved(approved) => ReplyKind::Approved(holds::write_approved(*approved)),
+        AdminReply::Active(active) => ReplyKind::Active(files::write_active(active)),
+        AdminReply::Activation(done) => ReplyKind::Activation(files::write_activation(done)),
+        AdminReply::Decisions(records) => ReplyKind::Decisions(decisions::write(records)),
+        AdminReply::Refused(refusal) => ReplyKind::Refused(verdict::write_refusal(refusal)),
+    }
+}
+
+fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
+    Ok(match field::present("reply", wire.reply)? {
+        ReplyKind::Holds(wire) => AdminReply::Holds(holds::read(wire)?),
+        ReplyKind::Held(wire) => AdminReply::Held(holds::read_held(wire)?),
+        ReplyKind::Approved(wire) => AdminReply::Approved(holds::read_approved(wire)?),
+        ReplyKind::Active(wire) => AdminReply::Active(files::read_active(wire)?),
+        ReplyKind::Activation(wire) => AdminReply::Activation(files::read_activation(wire)?),
+        ReplyKind::Decisions(wire) => AdminReply::Decisions(decisions::read(wire)?),
+        ReplyKind::Refused(wire) => AdminReply::Refused(verdict::read_refusal(wire)?),
+    })
+}
