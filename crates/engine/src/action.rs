@@ -1,7 +1,10 @@
 //! Everything a relay can ask its host to do, once the commit is durable.
 
+use std::sync::Arc;
+
 use kuriiri_types::{
-    Envelope, Lane, Ministry, Outcome, Refusal, SignedReceipt, Timestamp, Verdict,
+    Envelope, Handling, Header, Lane, Ministry, Outcome, Refusal, SignedApproval, SignedReceipt,
+    Timestamp, Verdict,
 };
 
 use crate::{
@@ -72,8 +75,49 @@ pub enum Reply {
     Outcome(Outcome),
     /// How the relay is.
     Status(Status),
+    /// The messages that wait for people, oldest first.
+    Holds(Vec<HoldState>),
+    /// One message that waits.
+    Hold(Box<HoldState>),
+    /// What an officer's word came to.
+    Resolved(Resolution),
     /// No answer, and why.
     Refused(Refusal),
+}
+
+/// A message that waits at its origin, as officers see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoldState {
+    /// The signed header and its proof.
+    pub envelope: Envelope,
+    /// What the header says.
+    pub header: Arc<Header>,
+    /// When the relay took it.
+    pub accepted: Timestamp,
+    /// When it expires if nobody acts.
+    pub expires: Timestamp,
+    /// How many officers must sign; 0 when it waits for nobody.
+    pub needed: u32,
+    /// What officers have signed so far.
+    pub approvals: Vec<SignedApproval>,
+    /// What is still missing, in words.
+    pub missing: Vec<String>,
+    /// Salt and body.
+    pub body: Body,
+}
+
+/// What an officer's word came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolution {
+    /// It was the last that was needed: the message goes.
+    Released,
+    /// It counts, and this is still missing.
+    Counted {
+        /// In words.
+        missing: Vec<String>,
+    },
+    /// The message went back to its sender.
+    Rejected,
 }
 
 /// One item for a peer.
@@ -87,6 +131,8 @@ pub enum Load {
         path: Vec<Ministry>,
         /// The signed header and its proof.
         envelope: Envelope,
+        /// What officers signed to release it.
+        approvals: Vec<SignedApproval>,
         /// Salt and body.
         body: Body,
     },
@@ -101,6 +147,10 @@ pub struct Delivery {
     pub ticket: Ticket,
     /// The signed header and its proof.
     pub envelope: Envelope,
+    /// What officers signed to release it.
+    pub approvals: Vec<SignedApproval>,
+    /// How it is to be handled.
+    pub handling: Handling,
     /// Salt and body.
     pub body: Body,
 }

@@ -3,46 +3,52 @@
 //! `VerifiedMessage → Admitted → custody`. Only this module makes an `Admitted`, and only an
 //! `Admitted` is put into a queue.
 
+mod arrival;
+mod submission;
+
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Address, Code, Header, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict,
-    limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX},
+    Address, Code, Header, Lane, Ministry, Refusal, Timestamp, Verdict,
+    limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX},
 };
 
 use crate::{
     engine::Engine,
-    event::{Arrival, LinkId, Token},
+    event::{LinkId, Token},
     held::{Custody, Held, Message},
-    judge::{Case, Hop},
-    receipts::{Negative, Subject},
-    record::QueueId,
+    holds::{Endorsed, HeldBack},
+    judge::{Hop, Way},
+    receipts::Subject,
+    record::{QueueId, approvals_weight},
     seen::Spot,
     view::ViewError,
     work::Work,
 };
 
-/// The taker's name in the marks of submissions: a message is submitted once for all its
-/// destinations. It cannot be a ministry's name.
-const SUBMISSION: &str = "(submission)";
-
 /// A message that may be taken: checked, decided, with room for it everywhere it goes.
 struct Admitted {
     message: VerifiedMessage,
     path: Vec<Ministry>,
+    endorsed: Endorsed,
     stops: Vec<Stop>,
     spot: Spot,
 }
 
 /// One way on from here.
-struct Stop {
-    dest: Ministry,
-    expires: Timestamp,
-    queue: QueueId,
+#[derive(Debug)]
+pub(crate) struct Stop {
+    pub(crate) dest: Ministry,
+    pub(crate) expires: Timestamp,
+    pub(crate) queue: QueueId,
+    /// At most so many such messages may leave in an hour.
+    pub(crate) rate: Option<u64>,
 }
 
 /// How admission ends.
 enum Admission {
     Admitted(Box<Admitted>),
+    /// Taken, and waits for people or hours.
+    Held(Box<HeldBack>, Spot),
     /// Taken before, at this time.
     Repeat(Box<VerifiedMessage>, Timestamp),
     Refused(Refusal),
@@ -55,8 +61,6 @@ impl From<Refusal> for Admission {
     }
 }
 
-// === from a system ===
-
 /// Who hands over a batch, and on which terms.
 pub(crate) struct Source {
     pub(crate) link: LinkId,
@@ -65,201 +69,6 @@ pub(crate) struct Source {
 }
 
 impl Engine {
-    /// Takes a system's messages.
-    pub(crate) fn on_submitted(
-        &mut self,
-        work: &mut Work<'_>,
-        system: &SpiffeId,
-        source: &Source,
-        token: Token,
-        messages: Vec<Result<VerifiedMessage, Refusal>>,
-    ) -> Result<Vec<Verdict>, ViewError> {
-        let mut verdicts = Vec::with_capacity(messages.len());
-        for message in messages {
-            let admission = match message {
-                _ if self.is_held_off(source) => Admission::Busy,
-                Ok(message) => self.admit_submission(work, system, source.lane, message)?,
-                Err(refusal) => Admission::Refused(refusal),
-            };
-            verdicts.push(self.conclude(work, source, admission, Some(token))?);
-        }
-        Ok(verdicts)
-    }
-
-    fn admit_submission(
-        &mut self,
-        work: &Work<'_>,
-        system: &SpiffeId,
-        lane: Lane,
-        message: VerifiedMessage,
-    ) -> Result<Admission, ViewError> {
-        let header = message.header();
-        if !self.config.may_use(system, &header.from) || message.signer() != system {
-            return Ok(Refusal::bare(Code::NOT_YOURS).into());
-        }
-        if let Err(refusal) = self.check_form(work.now, header, lane) {
-            return Ok(refusal.into());
-        }
-        let spot = Spot::new(header.id, &message.leaf(), SUBMISSION);
-        if let Some(at) = self.seen.taken(spot, &work.reader)? {
-            return Ok(Admission::Repeat(Box::new(message), at));
-        }
-        if is_over(header, work.now) {
-            return Ok(Refusal::bare(Code::EXPIRED).into());
-        }
-        match self.plan_submission(work.now, header) {
-            Err(refusal) => Ok(refusal.into()),
-            Ok(stops) if !self.has_room(&stops) => Ok(Admission::Busy),
-            Ok(stops) => {
-                let path = Vec::new();
-                Ok(Admission::Admitted(Box::new(Admitted { message, path, stops, spot })))
-            }
-        }
-    }
-
-    /// Where each copy of a new message goes. All must be allowed: a sender learns that one
-    /// recipient may not have it before any other has it.
-    fn plan_submission(&self, now: Timestamp, header: &Header) -> Result<Vec<Stop>, Refusal> {
-        let mut stops = Vec::new();
-        let mut refused: Option<Refusal> = None;
-        for dest in header.destinations() {
-            let case = Case { header, dest: &dest, path: &[] };
-            match self.judge.route(now, &case).and_then(|route| self.stops(header, &dest, route)) {
-                Ok(more) => stops.extend(more),
-                Err(refusal) => {
-                    let named = refusal.reasons.iter().map(|reason| format!("{dest}: {reason}"));
-                    let known = refused.get_or_insert_with(|| Refusal::bare(refusal.code));
-                    known.reasons.extend(named);
-                }
-            }
-        }
-        refused.map_or(Ok(stops), Err)
-    }
-
-    /// The queues that a copy for one ministry goes to, at submission.
-    fn stops(
-        &self,
-        header: &Header,
-        dest: &Ministry,
-        (hop, expires): (Hop, Timestamp),
-    ) -> Result<Vec<Stop>, Refusal> {
-        let stop = |queue| Stop { dest: dest.clone(), expires, queue };
-        match hop {
-            Hop::Peer(peer) => Ok(vec![stop(QueueId::Outbox(peer))]),
-            Hop::Here => {
-                let (known, unknown) = self.mailboxes(header);
-                if let Some(unknown) = unknown.first() {
-                    let reasons = vec![format!("{unknown} is not a mailbox here")];
-                    return Err(Refusal { code: Code::UNKNOWN_RECIPIENT, reasons });
-                }
-                Ok(known.into_iter().map(|a| stop(QueueId::Mailbox(a))).collect())
-            }
-        }
-    }
-
-    // === from a peer ===
-
-    /// Takes a peer's messages.
-    pub(crate) fn on_arrived(
-        &mut self,
-        work: &mut Work<'_>,
-        peer: &Ministry,
-        source: &Source,
-        parcels: Vec<Result<Arrival, Refusal>>,
-    ) -> Result<Vec<Verdict>, ViewError> {
-        let mut verdicts = Vec::with_capacity(parcels.len());
-        for parcel in parcels {
-            let admission = match parcel {
-                _ if self.is_held_off(source) => Admission::Busy,
-                Ok(arrival) => self.admit_arrival(work, peer, source.lane, arrival)?,
-                Err(refusal) => Admission::Refused(refusal),
-            };
-            verdicts.push(match self.conclude(work, source, admission, None)? {
-                Verdict::Refused(refusal) => Verdict::Refused(refusal.coarse()),
-                other @ (Verdict::Accepted { .. } | Verdict::Busy) => other,
-            });
-        }
-        Ok(verdicts)
-    }
-
-    fn admit_arrival(
-        &mut self,
-        work: &mut Work<'_>,
-        peer: &Ministry,
-        lane: Lane,
-        arrival: Arrival,
-    ) -> Result<Admission, ViewError> {
-        let Arrival { message, dest, path } = arrival;
-        let header = message.header();
-        let form = self
-            .check_form(work.now, header, lane)
-            .and_then(|()| self.check_path(header, &dest, &path, peer));
-        if let Err(refusal) = form {
-            return Ok(refusal.into());
-        }
-        let spot = Spot::new(header.id, &message.leaf(), dest.as_str());
-        if let Some(at) = self.seen.taken(spot, &work.reader)? {
-            return Ok(Admission::Repeat(Box::new(message), at));
-        }
-        if is_over(header, work.now) {
-            return Ok(Refusal::bare(Code::EXPIRED).into());
-        }
-        let case = Case { header, dest: &dest, path: &path };
-        let stops = match self.judge.route(work.now, &case) {
-            Err(refusal) => return Ok(refusal.into()),
-            Ok((Hop::Peer(next), expires)) => {
-                vec![Stop { dest, expires, queue: QueueId::Outbox(next) }]
-            }
-            Ok((Hop::Here, expires)) => self.arrival_stops(header, &dest, expires),
-        };
-        if stops.is_empty() {
-            return Ok(Refusal::bare(Code::UNKNOWN_RECIPIENT).into());
-        }
-        if !self.has_room(&stops) {
-            return Ok(Admission::Busy);
-        }
-        if stops.iter().any(|stop| matches!(stop.queue, QueueId::Mailbox(_))) {
-            self.tell_unknown(work, &message);
-        }
-        Ok(Admission::Admitted(Box::new(Admitted { message, path, stops, spot })))
-    }
-
-    /// The mailboxes of an arrived message.
-    fn arrival_stops(&self, header: &Header, dest: &Ministry, expires: Timestamp) -> Vec<Stop> {
-        let (known, _) = self.mailboxes(header);
-        let stop = |a| Stop { dest: dest.clone(), expires, queue: QueueId::Mailbox(a) };
-        known.into_iter().map(stop).collect()
-    }
-
-    /// If only some of a message's recipients are known, the others are refused one by one, once
-    /// it is sure that it is taken, for the rest of the message is welcome.
-    fn tell_unknown(&self, work: &mut Work<'_>, message: &VerifiedMessage) {
-        let (_, unknown) = self.mailboxes(message.header());
-        let why = Negative::refused(Refusal::bare(Code::UNKNOWN_RECIPIENT));
-        for recipient in unknown {
-            let subject = Subject::new(message.header(), message.leaf());
-            self.tell_negative(work, subject, &recipient, &why);
-        }
-    }
-
-    /// The way a message says it came must fit its header and the certificate of the peer.
-    fn check_path(
-        &self,
-        header: &Header,
-        dest: &Ministry,
-        path: &[Ministry],
-        peer: &Ministry,
-    ) -> Result<(), Refusal> {
-        let fits = path.first() == Some(header.from.ministry())
-            && path.last() == Some(peer)
-            && path.len() < HOPS_MAX
-            && !path.contains(self.home())
-            && header.recipients_at(dest).next().is_some();
-        fits.then_some(()).ok_or(Refusal::bare(Code::MALFORMED))
-    }
-
-    // === both ===
-
     /// What must hold for any message: the right lane, an id of a time that is remembered, and a
     /// body within bounds.
     fn check_form(&self, now: Timestamp, header: &Header, lane: Lane) -> Result<(), Refusal> {
@@ -283,7 +92,28 @@ impl Engine {
         here.partition(|address| self.config.is_mailbox(address))
     }
 
-    fn has_room(&self, stops: &[Stop]) -> bool {
+    /// Takes a message that may go, if there is room for it everywhere and its rates allow it.
+    fn with_room(&self, now: Timestamp, lane: Lane, admitted: Admitted) -> Admission {
+        if !self.has_room(&admitted.stops) {
+            return Admission::Busy;
+        }
+        if !self.within_rates(now, lane, &admitted.stops) {
+            let reasons = vec!["as many such messages have left in this hour as may".into()];
+            return Admission::Refused(Refusal { code: Code::RATE_EXCEEDED, reasons });
+        }
+        Admission::Admitted(Box::new(admitted))
+    }
+
+    /// Takes a message that must wait, if there is room for it.
+    fn hold_back(&self, held: HeldBack, spot: Spot) -> Admission {
+        match self.may_hold(&held.message, &held.need) {
+            Ok(true) => Admission::Held(Box::new(held), spot),
+            Ok(false) => Admission::Busy,
+            Err(refusal) => refusal.into(),
+        }
+    }
+
+    pub(crate) fn has_room(&self, stops: &[Stop]) -> bool {
         stops.iter().all(|stop| {
             let bound = match &stop.queue {
                 QueueId::Outbox(_) => OUTBOX_MESSAGES_MAX,
@@ -292,6 +122,27 @@ impl Engine {
             };
             self.queues.waiting(&stop.queue) < bound
         })
+    }
+
+    /// The queues that a copy for one ministry goes to: at its end the mailboxes that there are.
+    pub(crate) fn stops(
+        &self,
+        now: Timestamp,
+        header: &Header,
+        dest: &Ministry,
+        way: &Way,
+    ) -> Vec<Stop> {
+        let (expires, rate) = (self.judge.lifetime(now, header, way), way.terms.rate_per_hour);
+        match &way.hop {
+            Hop::Peer(peer) => {
+                let queue = QueueId::Outbox(peer.clone());
+                vec![Stop { dest: dest.clone(), expires, queue, rate }]
+            }
+            Hop::Here => {
+                let (known, _) = self.mailboxes(header);
+                known.into_iter().map(|a| mailbox_stop(dest, expires, a)).collect()
+            }
+        }
     }
 
     /// Turns the end of an admission into a verdict, taking the message if it was admitted.
@@ -317,6 +168,12 @@ impl Engine {
                 self.take_into_custody(work, *admitted)?;
                 Ok(Verdict::Accepted { at: work.now, repeat: false })
             }
+            Admission::Held(held, spot) => {
+                self.tell_submission(work, &held.message, submission, work.now);
+                self.seen.take(spot, work)?;
+                self.hold_message(work, *held);
+                Ok(Verdict::Accepted { at: work.now, repeat: false })
+            }
         }
     }
 
@@ -339,20 +196,28 @@ impl Engine {
         work: &mut Work<'_>,
         admitted: Admitted,
     ) -> Result<(), ViewError> {
-        let Admitted { message, path, stops, spot } = admitted;
+        let Admitted { message, path, endorsed, stops, spot } = admitted;
         self.seen.take(spot, work)?;
         let copies = u32::try_from(stops.len()).unwrap_or(u32::MAX);
-        let body = self.place(work, message.salted_body(), copies);
+        let beside = approvals_weight(&endorsed.approvals);
+        let body = self.place(work, message.salted_body(), copies, beside);
         let lane = message.header().lane();
-        for Stop { dest, expires, queue } in stops {
+        self.count_rates(work.now, lane, &stops);
+        for Stop { dest, expires, queue, .. } in stops {
+            let Endorsed { approvals, releases } = endorsed.clone();
             let (path, body, accepted) = (path.clone(), body.clone(), work.now);
-            let custody = Custody { dest, path, expires, accepted, body };
-            self.queues.append(&queue, lane, Held::Message(Message::take(&message, custody)));
-            if let QueueId::Outbox(peer) = queue {
-                self.meet(peer);
-            }
+            let custody = Custody { dest, path, expires, accepted, approvals, releases, body };
+            self.enqueue(&queue, lane, Held::Message(Message::take(&message, custody)));
         }
         Ok(())
+    }
+
+    /// Puts an item into a queue; a peer for which something waits is dialled.
+    pub(crate) fn enqueue(&mut self, queue: &QueueId, lane: Lane, held: Held) {
+        self.queues.append(queue, lane, held);
+        if let QueueId::Outbox(peer) = queue {
+            self.meet(peer.clone());
+        }
     }
 
     // === come again later ===
@@ -366,6 +231,10 @@ impl Engine {
     fn hold_off(&mut self, source: &Source) {
         self.held_off.insert((source.link, source.lane), source.epoch);
     }
+}
+
+fn mailbox_stop(dest: &Ministry, expires: Timestamp, address: Address) -> Stop {
+    Stop { dest: dest.clone(), expires, queue: QueueId::Mailbox(address), rate: None }
 }
 
 /// True when a message is too late to be taken. A repeat of one that was taken never is: its giver

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kuriiri_types::Timestamp;
 
-use crate::record::{BodyRef, Certificate, Done, Pack, PackKey, SeenRun};
+use crate::record::{BodyRef, Certificate, Done, Hold, HoldNumber, Pack, PackKey, SeenRun};
 
 /// Everything that one step wants to be durable, all of it or nothing.
 ///
@@ -15,6 +15,8 @@ pub struct Commit {
     pub writes: Vec<Write>,
     /// Bodies too large for a pack, to be synced in one new file before the writes refer to it.
     pub bodies: Option<BodyFile>,
+    /// One entry for each more reference to a body file that was written before.
+    pub retained: Vec<BodyRef>,
     /// One entry for each reference to a body file that went with a finished item.
     pub released: Vec<BodyRef>,
 }
@@ -57,6 +59,10 @@ pub enum Write {
         /// The first bucket to keep.
         before: u64,
     },
+    /// Adds a hold, or writes it anew.
+    PutHold(HoldNumber, Hold),
+    /// Removes a hold.
+    DeleteHold(HoldNumber),
     /// Keeps a certificate.
     PutCertificate(Certificate),
     /// Counts a start of the relay.
@@ -66,6 +72,9 @@ pub enum Write {
 impl Commit {
     /// True when there is nothing to make durable.
     pub fn is_empty(&self) -> bool {
-        self.writes.is_empty() && self.bodies.is_none() && self.released.is_empty()
+        self.writes.is_empty()
+            && self.bodies.is_none()
+            && self.retained.is_empty()
+            && self.released.is_empty()
     }
 }

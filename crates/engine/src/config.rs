@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_policy::Policy;
+use kuriiri_policy::{Clearance, Policy};
 use kuriiri_seal::Signer;
 use kuriiri_types::{Address, Ministry, SpiffeId};
 
@@ -24,6 +24,30 @@ pub struct Config {
     pub policy: Arc<Policy>,
     /// The ministry's systems and the addresses that each may send as and read from.
     pub systems: BTreeMap<SpiffeId, BTreeSet<Address>>,
+    /// What a system is cleared for, if that is less than its ministry; by label policy. A system
+    /// that is not here may originate whatever its ministry may.
+    pub clearances: BTreeMap<SpiffeId, Vec<SystemClearance>>,
+    /// The ministry's officers and the roles that each holds.
+    pub officers: BTreeMap<SpiffeId, BTreeSet<String>>,
+}
+
+/// A clearance of one system under one label policy, by names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemClearance {
+    /// Name or OID URN of the label policy.
+    pub policy: String,
+    /// The levels.
+    pub levels: Vec<String>,
+    /// Values as `TAG:VALUE`.
+    pub grants: Vec<String>,
+}
+
+impl SystemClearance {
+    /// The clearance under a policy. Nothing when the policy does not know a name in it: then the
+    /// system has none.
+    pub fn compile(&self, policy: &Policy) -> Option<Clearance> {
+        policy.catalogue(&self.policy)?.clearance(&self.levels, &self.grants).ok()
+    }
 }
 
 impl Config {

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use kuriiri_policy::Policy;
 use kuriiri_types::{Code, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict};
 
 use crate::{
@@ -14,12 +15,15 @@ use crate::{
     config::{Config, Random},
     event::{Event, LinkId, Token},
     held::Reader,
+    holds::Holds,
     judge::Judge,
     mailbox::Subscriptions,
     outbound::Peer,
     queues::Queues,
+    rates::Rates,
     receipts::ReceiptReaders,
     record::{Body, QueueId},
+    review::Review,
     seen::Seen,
     view::{View, ViewError},
     work::Work,
@@ -39,8 +43,16 @@ pub struct Engine {
     pub(crate) seen: Seen,
     /// The epoch in which a source was told that a queue is full.
     pub(crate) held_off: HashMap<(LinkId, Lane), u32>,
-    /// Numbers runs of marks and body files; never repeats.
+    /// Numbers runs of marks, holds and body files; never repeats.
     serial: u64,
+    /// The body file of the step in hand, if it has one.
+    body_file: u64,
+    /// What waits for people or hours.
+    pub(crate) holds: Holds,
+    /// What left when, by peer and lane.
+    pub(crate) rates: Rates,
+    /// How far all that waits has been decided again since the rules changed.
+    pub(crate) review: Review,
     /// The earliest note of expiry, as far as known.
     pub(crate) next_due: Option<Timestamp>,
     /// True when `next_due` must be looked up.
@@ -78,8 +90,10 @@ impl Engine {
         let starts = view.starts()?.saturating_add(1);
         let base = starts.checked_shl(START_SHIFT).unwrap_or(u64::MAX);
         let codec = Arc::clone(&config.codec);
-        let queues = Queues::restore(base, &Reader { view, codec: &*codec })?;
-        let judge = Judge::new(Arc::clone(&config.policy), config.ministry.clone());
+        let reader = Reader { view, codec: &*codec };
+        let queues = Queues::restore(base, &reader)?;
+        let holds = Holds::restore(&reader)?;
+        let judge = judge(&config, Arc::clone(&config.policy));
         let mut engine = Self {
             judge,
             queues,
@@ -90,6 +104,10 @@ impl Engine {
             seen: Seen::default(),
             held_off: HashMap::new(),
             serial: base,
+            body_file: base,
+            holds,
+            rates: Rates::default(),
+            review: Review::default(),
             next_due: None,
             look_for_due: true,
         };
@@ -119,7 +137,8 @@ impl Engine {
         for event in events {
             self.on(&mut work, &mut answers, event)?;
         }
-        let ended_on_disk = self.expire(&mut work)?;
+        self.tend_holds(&mut work)?;
+        let ended_on_disk = self.expire(&mut work)? || self.review(&mut work)?;
         self.settle(&mut work, answers);
         if ended_on_disk {
             // Whoever reads now would still find there what has just ended.
@@ -135,6 +154,7 @@ impl Engine {
         self.settle(&mut work, Answers::new());
         self.seen.settle(&mut self.serial, &mut work);
         self.plan_expiry(&mut work)?;
+        self.holds_are_committed();
         let wake = work.wake();
         Ok(Step { commit: work.commit, actions: work.actions, wake })
     }
@@ -157,6 +177,11 @@ impl Engine {
         event: Event,
     ) -> Result<(), ViewError> {
         match event {
+            Event::Approved { officer, token, approval, certificates } => {
+                work.keep(certificates);
+                let reply = self.on_approved(work, &officer, *approval)?;
+                work.actions.push(Action::Answer(token, reply));
+            }
             Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
                 work.keep(certificates);
                 let source = Source { link, lane, epoch };
@@ -180,8 +205,16 @@ impl Engine {
                     self.on_link_down(work, &peer, link, problem);
                 }
             }
+            Event::HoldAsked { officer, token, message } => {
+                let reply = self.on_hold_asked(work, &officer, message)?;
+                work.actions.push(Action::Answer(token, reply));
+            }
+            Event::HoldsAsked { officer, token } => {
+                let reply = self.on_holds_asked(work, &officer)?;
+                work.actions.push(Action::Answer(token, reply));
+            }
             Event::LinkUp { peer, link } => self.on_link_up(peer, link),
-            Event::PolicyChanged(policy) => self.judge = Judge::new(policy, self.home().clone()),
+            Event::PolicyChanged(policy) => self.on_policy_changed(policy),
             Event::ReceiptsArrived { peer: _, token, receipts, certificates } => {
                 work.keep(certificates);
                 answers.push((token, self.on_receipts_arrived(work, receipts)?));
@@ -209,6 +242,13 @@ impl Engine {
         Ok(())
     }
 
+    /// Everything that waits is decided again, a part of it in each step.
+    fn on_policy_changed(&mut self, policy: Arc<Policy>) {
+        self.judge = judge(&self.config, policy);
+        self.holds.look_at_all();
+        self.review = Review::of(&self.queues);
+    }
+
     fn on_asked(
         &self,
         now: Timestamp,
@@ -216,7 +256,7 @@ impl Engine {
         question: &crate::event::Question,
     ) -> Reply {
         if self.config.may_use(system, &question.from) {
-            Reply::Outcome(self.judge.ask(now, question))
+            Reply::Outcome(self.judge.ask(now, system, question))
         } else {
             Reply::Refused(Refusal::bare(Code::NOT_YOURS))
         }
@@ -248,11 +288,23 @@ impl Engine {
     }
 
     /// Finds a place for a body; see [`Work::place`].
-    pub(crate) fn place(&mut self, work: &mut Work<'_>, body: &bytes::Bytes, copies: u32) -> Body {
+    pub(crate) fn place(
+        &mut self,
+        work: &mut Work<'_>,
+        body: &bytes::Bytes,
+        copies: u32,
+        beside: usize,
+    ) -> Body {
         if work.commit.bodies.is_none() {
-            self.serial = self.serial.saturating_add(1);
+            self.body_file = self.next_serial();
         }
-        work.place(body, copies, self.serial)
+        work.place(body, copies, self.body_file, beside)
+    }
+
+    /// A number that was never given before, in no run of this relay.
+    pub(crate) fn next_serial(&mut self) -> u64 {
+        self.serial = self.serial.saturating_add(1);
+        self.serial
     }
 
     /// Wakes in time for the next expiry.
@@ -267,6 +319,10 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+fn judge(config: &Config, policy: Arc<Policy>) -> Judge {
+    Judge::new(policy, config.ministry.clone(), &config.clearances)
 }
 
 impl std::fmt::Debug for Engine {

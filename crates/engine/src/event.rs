@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use kuriiri_policy::Policy;
-use kuriiri_seal::{VerifiedMessage, VerifiedReceipt};
-use kuriiri_types::{Address, Lane, Ministry, Precedence, Refusal, SpiffeId, Verdict, WireLabel};
+use kuriiri_seal::{VerifiedApproval, VerifiedMessage, VerifiedReceipt};
+use kuriiri_types::{
+    Address, Lane, MessageId, Ministry, Precedence, Refusal, SpiffeId, Verdict, WireLabel,
+};
 
 use crate::record::{Certificate, Seq};
 
@@ -28,6 +30,17 @@ pub struct BatchId(pub u64);
 /// Something that happened. Signatures have been checked by the host before.
 #[derive(Debug)]
 pub enum Event {
+    /// An officer hands in a word on a message that waits.
+    Approved {
+        /// Who, by the certificate of the connection.
+        officer: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
+        /// The officer's word.
+        approval: Box<VerifiedApproval>,
+        /// Certificates that came along and are new to the host.
+        certificates: Vec<Certificate>,
+    },
     /// A peer's relay handed over a batch of messages.
     Arrived {
         /// Whose relay, by its certificate.
@@ -78,6 +91,22 @@ pub enum Event {
     Heard {
         /// Whose relay.
         peer: Ministry,
+    },
+    /// An officer wants to see a message that waits.
+    HoldAsked {
+        /// Who, by the certificate.
+        officer: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
+        /// Which message.
+        message: MessageId,
+    },
+    /// An officer wants a list of the messages that wait.
+    HoldsAsked {
+        /// Who, by the certificate.
+        officer: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
     },
     /// A connection to a peer, or from a peer or a system, is gone.
     LinkDown {
@@ -193,6 +222,8 @@ pub struct Arrival {
     pub dest: Ministry,
     /// The relays that it has passed, origin first, the peer last.
     pub path: Vec<Ministry>,
+    /// What officers are known to have signed; whether it is of this message is seen here.
+    pub approvals: Vec<VerifiedApproval>,
 }
 
 /// Where a delivered item stands in its mailbox; the receiver confirms it by this.

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use kuriiri_seal::{VerifiedMessage, leaf};
 use kuriiri_types::{
-    Address, Digest, Header, Lane, Ministry, SignedReceipt, Timestamp, limits::MESSAGE_TTL_MAX,
+    Address, Approval, Digest, Envelope, Header, Lane, Ministry, SignedApproval, SignedReceipt,
+    Timestamp, limits::MESSAGE_TTL_MAX,
 };
 
 use crate::{
+    judge::Case,
     lane::Loaded,
-    record::{Body, BodyRef, Done, Item, Pack, PackKey, Parcel, QueueId, Seq},
+    record::{Body, BodyRef, Done, Hold, HoldNumber, Item, Pack, PackKey, Parcel, QueueId, Seq},
     view::{Codec, View, ViewError},
 };
 
@@ -25,7 +27,29 @@ pub(crate) enum Held {
 pub(crate) struct Message {
     header: Arc<Header>,
     leaf: Digest,
+    releases: Vec<Release>,
     parcel: Parcel,
+}
+
+/// What a decision needs of one officer's approval. Only ever made of one that was verified and
+/// found to be of its message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Release {
+    pub(crate) officer: String,
+    pub(crate) subject: Digest,
+    pub(crate) until: Option<Timestamp>,
+    pub(crate) roles: Vec<String>,
+}
+
+impl From<&Approval> for Release {
+    fn from(approval: &Approval) -> Self {
+        Self {
+            officer: approval.officer.name().to_owned(),
+            subject: approval.subject,
+            until: approval.until,
+            roles: approval.roles.clone(),
+        }
+    }
 }
 
 /// What custody adds to a message that was taken.
@@ -35,19 +59,28 @@ pub(crate) struct Custody {
     pub(crate) path: Vec<Ministry>,
     pub(crate) expires: Timestamp,
     pub(crate) accepted: Timestamp,
+    pub(crate) approvals: Vec<SignedApproval>,
+    pub(crate) releases: Vec<Release>,
     pub(crate) body: Body,
 }
 
 impl Message {
     /// Takes a verified message into custody.
     pub(crate) fn take(message: &VerifiedMessage, custody: Custody) -> Arc<Self> {
-        let Custody { dest, path, expires, accepted, body } = custody;
         let envelope = message.envelope().clone();
-        Arc::new(Self {
-            header: message.shared_header(),
-            leaf: message.leaf(),
-            parcel: Parcel { envelope, dest, path, expires, accepted, body },
-        })
+        Self::new(message.shared_header(), message.leaf(), envelope, custody)
+    }
+
+    /// Takes a message into custody that waited in a hold.
+    pub(crate) fn resume(waiting: &Waiting, custody: Custody) -> Arc<Self> {
+        let envelope = waiting.hold.envelope.clone();
+        Self::new(Arc::clone(&waiting.header), waiting.leaf, envelope, custody)
+    }
+
+    fn new(header: Arc<Header>, leaf: Digest, envelope: Envelope, custody: Custody) -> Arc<Self> {
+        let Custody { dest, path, expires, accepted, approvals, releases, body } = custody;
+        let parcel = Parcel { envelope, dest, path, expires, accepted, approvals, body };
+        Arc::new(Self { header, leaf, releases, parcel })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -60,6 +93,28 @@ impl Message {
 
     pub(crate) fn parcel(&self) -> &Parcel {
         &self.parcel
+    }
+
+    /// What the header says, to be kept without a copy.
+    pub(crate) fn shared_header(&self) -> Arc<Header> {
+        Arc::clone(&self.header)
+    }
+
+    /// The message as a case to be judged.
+    pub(crate) fn case(&self) -> Case<'_> {
+        Case {
+            header: &self.header,
+            subject: self.leaf,
+            dest: &self.parcel.dest,
+            path: &self.parcel.path,
+            releases: &self.releases,
+            submitter: None,
+        }
+    }
+
+    /// The releases that came with it.
+    pub(crate) fn releases(&self) -> &[Release] {
+        &self.releases
     }
 
     /// The recipients that this copy is for.
@@ -152,13 +207,47 @@ impl Reader<'_> {
         match item {
             Item::Receipt(signed) => Ok(Held::Receipt(Arc::new(signed))),
             Item::Parcel(parcel) => {
-                let bytes = &parcel.envelope.header;
-                let header = self.codec.header(bytes);
-                let header =
-                    header.ok_or_else(|| ViewError("a stored header is damaged".into()))?;
-                let leaf = leaf(bytes);
-                Ok(Held::Message(Arc::new(Message { header: Arc::new(header), leaf, parcel })))
+                let (header, leaf) = self.header(&parcel.envelope)?;
+                let releases = self.releases(&parcel.approvals)?;
+                Ok(Held::Message(Arc::new(Message { header, leaf, releases, parcel })))
             }
         }
     }
+
+    /// The first hold whose number is `from` or higher, with its signed bytes read.
+    pub(crate) fn next_hold(
+        &self,
+        from: HoldNumber,
+    ) -> Result<Option<(HoldNumber, Waiting)>, ViewError> {
+        let Some((number, hold)) = self.view.next_hold(from)? else {
+            return Ok(None);
+        };
+        let (header, leaf) = self.header(&hold.envelope)?;
+        let releases = self.releases(&hold.approvals)?;
+        Ok(Some((number, Waiting { header, leaf, releases, hold })))
+    }
+
+    fn header(&self, envelope: &Envelope) -> Result<(Arc<Header>, Digest), ViewError> {
+        let header = self.codec.header(&envelope.header);
+        let header = header.ok_or_else(|| ViewError("a stored header is damaged".into()))?;
+        Ok((Arc::new(header), leaf(&envelope.header)))
+    }
+
+    fn releases(&self, approvals: &[SignedApproval]) -> Result<Vec<Release>, ViewError> {
+        let read = |signed: &SignedApproval| {
+            let approval = self.codec.approval(&signed.approval);
+            let approval = approval.ok_or_else(|| ViewError("an approval is damaged".into()))?;
+            Ok(Release::from(&approval))
+        };
+        approvals.iter().map(read).collect()
+    }
+}
+
+/// A hold with its signed bytes read.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    pub(crate) header: Arc<Header>,
+    pub(crate) leaf: Digest,
+    pub(crate) releases: Vec<Release>,
+    pub(crate) hold: Hold,
 }

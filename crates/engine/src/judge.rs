@@ -1,14 +1,17 @@
 //! The policy as the engine asks it.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use kuriiri_policy::{Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route};
+use kuriiri_policy::{
+    Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route,
+};
 use kuriiri_types::{
-    Code, Header, Ministry, Outcome, Refusal, Timestamp,
-    limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MESSAGE_TTL_MAX},
+    Code, Digest, Handling, Header, Marker, Ministry, Onward, Outcome, Refusal, SpiffeId,
+    Timestamp,
+    limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MARKERS_MAX, MESSAGE_TTL_MAX},
 };
 
-use crate::event::Question;
+use crate::{config::SystemClearance, event::Question, held::Release};
 
 /// The rules in force, and where they are asked.
 #[derive(Debug)]
@@ -16,14 +19,22 @@ pub(crate) struct Judge {
     policy: Arc<Policy>,
     home: Ministry,
     here: NodeId,
+    /// What each system of the ministry is cleared for, where that is less than the ministry.
+    systems: BTreeMap<SpiffeId, Vec<Clearance>>,
 }
 
 /// One message on its way to one of its ministries.
 pub(crate) struct Case<'a> {
     pub(crate) header: &'a Header,
+    /// The leaf hash of the header: what officers approve.
+    pub(crate) subject: Digest,
     pub(crate) dest: &'a Ministry,
     /// The relays that had it before this one; empty at the origin.
     pub(crate) path: &'a [Ministry],
+    /// What officers have said of it.
+    pub(crate) releases: &'a [Release],
+    /// The system that submits it now.
+    pub(crate) submitter: Option<&'a SpiffeId>,
 }
 
 /// Where a message goes from here.
@@ -35,35 +46,70 @@ pub(crate) enum Hop {
     Peer(Ministry),
 }
 
+/// What becomes of a message now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ruling<T> {
+    /// It may go on, in this way.
+    Go(T),
+    /// It may go later, if this comes about.
+    Wait(Need),
+    /// It may not go.
+    End(Refusal),
+}
+
+/// What a message waits for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// What people have still to do.
+    People(Vec<Missing>),
+    /// Nobody: the hours at which such messages may leave, or room in a queue.
+    Later,
+}
+
+/// The way that a message may take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) hop: Hop,
+    /// What must be kept on it.
+    pub(crate) terms: Obligations,
+}
+
 /// The nodes of a path; on the stack, because it is asked for every message.
 type Path = ([NodeId; HOPS_MAX], usize);
 
 impl Judge {
-    pub(crate) fn new(policy: Arc<Policy>, home: Ministry) -> Self {
+    pub(crate) fn new(
+        policy: Arc<Policy>,
+        home: Ministry,
+        clearances: &BTreeMap<SpiffeId, Vec<SystemClearance>>,
+    ) -> Self {
         let here = policy.node(&home).unwrap_or(NodeId::UNKNOWN);
-        Self { policy, home, here }
+        let compile = |held: &Vec<SystemClearance>| {
+            held.iter().filter_map(|clearance| clearance.compile(&policy)).collect()
+        };
+        let systems = clearances.iter().map(|(id, held)| (id.clone(), compile(held))).collect();
+        Self { policy, home, here, systems }
     }
 
-    /// Whether a message may be taken, where it goes, and until when it may live.
-    pub(crate) fn route(
-        &self,
-        now: Timestamp,
-        case: &Case<'_>,
-    ) -> Result<(Hop, Timestamp), Refusal> {
-        let path = self.path(case);
-        let facts = self.facts(case, &path, case.path.is_empty());
-        let (hop, terms) = self.hop(now, &facts)?;
-        Ok((hop, lifetime(case.header, &terms)))
+    /// Whether a message may be taken, and where it goes.
+    pub(crate) fn route(&self, now: Timestamp, case: &Case<'_>) -> Ruling<Way> {
+        self.with_facts(case, case.path.is_empty() && case.submitter.is_some(), |facts| {
+            self.hop(now, &facts)
+        })
     }
 
-    fn hop(&self, now: Timestamp, facts: &Facts<'_>) -> Result<(Hop, Obligations), Refusal> {
-        match self.policy.next_hop(now, facts).map_err(|why| refuse(&why))? {
-            Route::Arrived(terms) => Ok((Hop::Here, terms)),
-            Route::Forward(next, terms) => {
-                let peer = self.domain(next).ok_or(Refusal::bare(Code::NO_ROUTE))?;
-                Ok((Hop::Peer(peer), terms))
+    fn hop(&self, now: Timestamp, facts: &Facts<'_>) -> Ruling<Way> {
+        match self.policy.next_hop(now, facts) {
+            Err(why) => Ruling::End(refuse(&why)),
+            Ok(Route::Hold(_, missing)) => Ruling::Wait(Need::People(missing)),
+            Ok(Route::Arrived(terms)) => Ruling::Go(Way { hop: Hop::Here, terms }),
+            Ok(Route::Forward(next, terms)) if self.policy.may_leave(&terms, now) => {
+                match self.domain(next) {
+                    Some(peer) => Ruling::Go(Way { hop: Hop::Peer(peer), terms }),
+                    None => Ruling::End(Refusal::bare(Code::NO_ROUTE)),
+                }
             }
-            Route::Hold(_, missing) => Err(held(missing)),
+            Ok(Route::Forward(..)) => Ruling::Wait(Need::Later),
         }
     }
 
@@ -73,48 +119,96 @@ impl Judge {
         now: Timestamp,
         case: &Case<'_>,
         next: Option<&Ministry>,
-    ) -> Result<(), Refusal> {
-        let path = self.path(case);
-        let mut facts = self.facts(case, &path, false);
-        facts.next = next.map(|next| self.node(next));
-        let refusal = match self.policy.decide(now, &facts) {
-            Decision::Permit(_) => return Ok(()),
-            Decision::Deny(reasons) => refuse(&reasons),
-            Decision::Hold(_, missing) => held(missing),
-        };
-        match refusal.code {
-            Code::POLICY => Err(Refusal { code: Code::WITHDRAWN, ..refusal }),
-            _ => Err(refusal),
+    ) -> Ruling<Obligations> {
+        let next = next.map(|next| self.node(next));
+        let decide = |facts: Facts<'_>| self.policy.decide(now, &Facts { next, ..facts });
+        match self.with_facts(case, false, decide) {
+            Decision::Permit(terms) if next.is_none() || self.policy.may_leave(&terms, now) => {
+                Ruling::Go(terms)
+            }
+            Decision::Permit(_) => Ruling::Wait(Need::Later),
+            Decision::Hold(_, missing) => Ruling::Wait(Need::People(missing)),
+            Decision::Deny(reasons) => Ruling::End(withdrawn(refuse(&reasons))),
         }
     }
 
     /// What would happen to a message that does not exist yet. If it may only go sealed, says so.
-    pub(crate) fn ask(&self, now: Timestamp, question: &Question) -> Outcome {
-        match self.ask_all(now, question, false) {
-            Ok(size_max) => Outcome::Permit { seal: false, size_max, approvals: 0 },
-            Err(_) => match self.ask_all(now, question, true) {
-                Ok(size_max) => Outcome::Permit { seal: true, size_max, approvals: 0 },
+    pub(crate) fn ask(&self, now: Timestamp, system: &SpiffeId, question: &Question) -> Outcome {
+        let permit = |seal, (size_max, approvals)| Outcome::Permit { seal, size_max, approvals };
+        match self.ask_all(now, system, question, false) {
+            Ok(terms) => permit(false, terms),
+            Err(_) => match self.ask_all(now, system, question, true) {
+                Ok(terms) => permit(true, terms),
                 Err(refusal) => Outcome::Refuse(refusal),
             },
         }
     }
 
-    /// The largest body that may go to all of them.
-    fn ask_all(&self, now: Timestamp, question: &Question, sealed: bool) -> Result<u64, Refusal> {
-        let mut size_max = BODY_BYTES_MAX;
+    /// The largest body that may go to all of them, and how many officers must release it.
+    fn ask_all(
+        &self,
+        now: Timestamp,
+        system: &SpiffeId,
+        question: &Question,
+        sealed: bool,
+    ) -> Result<(u64, u32), Refusal> {
+        let (mut size_max, mut approvals) = (BODY_BYTES_MAX, 0);
         let mut ministries: Vec<&Ministry> = question.to.iter().map(|a| a.ministry()).collect();
         ministries.sort_unstable();
         ministries.dedup();
         for dest in ministries {
-            let facts = self.facts_asked(now, question, dest, sealed);
-            let named = |refusal: Refusal| Refusal {
-                reasons: refusal.reasons.iter().map(|r| format!("{dest}: {r}")).collect(),
-                ..refusal
-            };
-            let (_, terms) = self.hop(now, &facts).map_err(named)?;
-            size_max = size_max.min(terms.max_size.unwrap_or(BODY_BYTES_MAX));
+            let facts = self.facts_asked(now, system, question, dest, sealed);
+            match self.policy.next_hop(now, &facts) {
+                Err(why) => return Err(named(dest, refuse(&why))),
+                Ok(Route::Arrived(terms) | Route::Forward(_, terms)) => {
+                    size_max = size_max.min(terms.max_size.unwrap_or(BODY_BYTES_MAX));
+                }
+                Ok(Route::Hold(terms, missing)) => {
+                    size_max = size_max.min(terms.max_size.unwrap_or(BODY_BYTES_MAX));
+                    approvals = approvals.max(officers_needed(&missing));
+                }
+            }
         }
-        Ok(size_max)
+        Ok((size_max, approvals))
+    }
+
+    /// What a receiving system is to be told of the terms.
+    pub(crate) fn handling(&self, terms: &Obligations) -> Handling {
+        let marker = |marker: &kuriiri_policy::Marker| {
+            let say = |lang| marker.text().pick(lang).to_owned();
+            Marker { fi: say(Lang::Fi), sv: say(Lang::Sv), en: say(Lang::En) }
+        };
+        Handling {
+            markers: self.policy.markers(terms).take(MARKERS_MAX).map(marker).collect(),
+            onward: match terms.onward {
+                kuriiri_policy::Onward::Never => Onward::Never,
+                kuriiri_policy::Onward::OriginatorConsent => Onward::OriginatorConsent,
+                kuriiri_policy::Onward::Free => Onward::Free,
+            },
+            retain_max: terms.retain_max,
+            retain_min: terms.retain_min,
+        }
+    }
+
+    /// Until when a message may live here: by its header, by the rules, by the limit; and, once
+    /// it has arrived, as long as it may be kept.
+    pub(crate) fn lifetime(&self, now: Timestamp, header: &Header, way: &Way) -> Timestamp {
+        let life = lifetime(header, way.terms.ttl);
+        match (way.hop == Hop::Here, way.terms.retain_max) {
+            (true, Some(kept)) => life.min(now.after(kept)),
+            (true, None) | (false, _) => life,
+        }
+    }
+
+    /// Until when a message may wait for people: it never expires later than the limit.
+    pub(crate) fn deadline(&self, now: Timestamp, case: &Case<'_>) -> Timestamp {
+        let hold = |facts: Facts<'_>| self.policy.next_hop(now, &facts);
+        match self.with_facts(case, false, hold) {
+            Ok(Route::Hold(terms, _) | Route::Arrived(terms) | Route::Forward(_, terms)) => {
+                lifetime(case.header, terms.ttl)
+            }
+            Err(_) => lifetime(case.header, None),
+        }
     }
 
     /// The next relay on the way of a receipt, which carries nothing but ids: the ministry itself
@@ -131,27 +225,43 @@ impl Judge {
 
     // === facts ===
 
-    fn facts<'a>(&self, case: &Case<'a>, path: &'a Path, originating: bool) -> Facts<'a> {
-        let header = case.header;
-        Facts {
+    /// Everything that is known of a message, for as long as it is looked at.
+    fn with_facts<R>(
+        &self,
+        case: &Case<'_>,
+        originating: bool,
+        look: impl FnOnce(Facts<'_>) -> R,
+    ) -> R {
+        let (header, path) = (case.header, self.path(case));
+        let origin = self.node(header.from.ministry());
+        let roles: Vec<Vec<&str>> = case.releases.iter().map(roles_of).collect();
+        let releases = case.releases.iter().zip(&roles);
+        let approvals: Vec<Approval<'_>> =
+            releases.map(|(release, roles)| approval(origin, release, roles)).collect();
+        look(Facts {
             prev: case.path.last().map(|peer| self.node(peer)),
             dest: self.node(case.dest),
             path: path.0.get(..path.1).unwrap_or_default(),
             label: header.label.as_ref(),
             originating,
-            sealed: header.sealing.is_some(),
+            person: case.submitter.and_then(|system| self.clearances(system)),
+            sealed: is_sealed_to(header, case.dest),
             size: header.body_size,
             created: header.created,
             expires: header.expires,
             precedence: header.precedence,
             message_type: header.message_type,
-            ..self.blank(self.node(header.from.ministry()))
-        }
+            digest: Some(case.subject),
+            approvals: &approvals,
+            drafter: header.drafter.as_deref(),
+            ..self.blank(origin)
+        })
     }
 
     fn facts_asked<'a>(
-        &self,
+        &'a self,
         now: Timestamp,
+        system: &SpiffeId,
         question: &'a Question,
         dest: &Ministry,
         sealed: bool,
@@ -160,12 +270,17 @@ impl Judge {
             dest: self.node(dest),
             label: question.label.as_ref(),
             originating: true,
+            person: self.clearances(system),
             sealed,
             size: question.size,
             created: now,
             precedence: question.precedence,
             ..self.blank(self.here)
         }
+    }
+
+    fn clearances(&self, system: &SpiffeId) -> Option<&[Clearance]> {
+        self.systems.get(system).map(Vec::as_slice)
     }
 
     /// A verified message of which nothing else is known.
@@ -215,8 +330,19 @@ impl Judge {
     }
 }
 
-fn held(missing: Vec<Missing>) -> Refusal {
-    refuse(&missing.into_iter().map(Reason::Missing).collect::<Vec<_>>())
+/// What a message would be refused for that nobody may hold here.
+pub(crate) fn held(missing: &[Missing]) -> Refusal {
+    refuse(&missing.iter().cloned().map(Reason::Missing).collect::<Vec<_>>())
+}
+
+/// How many officers must release it, by what is missing.
+pub(crate) fn officers_needed(missing: &[Missing]) -> u32 {
+    let needed = missing.iter().map(|missing| match missing {
+        Missing::Approvals { need, .. } => u32::try_from(*need).unwrap_or(u32::MAX),
+        Missing::ApproverRole(_) => 1,
+        Missing::OriginatorConsent => 0,
+    });
+    needed.max().unwrap_or(0)
 }
 
 fn refuse(reasons: &[Reason]) -> Refusal {
@@ -224,11 +350,43 @@ fn refuse(reasons: &[Reason]) -> Refusal {
     Refusal { code: kuriiri_policy::coarse(reasons), reasons: reasons.iter().map(say).collect() }
 }
 
-/// Until when a message may live: by its header, by the rules, by the limit.
-fn lifetime(header: &Header, terms: &Obligations) -> Timestamp {
-    let ttl = terms.ttl.unwrap_or(Duration::MAX).min(MESSAGE_TTL_MAX);
-    let limit = header.created.after(ttl);
+/// What was allowed before and is not any more.
+fn withdrawn(refusal: Refusal) -> Refusal {
+    match refusal.code {
+        Code::POLICY => Refusal { code: Code::WITHDRAWN, ..refusal },
+        _ => refusal,
+    }
+}
+
+/// A refusal that says which ministry it is about.
+pub(crate) fn named(dest: &Ministry, refusal: Refusal) -> Refusal {
+    let reasons = refusal.reasons.iter().map(|reason| format!("{dest}: {reason}")).collect();
+    Refusal { reasons, ..refusal }
+}
+
+fn lifetime(header: &Header, ttl: Option<Duration>) -> Timestamp {
+    let limit = header.created.after(ttl.unwrap_or(Duration::MAX).min(MESSAGE_TTL_MAX));
     header.expires.map_or(limit, |expires| expires.min(limit))
+}
+
+/// True when the recipients' ministry can open the body, and nobody can but recipients and the
+/// sender's own officers.
+fn is_sealed_to(header: &Header, dest: &Ministry) -> bool {
+    let Some(sealing) = &header.sealing else { return false };
+    let mut keys = sealing.keys.iter().map(|key| &key.ministry);
+    let concerned = |ministry: &Ministry| {
+        ministry == header.from.ministry() || header.recipients_at(ministry).next().is_some()
+    };
+    sealing.keys.iter().any(|key| key.ministry == *dest) && keys.all(concerned)
+}
+
+fn approval<'a>(node: NodeId, release: &'a Release, roles: &'a [&'a str]) -> Approval<'a> {
+    let Release { officer, subject, until, .. } = release;
+    Approval { officer, node, digest: *subject, until: *until, roles }
+}
+
+fn roles_of(release: &Release) -> Vec<&str> {
+    release.roles.iter().map(String::as_str).collect()
 }
 
 #[cfg(test)]

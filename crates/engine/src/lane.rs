@@ -183,6 +183,20 @@ impl Lane {
         Some(open.map(|(seq, item)| (seq, item.clone(), item.expires(pack.packed))).collect())
     }
 
+    /// The first pack whose number is `from` or higher: with its content when it is only on disk.
+    pub(crate) fn next_pack(
+        &self,
+        from: Seq,
+        reader: &Reader<'_>,
+    ) -> Result<Option<(Seq, Option<Loaded>)>, ViewError> {
+        if let Some((first, _)) = self.packs.range(from..).next() {
+            return Ok(Some((*first, None)));
+        }
+        let Some(unread) = self.unread else { return Ok(None) };
+        let packs = reader.packs(&self.queue, self.name, from.max(unread.from), 0)?;
+        Ok(packs.into_iter().next().map(|(first, pack)| (first, Some(pack))))
+    }
+
     /// When the first unfinished item of a pack in memory expires.
     pub(crate) fn expiry_of(&self, first: Seq) -> Option<Timestamp> {
         self.packs.get(&first).and_then(|pack| pack.expiry(first))
@@ -395,6 +409,11 @@ impl Loaded {
             self.done |= bit(first, *seq);
         }
         ended.into_iter().map(|(_, item)| item).collect()
+    }
+
+    /// Finishes one item.
+    pub(crate) fn end(&mut self, first: Seq, seq: Seq) {
+        self.done |= bit(first, seq);
     }
 
     /// Which items are finished.

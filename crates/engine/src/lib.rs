@@ -7,6 +7,8 @@
 //!
 //! The path of a message through it: `admit` (checks, decision, room) → `queues` (custody) →
 //! `outbound` or `mailbox` (decided again at each attempt) → `receipts` (what the sender is told).
+//! What must be released by people, or may not leave at this hour, waits in `holds`; `officers` act
+//! on it; and when the rules change, `review` decides again on all that waits.
 
 mod action;
 mod admit;
@@ -16,27 +18,34 @@ mod engine;
 mod event;
 mod expiry;
 mod held;
+mod holds;
 mod judge;
 mod lane;
 mod mailbox;
+mod officers;
 mod outbound;
 mod queues;
+mod rates;
 mod receipts;
 mod record;
 mod retry;
+mod review;
 mod seen;
 mod view;
 mod work;
 
-pub use action::{Action, Delivery, Load, PeerState, Reply, Status, Waiting};
+pub use action::{
+    Action, Delivery, HoldState, Load, PeerState, Reply, Resolution, Status, Waiting,
+};
 pub use commit::{BodyFile, Commit, Write};
-pub use config::{Config, Random};
+pub use config::{Config, Random, SystemClearance};
 pub use engine::{Engine, Step};
 pub use event::{
     Arrival, BatchId, Event, LinkId, Question, ReceiptMode, SubscriptionId, Ticket, Token,
 };
 pub use record::{
-    Body, BodyRef, Certificate, Done, Item, Pack, PackKey, Parcel, QueueId, SeenMark, SeenRun, Seq,
+    Body, BodyRef, Certificate, Done, Hold, HoldNumber, Item, Pack, PackKey, Parcel, QueueId,
+    SeenMark, SeenRun, Seq,
 };
 pub use view::{Codec, LaneSpan, View, ViewError};
 

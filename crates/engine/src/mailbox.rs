@@ -6,7 +6,7 @@ use std::{
 };
 
 use kuriiri_types::{
-    Address, Code, Lane, ReceiptKind, Refusal, SpiffeId,
+    Address, Code, Handling, Lane, ReceiptKind, Refusal, SpiffeId,
     limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, CREDIT_MAX},
 };
 
@@ -15,6 +15,7 @@ use crate::{
     engine::Engine,
     event::{SubscriptionId, Ticket},
     held::{Held, Message},
+    outbound::Fate,
     receipts::Subject,
     record::{QueueId, Seq},
     view::ViewError,
@@ -115,7 +116,7 @@ impl Engine {
         let (mut items, mut bytes) = (Vec::new(), 0usize);
         for lane in Lane::BY_URGENCY {
             while items.len() < room && bytes < BATCH_BYTES_MAX {
-                let Some((seq, message)) = self.next_for(work, &mailbox, lane)? else {
+                let Some((seq, message, handling)) = self.next_for(work, &mailbox, lane)? else {
                     break;
                 };
                 let parcel = message.parcel();
@@ -127,7 +128,8 @@ impl Engine {
                 }
                 bytes = bytes.saturating_add(more);
                 let (envelope, body) = (parcel.envelope.clone(), parcel.body.clone());
-                items.push(Delivery { ticket: Ticket { lane, seq }, envelope, body });
+                let (ticket, approvals) = (Ticket { lane, seq }, parcel.approvals.clone());
+                items.push(Delivery { ticket, envelope, approvals, handling, body });
             }
         }
         if items.is_empty() {
@@ -146,20 +148,23 @@ impl Engine {
         work: &mut Work<'_>,
         mailbox: &Address,
         lane: Lane,
-    ) -> Result<Option<(Seq, Arc<Message>)>, ViewError> {
+    ) -> Result<Option<(Seq, Arc<Message>, Handling)>, ViewError> {
         let queue = QueueId::Mailbox(mailbox.clone());
         while let Some((seq, held)) = self.queues.take(&queue, lane, &work.reader)? {
             let Held::Message(message) = held else {
                 self.queues.finish(&queue, lane, seq);
                 continue;
             };
-            match self.may_go(work.now, &message, None) {
-                Ok(()) => return Ok(Some((seq, message))),
-                Err(why) => {
-                    self.queues.finish(&queue, lane, seq);
-                    self.tell_negative(work, Subject::from(&*message), mailbox, &why);
+            let why = match self.may_go(work.now, &message, None) {
+                Fate::Go(terms) => {
+                    return Ok(Some((seq, message, self.judge.handling(&terms))));
                 }
-            }
+                // Nothing that has arrived waits: it is not held back for hours.
+                Fate::Wait(_) => continue,
+                Fate::End(why) => why,
+            };
+            self.queues.finish(&queue, lane, seq);
+            self.tell_negative(work, Subject::from(&*message), mailbox, &why);
         }
         Ok(None)
     }

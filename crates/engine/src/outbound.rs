@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use kuriiri_policy::Obligations;
 use kuriiri_types::{
     Lane, Ministry, ReceiptKind, Timestamp, Verdict,
     limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX},
@@ -12,9 +13,9 @@ use crate::{
     engine::Engine,
     event::{BatchId, LinkId},
     held::{Held, Message},
-    judge::Case,
+    judge::{Need, Ruling, held},
     receipts::{Negative, Subject},
-    record::{QueueId, Seq},
+    record::{Parcel, QueueId, Seq},
     retry::Backoff,
     view::ViewError,
     work::Work,
@@ -22,6 +23,17 @@ use crate::{
 
 /// How long a lane rests after the peer said that a queue of its own is full.
 const BUSY_REST: Duration = Duration::from_millis(500);
+
+/// What becomes of a message in custody.
+#[derive(Debug)]
+pub(crate) enum Fate {
+    /// It goes on, under these terms.
+    Go(Box<Obligations>),
+    /// It waits for this.
+    Wait(Need),
+    /// It is over.
+    End(Negative),
+}
 
 /// One peer.
 #[derive(Debug, Default)]
@@ -303,15 +315,19 @@ impl Engine {
             Held::Receipt(signed) => return Some(Load::Receipt(signed.as_ref().clone())),
             Held::Message(message) => message,
         };
-        if let Err(why) = self.may_go(work.now, message, Some(peer)) {
-            self.queues.finish(queue, lane, seq);
-            self.tell_failure(work, message, &why);
-            return None;
+        match self.may_go(work.now, message, Some(peer)) {
+            Fate::Go(_) => return Some(self.parcel(message)),
+            Fate::Wait(need) => self.hold_copy(work, message, &need),
+            Fate::End(why) => self.tell_failure(work, message, &why),
         }
-        let parcel = message.parcel();
-        let path = parcel.path.iter().chain([self.home()]).cloned().collect();
-        let (dest, envelope) = (parcel.dest.clone(), parcel.envelope.clone());
-        Some(Load::Parcel { dest, path, envelope, body: parcel.body.clone() })
+        self.queues.finish(queue, lane, seq);
+        None
+    }
+
+    fn parcel(&self, message: &Message) -> Load {
+        let Parcel { dest, path, envelope, approvals, body, .. } = message.parcel().clone();
+        let path = path.into_iter().chain([self.home().clone()]).collect();
+        Load::Parcel { dest, path, envelope, approvals, body }
     }
 
     /// Whether a message in custody may still go on: to a peer, or into the hands of a system.
@@ -320,13 +336,20 @@ impl Engine {
         now: Timestamp,
         message: &Message,
         next: Option<&Ministry>,
-    ) -> Result<(), Negative> {
+    ) -> Fate {
         let parcel = message.parcel();
         if parcel.expires <= now {
-            return Err(Negative::expired());
+            return Fate::End(Negative::expired());
         }
-        let case = Case { header: message.header(), dest: &parcel.dest, path: &parcel.path };
-        self.judge.still_allows(now, &case, next).map_err(Negative::refused)
+        match self.judge.still_allows(now, &message.case(), next) {
+            Ruling::Go(terms) => Fate::Go(Box::new(terms)),
+            // A mailbox is no place to wait for people: they have had their say.
+            Ruling::Wait(Need::People(missing)) if next.is_none() => {
+                Fate::End(Negative::refused(held(&missing)))
+            }
+            Ruling::Wait(need) => Fate::Wait(need),
+            Ruling::End(refusal) => Fate::End(Negative::refused(refusal)),
+        }
     }
 
     // === status ===

@@ -6,7 +6,7 @@ use kuriiri_types::{Lane as LaneName, Timestamp};
 
 use crate::{
     held::{Held, Reader},
-    lane::Lane,
+    lane::{Lane, Loaded},
     record::{QueueId, Seq},
     view::ViewError,
     work::Work,
@@ -127,6 +127,18 @@ impl Queues {
             }
         }
         Ok(())
+    }
+
+    /// The first pack of a lane whose number is `from` or higher: with its content when it is only
+    /// on disk.
+    pub(crate) fn next_pack(
+        &self,
+        queue: &QueueId,
+        name: LaneName,
+        from: Seq,
+        reader: &Reader<'_>,
+    ) -> Result<Option<(Seq, Option<Loaded>)>, ViewError> {
+        self.lane(queue, name).map_or(Ok(None), |lane| lane.next_pack(from, reader))
     }
 
     /// A lane to change.

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Address, BatchProof, Digest, Envelope, Fingerprint, Lane, Ministry, SignedReceipt, Timestamp,
+    Address, BatchProof, Digest, Envelope, Fingerprint, Lane, Ministry, SignedApproval,
+    SignedReceipt, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -70,9 +71,33 @@ pub struct Parcel {
     pub expires: Timestamp,
     /// When this relay took it.
     pub accepted: Timestamp,
+    /// What officers signed to release it, verbatim; only those that are of this message.
+    pub approvals: Vec<SignedApproval>,
     /// Salt and body.
     pub body: Body,
 }
+
+/// A message that waits for people, or for its hours, at the relay of its origin.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The signed header, verbatim, and its proof.
+    pub envelope: Envelope,
+    /// The ministries that copies of it wait for.
+    pub dests: Vec<Ministry>,
+    /// The relays that had it before this one; empty unless only its hours are waited for.
+    pub path: Vec<Ministry>,
+    /// If it has not gone by then, it expires.
+    pub expires: Timestamp,
+    /// When this relay took it.
+    pub accepted: Timestamp,
+    /// What officers signed to release it so far, verbatim.
+    pub approvals: Vec<SignedApproval>,
+    /// Salt and body; one reference, however many copies wait.
+    pub body: Body,
+}
+
+/// Names a hold. Rises, never repeats.
+pub type HoldNumber = u64;
 
 /// Where salt and body are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,8 +161,14 @@ impl Parcel {
             Body::Inline(bytes) => bytes.len(),
             Body::File(_) => size_of::<BodyRef>(),
         };
-        ITEM_FIXED_BYTES + envelope + self.dest.as_str().len() + path + inline
+        let approvals = approvals_weight(&self.approvals);
+        ITEM_FIXED_BYTES + envelope + self.dest.as_str().len() + path + approvals + inline
     }
+}
+
+/// Bytes that approvals take in a stored value, a little over.
+pub(crate) fn approvals_weight(approvals: &[SignedApproval]) -> usize {
+    approvals.iter().map(|signed| 4 + signed.approval.len() + proof_weight(&signed.proof)).sum()
 }
 
 fn proof_weight(proof: &BatchProof) -> usize {

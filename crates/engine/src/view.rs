@@ -1,9 +1,9 @@
 //! What the engine may look up: the state as of the last commit, and the encoding it is not to know.
 
 use bytes::Bytes;
-use kuriiri_types::{Header, Lane, Receipt, Timestamp};
+use kuriiri_types::{Approval, Header, Lane, Receipt, Timestamp};
 
-use crate::record::{Done, Pack, PackKey, QueueId, SeenRun, Seq};
+use crate::record::{Done, Hold, HoldNumber, Pack, PackKey, QueueId, SeenRun, Seq};
 
 /// The committed state, read by the engine between two commits.
 ///
@@ -36,6 +36,9 @@ pub trait View {
     /// The earliest note of expiry, if there is any.
     fn next_due(&self) -> Result<Option<Timestamp>, ViewError>;
 
+    /// The first hold whose number is `from` or higher.
+    fn next_hold(&self, from: HoldNumber) -> Result<Option<(HoldNumber, Hold)>, ViewError>;
+
     /// All runs of marks in one bucket.
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError>;
 }
@@ -62,6 +65,9 @@ pub struct ViewError(pub String);
 pub trait Codec: Send + Sync {
     /// Reads a header that was accepted before. Nothing means that the state is damaged.
     fn header(&self, bytes: &Bytes) -> Option<Header>;
+
+    /// Reads an approval that was accepted before. Nothing means that the state is damaged.
+    fn approval(&self, bytes: &Bytes) -> Option<Approval>;
 
     /// The canonical bytes of a receipt.
     fn encode_receipt(&self, receipt: &Receipt) -> Bytes;

@@ -59,9 +59,10 @@ impl<'a> Work<'a> {
     }
 
     /// Finds a place for salt and body: in the pack, or in this commit's body file, where it is
-    /// stored once however many copies of the message refer to it.
-    pub(crate) fn place(&mut self, body: &Bytes, copies: u32, file: u64) -> Body {
-        if body.len() <= BODY_INLINE_BYTES_MAX {
+    /// stored once however many copies of the message refer to it. `beside` is what will stand
+    /// in the pack with it besides its header.
+    pub(crate) fn place(&mut self, body: &Bytes, copies: u32, file: u64, beside: usize) -> Body {
+        if body.len().saturating_add(beside) <= BODY_INLINE_BYTES_MAX {
             return Body::Inline(body.clone());
         }
         let bodies = self.commit.bodies.get_or_insert_with(|| BodyFile {

@@ -118,6 +118,9 @@ pub const LANE_MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024;
 pub const OUTBOX_MESSAGES_MAX: u64 = 4_000_000;
 /// Messages waiting in one mailbox. Full: the sending relay is told to come again.
 pub const MAILBOX_MESSAGES_MAX: u64 = 1_000_000;
+/// Messages that wait at their origin for officers or for their hours: people read them one by
+/// one, so more is a mistake somewhere. Full: submissions are told to come again.
+pub const HOLDS_MAX: usize = 10_000;
 /// Receipts waiting for one system. Full: the oldest go; the ministry's log still has them.
 pub const RECEIPTS_MAX: u64 = 1_000_000;
 /// Messages delivered and not yet confirmed on one subscription, whatever credit it asked for.

@@ -2,5 +2,6 @@
 
 mod custody;
 mod expiry;
+mod holds;
 mod links;
 mod mailboxes;

@@ -3,13 +3,28 @@
 use kuriiri_types::Precedence;
 
 use super::*;
+use crate::testing::system;
 use crate::testing::{Letter, NOW, address, ministry, policy, policy_with};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MIB: u64 = 1024 * 1024;
 
 fn judge(home: &str) -> Judge {
-    Judge::new(policy(), ministry(home))
+    judge_by(policy(), home)
+}
+
+fn judge_by(policy: Arc<Policy>, home: &str) -> Judge {
+    Judge::new(policy, ministry(home), &BTreeMap::new())
+}
+
+/// A letter without any releases.
+fn case<'a>(header: &'a Header, dest: &'a Ministry, path: &'a [Ministry]) -> Case<'a> {
+    let subject = Digest([0; 32]);
+    Case { header, subject, dest, path, releases: &[], submitter: None }
+}
+
+fn submitter() -> SpiffeId {
+    system(&address("kirjaamo@sm.example"))
 }
 
 fn letter(to: &str, label: &'static str) -> Letter {
@@ -17,10 +32,17 @@ fn letter(to: &str, label: &'static str) -> Letter {
 }
 
 /// The way of a letter from the relay of a ministry, having passed others.
-fn route(at: &str, path: &[&str], letter: &Letter) -> Result<(Hop, Timestamp), Refusal> {
+fn route(at: &str, path: &[&str], letter: &Letter) -> Result<Way, Refusal> {
     let (header, path) = (letter.header(), path.iter().map(|m| ministry(m)).collect::<Vec<_>>());
-    let dest = letter.to[0].ministry();
-    judge(at).route(NOW, &Case { header: &header, dest, path: &path })
+    let submitter = submitter();
+    let submitter = path.is_empty().then_some(&submitter);
+    let case = Case { submitter, ..case(&header, letter.to[0].ministry(), &path) };
+    match judge(at).route(NOW, &case) {
+        Ruling::Go(way) => Ok(way),
+        Ruling::Wait(Need::People(missing)) => Err(held(&missing)),
+        Ruling::Wait(Need::Later) => panic!("no rule of the example has hours"),
+        Ruling::End(refusal) => Err(refusal),
+    }
 }
 
 fn peer(name: &str) -> Hop {
@@ -28,7 +50,7 @@ fn peer(name: &str) -> Hop {
 }
 
 fn hop(at: &str, path: &[&str], letter: &Letter) -> Hop {
-    route(at, path, letter).unwrap().0
+    route(at, path, letter).unwrap().hop
 }
 
 fn code(at: &str, path: &[&str], letter: &Letter) -> Code {
@@ -84,7 +106,7 @@ fn a_relay_that_is_no_member_lets_nothing_through() {
     let judge = judge("stranger.example");
     let header = letter("kirjaamo@plm.example", "FI JULK").header();
     let dest = ministry("plm.example");
-    assert!(judge.route(NOW, &Case { header: &header, dest: &dest, path: &[] }).is_err());
+    assert!(matches!(judge.route(NOW, &case(&header, &dest, &[])), Ruling::End(_)));
 }
 
 // === how long ===
@@ -94,7 +116,10 @@ fn a_message_lives_as_long_as_header_rule_and_limit_all_let_it() {
     let lifetime = |judge: &Judge, expires: Option<Timestamp>| {
         let letter = Letter { expires, ..letter("kirjaamo@plm.example", "FI JULK") };
         let (header, dest) = (letter.header(), ministry("plm.example"));
-        judge.route(NOW, &Case { header: &header, dest: &dest, path: &[] }).unwrap().1
+        let Ruling::Go(way) = judge.route(NOW, &case(&header, &dest, &[])) else {
+            panic!("a public letter goes");
+        };
+        judge.lifetime(NOW, &header, &way)
     };
     let example = judge("sm.example");
     assert_eq!(lifetime(&example, None), NOW.after(30 * DAY), "the rule for public messages");
@@ -102,7 +127,7 @@ fn a_message_lives_as_long_as_header_rule_and_limit_all_let_it() {
     assert_eq!(lifetime(&example, Some(NOW.after(90 * DAY))), NOW.after(30 * DAY));
     let endless = |rules: &str| rules.replacen("ttl = \"30 d\"\n", "", 1);
     for change in [endless, |rules: &str| rules.replacen("\"30 d\"", "\"60 d\"", 1)] {
-        let lax = Judge::new(policy_with(change), ministry("sm.example"));
+        let lax = judge_by(policy_with(change), "sm.example");
         assert_eq!(lifetime(&lax, None), NOW.after(MESSAGE_TTL_MAX));
         assert_eq!(lifetime(&lax, Some(NOW.after(90 * DAY))), NOW.after(MESSAGE_TTL_MAX));
     }
@@ -124,7 +149,7 @@ fn ask(to: &[&str], label: &str, size: u64) -> Outcome {
         precedence: Precedence::Routine,
         size,
     };
-    judge("sm.example").ask(NOW, &question)
+    judge("sm.example").ask(NOW, &submitter(), &question)
 }
 
 fn refused(outcome: Outcome) -> Refusal {
@@ -149,7 +174,10 @@ fn asking_tells_to_seal_exactly_when_it_is_needed() {
 #[test]
 fn asking_tells_what_sending_would() {
     let (near, far) = ("kirjaamo@plm.example", "kirjaamo@um.example");
-    assert_eq!(refused(ask(&[near], "FI TL3", 10)).code, Code::NEEDS_RELEASE);
+    let released = Outcome::Permit { seal: true, size_max: BODY_BYTES_MAX, approvals: 1 };
+    assert_eq!(ask(&[near], "FI TL3", 10), released);
+    let abroad = Outcome::Permit { seal: false, size_max: BODY_BYTES_MAX, approvals: 2 };
+    assert_eq!(ask(&[near], "FI JULK REL{NATO, SM}", 10), abroad, "the rule for release abroad");
     assert_eq!(refused(ask(&[far], "FI TL4 COMPARTMENT{RAJA}", 10)).code, Code::POLICY);
     let refusal = refused(ask(&[near, "a@nowhere.example"], "FI JULK", 10));
     assert_eq!(refusal.code, Code::UNKNOWN_RECIPIENT);
@@ -157,7 +185,8 @@ fn asking_tells_what_sending_would() {
     for (to, label) in [(near, "FI JULK"), (far, "FI SALP"), (near, "FI TL4"), (near, "FI TL3")] {
         let sent = |is_sealed| {
             let letter = letter(to, label.to_owned().leak());
-            route("sm.example", &[], &Letter { is_sealed, ..letter }).is_ok()
+            let sent = route("sm.example", &[], &Letter { is_sealed, ..letter });
+            sent.is_ok() || sent.is_err_and(|why| why.code == Code::NEEDS_RELEASE)
         };
         let expected = match ask(&[to], label, 100) {
             Outcome::Permit { seal, .. } => (!seal, true),
@@ -170,7 +199,7 @@ fn asking_tells_what_sending_would() {
 #[test]
 fn asking_tells_how_large_it_may_be() {
     let limited = policy_with(|rules| rules.replacen("\"256 MiB\"", "\"2 MiB\"", 1));
-    let judge = Judge::new(limited, ministry("sm.example"));
+    let judge = judge_by(limited, "sm.example");
     let question = |size| Question {
         from: address("kirjaamo@sm.example"),
         to: vec![address("kirjaamo@plm.example")],
@@ -179,16 +208,19 @@ fn asking_tells_how_large_it_may_be() {
         size,
     };
     let permit = Outcome::Permit { seal: false, size_max: 2 * MIB, approvals: 0 };
-    assert_eq!(judge.ask(NOW, &question(2 * MIB)), permit);
-    assert_eq!(refused(judge.ask(NOW, &question(2 * MIB + 1))).code, Code::TOO_BIG);
+    assert_eq!(judge.ask(NOW, &submitter(), &question(2 * MIB)), permit);
+    assert_eq!(refused(judge.ask(NOW, &submitter(), &question(2 * MIB + 1))).code, Code::TOO_BIG);
 }
 
 // === again, later ===
 
 fn still(judge: &Judge, letter: &Letter, now: Timestamp, next: &str) -> Result<(), Code> {
     let (header, dest) = (letter.header(), letter.to[0].ministry());
-    let case = Case { header: &header, dest, path: &[] };
-    judge.still_allows(now, &case, Some(&ministry(next))).map_err(|refusal| refusal.code)
+    match judge.still_allows(now, &case(&header, dest, &[]), Some(&ministry(next))) {
+        Ruling::Go(_) => Ok(()),
+        Ruling::Wait(_) => Err(Code::NEEDS_RELEASE),
+        Ruling::End(refusal) => Err(refusal.code),
+    }
 }
 
 #[test]
@@ -198,12 +230,12 @@ fn what_the_rules_no_longer_allow_is_withdrawn_and_what_is_late_has_expired() {
     assert_eq!(still(&judge("sm.example"), &near, NOW, plm), Ok(()));
     assert_eq!(still(&judge("sm.example"), &near, NOW.after(31 * DAY), plm), Err(Code::EXPIRED));
     let strict = |rules: &str| rules.replacen("transit = \"clear\"", "forbid = true", 1);
-    let strict = Judge::new(policy_with(strict), ministry("sm.example"));
+    let strict = judge_by(policy_with(strict), "sm.example");
     assert_eq!(still(&strict, &near, NOW, plm), Err(Code::WITHDRAWN));
     let far = letter("kirjaamo@um.example", "FI JULK");
     assert_eq!(still(&judge("sm.example"), &far, NOW, hub), Ok(()));
     let direct = policy_with(|rules| rules.replacen("transit = \"clear\"", "transit = \"no\"", 1));
-    let direct = Judge::new(direct, ministry("sm.example"));
+    let direct = judge_by(direct, "sm.example");
     assert_eq!(still(&direct, &far, NOW, hub), Err(Code::WITHDRAWN));
     assert_eq!(still(&direct, &near, NOW, plm), Ok(()));
 }
@@ -212,11 +244,54 @@ fn what_the_rules_no_longer_allow_is_withdrawn_and_what_is_late_has_expired() {
 fn what_has_arrived_is_decided_again_for_its_mailbox() {
     let letter = letter("kirjaamo@plm.example", "FI JULK");
     let (header, dest, path) = (letter.header(), ministry("plm.example"), [ministry("sm.example")]);
-    let case = Case { header: &header, dest: &dest, path: &path };
-    assert_eq!(judge("plm.example").still_allows(NOW, &case, None), Ok(()));
+    let case = case(&header, &dest, &path);
+    assert!(matches!(judge("plm.example").still_allows(NOW, &case, None), Ruling::Go(_)));
     let strict = policy_with(|rules| rules.replacen("ttl = \"30 d\"", "forbid = true", 1));
-    let refusal = Judge::new(strict, dest.clone()).still_allows(NOW, &case, None).unwrap_err();
-    assert_eq!(refusal.code, Code::WITHDRAWN);
+    let ruling = judge_by(strict, dest.as_str()).still_allows(NOW, &case, None);
+    assert!(matches!(ruling, Ruling::End(Refusal { code: Code::WITHDRAWN, .. })), "{ruling:?}");
+}
+
+// === who may open it, and who may originate it ===
+
+#[test]
+fn a_body_is_sealed_when_its_ministry_can_open_it_and_no_stranger_can() {
+    let sealed = Letter { is_sealed: true, ..letter("kirjaamo@um.example", "FI SALP") };
+    let (mut header, um) = (sealed.header(), ministry("um.example"));
+    assert!(is_sealed_to(&header, &um));
+    let key_of = |name| kuriiri_types::SealKeyId { ministry: ministry(name), key: Digest([7; 32]) };
+    let keys = |header: &mut Header, keys| header.sealing.as_mut().unwrap().keys = keys;
+    keys(&mut header, vec![key_of("um.example"), key_of("sm.example")]);
+    assert!(is_sealed_to(&header, &um), "the sender's officers may read it");
+    keys(&mut header, vec![key_of("um.example"), key_of("verkko.example")]);
+    assert!(!is_sealed_to(&header, &um), "a hub may not");
+    keys(&mut header, vec![key_of("sm.example")]);
+    assert!(!is_sealed_to(&header, &um), "its recipients must");
+}
+
+#[test]
+fn a_system_originates_no_more_than_it_is_cleared_for() {
+    let clearance = |levels: &[&str]| SystemClearance {
+        policy: "FI".into(),
+        levels: levels.iter().map(|level| (*level).to_owned()).collect(),
+        grants: Vec::new(),
+    };
+    let judge = |held: Vec<SystemClearance>| {
+        let held = BTreeMap::from([(submitter(), held)]);
+        Judge::new(policy(), ministry("sm.example"), &held)
+    };
+    let sends = |judge: &Judge, label: &'static str| {
+        let letter = Letter { is_sealed: true, ..letter("kirjaamo@plm.example", label) };
+        let (header, submitter) = (letter.header(), submitter());
+        let case = case(&header, letter.to[0].ministry(), &[]);
+        let case = Case { submitter: Some(&submitter), ..case };
+        matches!(judge.route(NOW, &case), Ruling::Go(_))
+    };
+    let low = judge(vec![clearance(&["JULK"])]);
+    assert!(sends(&low, "FI JULK") && !sends(&low, "FI SALP"));
+    let both = judge(vec![clearance(&["JULK", "SALP"])]);
+    assert!(sends(&both, "FI SALP"));
+    let unknown = judge(vec![clearance(&["JULK", "NOSUCH"])]);
+    assert!(!sends(&unknown, "FI JULK"), "a clearance that cannot be read is none");
 }
 
 // === receipts ===

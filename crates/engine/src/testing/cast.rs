@@ -9,12 +9,15 @@ use std::{
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
-use kuriiri_seal::{Authorities, Purpose, Signer, VerifiedMessage, Verifier, commit, leaf};
-use kuriiri_types::{
-    Address, Envelope, Header, MessageId, MessageType, Ministry, Precedence, Receipt, Recipient,
-    Role, SealKeyId, Sealing, SpiffeId, Timestamp, limits::BODY_SALT_BYTES,
+use kuriiri_seal::{
+    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit, leaf,
 };
-use kuriiri_wire::{header, receipt};
+use kuriiri_types::{
+    Address, Approval, ApprovalAct, Envelope, Header, MessageId, MessageType, Ministry, Precedence,
+    Receipt, Recipient, Role, SealKeyId, Sealing, SignedApproval, SpiffeId, SpiffeRole, Timestamp,
+    limits::BODY_SALT_BYTES,
+};
+use kuriiri_wire::{approval, header, receipt};
 
 use crate::{Codec, Config};
 
@@ -30,6 +33,19 @@ const NODES: [(&str, &str, &str); 4] = [
 ];
 /// The systems of each relay; each has the one mailbox of its name.
 const SYSTEMS: [&str; 2] = ["kirjaamo", "tilanne"];
+
+/// The officers of each relay, all in the one role.
+const OFFICERS: [&str; 3] = ["anna", "bertta", "cecilia"];
+/// The role that they hold.
+pub(crate) const ROLE: &str = "release";
+
+pub(crate) fn officer(ministry: &Ministry, name: &str) -> SpiffeId {
+    SpiffeId::new(ministry.clone(), SpiffeRole::Officer, name).unwrap()
+}
+
+fn roles() -> BTreeSet<String> {
+    BTreeSet::from([ROLE.to_owned()])
+}
 
 macro_rules! vector {
     ($name:literal) => {
@@ -100,7 +116,9 @@ fn cast() -> &'static Cast {
             let authority = Authority::new(&ministry, validity).unwrap();
             authorities.add(&ministry, authority.certificate_pem()).unwrap();
             let systems = SYSTEMS.map(|name| format!("spiffe://{domain}/system/{name}"));
-            for id in systems.into_iter().chain([format!("spiffe://{domain}/relay/r1")]) {
+            let officers = OFFICERS.map(|name| format!("spiffe://{domain}/officer/{name}"));
+            let relay = [format!("spiffe://{domain}/relay/r1")];
+            for id in systems.into_iter().chain(officers).chain(relay) {
                 let id: SpiffeId = id.parse().unwrap();
                 let issued = authority.issue(&id, For::Signing, validity).unwrap();
                 let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap();
@@ -128,6 +146,8 @@ pub(crate) fn config(ministry: &Ministry) -> Config {
         codec: Arc::new(WireCodec),
         policy: policy(),
         systems: systems.into(),
+        clearances: BTreeMap::new(),
+        officers: OFFICERS.map(|name| (officer(ministry, name), roles())).into(),
     }
 }
 
@@ -137,6 +157,10 @@ pub(crate) struct WireCodec;
 impl Codec for WireCodec {
     fn header(&self, bytes: &Bytes) -> Option<Header> {
         header::decode(bytes).ok()
+    }
+
+    fn approval(&self, bytes: &Bytes) -> Option<Approval> {
+        approval::decode(bytes).ok()
     }
 
     fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
@@ -160,6 +184,8 @@ pub(crate) struct Letter {
     pub(crate) expires: Option<Timestamp>,
     /// Bytes of body, salt not counted.
     pub(crate) size: usize,
+    /// Who wrote it.
+    pub(crate) drafter: Option<&'static str>,
     /// Tells letters apart.
     pub(crate) number: u8,
 }
@@ -176,6 +202,7 @@ impl Letter {
             created: NOW,
             expires: None,
             size: 100,
+            drafter: None,
             number,
         }
     }
@@ -208,7 +235,7 @@ impl Letter {
             in_reply_to: None,
             obsoletes: None,
             sealing: self.is_sealed.then(sealing),
-            drafter: None,
+            drafter: self.drafter.map(str::to_owned),
         }
     }
 
@@ -225,6 +252,37 @@ impl Letter {
     fn salted_body(&self) -> Bytes {
         vec![self.number; BODY_SALT_BYTES + self.size].into()
     }
+}
+
+/// What an officer says of a letter; changed before it is signed.
+pub(crate) fn approval_of(
+    letter: &Letter,
+    name: &str,
+    needed: u32,
+    change: impl FnOnce(&mut Approval),
+) -> VerifiedApproval {
+    let (header, message) = (letter.header(), letter.verified());
+    let mut given = Approval {
+        message: header.id,
+        subject: message.leaf(),
+        content: header.content(),
+        label: header.label.clone().unwrap(),
+        recipients: header.to.clone(),
+        keys: header.sealing.as_ref().map(|s| s.keys.clone()).unwrap_or_default(),
+        needed,
+        until: None,
+        expires: header.expires,
+        officer: officer(letter.from.ministry(), name),
+        roles: vec![ROLE.to_owned()],
+        act: ApprovalAct::Release,
+        at: NOW,
+    };
+    change(&mut given);
+    let signer = &cast().signers[&given.officer];
+    let bytes = approval::encode(&given);
+    let proof = signer.sign(Purpose::Approvals, &[leaf(&bytes)]).remove(0);
+    let signed = SignedApproval { approval: bytes, proof };
+    cast().verifier.approval(signed, |bytes| approval::decode(bytes), NOW).unwrap()
 }
 
 fn sealing_key(to: &Address) -> SealKeyId {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kuriiri_seal::VerifiedApproval;
 use kuriiri_types::{
     Address, Lane, Ministry, Precedence, Receipt, ReceiptKind, Timestamp, Verdict,
 };
@@ -11,8 +12,8 @@ use super::{
     cast::{self, WireCodec, ministry, system},
 };
 use crate::{
-    Action, Arrival, BatchId, Codec, Commit, Delivery, Engine, Event, Item, LinkId, Load, QueueId,
-    Random, Reply, SubscriptionId, Token,
+    Action, Arrival, BatchId, Codec, Commit, Delivery, Engine, Event, HoldState, Item, LinkId,
+    Load, QueueId, Random, Reply, SubscriptionId, Token,
 };
 
 /// No randomness: waits are never spread.
@@ -36,6 +37,8 @@ pub(crate) struct Host {
     pub(crate) commit: Commit,
     /// When the last step asked for the next.
     pub(crate) wake: Option<Timestamp>,
+    /// What comes along with everything that arrives.
+    pub(crate) endorsements: Vec<VerifiedApproval>,
     ministry: Ministry,
 }
 
@@ -52,7 +55,8 @@ impl Host {
         let restored = Engine::restore(config, peers, now, &mut Still, &disk);
         let (engine, step) = restored.unwrap();
         disk.apply(&step.commit);
-        Self { engine, disk, now, commit: step.commit, wake: step.wake, ministry }
+        let (commit, wake) = (step.commit, step.wake);
+        Self { engine, disk, now, commit, wake, endorsements: Vec::new(), ministry }
     }
 
     /// The same relay after a loss of power.
@@ -132,6 +136,7 @@ impl Host {
             message: letter.verified(),
             dest: dest.clone(),
             path: path.clone(),
+            approvals: self.endorsements.clone(),
         };
         let actions = self.step(vec![Event::Arrived {
             peer: ministry(peer),
@@ -150,6 +155,38 @@ impl Host {
             Some(verdicts)
         });
         verdicts.unwrap()
+    }
+
+    /// An officer hands in an approval.
+    pub(crate) fn approve(&mut self, approval: VerifiedApproval) -> Reply {
+        let officer = approval.officer().clone();
+        let (token, certificates) = (Token(9), Vec::new());
+        let approval = Box::new(approval);
+        self.ask(Event::Approved { officer, token, approval, certificates })
+    }
+
+    /// What officers see.
+    pub(crate) fn holds(&mut self) -> Vec<HoldState> {
+        let officer = cast::officer(&self.ministry, "anna");
+        match self.ask(Event::HoldsAsked { officer, token: Token(9) }) {
+            Reply::Holds(holds) => holds,
+            Reply::Refused(refusal) => panic!("{refusal:?}"),
+            Reply::Verdicts { .. }
+            | Reply::Outcome(_)
+            | Reply::Status(_)
+            | Reply::Hold(_)
+            | Reply::Resolved(_) => panic!("no list"),
+        }
+    }
+
+    fn ask(&mut self, event: Event) -> Reply {
+        let answers = self.step(vec![event]).into_iter().filter_map(|action| {
+            let Action::Answer(Token(9), reply) = action else { return None };
+            Some(reply)
+        });
+        let mut answers: Vec<Reply> = answers.collect();
+        assert_eq!(answers.len(), 1);
+        answers.remove(0)
     }
 
     pub(crate) fn link_up(&mut self, peer: &str, link: u64) -> Vec<Action> {

@@ -8,7 +8,8 @@ use kuriiri_types::{
 };
 
 use crate::{
-    BodyRef, Commit, Done, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View, ViewError, Write,
+    BodyRef, Commit, Done, Hold, HoldNumber, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View,
+    ViewError, Write,
 };
 
 /// What was committed, and nothing else.
@@ -19,6 +20,7 @@ pub(crate) struct Memory {
     pub(crate) done: BTreeMap<PackKey, Done>,
     pub(crate) due: BTreeSet<(Timestamp, PackKey)>,
     pub(crate) seen: BTreeMap<(u64, u64), SeenRun>,
+    pub(crate) holds: BTreeMap<HoldNumber, Hold>,
     /// References into body files, by the file's number.
     pub(crate) references: BTreeMap<u64, u32>,
     /// Encoded bytes of each pack.
@@ -37,6 +39,9 @@ impl Memory {
             assert_eq!(before, None, "body file {} is written twice", file.file);
         }
         commit.writes.iter().for_each(|write| self.write(write));
+        for place in &commit.retained {
+            *self.references.get_mut(&place.file).expect("a body file that is there") += 1;
+        }
         commit.released.iter().for_each(|place| self.release(place));
     }
 
@@ -64,6 +69,14 @@ impl Memory {
                 assert_eq!(before, None, "run {run} of bucket {bucket} is written twice");
             }
             Write::ForgetSeen { before } => self.seen.retain(|(bucket, _), _| bucket >= before),
+            Write::PutHold(number, hold) => {
+                let bytes = postcard::to_stdvec(hold).unwrap().len() + 1;
+                assert!(bytes <= PACK_BYTES_MAX, "hold {number} has {bytes} bytes");
+                self.holds.insert(*number, hold.clone());
+            }
+            Write::DeleteHold(number) => {
+                self.holds.remove(number);
+            }
             Write::PutCertificate(_) => {}
             Write::PutStart(starts) => self.starts = *starts,
         }
@@ -92,7 +105,8 @@ impl Memory {
 
     /// True when nothing of any queue is left, but perhaps notes of expiry.
     pub(crate) fn has_no_items(&self) -> bool {
-        self.packs.is_empty() && self.done.is_empty() && self.references.values().all(|n| *n == 0)
+        let queues = self.packs.is_empty() && self.done.is_empty();
+        queues && self.holds.is_empty() && self.references.values().all(|n| *n == 0)
     }
 
     fn with_done(&self, key: &PackKey, pack: &Pack) -> (Pack, Done) {
@@ -151,6 +165,10 @@ impl View for Memory {
 
     fn next_due(&self) -> Result<Option<Timestamp>, ViewError> {
         Ok(self.due.first().map(|(at, _)| *at))
+    }
+
+    fn next_hold(&self, from: HoldNumber) -> Result<Option<(HoldNumber, Hold)>, ViewError> {
+        Ok(self.holds.range(from..).next().map(|(number, hold)| (*number, hold.clone())))
     }
 
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {

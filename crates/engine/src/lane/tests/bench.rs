@@ -108,7 +108,8 @@ impl Bench {
         // The time of acceptance tells the items apart.
         let accepted = Timestamp::from_millis(self.next_id.try_into().unwrap());
         let (dest, path) = (ministry("plm.example"), Vec::new());
-        let custody = Custody { dest, path, expires, accepted, body };
+        let (approvals, releases) = (Vec::new(), Vec::new());
+        let custody = Custody { dest, path, expires, accepted, approvals, releases, body };
         self.lane.append(Held::Message(Message::take(&self.letter, custody)));
         self.model.append(self.next_id, expires);
         self.next_id += 1;

@@ -1,0 +1,132 @@
+//! Messages from the ministry's own systems.
+
+use kuriiri_seal::VerifiedMessage;
+use kuriiri_types::{Code, Digest, Header, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict};
+
+use super::{Admission, Admitted, Source, Stop, is_over};
+use crate::{
+    engine::Engine,
+    event::Token,
+    holds::{Endorsed, HeldBack, stricter},
+    judge::{Case, Ruling, named},
+    seen::Spot,
+    view::ViewError,
+    work::Work,
+};
+
+/// The taker's name in the marks of submissions: a message is submitted once for all its
+/// destinations. It cannot be a ministry's name.
+const SUBMISSION: &str = "(submission)";
+
+impl Engine {
+    /// Takes a system's messages.
+    pub(crate) fn on_submitted(
+        &mut self,
+        work: &mut Work<'_>,
+        system: &SpiffeId,
+        source: &Source,
+        token: Token,
+        messages: Vec<Result<VerifiedMessage, Refusal>>,
+    ) -> Result<Vec<Verdict>, ViewError> {
+        let mut verdicts = Vec::with_capacity(messages.len());
+        for message in messages {
+            let admission = match message {
+                _ if self.is_held_off(source) => Admission::Busy,
+                Ok(message) => self.admit_submission(work, system, source.lane, message)?,
+                Err(refusal) => Admission::Refused(refusal),
+            };
+            verdicts.push(self.conclude(work, source, admission, Some(token))?);
+        }
+        Ok(verdicts)
+    }
+
+    fn admit_submission(
+        &mut self,
+        work: &Work<'_>,
+        system: &SpiffeId,
+        lane: Lane,
+        message: VerifiedMessage,
+    ) -> Result<Admission, ViewError> {
+        let header = message.header();
+        if !self.config.may_use(system, &header.from) || message.signer() != system {
+            return Ok(Refusal::bare(Code::NOT_YOURS).into());
+        }
+        if let Err(refusal) = self.check_form(work.now, header, lane) {
+            return Ok(refusal.into());
+        }
+        let spot = Spot::new(header.id, &message.leaf(), SUBMISSION);
+        if let Some(at) = self.seen.taken(spot, &work.reader)? {
+            return Ok(Admission::Repeat(Box::new(message), at));
+        }
+        if is_over(header, work.now) {
+            return Ok(Refusal::bare(Code::EXPIRED).into());
+        }
+        let (leaf, dests) = (message.leaf(), header.destinations());
+        match self.plan_submission(work.now, header, leaf, system) {
+            Ruling::Go(stops) => {
+                let (path, endorsed) = (Vec::new(), Endorsed::default());
+                let admitted = Admitted { message, path, endorsed, stops, spot };
+                Ok(self.with_room(work.now, lane, admitted))
+            }
+            Ruling::Wait(need) => {
+                let expires = self.deadline(work.now, header, leaf, &dests);
+                let (path, endorsed) = (Vec::new(), Endorsed::default());
+                let held = HeldBack { message, dests, path, endorsed, need, expires };
+                Ok(self.hold_back(held, spot))
+            }
+            Ruling::End(refusal) => Ok(refusal.into()),
+        }
+    }
+
+    /// Where each copy of a new message goes. All must be allowed: a sender learns that one
+    /// recipient may not have it before any other has it. If one of them must wait, all do.
+    fn plan_submission(
+        &self,
+        now: Timestamp,
+        header: &Header,
+        subject: Digest,
+        system: &SpiffeId,
+    ) -> Ruling<Vec<Stop>> {
+        let (mut stops, mut needed) = (Vec::new(), None);
+        let mut refused: Option<Refusal> = None;
+        for dest in header.destinations() {
+            if dest == *self.home()
+                && let Some(stranger) = self.mailboxes(header).1.first()
+            {
+                let reasons = vec![format!("{stranger} is not a mailbox here")];
+                refused.get_or_insert(Refusal { code: Code::UNKNOWN_RECIPIENT, reasons });
+                continue;
+            }
+            let submitter = Some(system);
+            let case = Case { header, subject, dest: &dest, path: &[], releases: &[], submitter };
+            match self.judge.route(now, &case) {
+                Ruling::Go(way) => stops.extend(self.stops(now, header, &dest, &way)),
+                Ruling::Wait(need) => needed = Some(stricter(needed, need)),
+                Ruling::End(refusal) => {
+                    let known = refused.get_or_insert_with(|| Refusal::bare(refusal.code));
+                    known.reasons.extend(named(&dest, refusal).reasons);
+                }
+            }
+        }
+        match (refused, needed) {
+            (Some(refusal), _) => Ruling::End(refusal),
+            (None, Some(need)) => Ruling::Wait(need),
+            (None, None) => Ruling::Go(stops),
+        }
+    }
+
+    /// Until when a submission may wait: as long as its copy that may live shortest.
+    fn deadline(
+        &self,
+        now: Timestamp,
+        header: &Header,
+        subject: Digest,
+        dests: &[Ministry],
+    ) -> Timestamp {
+        let deadline = |dest| {
+            let case = Case { header, subject, dest, path: &[], releases: &[], submitter: None };
+            self.judge.deadline(now, &case)
+        };
+        dests.iter().map(deadline).min().unwrap_or(now)
+    }
+}

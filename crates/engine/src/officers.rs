@@ -1,0 +1,217 @@
+//! What officers do with messages that wait: see them, release them, reject them.
+
+use kuriiri_seal::VerifiedApproval;
+use kuriiri_types::{ApprovalAct, Code, Header, MessageId, Refusal, SpiffeId};
+
+use crate::{
+    action::{HoldState, Reply, Resolution},
+    engine::Engine,
+    held::{Release, Waiting},
+    holds::missing_texts,
+    judge::{Need, Ruling, officers_needed},
+    receipts::Negative,
+    record::HoldNumber,
+    view::ViewError,
+    work::Work,
+};
+
+/// Holds shown in one list, oldest first; an officer who has dealt with them sees the next.
+const HOLDS_LISTED_MAX: usize = 256;
+
+impl Engine {
+    /// The messages that wait for people, oldest first.
+    pub(crate) fn on_holds_asked(
+        &self,
+        work: &Work<'_>,
+        officer: &SpiffeId,
+    ) -> Result<Reply, ViewError> {
+        if let Err(refusal) = self.enrolled(officer) {
+            return Ok(Reply::Refused(refusal));
+        }
+        let mut listed = Vec::new();
+        for number in self.holds.numbers() {
+            if listed.len() >= HOLDS_LISTED_MAX {
+                break;
+            }
+            listed.extend(self.hold_state(work, number)?);
+        }
+        Ok(Reply::Holds(listed))
+    }
+
+    /// One of them.
+    pub(crate) fn on_hold_asked(
+        &self,
+        work: &Work<'_>,
+        officer: &SpiffeId,
+        message: MessageId,
+    ) -> Result<Reply, ViewError> {
+        if let Err(refusal) = self.enrolled(officer) {
+            return Ok(Reply::Refused(refusal));
+        }
+        let found = self.find_hold(work, message)?;
+        let state = match found {
+            Some((number, _)) => self.hold_state(work, number)?,
+            None => None,
+        };
+        Ok(state.map_or_else(unknown, |state| Reply::Hold(Box::new(state))))
+    }
+
+    /// Takes an officer's word on a message.
+    pub(crate) fn on_approved(
+        &mut self,
+        work: &mut Work<'_>,
+        officer: &SpiffeId,
+        approval: VerifiedApproval,
+    ) -> Result<Reply, ViewError> {
+        let given = approval.approval();
+        let Some((number, waiting)) = self.find_hold(work, given.message)? else {
+            return Ok(unknown());
+        };
+        if let Err(refusal) = self.check_approval(work, officer, &approval, &waiting) {
+            return Ok(Reply::Refused(refusal));
+        }
+        match given.act.clone() {
+            ApprovalAct::Reject { note } => Ok(self.reject(work, number, &waiting, officer, &note)),
+            ApprovalAct::Release => Ok(self.count(work, number, waiting, approval)),
+        }
+    }
+
+    fn reject(
+        &mut self,
+        work: &mut Work<'_>,
+        number: HoldNumber,
+        waiting: &Waiting,
+        officer: &SpiffeId,
+        note: &str,
+    ) -> Reply {
+        let mut reasons = vec![format!("rejected by {}", officer.name())];
+        reasons.extend((!note.is_empty()).then(|| note.to_owned()));
+        let why = Negative::refused(Refusal { code: Code::RELEASE_REJECTED, reasons });
+        self.end_hold(work, number, waiting, &why);
+        Reply::Resolved(Resolution::Rejected)
+    }
+
+    fn count(
+        &mut self,
+        work: &mut Work<'_>,
+        number: HoldNumber,
+        mut waiting: Waiting,
+        approval: VerifiedApproval,
+    ) -> Reply {
+        let release = Release::from(approval.approval());
+        if !waiting.add(approval.into_parts().1, release) {
+            return refused(Code::BUSY, "as many officers have signed as may".into());
+        }
+        match self.settle_hold(work, number, waiting) {
+            Ruling::Go(()) | Ruling::Wait(Need::Later) => Reply::Resolved(Resolution::Released),
+            Ruling::Wait(Need::People(missing)) => Reply::Resolved(Resolution::Counted {
+                missing: missing_texts(&Need::People(missing)),
+            }),
+            Ruling::End(refusal) => Reply::Refused(refusal),
+        }
+    }
+
+    /// What must hold of an approval before anybody counts it.
+    fn check_approval(
+        &self,
+        work: &Work<'_>,
+        officer: &SpiffeId,
+        approval: &VerifiedApproval,
+        waiting: &Waiting,
+    ) -> Result<(), Refusal> {
+        let roles = self.enrolled(approval.officer())?;
+        let given = approval.approval();
+        let why = |code, what: String| Err(Refusal { code, reasons: vec![what] });
+        if approval.officer() != officer {
+            return why(Code::NOT_AN_OFFICER, format!("{} signed it", approval.officer()));
+        }
+        if let Some(role) = given.roles.iter().find(|role| !roles.contains(*role)) {
+            return why(
+                Code::OFFICER_UNKNOWN,
+                format!("{officer} does not hold the role `{role}`"),
+            );
+        }
+        if let Err(error) = approval.check(&waiting.header, waiting.leaf) {
+            return why(Code::APPROVAL_VOID, error.to_string());
+        }
+        if !approval.holds_at(work.now) {
+            return why(Code::APPROVAL_OVER, "its time is over".into());
+        }
+        if is_drafter(&waiting.header, officer) {
+            return why(Code::OWN_DRAFT, "whoever drafted it does not count".into());
+        }
+        let needed = self.needed(work, waiting);
+        if given.act == ApprovalAct::Release && given.needed != needed {
+            let what = format!("{needed} officers are needed now, and it says {}", given.needed);
+            return why(Code::APPROVAL_VOID, what);
+        }
+        Ok(())
+    }
+
+    fn enrolled(&self, officer: &SpiffeId) -> Result<&std::collections::BTreeSet<String>, Refusal> {
+        self.config.officers.get(officer).ok_or_else(|| {
+            let reasons = vec![format!("{officer} is not among this relay's officers")];
+            Refusal { code: Code::OFFICER_UNKNOWN, reasons }
+        })
+    }
+
+    /// How many officers must sign, counted as if none had yet.
+    fn needed(&self, work: &Work<'_>, waiting: &Waiting) -> u32 {
+        let bare = Waiting { releases: Vec::new(), ..waiting.clone() };
+        match self.rule(work.now, &bare) {
+            Ruling::Wait(Need::People(missing)) => officers_needed(&missing),
+            Ruling::Go(_) | Ruling::Wait(Need::Later) | Ruling::End(_) => 0,
+        }
+    }
+
+    /// The hold of a message that waits for people.
+    fn find_hold(
+        &self,
+        work: &Work<'_>,
+        message: MessageId,
+    ) -> Result<Option<(HoldNumber, Waiting)>, ViewError> {
+        for number in self.holds.of(message) {
+            if let Some(waiting) = self.waiting(work, number)? {
+                return Ok(Some((number, waiting)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn hold_state(
+        &self,
+        work: &Work<'_>,
+        number: HoldNumber,
+    ) -> Result<Option<HoldState>, ViewError> {
+        let Some(waiting) = self.waiting(work, number)? else { return Ok(None) };
+        let missing = match self.rule(work.now, &waiting) {
+            Ruling::Wait(need) => missing_texts(&need),
+            Ruling::Go(_) => Vec::new(),
+            Ruling::End(refusal) => refusal.reasons,
+        };
+        let needed = self.needed(work, &waiting);
+        let hold = waiting.hold;
+        Ok(Some(HoldState {
+            envelope: hold.envelope,
+            header: waiting.header,
+            accepted: hold.accepted,
+            expires: hold.expires,
+            needed,
+            approvals: hold.approvals,
+            missing,
+            body: hold.body,
+        }))
+    }
+}
+
+fn is_drafter(header: &Header, officer: &SpiffeId) -> bool {
+    header.drafter.as_deref() == Some(officer.name())
+}
+
+fn unknown() -> Reply {
+    refused(Code::NO_HOLD, "no such message waits here".into())
+}
+
+fn refused(code: Code, reason: String) -> Reply {
+    Reply::Refused(Refusal { code, reasons: vec![reason] })
+}
