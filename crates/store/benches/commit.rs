@@ -156,6 +156,7 @@ fn message(seed: u64) -> Item {
         path: Vec::new(),
         expires: Timestamp::from_millis(1),
         accepted: Timestamp::from_millis(0),
+        approvals: Vec::new(),
         body: Body::Inline(noise(1024, seed + 2).into()),
     })
 }

@@ -54,6 +54,11 @@ impl Changes<'_> {
                 self.put(&Key::Seen { bucket, run }, marks)
             }
             Write::ForgetSeen { before } => self.delete_range(Key::seen_before(*before)),
+            Write::PutHold(number, hold) => self.put(&Key::Hold(*number), hold),
+            Write::DeleteHold(number) => {
+                self.delete(&Key::Hold(*number));
+                Ok(())
+            }
             Write::PutCertificate(certificate) => {
                 self.put(&Key::Certificate(certificate.fingerprint), &certificate.der)
             }
@@ -103,14 +108,15 @@ impl Changes<'_> {
         if let Some(bodies) = &commit.bodies {
             counts.insert(bodies.file, bodies.references);
         }
+        for retained in &commit.retained {
+            let count = self.count(&counts, retained.file)?.filter(|count| *count > 0);
+            let more = count.and_then(|count| count.checked_add(1));
+            counts.insert(retained.file, more.ok_or_else(|| unreferenced(retained.file))?);
+        }
         for released in &commit.released {
-            let file = released.file;
-            let wrong = || CommitError::Inconsistent(format!("body file {file} has no references"));
-            let count = match counts.get(&file) {
-                Some(count) => *count,
-                None => view::record(self.db, &Key::BodyFile(file))?.unwrap_or(0),
-            };
-            counts.insert(file, count.checked_sub(1).ok_or_else(wrong)?);
+            let count = self.count(&counts, released.file)?;
+            let less = count.and_then(|count| count.checked_sub(1));
+            counts.insert(released.file, less.ok_or_else(|| unreferenced(released.file))?);
         }
         let mut dead = Vec::new();
         for (file, count) in counts {
@@ -124,6 +130,14 @@ impl Changes<'_> {
         Ok(dead)
     }
 
+    /// How many references there are into a body file, with those of this commit so far.
+    fn count(&self, counts: &BTreeMap<u64, u32>, file: u64) -> Result<Option<u32>, CommitError> {
+        match counts.get(&file) {
+            Some(count) => Ok(Some(*count)),
+            None => Ok(view::record(self.db, &Key::BodyFile(file))?),
+        }
+    }
+
     fn into_batch(self) -> sled::Batch {
         let mut batch = sled::Batch::default();
         for (key, value) in self.records {
@@ -134,4 +148,8 @@ impl Changes<'_> {
         }
         batch
     }
+}
+
+fn unreferenced(file: u64) -> CommitError {
+    CommitError::Inconsistent(format!("body file {file} has no references"))
 }

@@ -7,7 +7,7 @@
 
 use std::ops::Range;
 
-use kuriiri_engine::{PackKey, QueueId, Seq};
+use kuriiri_engine::{HoldNumber, PackKey, QueueId, Seq};
 use kuriiri_types::{Address, Digest, Fingerprint, Lane, Ministry, Timestamp};
 
 const FORMAT: u8 = 0x01;
@@ -16,6 +16,7 @@ const STARTS: u8 = 0x03;
 const PACK: u8 = 0x10;
 const DONE: u8 = 0x11;
 const DUE: u8 = 0x12;
+const HOLD: u8 = 0x18;
 const SEEN: u8 = 0x20;
 const CERTIFICATE: u8 = 0x30;
 const BODY_FILE: u8 = 0x40;
@@ -42,6 +43,8 @@ pub(crate) enum Key {
     Done(PackKey),
     /// A note of expiry.
     Due(Timestamp, PackKey),
+    /// A message that waits for people or its hours.
+    Hold(HoldNumber),
     /// A run of marks.
     Seen { bucket: u64, run: u64 },
     /// A certificate.
@@ -60,6 +63,7 @@ impl Key {
             Self::Pack(key) => with_pack_key(vec![PACK], key),
             Self::Done(key) => with_pack_key(vec![DONE], key),
             Self::Due(at, key) => with_pack_key(with_number(vec![DUE], sortable(*at)), key),
+            Self::Hold(number) => with_number(vec![HOLD], *number),
             Self::Seen { bucket, run } => with_number(with_number(vec![SEEN], *bucket), *run),
             Self::Certificate(fingerprint) => with_bytes(vec![CERTIFICATE], fingerprint.as_bytes()),
             Self::BodyFile(number) => with_number(vec![BODY_FILE], *number),
@@ -76,6 +80,7 @@ impl Key {
             PACK => Self::Pack(rest.pack_key()?),
             DONE => Self::Done(rest.pack_key()?),
             DUE => Self::Due(rest.time()?, rest.pack_key()?),
+            HOLD => Self::Hold(rest.number()?),
             SEEN => Self::Seen { bucket: rest.number()?, run: rest.number()? },
             CERTIFICATE => Self::Certificate(Digest(rest.array()?)),
             BODY_FILE => Self::BodyFile(rest.number()?),
@@ -106,6 +111,11 @@ impl Key {
     /// All notes of expiry.
     pub(crate) fn due() -> Range<Vec<u8>> {
         vec![DUE]..vec![DUE + 1]
+    }
+
+    /// The holds from a number on.
+    pub(crate) fn holds_from(number: HoldNumber) -> Range<Vec<u8>> {
+        with_number(vec![HOLD], number)..vec![HOLD + 1]
     }
 
     /// The runs of one bucket.

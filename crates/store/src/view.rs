@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use kuriiri_engine::{Done, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View, ViewError};
+use kuriiri_engine::{
+    Done, Hold, HoldNumber, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View, ViewError,
+};
 use kuriiri_types::{Fingerprint, Lane, Timestamp};
 use serde::de::DeserializeOwned;
 
@@ -72,6 +74,17 @@ impl View for Store {
     fn next_due(&self) -> Result<Option<Timestamp>, ViewError> {
         let first = keys(self.db(), Key::due()).next();
         first.map(|key| Ok(due(key?)?.0)).transpose()
+    }
+
+    fn next_hold(&self, from: HoldNumber) -> Result<Option<(HoldNumber, Hold)>, ViewError> {
+        let Some(entry) = self.db().range(Key::holds_from(from)).next() else {
+            return Ok(None);
+        };
+        let (key, stored) = entry.map_err(unreadable(&"a hold"))?;
+        match decode_key(&key)? {
+            Key::Hold(number) => Ok(Some((number, value::decode(&Key::Hold(number), &stored)?))),
+            other => Err(ViewError(format!("{other:?} stands among the holds"))),
+        }
     }
 
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {

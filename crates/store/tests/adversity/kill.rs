@@ -43,7 +43,7 @@ fn commit(n: u64) -> Commit {
         bodies: body_refs(n).iter().map(body).collect(),
         references: 2,
     });
-    Commit { writes, bodies, released }
+    Commit { writes, bodies, retained: Vec::new(), released }
 }
 
 fn has_bodies(n: u64) -> bool {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use bytes::Bytes;
 use kuriiri_engine::{
-    Body, Commit, Item, Pack, PackKey, Parcel, QueueId, SeenMark, SeenRun, Write,
+    Body, Commit, Hold, Item, Pack, PackKey, Parcel, QueueId, SeenMark, SeenRun, Write,
 };
 use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, SignedReceipt, Timestamp};
 
@@ -37,6 +37,7 @@ pub(crate) fn parcel(seed: u64, body: Body) -> Item {
         path: vec!["sm.example".parse().unwrap()],
         expires: time(seed),
         accepted: time(0),
+        approvals: Vec::new(),
         body,
     })
 }
@@ -105,4 +106,11 @@ pub(crate) fn copy(from: &Path, to: &Path) {
             fs::copy(path, target).unwrap();
         }
     }
+}
+
+/// A message that waits.
+pub(crate) fn hold(seed: u64, len: usize) -> Hold {
+    let Item::Parcel(parcel) = message(seed, len) else { panic!("a message is one") };
+    let Parcel { envelope, dest, path, expires, accepted, approvals, body } = parcel;
+    Hold { envelope, dests: vec![dest], path, expires, accepted, approvals, body }
 }

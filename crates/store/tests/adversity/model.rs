@@ -8,21 +8,23 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_engine::{
-    BodyFile, BodyRef, Certificate, Commit, Done, LaneSpan, Pack, PackKey, QueueId, SeenRun, View,
-    Write,
+    BodyFile, BodyRef, Certificate, Commit, Done, Hold, HoldNumber, LaneSpan, Pack, PackKey,
+    QueueId, SeenRun, View, Write,
 };
 use kuriiri_store::{Options, Store};
 use kuriiri_types::{Digest, Fingerprint, Lane, Timestamp};
 use proptest::{prelude::*, sample::Index};
 
-use crate::made::{message, noise, outbox, pack, receipt, run};
+use crate::made::{hold, message, noise, outbox, pack, receipt, run};
 
 #[derive(Debug, Clone)]
 struct Step {
     writes: Vec<Write>,
     /// Lengths of the bodies of a new file.
     bodies: Vec<u16>,
-    /// Which of the references there are to release.
+    /// Which of the references there are to make once more.
+    retained: Vec<Index>,
+    /// Which to release.
     released: Vec<Index>,
     reopen: bool,
 }
@@ -33,6 +35,7 @@ struct Model {
     packs: BTreeMap<PackKey, Pack>,
     done: BTreeMap<PackKey, Done>,
     due: BTreeSet<(Timestamp, PackKey)>,
+    holds: BTreeMap<HoldNumber, Hold>,
     seen: BTreeMap<(u64, u64), SeenRun>,
     certificates: BTreeMap<Fingerprint, Bytes>,
     bodies: Vec<BodyRef>,
@@ -45,6 +48,11 @@ impl Model {
         for write in &step.writes {
             self.write(write.clone());
         }
+        let retained: Vec<BodyRef> = match self.bodies.len() {
+            0 => Vec::new(),
+            count => step.retained.iter().map(|index| self.bodies[index.index(count)]).collect(),
+        };
+        self.bodies.extend(&retained);
         let mut released = Vec::new();
         for index in &step.released {
             if !self.bodies.is_empty() {
@@ -52,7 +60,7 @@ impl Model {
             }
         }
         let bodies = (!step.bodies.is_empty()).then(|| self.add_bodies(&step.bodies));
-        Commit { writes: step.writes.clone(), bodies, released }
+        Commit { writes: step.writes.clone(), bodies, retained, released }
     }
 
     fn write(&mut self, write: Write) {
@@ -65,6 +73,8 @@ impl Model {
             Write::PutDone(key, done) => drop(self.done.insert(key, done)),
             Write::PutDue(at, key) => drop(self.due.insert((at, key))),
             Write::DeleteDue(at, key) => drop(self.due.remove(&(at, key))),
+            Write::PutHold(number, hold) => drop(self.holds.insert(number, hold)),
+            Write::DeleteHold(number) => drop(self.holds.remove(&number)),
             Write::PutSeen { bucket, run, marks } => {
                 self.seen.insert((bucket, run), marks);
             }
@@ -117,6 +127,11 @@ impl Model {
             let due = self.due.iter().filter(|(at, _)| *at <= through).take(limit).cloned();
             assert_eq!(store.due(through, limit), Ok(due.collect()));
         }
+        for from in NUMBERS {
+            let next = self.holds.range(from..).next();
+            let next = next.map(|(number, hold)| (*number, hold.clone()));
+            assert_eq!(store.next_hold(from), Ok(next));
+        }
         for bucket in BUCKETS {
             let runs = self.seen.range((bucket, 0)..=(bucket, u64::MAX));
             assert_eq!(store.seen(bucket), Ok(runs.map(|(_, run)| run.clone()).collect()));
@@ -158,6 +173,7 @@ fn body(reference: &BodyRef) -> Bytes {
 }
 
 const BUCKETS: [u64; 5] = [0, 1, 255, 256, u64::MAX];
+const NUMBERS: [u64; 4] = [0, 1, 256, u64::MAX];
 
 fn keys() -> Vec<PackKey> {
     let queues = [
@@ -198,6 +214,9 @@ fn write() -> impl Strategy<Value = Write> {
             let der = noise(500, seed).into();
             Write::PutCertificate(Certificate { fingerprint: Digest([i; 32]), der })
         }),
+        2 => (prop::sample::select(NUMBERS.to_vec()), 0..6_000_usize, 0..9_u64)
+            .prop_map(|(number, len, seed)| Write::PutHold(number, hold(seed, len))),
+        1 => prop::sample::select(NUMBERS.to_vec()).prop_map(Write::DeleteHold),
         1 => any::<u64>().prop_map(Write::PutStart),
     ]
 }
@@ -207,11 +226,13 @@ fn step() -> impl Strategy<Value = Step> {
         prop::collection::vec(write(), 0..12),
         prop::collection::vec(any::<u16>(), 0..3),
         prop::collection::vec(any::<Index>(), 0..3),
+        prop::collection::vec(any::<Index>(), 0..3),
         prop::bool::weighted(0.2),
     )
-        .prop_map(|(writes, bodies, released, reopen)| Step {
+        .prop_map(|(writes, bodies, retained, released, reopen)| Step {
             writes,
             bodies,
+            retained,
             released,
             reopen,
         })
