@@ -11,8 +11,8 @@ use kuriiri_certs::{Authority, Purpose, Validity};
 use kuriiri_engine::{Codec, Config};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{Authorities, Signer, Verifier};
-use kuriiri_types::{Address, Header, Ministry, Receipt, SpiffeId};
-use kuriiri_wire::{header, receipt};
+use kuriiri_types::{Address, Approval, Header, Ministry, Receipt, SpiffeId};
+use kuriiri_wire::{approval, header, receipt};
 
 use crate::{clock::BEGINNING, failure::Failure};
 
@@ -150,6 +150,8 @@ impl House {
             codec: Arc::new(WireCodec),
             policy,
             systems: systems.map(|(id, s)| (id.clone(), s.addresses.clone())).collect(),
+            clearances: BTreeMap::new(),
+            officers: BTreeMap::new(),
         }
     }
 }
@@ -160,6 +162,10 @@ struct WireCodec;
 impl Codec for WireCodec {
     fn header(&self, bytes: &Bytes) -> Option<Header> {
         header::decode(bytes).ok()
+    }
+
+    fn approval(&self, bytes: &Bytes) -> Option<Approval> {
+        approval::decode(bytes).ok()
     }
 
     fn encode_receipt(&self, receipt: &Receipt) -> Bytes {

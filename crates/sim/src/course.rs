@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Token};
 use kuriiri_types::{BatchProof, Lane, Ministry, Refusal, Verdict};
-use kuriiri_wire::{header, receipt};
+use kuriiri_wire::{approval, header, receipt};
 
 use crate::{
     failure::Check,
@@ -198,12 +198,15 @@ impl World {
     }
 
     fn verify_parcel(&self, parcel: Parcel) -> Result<Arrival, Refusal> {
-        let Parcel { dest, path, envelope, body } = parcel;
+        let Parcel { dest, path, envelope, approvals, body } = parcel;
         let read = |bytes: &bytes::Bytes| header::decode(bytes);
         let verified = self.cast.verifier.message(envelope, read, self.now());
         let message = verified.and_then(|message| message.with_body(body));
         let message = message.map_err(|error| Refusal::bare(error.code()))?;
-        Ok(Arrival { message, dest, path })
+        let read = |bytes: &bytes::Bytes| approval::decode(bytes);
+        let known = |signed| self.cast.verifier.approval(signed, read, self.now()).ok();
+        let approvals = approvals.into_iter().filter_map(known).collect();
+        Ok(Arrival { message, dest, path, approvals })
     }
 
     /// The certificates of a batch that this run of a relay has not seen yet.

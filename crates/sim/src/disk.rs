@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use kuriiri_engine::{
-    Body, BodyFile, BodyRef, Commit, Done, Item, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq,
-    View, ViewError, Write,
+    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, Pack, PackKey,
+    QueueId, SeenRun, Seq, View, ViewError, Write,
 };
 use kuriiri_types::{Fingerprint, Lane, Timestamp};
 
@@ -17,6 +17,7 @@ pub(crate) struct Disk {
     done: BTreeMap<PackKey, Done>,
     pub(crate) due: BTreeSet<(Timestamp, PackKey)>,
     seen: BTreeMap<(u64, u64), SeenRun>,
+    holds: BTreeMap<HoldNumber, Hold>,
     certificates: BTreeMap<Fingerprint, Bytes>,
     pub(crate) bodies: BTreeMap<u64, Bodies>,
 }
@@ -40,6 +41,7 @@ impl Disk {
         for write in &commit.writes {
             self.write(write)?;
         }
+        commit.retained.iter().try_for_each(|place| self.retain(place))?;
         commit.released.iter().try_for_each(|place| self.release(place))
     }
 
@@ -78,11 +80,25 @@ impl Disk {
                 self.seen.insert((*bucket, *run), marks.clone());
             }
             Write::ForgetSeen { before } => self.seen.retain(|(bucket, _), _| bucket >= before),
+            Write::PutHold(number, hold) => {
+                hold.body.reference().iter().try_for_each(|p| self.read(p).map(drop))?;
+                self.holds.insert(*number, hold.clone());
+            }
+            Write::DeleteHold(number) => {
+                self.holds.remove(number);
+            }
             Write::PutCertificate(certificate) => {
                 self.certificates.insert(certificate.fingerprint, certificate.der.clone());
             }
             Write::PutStart(starts) => self.starts = *starts,
         }
+        Ok(())
+    }
+
+    fn retain(&mut self, place: &BodyRef) -> Result<(), String> {
+        let bodies = self.bodies.get_mut(&place.file);
+        let bodies = bodies.ok_or_else(|| format!("body file {} is not there", place.file))?;
+        bodies.references = bodies.references.saturating_add(1);
         Ok(())
     }
 
@@ -122,7 +138,8 @@ impl Disk {
     pub(crate) fn references(&self) -> (usize, usize) {
         let items = self.packs.values().flat_map(|pack| &pack.items);
         let counted = self.bodies.values().map(|bodies| bodies.references as usize);
-        (items.filter_map(place).count(), counted.sum())
+        let held = self.holds.values().filter_map(|hold| hold.body.reference());
+        (items.filter_map(place).count() + held.count(), counted.sum())
     }
 
     /// The items of a lane from a number on that are not finished.
@@ -237,6 +254,10 @@ impl View for Disk {
 
     fn next_due(&self) -> Result<Option<Timestamp>, ViewError> {
         Ok(self.due.first().map(|(at, _)| *at))
+    }
+
+    fn next_hold(&self, from: HoldNumber) -> Result<Option<(HoldNumber, Hold)>, ViewError> {
+        Ok(self.holds.range(from..).next().map(|(number, hold)| (*number, hold.clone())))
     }
 
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {

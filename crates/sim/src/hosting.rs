@@ -242,13 +242,13 @@ impl World {
             let way = (relay, peer);
             self.ledger.nothing_reaches_an_uncleared_relay(now, policy, way, &item)?;
             match item {
-                Load::Parcel { dest, path, envelope, body } => {
+                Load::Parcel { dest, path, envelope, approvals, body } => {
                     self.ledger.signers_are_known(node, &envelope.proof)?;
                     let body = node.disk.body(&body);
                     let is_there = body.is_ok();
                     hold("bodies_are_there", is_there, || format!("{relay}: {body:?}"))?;
                     let body = body.unwrap_or_default();
-                    parcels.push(Parcel { dest, path, envelope, body });
+                    parcels.push(Parcel { dest, path, envelope, approvals, body });
                 }
                 Load::Receipt(signed) => {
                     self.ledger.signers_are_known(node, &signed.proof)?;

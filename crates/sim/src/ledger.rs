@@ -98,6 +98,8 @@ impl Ledger {
                 Write::PutDone(key, done) => self.no_receipt_goes_unread(node, key, *done)?,
                 Write::PutDue(..)
                 | Write::DeleteDue(..)
+                | Write::PutHold(..)
+                | Write::DeleteHold(_)
                 | Write::PutSeen { .. }
                 | Write::ForgetSeen { .. }
                 | Write::PutCertificate(_)

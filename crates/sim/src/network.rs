@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_engine::LinkId;
-use kuriiri_types::{Envelope, Lane, Ministry, SignedReceipt};
+use kuriiri_types::{Envelope, Lane, Ministry, SignedApproval, SignedReceipt};
 
 use crate::workload::Sent;
 
@@ -40,6 +40,7 @@ pub(crate) struct Parcel {
     pub(crate) dest: Ministry,
     pub(crate) path: Vec<Ministry>,
     pub(crate) envelope: Envelope,
+    pub(crate) approvals: Vec<SignedApproval>,
     pub(crate) body: Bytes,
 }
 
