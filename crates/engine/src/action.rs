@@ -75,8 +75,8 @@ pub enum Reply {
     Outcome(Outcome),
     /// How the relay is.
     Status(Status),
-    /// The messages that wait for people, oldest first.
-    Holds(Vec<HoldState>),
+    /// Messages that wait, in the order of their ids, and whether there are more after them.
+    Holds(Vec<HoldState>, bool),
     /// One message that waits.
     Hold(Box<HoldState>),
     /// What an officer's word came to.
@@ -111,10 +111,12 @@ pub struct HoldState {
 pub enum Resolution {
     /// It was the last that was needed: the message goes.
     Released,
-    /// It counts, and this is still missing.
+    /// It counts, and more are needed.
     Counted {
-        /// In words.
-        missing: Vec<String>,
+        /// Approvals that count so far.
+        have: u32,
+        /// Approvals that are needed in all.
+        need: u32,
     },
     /// The message went back to its sender.
     Rejected,

@@ -209,8 +209,8 @@ impl Engine {
                 let reply = self.on_hold_asked(work, &officer, message)?;
                 work.actions.push(Action::Answer(token, reply));
             }
-            Event::HoldsAsked { officer, token } => {
-                let reply = self.on_holds_asked(work, &officer)?;
+            Event::HoldsAsked { officer, token, after } => {
+                let reply = self.on_holds_asked(work, &officer, after)?;
                 work.actions.push(Action::Answer(token, reply));
             }
             Event::LinkUp { peer, link } => self.on_link_up(peer, link),

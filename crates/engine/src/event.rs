@@ -107,6 +107,8 @@ pub enum Event {
         officer: SpiffeId,
         /// Where the answer goes.
         token: Token,
+        /// Only those whose id is above this one.
+        after: Option<MessageId>,
     },
     /// A connection to a peer, or from a peer or a system, is gone.
     LinkDown {

@@ -76,9 +76,13 @@ impl Holds {
         self.entries.len()
     }
 
-    /// Their numbers, oldest first.
-    pub(crate) fn numbers(&self) -> Vec<HoldNumber> {
-        self.entries.keys().copied().collect()
+    /// The numbers of those of messages after one, in the order of their ids.
+    pub(crate) fn after(&self, after: Option<MessageId>) -> Vec<HoldNumber> {
+        let later = |id: &MessageId| after.is_none_or(|after| *id > after);
+        let entries = self.entries.iter().map(|(number, entry)| (entry.message, *number));
+        let mut found: Vec<_> = entries.filter(|(id, _)| later(id)).collect();
+        found.sort_unstable();
+        found.into_iter().map(|(_, number)| number).collect()
     }
 
     /// The numbers of those of one message.

@@ -345,6 +345,14 @@ pub(crate) fn officers_needed(missing: &[Missing]) -> u32 {
     needed.max().unwrap_or(0)
 }
 
+/// How many of them have, if officers are missing and not just a role.
+pub(crate) fn officers_counted(missing: &[Missing]) -> Option<u32> {
+    missing.iter().find_map(|missing| match missing {
+        Missing::Approvals { have, .. } => u32::try_from(*have).ok(),
+        Missing::ApproverRole(_) | Missing::OriginatorConsent => None,
+    })
+}
+
 fn refuse(reasons: &[Reason]) -> Refusal {
     let say = |reason: &Reason| format!("{}: {}", reason.code(), reason.text(Lang::En));
     Refusal { code: kuriiri_policy::coarse(reasons), reasons: reasons.iter().map(say).collect() }

@@ -8,34 +8,35 @@ use crate::{
     engine::Engine,
     held::{Release, Waiting},
     holds::missing_texts,
-    judge::{Need, Ruling, officers_needed},
+    judge::{Need, Ruling, officers_counted, officers_needed},
     receipts::Negative,
     record::HoldNumber,
     view::ViewError,
     work::Work,
 };
 
-/// Holds shown in one list, oldest first; an officer who has dealt with them sees the next.
-const HOLDS_LISTED_MAX: usize = 256;
+/// Holds in one list; whoever wants more asks for those after the last.
+const HOLDS_LISTED_MAX: usize = 64;
 
 impl Engine {
-    /// The messages that wait for people, oldest first.
+    /// Messages that wait, in the order of their ids.
     pub(crate) fn on_holds_asked(
         &self,
         work: &Work<'_>,
         officer: &SpiffeId,
+        after: Option<MessageId>,
     ) -> Result<Reply, ViewError> {
         if let Err(refusal) = self.enrolled(officer) {
             return Ok(Reply::Refused(refusal));
         }
-        let mut listed = Vec::new();
-        for number in self.holds.numbers() {
-            if listed.len() >= HOLDS_LISTED_MAX {
-                break;
-            }
+        let mut numbers = self.holds.after(after);
+        let more = numbers.len() > HOLDS_LISTED_MAX;
+        numbers.truncate(HOLDS_LISTED_MAX);
+        let mut listed = Vec::with_capacity(numbers.len());
+        for number in numbers {
             listed.extend(self.hold_state(work, number)?);
         }
-        Ok(Reply::Holds(listed))
+        Ok(Reply::Holds(listed, more))
     }
 
     /// One of them.
@@ -104,9 +105,11 @@ impl Engine {
         }
         match self.settle_hold(work, number, waiting) {
             Ruling::Go(()) | Ruling::Wait(Need::Later) => Reply::Resolved(Resolution::Released),
-            Ruling::Wait(Need::People(missing)) => Reply::Resolved(Resolution::Counted {
-                missing: missing_texts(&Need::People(missing)),
-            }),
+            Ruling::Wait(Need::People(missing)) => {
+                let need = officers_needed(&missing);
+                let have = officers_counted(&missing).unwrap_or(need);
+                Reply::Resolved(Resolution::Counted { have, need })
+            }
             Ruling::End(refusal) => Reply::Refused(refusal),
         }
     }

@@ -56,16 +56,19 @@ pub enum Conversation {
     Relay,
     /// Between a relay and the holders of its own ministry, its systems first: `kuriiri-client/1`.
     Client,
+    /// Between a relay and its ministry's officers and operators: `kuriiri-admin/1`.
+    Admin,
 }
 
 impl Conversation {
-    const ALL: [Self; 2] = [Self::Relay, Self::Client];
+    const ALL: [Self; 3] = [Self::Relay, Self::Client, Self::Admin];
 
     /// The protocol name on the wire.
     pub const fn alpn(self) -> &'static str {
         match self {
             Self::Relay => "kuriiri-relay/1",
             Self::Client => "kuriiri-client/1",
+            Self::Admin => "kuriiri-admin/1",
         }
     }
 
@@ -75,10 +78,11 @@ impl Conversation {
 
     /// Whether the one who dialled may hold this conversation with a relay of `home`.
     pub(crate) fn admits(self, dialler: &SpiffeId, home: &Ministry) -> bool {
-        let relay = dialler.role() == SpiffeRole::Relay;
+        let (role, at_home) = (dialler.role(), dialler.ministry() == home);
         match self {
-            Self::Relay => relay,
-            Self::Client => !relay && dialler.ministry() == home,
+            Self::Relay => role == SpiffeRole::Relay,
+            Self::Client => role != SpiffeRole::Relay && at_home,
+            Self::Admin => matches!(role, SpiffeRole::Officer | SpiffeRole::Operator) && at_home,
         }
     }
 }
@@ -112,6 +116,11 @@ mod tests {
         assert!(may(Conversation::Client, "spiffe://sm.example/operator/a"));
         assert!(!may(Conversation::Client, "spiffe://um.example/system/a"));
         assert!(!may(Conversation::Client, "spiffe://sm.example/relay/r1"));
+        assert!(may(Conversation::Admin, "spiffe://sm.example/officer/anna"));
+        assert!(may(Conversation::Admin, "spiffe://sm.example/operator/olli"));
+        for stranger in ["um.example/officer/anna", "sm.example/system/a", "sm.example/relay/r1"] {
+            assert!(!may(Conversation::Admin, &format!("spiffe://{stranger}")), "{stranger}");
+        }
         for conversation in Conversation::ALL {
             let alpn = conversation.alpn().as_bytes();
             assert_eq!(Conversation::from_alpn(alpn), Some(conversation));

@@ -168,13 +168,14 @@ impl Host {
     /// What officers see.
     pub(crate) fn holds(&mut self) -> Vec<HoldState> {
         let officer = cast::officer(&self.ministry, "anna");
-        match self.ask(Event::HoldsAsked { officer, token: Token(9) }) {
-            Reply::Holds(holds) => holds,
+        match self.ask(Event::HoldsAsked { officer, token: Token(9), after: None }) {
+            Reply::Holds(holds, false) => holds,
             Reply::Refused(refusal) => panic!("{refusal:?}"),
             Reply::Verdicts { .. }
             | Reply::Outcome(_)
             | Reply::Status(_)
             | Reply::Hold(_)
+            | Reply::Holds(..)
             | Reply::Resolved(_) => panic!("no list"),
         }
     }

@@ -95,7 +95,8 @@ fn two_officers_means_two_persons_and_the_drafter_is_none() {
     host.submit(&[secret(1)]);
     let by = |name: &str| approval_of(&secret(1), name, 2, |_| {});
     assert_eq!(code(host.approve(by("bertta"))), Code::OWN_DRAFT);
-    assert!(counted(&host.approve(by("anna"))));
+    let one = Resolution::Counted { have: 1, need: 2 };
+    assert_eq!(host.approve(by("anna")), Reply::Resolved(one));
     assert!(counted(&host.approve(by("anna"))), "the same person twice is one");
     assert_eq!(host.holds()[0].approvals.len(), 1);
     assert_eq!(host.approve(by("cecilia")), Reply::Resolved(Resolution::Released));
@@ -139,7 +140,7 @@ fn strangers_neither_see_nor_act() {
     host.submit(&[letter(1)]);
     let foreign = crate::testing::officer(&ministry("um.example"), "anna");
     for event in [
-        Event::HoldsAsked { officer: foreign.clone(), token: crate::Token(9) },
+        Event::HoldsAsked { officer: foreign.clone(), token: crate::Token(9), after: None },
         Event::HoldAsked {
             officer: foreign.clone(),
             token: crate::Token(9),
