@@ -10,7 +10,7 @@ use crate::{
     federation::NodeId,
     label::{Label, LabelFault},
     merge::{Onward, ReceiptDemand, Terms, Transit},
-    plan::Plan,
+    plan::{Compiled, Plan},
     policy::Policy,
     reason::{Missing, Reason, coarse},
 };
@@ -59,6 +59,9 @@ pub struct Obligations {
     pub(crate) seal_system: Option<u8>,
     /// It must not pass a hub.
     pub direct_only: bool,
+    /// Officers that must release it before it leaves its origin.
+    pub approvals: u8,
+    pub(crate) roles: u64,
     /// Largest body, in bytes as carried.
     pub max_size: Option<u64>,
     /// Longest life, counted from its making.
@@ -115,6 +118,18 @@ impl Policy {
         self.conclude(now, facts, &terms, obligations, reasons)
     }
 
+    /// The rules that speak of a message with this effective label.
+    pub(crate) fn matching(
+        &self,
+        facts: &Facts<'_>,
+        label: &Label,
+    ) -> impl Iterator<Item = &Compiled> {
+        let place = self.catalogues.iter().position(|c| c.key == label.catalogue);
+        let (label, kind, from, to) = (*label, facts.message_type, facts.origin, facts.dest);
+        let under = self.rules.iter().filter(move |rule| Some(rule.catalogue) == place);
+        under.filter(move |rule| rule.matches(&label, kind, from, to))
+    }
+
     fn conclude(
         &self,
         now: Timestamp,
@@ -148,6 +163,8 @@ impl Obligations {
             seal: terms.seal || (in_transit && transit != Transit::Clear),
             seal_system: terms.system,
             direct_only: transit == Transit::No,
+            approvals: terms.approvals,
+            roles: terms.roles,
             max_size: number(terms.max_size),
             ttl: limited(terms.ttl),
             max_hops: terms.max_hops.into(),

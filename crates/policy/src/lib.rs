@@ -51,6 +51,7 @@
 mod approvals;
 mod bits;
 mod bundle;
+mod case;
 mod catalogue;
 mod clearance;
 mod decide;
@@ -64,6 +65,7 @@ mod join;
 mod label;
 mod merge;
 mod names;
+mod nearest;
 mod plan;
 mod policy;
 mod reason;
@@ -73,11 +75,14 @@ mod select;
 mod sentence;
 mod succession;
 mod text;
+mod told;
 mod translate;
+mod trial;
 mod units;
 mod window;
 
 pub use bundle::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
+pub use case::{Case, CaseAlternative, CaseApproval, CaseClearance};
 pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
 pub use clearance::{Clearance, Shortfall, UnknownName, admits};
 pub use decide::{Decision, Obligations};
@@ -89,10 +94,16 @@ pub use findings::Finding;
 pub use join::NeedsPerson;
 pub use label::{Invalid, Label, LabelFault, Use, sole_label};
 pub use merge::{Onward, ReceiptDemand};
+pub use nearest::UnknownNode;
 pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};
 pub use route::Route;
 pub use rules::{RULES_MAX, Rules};
 pub use text::{Lang, Phrase};
+pub use told::{Duties, ShownMarker, Told, Word};
 pub use translate::Translation;
+pub use trial::{
+    Answer, Coverage, Difference, TRIALS_MAX, Tester, TrialFault, TrialOutcome, TrialReport,
+    TrialResult, Trials,
+};

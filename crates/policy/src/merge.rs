@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kuriiri_types::{Precedence, limits::HOPS_MAX};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Whether a message may pass a hub, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -15,7 +15,7 @@ pub(crate) enum Transit {
 }
 
 /// Whether a recipient may pass the content on, strictest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Onward {
     /// Never.
@@ -38,7 +38,7 @@ impl Onward {
 }
 
 /// What the originator is to be told, least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReceiptDemand {
     /// Nothing in particular.
@@ -49,6 +49,18 @@ pub enum ReceiptDemand {
     Read,
     /// That a person has read it, signed by that person.
     Signed,
+}
+
+impl ReceiptDemand {
+    /// The word as in the rule files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Signed => "signed",
+        }
+    }
 }
 
 /// Everything that the rules matching one message ask of it.

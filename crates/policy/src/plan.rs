@@ -33,12 +33,12 @@ struct LevelPlan {
 
 /// The conditions of a rule besides its level.
 #[derive(Debug, Clone)]
-struct Matcher {
-    has: Bits,
-    any: Option<Bits>,
-    types: u8,
-    from: Option<Box<[NodeId]>>,
-    to: Option<Box<[NodeId]>>,
+pub(crate) struct Matcher {
+    pub(crate) has: Bits,
+    pub(crate) any: Option<Bits>,
+    pub(crate) types: u8,
+    pub(crate) from: Option<Box<[NodeId]>>,
+    pub(crate) to: Option<Box<[NodeId]>>,
 }
 
 /// By catalogue; none where no rule speaks of it.
@@ -73,14 +73,33 @@ impl Marker {
 }
 
 /// A rule with its names resolved.
+#[derive(Debug, Clone)]
 pub(crate) struct Compiled {
     id: Box<str>,
     /// Position of its catalogue.
-    catalogue: usize,
+    pub(crate) catalogue: usize,
     /// One bit per level.
-    levels: u64,
-    when: Matcher,
-    then: Terms,
+    pub(crate) levels: u64,
+    pub(crate) when: Matcher,
+    pub(crate) then: Terms,
+}
+
+impl Compiled {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// True when it speaks of a message with this label of its catalogue.
+    pub(crate) fn matches(
+        &self,
+        label: &Label,
+        message_type: MessageType,
+        from: NodeId,
+        to: NodeId,
+    ) -> bool {
+        (self.levels >> (label.level & 63)) & 1 == 1
+            && self.when.matches(label.values, message_type, from, to)
+    }
 }
 
 impl Plan {
@@ -118,7 +137,13 @@ impl Plan {
 }
 
 impl Matcher {
-    fn matches(&self, values: Bits, message_type: MessageType, from: NodeId, to: NodeId) -> bool {
+    pub(crate) fn matches(
+        &self,
+        values: Bits,
+        message_type: MessageType,
+        from: NodeId,
+        to: NodeId,
+    ) -> bool {
         let within = |nodes: &Option<Box<[NodeId]>>, node| {
             nodes.as_ref().is_none_or(|nodes| nodes.contains(&node))
         };
@@ -154,7 +179,7 @@ pub(crate) fn compile(
     federation: &Federation,
     shared: &Rules,
     local: &[Rules],
-) -> Result<(Plans, Words), PolicyError> {
+) -> Result<(Plans, Words, Box<[Compiled]>), PolicyError> {
     let shared = shared.rules.iter().map(|rule| (rule, true));
     let local = local.iter().flat_map(|file| &file.rules);
     let mut all: Vec<(&WrittenRule, bool)> =
@@ -175,7 +200,8 @@ pub(crate) fn compile(
         (!rules.is_empty())
             .then(|| Plan { levels: (0..levels).map(|level| plan_level(&rules, level)).collect() })
     });
-    Ok((plans.collect(), words))
+    let plans = plans.collect();
+    Ok((plans, words, compiled.into()))
 }
 
 fn plan_level(rules: &[&Compiled], level: usize) -> LevelPlan {

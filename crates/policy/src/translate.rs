@@ -2,7 +2,7 @@
 
 mod compile;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kuriiri_types::Timestamp;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use crate::{
     file::{check_format, optional_instant, read},
     label::{Label, list},
     reason::Reason,
+    trial::{Trial, read_embedded, value::Value},
 };
 
 pub(crate) use compile::compile;
@@ -23,8 +24,11 @@ pub(crate) use compile::compile;
 #[derive(Debug, Clone)]
 pub struct Translation {
     serial: u64,
+    issued: Option<Timestamp>,
+    expires: Option<Timestamp>,
     created_from: Option<Timestamp>,
     created_until: Option<Timestamp>,
+    pub(crate) tests: Arc<[Trial]>,
     written: Written,
 }
 
@@ -48,6 +52,8 @@ struct Written {
     adds: Vec<String>,
     #[serde(default)]
     category: BTreeMap<String, Mapping>,
+    #[serde(default)]
+    test: Vec<Value>,
 }
 
 /// When a table is used: on what comes from outside, on what goes out, or both.
@@ -77,10 +83,11 @@ impl Translation {
         check_format(FileKind::Translation, &written.format)?;
         let time =
             |key, at: &Option<Datetime>| optional_instant(FileKind::Translation, key, at.as_ref());
-        time("issued", &written.issued)?;
-        time("expires", &written.expires)?;
         Ok(Self {
             serial: written.serial,
+            issued: time("issued", &written.issued)?,
+            expires: time("expires", &written.expires)?,
+            tests: read_embedded(FileKind::Translation, &written.test)?,
             created_from: time("created_from", &written.created_from)?,
             created_until: time("created_until", &written.created_until)?,
             written,
@@ -90,6 +97,26 @@ impl Translation {
     /// Rises with each issue.
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// When this serial was issued, if the file says.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.issued
+    }
+
+    /// When a newer serial should long be in force, if the file says. Not enforced by decisions.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// The policy that it reads, by the name that the file uses.
+    pub fn from(&self) -> &str {
+        &self.written.from
+    }
+
+    /// The policy that it writes, by the name that the file uses.
+    pub fn to(&self) -> &str {
+        &self.written.to
     }
 
     /// Who signs the table, and is therefore trusted to write labels of its target policy.
