@@ -56,6 +56,7 @@ mod catalogue;
 mod clearance;
 mod decide;
 mod error;
+mod explain;
 mod facts;
 mod federation;
 mod file;
@@ -87,6 +88,10 @@ pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
 pub use clearance::{Clearance, Shortfall, UnknownName, admits};
 pub use decide::{Decision, Obligations};
 pub use error::{FileKind, Flaw, PolicyError};
+pub use explain::{
+    ExplainedAct, ExplainedGate, ExplainedLabel, ExplainedLimit, ExplainedRule, Explanation,
+    InForce, LabelSource,
+};
 pub use facts::{ALTERNATIVES_MAX, APPROVALS_MAX, Alternative, Approval, Facts};
 pub use federation::{Federation, NODES_MAX, Node, NodeId};
 pub use file::FILE_BYTES_MAX;

@@ -76,6 +76,8 @@ impl Marker {
 #[derive(Debug, Clone)]
 pub(crate) struct Compiled {
     id: Box<str>,
+    /// It stands in a ministry's own file.
+    pub(crate) local: bool,
     /// Position of its catalogue.
     pub(crate) catalogue: usize,
     /// One bit per level.
@@ -252,6 +254,7 @@ impl Words {
         let any = rule.any.as_ref();
         Ok(Compiled {
             id: rule.id.as_str().into(),
+            local: !may_cover,
             catalogue: index,
             levels: levels(rule, catalogue)?,
             when: Matcher {

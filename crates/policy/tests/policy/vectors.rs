@@ -44,14 +44,11 @@ fn the_same_vectors_are_read_from_toml() {
 }
 
 fn without_null(value: &mut serde_json::Value) {
-    match value {
-        serde_json::Value::Object(map) => {
-            map.retain(|_, value| !value.is_null());
-            map.values_mut().for_each(without_null);
-        }
-        serde_json::Value::Array(list) => list.iter_mut().for_each(without_null),
-        _ => {}
+    if let Some(map) = value.as_object_mut() {
+        map.retain(|_, value| !value.is_null());
+        map.values_mut().for_each(without_null);
     }
+    value.as_array_mut().into_iter().flatten().for_each(without_null);
 }
 
 #[test]
