@@ -147,7 +147,7 @@ impl Case {
             at: from.into(),
             origin: from.into(),
             prev: None,
-            next: Some(to.into()),
+            next: (from != to).then(|| to.into()),
             dest: to.into(),
             path: Vec::new(),
             verified: true,

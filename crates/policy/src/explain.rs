@@ -3,7 +3,7 @@
 //! Nothing here decides. The outcome and its reasons are those of [`Policy::decide`]; the rest
 //! shows what that decision looked at.
 
-mod render;
+pub(crate) mod render;
 
 use std::time::Duration;
 
@@ -84,6 +84,17 @@ pub enum LabelSource {
     None,
 }
 
+impl From<Source> for LabelSource {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Own => Self::Own,
+            Source::Default => Self::Default,
+            Source::Translated => Self::Translation,
+            Source::Alternative => Self::Alternative,
+        }
+    }
+}
+
 /// Which of the two labels of a planned change binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,6 +118,8 @@ pub struct ExplainedRule {
     pub forbids: bool,
     /// It says how the level is handled, so that the level may move at all.
     pub covers: bool,
+    /// What it leaves of the way through hubs: `no`, `sealed` or `clear`.
+    pub transit: &'static str,
     /// What it asks by itself.
     pub asks: Duties,
 }
@@ -209,13 +222,7 @@ impl Policy {
         facts: &Facts<'_>,
         effective: Option<&(Label, Source)>,
     ) -> ExplainedLabel {
-        let source = match effective.map(|(_, source)| source) {
-            None => LabelSource::None,
-            Some(Source::Own) => LabelSource::Own,
-            Some(Source::Default) => LabelSource::Default,
-            Some(Source::Translated) => LabelSource::Translation,
-            Some(Source::Alternative) => LabelSource::Alternative,
-        };
+        let source = effective.map_or(LabelSource::None, |(_, source)| (*source).into());
         let found = effective.and_then(|(label, _)| Some((self.catalogue_of(label)?, label)));
         let written = facts.label.filter(|label| !label.level.is_empty());
         ExplainedLabel {
@@ -252,6 +259,7 @@ impl Policy {
             local: rule.local,
             forbids: rule.then.forbid,
             covers: rule.then.covered,
+            transit: alone.transit().as_str(),
             asks: self.duties(&Obligations::new(label, &alone, false)),
         }
     }

@@ -58,6 +58,25 @@ impl Policy {
         self.ask_gates(facts, catalogue, label, |asked| asked.note(catalogue, label, reasons));
     }
 
+    /// Asks one node about a label, whatever the way.
+    pub(crate) fn ask_one(
+        &self,
+        gate: Gate,
+        node: NodeId,
+        by: Holding,
+        (catalogue, label): (&Catalogue, &Label),
+        reasons: &mut Vec<Reason>,
+    ) {
+        let told = |asked: Asked<'_>| asked.note(catalogue, label, reasons);
+        let sealed = by == Holding::Carriage;
+        let mut asker = Asker { policy: self, catalogue, label, sealed, told };
+        match gate {
+            Gate::Next | Gate::Own => asker.ask_hub(gate, node),
+            Gate::Prev => asker.ask_carrier(gate, node),
+            Gate::Origin | Gate::Dest => asker.ask_reader(gate, node),
+        }
+    }
+
     /// Asks every gate on the way, in order, and hands over each answer.
     pub(crate) fn ask_gates<'a>(
         &'a self,

@@ -80,6 +80,8 @@ mod told;
 mod translate;
 mod trial;
 mod units;
+mod what;
+mod who;
 mod window;
 
 pub use bundle::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
@@ -112,3 +114,5 @@ pub use trial::{
     Answer, Coverage, Difference, TRIALS_MAX, Tester, TrialFault, TrialOutcome, TrialReport,
     TrialResult, Trials,
 };
+pub use what::{WHAT_HUBS_MAX, What, WhatForm, WhatLevel, WhatNeed, WhatRoute, WhatRule, WhatTag};
+pub use who::{Access, Who, WhoNode};

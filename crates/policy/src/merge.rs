@@ -14,6 +14,16 @@ pub(crate) enum Transit {
     Clear,
 }
 
+impl Transit {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Sealed => "sealed",
+            Self::Clear => "clear",
+        }
+    }
+}
+
 /// Whether a recipient may pass the content on, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -41,6 +41,14 @@ pub(crate) struct Matcher {
     pub(crate) to: Option<Box<[NodeId]>>,
 }
 
+const TYPES: [(MessageType, &str); 3] = [
+    (MessageType::Operation, "operation"),
+    (MessageType::Exercise, "exercise"),
+    (MessageType::Drill, "drill"),
+];
+/// The bits of all message types that there are.
+const ALL_TYPES: u8 = 0b111;
+
 /// By catalogue; none where no rule speaks of it.
 pub(crate) type Plans = Box<[Option<Plan>]>;
 
@@ -146,19 +154,37 @@ impl Matcher {
         from: NodeId,
         to: NodeId,
     ) -> bool {
-        let within = |nodes: &Option<Box<[NodeId]>>, node| {
-            nodes.as_ref().is_none_or(|nodes| nodes.contains(&node))
-        };
         self.has.within(values)
             && self.any.is_none_or(|any| any.meets(values))
             && self.types & type_bit(message_type) != 0
-            && within(&self.from, from)
-            && within(&self.to, to)
+            && self.is_between(from, to)
     }
 
     fn is_always(&self) -> bool {
         let no_nodes = self.from.is_none() && self.to.is_none();
         self.has.is_empty() && self.any.is_none() && self.types == u8::MAX && no_nodes
+    }
+
+    /// True when it depends on more than the two ends.
+    pub(crate) fn is_conditional(&self) -> bool {
+        !self.has.is_empty() || self.any.is_some() || self.types & ALL_TYPES != ALL_TYPES
+    }
+
+    /// True when it speaks of messages between these two.
+    pub(crate) fn is_between(&self, from: NodeId, to: NodeId) -> bool {
+        let within = |nodes: &Option<Box<[NodeId]>>, node| {
+            nodes.as_ref().is_none_or(|nodes| nodes.contains(&node))
+        };
+        within(&self.from, from) && within(&self.to, to)
+    }
+
+    /// The message types that it speaks of; empty for all.
+    pub(crate) fn type_words(&self) -> Vec<&'static str> {
+        if self.types & ALL_TYPES == ALL_TYPES {
+            return Vec::new();
+        }
+        let spoken = TYPES.into_iter().filter(|(kind, _)| self.types & type_bit(*kind) != 0);
+        spoken.map(|(_, word)| word).collect()
     }
 
     /// False only when no message can match both.

@@ -6,6 +6,7 @@ mod example;
 mod explained;
 mod gates;
 mod handling;
+mod offers;
 mod properties;
 mod routes;
 mod selection;
