@@ -198,6 +198,11 @@ impl Catalogue {
         Some(wire)
     }
 
+    /// True when letters of either case are the same in its names.
+    pub(crate) fn folds(&self) -> bool {
+        self.level_names.folds()
+    }
+
     pub(crate) fn level(&self, label: &Label) -> Option<&Level> {
         let level = self.levels.get(usize::from(label.level));
         level.filter(|_| label.catalogue == self.key)

@@ -170,6 +170,19 @@ impl Federation {
         (0..).map(NodeId).zip(&self.nodes)
     }
 
+    /// The ids of the nodes that a node lists as its links, and whether it can be reached: all
+    /// that makes a link. None for its links when it lists none.
+    pub(crate) fn link_names(&self, id: &str) -> Option<(bool, Option<Vec<&str>>)> {
+        let node = self.get(self.by_id(id)?)?;
+        let name = |link: &NodeId| self.get(*link).map_or("?", Node::id);
+        let links = node.links.as_ref().map(|links| {
+            let mut names: Vec<&str> = links.iter().map(name).collect();
+            names.sort_unstable();
+            names
+        });
+        Some((node.reachable, links))
+    }
+
     /// Gives a node another clearance, or carriage, under a policy (none: the first that it has);
     /// without `held` it has none. False when there is no such node or clearance.
     pub(crate) fn revise(

@@ -55,6 +55,7 @@ mod case;
 mod catalogue;
 mod clearance;
 mod decide;
+mod diff;
 mod error;
 mod explain;
 mod facts;
@@ -89,6 +90,10 @@ pub use case::{Case, CaseAlternative, CaseApproval, CaseClearance};
 pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
 pub use clearance::{Clearance, Shortfall, UnknownName, admits};
 pub use decide::{Decision, Obligations};
+pub use diff::{
+    Change, ChangeKind, DIFF_CHANGES_MAX, DIFF_LABELS_MAX, DIFF_WORK_MAX, FieldChange, Note,
+    PolicyDiff,
+};
 pub use error::{FileKind, Flaw, PolicyError};
 pub use explain::{
     ExplainedAct, ExplainedGate, ExplainedLabel, ExplainedLimit, ExplainedRule, Explanation,

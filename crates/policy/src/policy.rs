@@ -46,7 +46,7 @@ pub struct Policy {
     /// Every rule by itself, in the order of the ids.
     pub(crate) rules: Box<[Compiled]>,
     pub(crate) tests: Box<[Embedded]>,
-    words: Words,
+    pub(crate) words: Words,
 }
 
 /// A node with its clearances compiled; same position as in the federation.

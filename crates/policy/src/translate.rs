@@ -192,6 +192,34 @@ impl Table {
         to.check(translated).map_err(invalid)
     }
 
+    /// By level of the source, the level of the target; none refuses.
+    pub(crate) fn level_map(&self) -> impl Iterator<Item = Option<u8>> {
+        self.levels.iter().copied()
+    }
+
+    /// What one source value becomes; none refuses.
+    pub(crate) fn image_of(&self, value: u8) -> Option<Bits> {
+        match self.values.get(usize::from(value)) {
+            Some(Action::To(mapped)) => Some(*mapped),
+            Some(Action::Refuse) | None => None,
+        }
+    }
+
+    /// The values that every translated label gets.
+    pub(crate) fn added(&self) -> Bits {
+        self.adds
+    }
+
+    /// True when it is used on what comes in.
+    pub(crate) fn is_read(&self) -> bool {
+        self.on_reception
+    }
+
+    /// From and until when the labels that it reads were made, in milliseconds.
+    pub(crate) fn times(&self) -> (i64, i64) {
+        (self.created_from.as_millis(), self.created_until.as_millis())
+    }
+
     /// What a set of source values becomes, refusals left out.
     fn image(&self, values: Bits) -> Bits {
         let actions = values.iter().map(|value| self.values.get(usize::from(value)));
