@@ -9,6 +9,7 @@ mod gates;
 mod handling;
 mod offers;
 mod properties;
+mod rehearsal;
 mod routes;
 mod selection;
 mod told;
