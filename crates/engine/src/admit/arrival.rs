@@ -77,6 +77,7 @@ impl Engine {
             releases: &endorsed.releases,
             submitter: None,
         };
+        self.decided.note(work.now, message.shared_header(), &case);
         match self.judge.route(work.now, &case) {
             Ruling::End(refusal) => Ok(refusal.into()),
             Ruling::Wait(need) => {

@@ -29,7 +29,8 @@ impl PolicyDiff {
 }
 
 impl Change {
-    fn line(&self, lang: Lang) -> String {
+    /// One line of plain text, marked with `+` when it widens.
+    pub fn line(&self, lang: Lang) -> String {
         let kind = match self.kind {
             ChangeKind::NewlyPermitted => PERMITTED,
             ChangeKind::NewlyDenied => DENIED,
