@@ -54,7 +54,7 @@ impl Engine {
         if let Err(refusal) = self.check_form(work.now, header, lane) {
             return Ok(refusal.into());
         }
-        let spot = Spot::new(header.id, &message.leaf(), SUBMISSION);
+        let spot = Spot::new(header.id.time(), &message.leaf(), SUBMISSION);
         if let Some(at) = self.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), at));
         }
