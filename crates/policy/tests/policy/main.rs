@@ -7,6 +7,8 @@ mod example;
 mod explained;
 mod gates;
 mod handling;
+mod lattice;
+mod model;
 mod offers;
 mod properties;
 mod rehearsal;
