@@ -5,6 +5,7 @@
 mod differing;
 mod example;
 mod explained;
+mod fuzzed;
 mod gates;
 mod handling;
 mod lattice;
