@@ -25,8 +25,8 @@ pub(super) struct Found {
 
 /// A difference in the outcome of one label.
 type Outcome = (ChangeKind, Vec<FieldChange>);
-/// The forms and types in which it comes out like that.
-type When = Vec<(usize, usize)>;
+/// The forms and types in which it comes out like that: every form with every type.
+type When = (Vec<usize>, Vec<usize>);
 
 impl Found {
     pub(super) fn complete(&self) -> bool {
@@ -140,16 +140,21 @@ fn one_level(
     }
     let mut outcomes: BTreeMap<(Outcome, When), Vec<u64>> = BTreeMap::new();
     for label in 0..labels {
-        let mut of_label: BTreeMap<Outcome, When> = BTreeMap::new();
+        // By form the types, so that what comes out alike is told as forms times types.
+        let mut of_label: BTreeMap<(Outcome, usize), Vec<usize>> = BTreeMap::new();
         for form in 0..FORMS.len() {
             for (place, (kind, _)) in context.types.iter().enumerate() {
                 if let Some(outcome) = outcome(&context, lexicon, label, form, *kind) {
-                    of_label.entry(outcome).or_default().push((form, place));
+                    of_label.entry((outcome, form)).or_default().push(place);
                 }
             }
         }
-        for (outcome, when) in of_label {
-            outcomes.entry((outcome, when)).or_default().push(label);
+        let mut products: BTreeMap<(Outcome, Vec<usize>), Vec<usize>> = BTreeMap::new();
+        for ((outcome, form), types) in of_label {
+            products.entry((outcome, types)).or_default().push(form);
+        }
+        for ((outcome, types), forms) in products {
+            outcomes.entry((outcome, (forms, types))).or_default().push(label);
         }
     }
     for ((outcome, when), labels) in outcomes {
@@ -203,7 +208,7 @@ fn describe(
     context: &Context<'_>,
     (policy, level): (&str, &LevelItem),
     way: Way<'_>,
-    (outcome, when, labels): (&Outcome, &[(usize, usize)], &[u64]),
+    (outcome, (forms, types), labels): (&Outcome, &When, &[u64]),
 ) -> Change {
     let (kind, fields) = outcome;
     let widens = match kind {
@@ -211,8 +216,6 @@ fn describe(
         ChangeKind::NewlyDenied => false,
         ChangeKind::Obligations => fields.iter().any(|field| field.looser),
     };
-    let forms: BTreeSet<usize> = when.iter().map(|(form, _)| *form).collect();
-    let types: BTreeSet<usize> = when.iter().map(|(_, kind)| *kind).collect();
     let types = types.iter().filter_map(|place| context.types.get(*place));
     let written = |label: u64| {
         let numbered = (0_u32..).zip(&context.classes);

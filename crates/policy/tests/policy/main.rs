@@ -5,8 +5,11 @@
 mod differing;
 mod example;
 mod explained;
+mod fuzzed;
 mod gates;
 mod handling;
+mod lattice;
+mod model;
 mod offers;
 mod properties;
 mod rehearsal;

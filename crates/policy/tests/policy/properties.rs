@@ -81,15 +81,15 @@ prop_compose! {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
-    way: [&'static str; 3],
-    label: WireLabel,
-    sealed: bool,
-    originating: bool,
-    onward: bool,
-    size: u64,
-    age: u64,
-    precedence: u32,
-    officers: Vec<String>,
+    pub(crate) way: [&'static str; 3],
+    pub(crate) label: WireLabel,
+    pub(crate) sealed: bool,
+    pub(crate) originating: bool,
+    pub(crate) onward: bool,
+    pub(crate) size: u64,
+    pub(crate) age: u64,
+    pub(crate) precedence: u32,
+    pub(crate) officers: Vec<String>,
 }
 
 impl Message {
@@ -334,7 +334,7 @@ proptest! {
 }
 
 prop_compose! {
-    fn any_rule()(
+    pub(crate) fn any_rule()(
         scope in prop_oneof![
             Just(""), Just("level='TL4'\n"), Just("at_least='SALP'\n"), Just("has='HANDLING:ORCON'\n"),
             Just("any=['REL:SM','REL:UM']\n"), Just("to='plm'\n"), Just("from=['sm','um']\n"),
