@@ -18,3 +18,5 @@ mod documents;
 mod federation;
 mod house;
 mod identity;
+mod policies;
+mod stories;

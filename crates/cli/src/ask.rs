@@ -5,14 +5,13 @@ use kuriiri_types::{Code, MessageType, Precedence, WireLabel};
 use serde::Serialize;
 
 use crate::{
-    exit::{DONE, Failure, Outcome, REFUSED},
+    exit::{DONE, Failure, Outcome},
     output::Output,
     policy::Source,
     system::now,
 };
 
-/// Explain a decision: every rule, gate and limit, with what is needed and what is held. Exits with
-/// 1 when the message would be denied.
+/// Explain a decision: every rule, gate and limit, with what is needed and what is held.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
@@ -98,7 +97,7 @@ pub(crate) async fn explain(args: &ExplainArgs, output: Output) -> Outcome {
     output.data(&Line { event: "explanation", answer: &explanation }, || {
         explanation.render(args.lang).join("\n")
     });
-    Ok(if explanation.decision == kuriiri_policy::Word::Deny { REFUSED } else { DONE })
+    Ok(DONE)
 }
 
 pub(crate) async fn who(args: &WhoArgs, output: Output) -> Outcome {
@@ -127,9 +126,8 @@ fn way(policy: &Policy, from: &str, to: &str) -> Option<String> {
     if federation.linked(at, dest) {
         return id(dest);
     }
-    let joins = |hub: &kuriiri_policy::NodeId| {
-        federation.linked(at, *hub) && federation.linked(*hub, dest)
-    };
+    let joins =
+        |hub: &kuriiri_policy::NodeId| federation.linked(at, *hub) && federation.linked(*hub, dest);
     federation.hubs().find(joins).or(Some(dest)).and_then(id)
 }
 

@@ -1,5 +1,6 @@
 //! `kuriiri`: one program for those who run relays and those who use them.
 
+mod ask;
 mod bench;
 mod demo;
 mod documents;
@@ -7,6 +8,7 @@ mod example;
 mod exit;
 mod explain;
 mod output;
+mod policy;
 mod ports;
 mod process;
 mod receive;
@@ -66,6 +68,10 @@ enum Command {
     Up(up::Args),
     /// Run one relay, or check its configuration.
     Relay(relay::Args),
+    Explain(ask::ExplainArgs),
+    Who(ask::WhoArgs),
+    What(ask::WhatArgs),
+    Policy(policy::Args),
     /// Explain an error number such as KRI-2101.
     Error(explain::Args),
 }
@@ -102,6 +108,10 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,
             Command::Relay(args) => relay::run(&args, output).await,
+            Command::Explain(args) => ask::explain(&args, output).await,
+            Command::Who(args) => ask::who(&args, output).await,
+            Command::What(args) => ask::what(&args, output).await,
+            Command::Policy(args) => policy::run(&args, output).await,
             Command::Error(args) => explain::run(&args, output),
         }
     })

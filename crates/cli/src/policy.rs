@@ -1,0 +1,38 @@
+//! `kuriiri policy`: the signed files that say what may go where.
+
+mod active;
+mod check;
+mod diff;
+mod folder;
+mod rehearse;
+mod source;
+mod trials;
+
+use clap::Subcommand;
+
+use crate::{exit::Outcome, output::Output};
+pub(crate) use source::Source;
+
+/// Check, test, compare, sign and activate the files of a label policy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Test(trials::Args),
+    Diff(diff::Args),
+    Rehearse(rehearse::Args),
+}
+
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    match &args.command {
+        Command::Check(args) => check::run(args, output),
+        Command::Test(args) => trials::run(args, output).await,
+        Command::Diff(args) => diff::run(args, output),
+        Command::Rehearse(args) => rehearse::run(args, output).await,
+    }
+}
