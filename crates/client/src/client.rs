@@ -58,20 +58,22 @@ impl Client {
     /// When it does not answer, is not who it should be, or does not accept this system. Nothing is
     /// tried again: only a link that stood is made anew.
     pub async fn connect(profile: Profile) -> Result<Self, ConnectError> {
-        let settings = Settings::new(profile.identity, profile.trust);
+        let party = profile.party;
+        let settings = Settings::new(party.identity, party.trust);
         let dialler = Arc::new(Dialler {
             endpoint: Endpoint::dialler(settings).map_err(ConnectError::Bind)?,
-            relay: profile.relay,
-            ministry: profile.system.ministry().clone(),
+            relay: party.relay,
+            ministry: party.id.ministry().clone(),
         });
         let line = dialler.dial(0).await?;
         let desk = Arc::new(Desk {
-            system: profile.system,
+            system: party.id,
             address: profile.address,
             signer: profile.signer,
-            verifier: Verifier::new(profile.authorities),
+            verifier: Verifier::new(party.authorities),
             sealing_key: profile.sealing_key,
             sealing_keys: profile.sealing_keys,
+            release_key: profile.release_key,
             trust_folder: profile.trust_folder,
             standing: Arc::new(watch::Sender::new(Standing::Up(line.clone()))),
             handling: Handling::default(),

@@ -26,6 +26,8 @@ pub(crate) struct Desk {
     pub(crate) verifier: Verifier,
     pub(crate) sealing_key: Option<SealingKey>,
     pub(crate) sealing_keys: HashMap<Ministry, SealingPublicKey>,
+    /// The own ministry's, with which its officers read what they release.
+    pub(crate) release_key: Option<SealingPublicKey>,
     pub(crate) trust_folder: PathBuf,
     pub(crate) standing: Arc<watch::Sender<Standing>>,
     pub(crate) handling: Handling,

@@ -152,6 +152,12 @@ pub enum SendError {
         /// The file that should hold it.
         file: PathBuf,
     },
+    /// The body must be sealed, officers must read it before it goes, and their key is missing.
+    #[error("officers must release it, and the key with which they read it is missing: {}", file.display())]
+    NoReleaseKey {
+        /// The file that should hold it.
+        file: PathBuf,
+    },
     /// The body could not be sealed.
     #[error("the body could not be sealed")]
     Seal(#[source] SealError),
@@ -182,7 +188,7 @@ impl SendError {
             Self::Refused(refusal) => refusal.code,
             Self::Malformed(error) => error.code(),
             Self::TooBig { .. } => Code::TOO_BIG,
-            Self::NoSealingKey { .. } => Code::KEY_FILE,
+            Self::NoSealingKey { .. } | Self::NoReleaseKey { .. } => Code::KEY_FILE,
             Self::Seal(error) => error.code(),
             Self::Salt(error) => error.code(),
             Self::Unproven { source, .. } => source.code(),
@@ -198,6 +204,7 @@ impl SendError {
             Self::Malformed(_)
             | Self::TooBig { .. }
             | Self::NoSealingKey { .. }
+            | Self::NoReleaseKey { .. }
             | Self::Seal(_)
             | Self::Salt(_)
             | Self::Unproven { .. }

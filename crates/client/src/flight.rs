@@ -97,9 +97,9 @@ impl Flight {
                 Verdict::Accepted { at, repeat } => {
                     let count = signed.message.header.to.len();
                     let receipts = receipts.by_ref().take(count).collect();
-                    let id = signed.message.header.id;
+                    let (id, waits_for) = (signed.message.header.id, signed.message.approvals);
                     let proven = prove(&self.desk, &signed.message, receipts);
-                    let accepted = |receipts| Accepted { id, at, repeat, receipts };
+                    let accepted = |receipts| Accepted { id, at, repeat, waits_for, receipts };
                     let unproven = |source| SendError::Unproven { id, source };
                     tell(signed, proven.map(accepted).map_err(unproven));
                 }

@@ -111,7 +111,12 @@ impl Relay {
 }
 
 pub(crate) fn permit(seal: bool) -> Outcome {
-    Outcome::Permit { seal, size_max: BODY_BYTES_MAX, approvals: 0 }
+    permit_after(0, seal)
+}
+
+/// Permitted once so many officers have released it.
+pub(crate) fn permit_after(approvals: u32, seal: bool) -> Outcome {
+    Outcome::Permit { seal, size_max: BODY_BYTES_MAX, approvals }
 }
 
 pub(crate) fn accepted() -> Verdict {

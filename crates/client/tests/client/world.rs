@@ -52,6 +52,8 @@ pub(crate) struct Member {
     /// Signs messages of its system `kirjaamo`.
     pub(crate) system: Signer,
     pub(crate) sealing_text: String,
+    /// The key with which its officers read what they release.
+    pub(crate) release_text: String,
 }
 
 impl Member {
@@ -63,8 +65,9 @@ impl Member {
             Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
         };
         let (relay, system) = (signer("relay/r1"), signer("system/kirjaamo"));
-        let sealing_text = SealingKey::generate().unwrap().to_text().to_string();
-        Self { ministry, authority, relay, system, sealing_text }
+        let key = || SealingKey::generate().unwrap().to_text().to_string();
+        let (sealing_text, release_text) = (key(), key());
+        Self { ministry, authority, relay, system, sealing_text, release_text }
     }
 
     pub(crate) fn issue(&self, path: &str, purpose: Purpose) -> Issued {
@@ -77,6 +80,10 @@ impl Member {
 
     pub(crate) fn sealing_key(&self) -> SealingKey {
         self.sealing_text.parse().unwrap()
+    }
+
+    pub(crate) fn release_key(&self) -> SealingKey {
+        self.release_text.parse().unwrap()
     }
 }
 
@@ -113,8 +120,18 @@ impl World {
         soon(Client::connect(profile)).await.unwrap()
     }
 
-    /// The profile of a ministry's system, which can open what is sealed and seal to both.
+    /// The profile of a ministry's system, which can open what is sealed and seal to both, and to
+    /// the officers of its own.
     pub(crate) fn profile(&self, member: &Member, relay: &str) -> ProfileBuilder {
+        self.profile_without_release_key(member, relay)
+            .release_with(member.release_key().public_key())
+    }
+
+    pub(crate) fn profile_without_release_key(
+        &self,
+        member: &Member,
+        relay: &str,
+    ) -> ProfileBuilder {
         let builder = self.profile_without_sealing_keys(member, relay);
         [&self.sm, &self.um].into_iter().fold(builder, |builder, other| {
             builder.seal_to(&other.ministry, other.sealing_key().public_key())
