@@ -61,11 +61,7 @@ async fn serve(args: &Args, relay: &mut Relay, output: Output) -> Result<(), Fai
             () = &mut stop => return Ok(()),
             _ = hangup.recv() => {}
         }
-        let reloaded = match Config::load(&args.config) {
-            Ok(config) => relay.reload(config).await.map_err(|e| Failure::new(e.code(), e)),
-            Err(error) => Err(Failure::new(error.code(), error)),
-        };
-        match reloaded {
+        match relay.reload().await.map_err(|error| Failure::new(error.code(), error)) {
             Ok(()) => output.note("configuration reloaded"),
             Err(failure) => drop(failure.report(output.is_json())),
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kuriiri_policy::Record;
 use kuriiri_types::{
     Envelope, Handling, Header, Lane, Ministry, Outcome, Refusal, SignedApproval, SignedReceipt,
     Timestamp, Verdict,
@@ -81,6 +82,8 @@ pub enum Reply {
     Hold(Box<HoldState>),
     /// What an officer's word came to.
     Resolved(Resolution),
+    /// Decisions of late, newest first.
+    Decisions(Vec<Record>),
     /// No answer, and why.
     Refused(Refusal),
 }

@@ -9,7 +9,9 @@ mod submission;
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
     Address, Code, Header, Lane, Ministry, Refusal, Timestamp, Verdict,
-    limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX},
+    limits::{
+        BODY_BYTES_MAX, CLOCK_SKEW_MAX, MAILBOX_MESSAGES_MAX, MESSAGE_TTL_MAX, OUTBOX_MESSAGES_MAX,
+    },
 };
 
 use crate::{
@@ -77,7 +79,7 @@ impl Engine {
         if header.lane() != lane || apart > CLOCK_SKEW_MAX || made > now.after(CLOCK_SKEW_MAX) {
             return Err(Refusal::bare(Code::MALFORMED));
         }
-        if !self.is_timely(now, made) {
+        if made < now.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX) {
             return Err(Refusal::bare(Code::EXPIRED));
         }
         if header.body_size > BODY_BYTES_MAX {

@@ -13,6 +13,7 @@ use crate::{
     admit::Source,
     commit::{Commit, Write},
     config::{Config, Random},
+    decided::Decided,
     event::{Event, LinkId, Token},
     held::Reader,
     holds::Holds,
@@ -51,6 +52,8 @@ pub struct Engine {
     pub(crate) holds: Holds,
     /// What left when, by peer and lane.
     pub(crate) rates: Rates,
+    /// What was decided of late.
+    pub(crate) decided: Decided,
     /// How far all that waits has been decided again since the rules changed.
     pub(crate) review: Review,
     /// The earliest note of expiry, as far as known.
@@ -107,6 +110,7 @@ impl Engine {
             body_file: base,
             holds,
             rates: Rates::default(),
+            decided: Decided::default(),
             review: Review::default(),
             next_due: None,
             look_for_due: true,
@@ -196,6 +200,10 @@ impl Engine {
             }
             Event::Confirmed { subscription, tickets } => {
                 self.on_confirmed(work, subscription, tickets);
+            }
+            Event::DecisionsAsked { person, token, limit } => {
+                let reply = self.on_decisions_asked(&person, limit);
+                work.actions.push(Action::Answer(token, reply));
             }
             Event::DialFailed { peer, problem } => self.on_dial_failed(work, peer, problem),
             Event::Heard { peer } => self.on_heard(peer),

@@ -87,6 +87,15 @@ pub enum Event {
         /// What it has dealt with.
         tickets: Vec<Ticket>,
     },
+    /// An officer or operator wants to know what was decided of late.
+    DecisionsAsked {
+        /// Who, by the certificate.
+        person: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
+        /// How many at most.
+        limit: usize,
+    },
     /// A peer made contact by itself: it is alive, whatever the back-off says.
     Heard {
         /// Whose relay.

@@ -71,9 +71,9 @@ impl Holds {
         Ok(holds)
     }
 
-    /// How many there are.
-    pub(crate) fn count(&self) -> usize {
-        self.entries.len()
+    /// True when there are as many as may be.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.len() >= HOLDS_MAX
     }
 
     /// The numbers of those of messages after one, in the order of their ids.
@@ -159,7 +159,7 @@ impl Engine {
             let what = format!("{officers} officers cannot sign for a header of {header} bytes");
             return Err(Refusal { code: Code::TOO_BIG, reasons: vec![what] });
         }
-        Ok(self.holds.count() < HOLDS_MAX)
+        Ok(!self.holds.is_full())
     }
 
     /// Keeps a message that may be taken until what it needs comes about.

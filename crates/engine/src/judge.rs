@@ -3,11 +3,12 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_policy::{
-    Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route,
+    Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason,
+    Record, Route,
 };
 use kuriiri_types::{
     Code, Digest, Handling, Header, Marker, Ministry, Onward, Outcome, Refusal, SpiffeId,
-    Timestamp,
+    Timestamp, WireLabel,
     limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MARKERS_MAX, MESSAGE_TTL_MAX},
 };
 
@@ -93,9 +94,28 @@ impl Judge {
 
     /// Whether a message may be taken, and where it goes.
     pub(crate) fn route(&self, now: Timestamp, case: &Case<'_>) -> Ruling<Way> {
+        if case.submitter.is_some()
+            && let Some(refusal) = self.lapsed(now, case.header.label.as_ref())
+        {
+            return Ruling::End(refusal);
+        }
         self.with_facts(case, case.path.is_empty() && case.submitter.is_some(), |facts| {
             self.hop(now, &facts)
         })
+    }
+
+    /// The refusal of new messages when the time of the catalogue or of the federation file is
+    /// over. What was taken before is still delivered.
+    fn lapsed(&self, now: Timestamp, label: Option<&WireLabel>) -> Option<Refusal> {
+        let catalogue = label.and_then(|label| self.policy.catalogue(&label.policy));
+        let catalogue = catalogue.filter(|catalogue| now > catalogue.expires());
+        let federation = self.policy.federation().expires().filter(|expires| now > *expires);
+        let what = match (catalogue, federation) {
+            (Some(catalogue), _) => format!("the catalogue {} has expired", catalogue.name()),
+            (None, Some(_)) => "the federation file has expired".into(),
+            (None, None) => return None,
+        };
+        Some(Refusal { code: Code::POLICY_EXPIRED, reasons: vec![what] })
     }
 
     fn hop(&self, now: Timestamp, facts: &Facts<'_>) -> Ruling<Way> {
@@ -132,9 +152,34 @@ impl Judge {
         }
     }
 
+    /// A decision as a record of it: what the rules in force say of the facts of that time, on the
+    /// way that [`route`](Self::route) takes or would have to take.
+    pub(crate) fn record(&self, at: Timestamp, case: &Case<'_>) -> Record {
+        let originating = case.path.is_empty() && case.submitter.is_some();
+        self.with_facts(case, originating, |facts| {
+            let (federation, dest) = (self.policy.federation(), facts.dest);
+            let next = match self.policy.next_hop(at, &facts) {
+                Ok(Route::Forward(next, _)) => Some(next),
+                Ok(Route::Arrived(_)) => None,
+                Ok(Route::Hold(..)) | Err(_) if facts.at == dest => None,
+                Ok(Route::Hold(..)) | Err(_) if federation.linked(facts.at, dest) => Some(dest),
+                Ok(Route::Hold(..)) | Err(_) => {
+                    let joins = |hub: &NodeId| federation.linked(*hub, dest);
+                    federation.hubs().find(joins).or(Some(dest))
+                }
+            };
+            let facts = Facts { next, ..facts };
+            let decision = self.policy.decide(at, &facts);
+            Record::of(&self.policy, case.header.id.to_string(), at, &facts, &decision)
+        })
+    }
+
     /// What would happen to a message that does not exist yet. If it may only go sealed, says so.
     pub(crate) fn ask(&self, now: Timestamp, system: &SpiffeId, question: &Question) -> Outcome {
         let permit = |seal, (size_max, approvals)| Outcome::Permit { seal, size_max, approvals };
+        if let Some(refusal) = self.lapsed(now, question.label.as_ref()) {
+            return Outcome::Refuse(refusal);
+        }
         match self.ask_all(now, system, question, false) {
             Ok(terms) => permit(false, terms),
             Err(_) => match self.ask_all(now, system, question, true) {

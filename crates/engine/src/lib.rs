@@ -14,6 +14,7 @@ mod action;
 mod admit;
 mod commit;
 mod config;
+mod decided;
 mod engine;
 mod event;
 mod expiry;

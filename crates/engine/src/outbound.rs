@@ -24,6 +24,19 @@ use crate::{
 /// How long a lane rests after the peer said that a queue of its own is full.
 const BUSY_REST: Duration = Duration::from_millis(500);
 
+/// How long a lane rests whose next message must wait for people or hours when as many do as may.
+const HOLDS_FULL_REST: Duration = Duration::from_secs(60);
+
+/// What becomes of an item that could go out.
+enum Loaded {
+    /// It goes.
+    Item(Box<Load>),
+    /// It has ended here, or waits elsewhere.
+    Gone,
+    /// It stays, and the lane with it.
+    Stays,
+}
+
 /// What becomes of a message in custody.
 #[derive(Debug)]
 pub(crate) enum Fate {
@@ -292,10 +305,14 @@ impl Engine {
                 self.queues.put_back(queue, lane, seq);
                 break;
             }
-            if let Some(item) = self.load(work, peer, queue, lane, seq, &held) {
-                seqs.push(seq);
-                load.push(item);
-                bytes = bytes.saturating_add(size);
+            match self.load(work, peer, queue, lane, seq, &held) {
+                Loaded::Item(item) => {
+                    seqs.push(seq);
+                    load.push(*item);
+                    bytes = bytes.saturating_add(size);
+                }
+                Loaded::Gone => {}
+                Loaded::Stays => break,
             }
         }
         Ok((seqs, load))
@@ -310,18 +327,27 @@ impl Engine {
         lane: Lane,
         seq: Seq,
         held: &Held,
-    ) -> Option<Load> {
+    ) -> Loaded {
         let message = match held {
-            Held::Receipt(signed) => return Some(Load::Receipt(signed.as_ref().clone())),
+            Held::Receipt(signed) => {
+                return Loaded::Item(Box::new(Load::Receipt(signed.as_ref().clone())));
+            }
             Held::Message(message) => message,
         };
         match self.may_go(work.now, message, Some(peer)) {
-            Fate::Go(_) => return Some(self.parcel(message)),
+            Fate::Go(_) => return Loaded::Item(Box::new(self.parcel(message))),
+            Fate::Wait(_) if self.holds.is_full() => {
+                self.queues.put_back(queue, lane, seq);
+                if let Some(under_way) = self.lane_of(peer, lane) {
+                    under_way.rests_until = Some(work.now.after(HOLDS_FULL_REST));
+                }
+                return Loaded::Stays;
+            }
             Fate::Wait(need) => self.hold_copy(work, message, &need),
             Fate::End(why) => self.tell_failure(work, message, &why),
         }
         self.queues.finish(queue, lane, seq);
-        None
+        Loaded::Gone
     }
 
     fn parcel(&self, message: &Message) -> Load {

@@ -9,7 +9,7 @@ use kuriiri_seal::{Purpose, VerifiedReceipt, leaf};
 use kuriiri_types::{
     Address, Code, Digest, Header, Lane, MessageId, Ministry, Receipt, ReceiptKind, Refusal,
     SignedReceipt, SpiffeId, Timestamp, Verdict,
-    limits::{PACK_MESSAGES_MAX, RECEIPTS_MAX},
+    limits::{CLOCK_SKEW_MAX, PACK_MESSAGES_MAX, RECEIPT_AGE_MAX, RECEIPTS_MAX},
 };
 
 use crate::{
@@ -231,11 +231,14 @@ impl Engine {
         {
             return Ok(Verdict::Refused(Refusal::bare(Code::SIGNATURE)));
         }
-        if !self.is_timely(work.now, receipt.message.time()) {
+        if receipt.at > work.now.after(CLOCK_SKEW_MAX) {
             return Ok(Verdict::Refused(Refusal::bare(Code::MALFORMED)));
         }
+        if receipt.at < work.now.before(RECEIPT_AGE_MAX + CLOCK_SKEW_MAX) {
+            return Ok(Verdict::Refused(Refusal::bare(Code::EXPIRED)));
+        }
         let digest = leaf(&verified.signed().receipt);
-        let spot = Spot::new(receipt.message, &digest, self.home().as_str());
+        let spot = Spot::new(receipt.at, &digest, self.home().as_str());
         if let Some(at) = self.seen.taken(spot, &work.reader)? {
             return Ok(Verdict::Accepted { at, repeat: true });
         }
@@ -366,12 +369,6 @@ impl Engine {
         for seq in reader.in_flight {
             self.queues.put_back(&queue, Lane::Receipts, seq);
         }
-    }
-
-    /// True when an id's time is one that is remembered: neither too old nor from the future.
-    pub(crate) fn is_timely(&self, now: Timestamp, made: Timestamp) -> bool {
-        use kuriiri_types::limits::{CLOCK_SKEW_MAX, MESSAGE_TTL_MAX};
-        made <= now.after(CLOCK_SKEW_MAX) && made >= now.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX)
     }
 
     /// The ministry of this relay.

@@ -112,6 +112,8 @@ impl Engine {
         match self.may_go(work.now, message, next) {
             // Whoever waits only for the hour or for room waits where it is, in its order.
             Fate::Go(_) | Fate::Wait(Need::Later) => false,
+            // Decided again at its next attempt.
+            Fate::Wait(_) if self.holds.is_full() => false,
             Fate::Wait(need) => {
                 self.hold_copy(work, message, &need);
                 true

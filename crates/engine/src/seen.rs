@@ -1,15 +1,16 @@
 //! The memory of what was taken before, so that a repeat is taken once.
 //!
-//! Marks live in buckets of the time that the sender put into the message's id. A repeat has the
-//! same id, so one bucket answers for it, and buckets that nobody asks about stay on disk.
+//! Marks live in buckets of the time that the maker put into the signed bytes: into the id of a
+//! message, and beside it in a receipt. A repeat has the same, so one bucket answers for it, and
+//! buckets that nobody asks about stay on disk.
 
 use std::collections::{BTreeMap, HashMap};
 
 use kuriiri_seal::leaf;
 use kuriiri_types::{
-    Digest, MessageId, Timestamp,
+    Digest, Timestamp,
     limits::{
-        CLOCK_SKEW_MAX, MESSAGE_TTL_MAX, PACK_BYTES_MAX, SEEN_BUCKET, SEEN_IDS_IN_MEMORY_MAX,
+        CLOCK_SKEW_MAX, PACK_BYTES_MAX, RECEIPT_AGE_MAX, SEEN_BUCKET, SEEN_IDS_IN_MEMORY_MAX,
     },
 };
 
@@ -47,12 +48,13 @@ pub(crate) struct Spot {
 }
 
 impl Spot {
-    /// The spot of signed bytes with this leaf hash, about this message, for this taker.
-    pub(crate) fn new(id: MessageId, signed: &Digest, taker: &str) -> Self {
+    /// The spot of signed bytes with this leaf hash, made at this time by what they say, for this
+    /// taker.
+    pub(crate) fn new(made: Timestamp, signed: &Digest, taker: &str) -> Self {
         let digest = leaf(&[signed.as_bytes().as_slice(), taker.as_bytes()].concat());
         let mut mark = [0; 16];
         mark.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
-        Self { bucket: bucket(id.time()), mark: SeenMark(mark) }
+        Self { bucket: bucket(made), mark: SeenMark(mark) }
     }
 }
 
@@ -84,7 +86,7 @@ impl Seen {
             }
         }
         if work.now >= self.forget_at {
-            let before = bucket(work.now.before(MESSAGE_TTL_MAX).before(2 * CLOCK_SKEW_MAX));
+            let before = bucket(work.now.before(RECEIPT_AGE_MAX).before(2 * CLOCK_SKEW_MAX));
             work.commit.writes.push(Write::ForgetSeen { before });
             self.drop_before(before);
             self.forget_at =

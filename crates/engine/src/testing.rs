@@ -6,8 +6,8 @@ mod host;
 mod memory;
 
 pub(crate) use cast::{
-    Letter, NOW, WireCodec, address, approval_of, config, ministry, officer, policy, policy_with,
-    system,
+    Letter, NOW, WireCodec, address, approval_of, config, delivery_of, ministry, officer, policy,
+    policy_with, system,
 };
 pub(crate) use host::{Host, Still, accepted};
 pub(crate) use memory::Memory;

@@ -32,7 +32,10 @@ impl Policy {
 
 /// The approvals that count, one per person: of this very content, by officers of the originating
 /// node, still valid, and not by whoever wrote it.
-fn counted<'a>(now: Timestamp, facts: &Facts<'a>) -> impl Iterator<Item = &'a Approval<'a>> {
+pub(crate) fn counted<'a>(
+    now: Timestamp,
+    facts: &Facts<'a>,
+) -> impl Iterator<Item = &'a Approval<'a>> {
     let Facts { approvals, origin, digest, drafter, .. } = *facts;
     let counts = move |approval: &Approval<'_>| {
         approval.node == origin

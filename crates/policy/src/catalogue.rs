@@ -13,6 +13,7 @@ use crate::{
     label::Label,
     names::Names,
     text::{Lang, Phrase},
+    trial::Trial,
 };
 
 /// Levels in one catalogue: a clearance keeps them as the bits of one word. More: refused.
@@ -46,6 +47,7 @@ pub struct Catalogue {
     /// One set for each permissive tag.
     pub(crate) permissive: Box<[Bits]>,
     pub(crate) obsolete: Bits,
+    pub(crate) tests: Arc<[Trial]>,
 }
 
 #[derive(Debug, Clone)]
@@ -137,6 +139,12 @@ impl Catalogue {
         self.levels.iter().map(|level| &*level.id)
     }
 
+    /// The ids of the levels in a set of one bit each, least sensitive first.
+    pub(crate) fn levels_in(&self, set: u64) -> impl Iterator<Item = &str> {
+        let numbered = (0_u32..64).zip(self.levels());
+        numbered.filter(move |(place, _)| (set >> place) & 1 == 1).map(|(_, level)| level)
+    }
+
     /// The label for people: level, then each tag in the order of the catalogue. Generated, never
     /// parsed. Empty for a label of another catalogue.
     pub fn marking(&self, label: &Label, lang: Lang) -> String {
@@ -188,6 +196,11 @@ impl Catalogue {
         }
         wire.categories.sort();
         Some(wire)
+    }
+
+    /// True when letters of either case are the same in its names.
+    pub(crate) fn folds(&self) -> bool {
+        self.level_names.folds()
     }
 
     pub(crate) fn level(&self, label: &Label) -> Option<&Level> {

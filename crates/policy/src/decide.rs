@@ -10,7 +10,7 @@ use crate::{
     federation::NodeId,
     label::{Label, LabelFault},
     merge::{Onward, ReceiptDemand, Terms, Transit},
-    plan::Plan,
+    plan::Compiled,
     policy::Policy,
     reason::{Missing, Reason, coarse},
 };
@@ -59,6 +59,9 @@ pub struct Obligations {
     pub(crate) seal_system: Option<u8>,
     /// It must not pass a hub.
     pub direct_only: bool,
+    /// Officers that must release it before it leaves its origin.
+    pub approvals: u8,
+    pub(crate) roles: u64,
     /// Largest body, in bytes as carried.
     pub max_size: Option<u64>,
     /// Longest life, counted from its making.
@@ -100,19 +103,41 @@ impl Policy {
         if !facts.verified {
             return Decision::Deny(vec![Reason::Unverified]);
         }
-        let place = self.catalogues.iter().position(|c| c.key == label.catalogue);
-        let catalogue = place.and_then(|place| self.catalogues.get(place));
-        let Some((place, catalogue)) = place.zip(catalogue) else {
+        let Some((place, catalogue)) = self.home_of(label) else {
             return Decision::Deny(vec![LabelFault::PolicyUnknown("?".into()).into()]);
         };
-        let plan = self.plans.get(place).and_then(Option::as_ref);
-        let terms = plan.map_or(Terms::NEUTRAL, |plan| terms(plan, facts, label));
+        let terms = self.terms(place, facts, label);
         let mut reasons = Vec::new();
         check_handling(facts, catalogue, label, &terms, &mut reasons);
         self.check_gates(facts, catalogue, label, &mut reasons);
         check_limits(now, facts, &terms, &mut reasons);
         let obligations = Obligations::new(*label, &terms, in_transit(facts));
         self.conclude(now, facts, &terms, obligations, reasons)
+    }
+
+    /// The catalogue that made a label, with its position.
+    pub(crate) fn home_of(&self, label: &Label) -> Option<(usize, &Catalogue)> {
+        self.catalogues.iter().enumerate().find(|(_, c)| c.key == label.catalogue)
+    }
+
+    /// What all rules together ask of a message with this effective label.
+    pub(crate) fn terms(&self, place: usize, facts: &Facts<'_>, label: &Label) -> Terms {
+        let plan = self.plans.get(place).and_then(Option::as_ref);
+        plan.map_or(Terms::NEUTRAL, |plan| {
+            plan.terms(label, facts.message_type, facts.origin, facts.dest)
+        })
+    }
+
+    /// The rules that speak of a message with this effective label.
+    pub(crate) fn matching(
+        &self,
+        facts: &Facts<'_>,
+        label: &Label,
+    ) -> impl Iterator<Item = &Compiled> {
+        let place = self.catalogues.iter().position(|c| c.key == label.catalogue);
+        let (label, kind, from, to) = (*label, facts.message_type, facts.origin, facts.dest);
+        let under = self.rules.iter().filter(move |rule| Some(rule.catalogue) == place);
+        under.filter(move |rule| rule.matches(&label, kind, from, to))
     }
 
     fn conclude(
@@ -139,7 +164,7 @@ impl Policy {
 }
 
 impl Obligations {
-    fn new(label: Label, terms: &Terms, in_transit: bool) -> Self {
+    pub(crate) fn new(label: Label, terms: &Terms, in_transit: bool) -> Self {
         let limited = |span: Duration| (span != Duration::MAX).then_some(span);
         let number = |number: u64| (number != u64::MAX).then_some(number);
         let transit = terms.transit();
@@ -148,6 +173,8 @@ impl Obligations {
             seal: terms.seal || (in_transit && transit != Transit::Clear),
             seal_system: terms.system,
             direct_only: transit == Transit::No,
+            approvals: terms.approvals,
+            roles: terms.roles,
             max_size: number(terms.max_size),
             ttl: limited(terms.ttl),
             max_hops: terms.max_hops.into(),
@@ -161,10 +188,6 @@ impl Obligations {
             windows: terms.windows,
         }
     }
-}
-
-fn terms(plan: &Plan, facts: &Facts<'_>, label: &Label) -> Terms {
-    plan.terms(label, facts.message_type, facts.origin, facts.dest)
 }
 
 /// What the rules say of the way and the form of the message.
@@ -217,7 +240,7 @@ fn check_limits(now: Timestamp, facts: &Facts<'_>, terms: &Terms, reasons: &mut 
 }
 
 /// True when a hub has the message, has had it, or is to have it.
-fn in_transit(facts: &Facts<'_>) -> bool {
+pub(crate) fn in_transit(facts: &Facts<'_>) -> bool {
     let end = |node: NodeId| node == facts.origin || node == facts.dest;
     let next = facts.next.is_some_and(|next| next != facts.dest);
     let prev = facts.prev.is_some_and(|prev| prev != facts.origin);
@@ -225,7 +248,7 @@ fn in_transit(facts: &Facts<'_>) -> bool {
 }
 
 /// The relays that the message has passed. The last is not one of them: nothing leaves it.
-fn passed<'a>(facts: &Facts<'a>) -> &'a [NodeId] {
+pub(crate) fn passed<'a>(facts: &Facts<'a>) -> &'a [NodeId] {
     match facts.path.split_last() {
         Some((last, before)) if facts.at == facts.dest && *last == facts.at => before,
         Some(_) | None => facts.path,

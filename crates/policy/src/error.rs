@@ -110,6 +110,9 @@ pub enum Flaw {
     /// Two statements that cannot both hold.
     #[error("{0}")]
     Conflict(String),
+    /// A test that the file carries and that is not understood.
+    #[error("{0}")]
+    Test(String),
     /// A translation that would lose a restriction.
     #[error("{0}")]
     Loses(String),

@@ -11,6 +11,7 @@ use crate::{
     file::{check_format, optional_instant, read},
     names::is_id,
     text::Phrase,
+    trial::{Trial, read_embedded, value::Value},
 };
 
 /// Nodes in one federation. More: the file is refused.
@@ -39,6 +40,7 @@ pub struct Federation {
     issued: Option<Timestamp>,
     expires: Option<Timestamp>,
     nodes: Box<[Node]>,
+    pub(crate) tests: Arc<[Trial]>,
     by_id: BTreeMap<Box<str>, NodeId>,
     by_domain: BTreeMap<Ministry, NodeId>,
 }
@@ -81,6 +83,8 @@ struct Written {
     expires: Option<Datetime>,
     #[serde(default)]
     node: Vec<WrittenNode>,
+    #[serde(default)]
+    test: Vec<Value>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +129,7 @@ impl Federation {
             issued: optional_instant(FileKind::Federation, "issued", written.issued.as_ref())?,
             expires: optional_instant(FileKind::Federation, "expires", written.expires.as_ref())?,
             nodes: nodes.collect::<Result<_, _>>()?,
+            tests: read_embedded(FileKind::Federation, &written.test)?,
             by_id,
             by_domain,
         })
@@ -163,6 +168,58 @@ impl Federation {
     /// All nodes in the order of the file.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
         (0..).map(NodeId).zip(&self.nodes)
+    }
+
+    /// The ids of the nodes that a node lists as its links, and whether it can be reached: all
+    /// that makes a link. None for its links when it lists none.
+    pub(crate) fn link_names(&self, id: &str) -> Option<(bool, Option<Vec<&str>>)> {
+        let node = self.get(self.by_id(id)?)?;
+        let name = |link: &NodeId| self.get(*link).map_or("?", Node::id);
+        let links = node.links.as_ref().map(|links| {
+            let mut names: Vec<&str> = links.iter().map(name).collect();
+            names.sort_unstable();
+            names
+        });
+        Some((node.reachable, links))
+    }
+
+    /// Gives a node another clearance, or carriage, under a policy (none: the first that it has);
+    /// without `held` it has none. False when there is no such node or clearance.
+    pub(crate) fn revise(
+        &mut self,
+        id: &str,
+        carriage: bool,
+        policy: Option<&str>,
+        held: Option<(Vec<String>, Vec<String>)>,
+    ) -> bool {
+        let found = self.by_id(id).and_then(|node| self.nodes.get_mut(node.place()));
+        let Some(node) = found else {
+            return false;
+        };
+        let entries = if carriage { &mut node.carriage } else { &mut node.clearance };
+        let mut entries_new = std::mem::take(entries).into_vec();
+        let named = |entry: &WrittenClearance| policy.is_none_or(|name| entry.policy == name);
+        let place = entries_new.iter().position(named);
+        let revised = match (place, held) {
+            (Some(place), None) => {
+                entries_new.remove(place);
+                true
+            }
+            (Some(place), Some((levels, grants))) => {
+                if let Some(entry) = entries_new.get_mut(place) {
+                    (entry.levels, entry.grants, entry.up_to) = (levels, grants, None);
+                }
+                true
+            }
+            (None, Some((levels, grants))) => policy.is_some_and(|policy| {
+                let policy = policy.to_owned();
+                entries_new.push(WrittenClearance { policy, levels, up_to: None, grants });
+                true
+            }),
+            (None, None) => false,
+        };
+        *entries = entries_new.into();
+        revised
     }
 
     /// The hubs: nodes that carry what is meant for others, in the order of the file.

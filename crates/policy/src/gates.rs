@@ -15,6 +15,37 @@ use crate::{
     text::Phrase,
 };
 
+/// One gate that was asked.
+pub(crate) struct Asked<'a> {
+    pub(crate) gate: Gate,
+    pub(crate) node: NodeId,
+    /// None for a node that the federation does not know.
+    pub(crate) member: Option<&'a Member>,
+    pub(crate) by: Holding,
+    /// What is held under the label's policy.
+    pub(crate) held: Option<&'a Clearance>,
+    pub(crate) answer: Result<(), Refusal>,
+}
+
+/// Which of the clearances of a node was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// What it may read.
+    Clearance,
+    /// What it may carry sealed.
+    Carriage,
+    /// What the person or system that submits may read.
+    Person,
+}
+
+/// Why a gate stays shut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    Unknown,
+    NotTransit,
+    Short(Shortfall),
+}
+
 impl Policy {
     /// Passes every gate, also after one has failed, and notes what is lacking.
     pub(crate) fn check_gates(
@@ -24,7 +55,37 @@ impl Policy {
         label: &Label,
         reasons: &mut Vec<Reason>,
     ) {
-        let mut asker = Asker { policy: self, catalogue, label, sealed: facts.sealed, reasons };
+        self.ask_gates(facts, catalogue, label, |asked| asked.note(catalogue, label, reasons));
+    }
+
+    /// Asks one node about a label, whatever the way.
+    pub(crate) fn ask_one(
+        &self,
+        gate: Gate,
+        node: NodeId,
+        by: Holding,
+        (catalogue, label): (&Catalogue, &Label),
+        reasons: &mut Vec<Reason>,
+    ) {
+        let told = |asked: Asked<'_>| asked.note(catalogue, label, reasons);
+        let sealed = by == Holding::Carriage;
+        let mut asker = Asker { policy: self, catalogue, label, sealed, told };
+        match gate {
+            Gate::Next | Gate::Own => asker.ask_hub(gate, node),
+            Gate::Prev => asker.ask_carrier(gate, node),
+            Gate::Origin | Gate::Dest => asker.ask_reader(gate, node),
+        }
+    }
+
+    /// Asks every gate on the way, in order, and hands over each answer.
+    pub(crate) fn ask_gates<'a>(
+        &'a self,
+        facts: &Facts<'a>,
+        catalogue: &'a Catalogue,
+        label: &'a Label,
+        told: impl FnMut(Asked<'a>),
+    ) {
+        let mut asker = Asker { policy: self, catalogue, label, sealed: facts.sealed, told };
         let at = asker.member(Gate::Own, facts.at);
         asker.ask_reader(Gate::Origin, facts.origin);
         if facts.originating {
@@ -44,27 +105,30 @@ impl Policy {
     }
 }
 
-struct Asker<'a> {
+struct Asker<'a, F> {
     policy: &'a Policy,
     catalogue: &'a Catalogue,
     label: &'a Label,
     sealed: bool,
-    reasons: &'a mut Vec<Reason>,
+    told: F,
 }
 
-impl<'a> Asker<'a> {
+impl<'a, F: FnMut(Asked<'a>)> Asker<'a, F> {
     /// A node that reads the content.
     fn ask_reader(&mut self, gate: Gate, node: NodeId) {
         if let Some(member) = self.member(gate, node) {
-            self.ask(gate, &member.name, &member.clearances);
+            self.ask((gate, node, member), Holding::Clearance, &member.clearances);
         }
     }
 
     /// A node that has held the message for others: sealed, it needs carriage and need not read.
     fn ask_carrier(&mut self, gate: Gate, node: NodeId) {
         if let Some(member) = self.member(gate, node) {
-            let held = if self.sealed { &member.carriage } else { &member.clearances };
-            self.ask(gate, &member.name, held);
+            if self.sealed {
+                self.ask((gate, node, member), Holding::Carriage, &member.carriage);
+            } else {
+                self.ask((gate, node, member), Holding::Clearance, &member.clearances);
+            }
         }
     }
 
@@ -72,7 +136,9 @@ impl<'a> Asker<'a> {
     fn ask_hub(&mut self, gate: Gate, node: NodeId) {
         match self.member(gate, node) {
             Some(member) if !member.transit => {
-                self.lacks(gate, &member.name, Lack::Transit);
+                let by = if self.sealed { Holding::Carriage } else { Holding::Clearance };
+                let (member, answer) = (Some(member), Err(Refusal::NotTransit));
+                (self.told)(Asked { gate, node, member, by, held: None, answer });
             }
             Some(_) => self.ask_carrier(gate, node),
             None => {}
@@ -80,58 +146,85 @@ impl<'a> Asker<'a> {
     }
 
     /// The person or system that submits, who may hold less than the node.
-    fn ask_person(&mut self, facts: &Facts<'_>) {
+    fn ask_person(&mut self, facts: &Facts<'a>) {
         let member = self.policy.member(facts.origin);
-        if let (Some(held), Some(member)) = (facts.person, member)
-            && let Err(shortfall) = self.shortfall(held)
-        {
-            let remark = ["lähettäjä", "avsändaren", "the sender"];
-            let name = Arc::new(member.name.noted(remark));
-            self.note(Gate::Origin, &name, shortfall);
+        if let (Some(held), Some(member)) = (facts.person, member) {
+            self.ask((Gate::Origin, facts.origin, member), Holding::Person, held);
         }
     }
 
-    fn ask(&mut self, gate: Gate, name: &Arc<Phrase>, held: &[Clearance]) {
-        if let Err(shortfall) = self.shortfall(held) {
-            self.note(gate, name, shortfall);
-        }
-    }
-
-    fn shortfall(&self, held: &[Clearance]) -> Result<(), Shortfall> {
-        let under = held.iter().find(|c| c.catalogue == self.label.catalogue);
-        let clearance = under.ok_or(Shortfall::NO_CLEARANCE)?;
-        admits(self.catalogue, self.label, clearance)
+    fn ask(
+        &mut self,
+        (gate, node, member): (Gate, NodeId, &'a Member),
+        by: Holding,
+        held: &'a [Clearance],
+    ) {
+        let held = held.iter().find(|c| c.catalogue == self.label.catalogue);
+        let admitted = held
+            .map_or(Err(Shortfall::NO_CLEARANCE), |held| admits(self.catalogue, self.label, held));
+        let answer = admitted.map_err(Refusal::Short);
+        (self.told)(Asked { gate, node, member: Some(member), by, held, answer });
     }
 
     fn member(&mut self, gate: Gate, node: NodeId) -> Option<&'a Member> {
         let member = self.policy.member(node);
         if member.is_none() {
-            self.reasons.push(Reason::UnknownNode(gate));
+            let (by, answer) = (Holding::Clearance, Err(Refusal::Unknown));
+            (self.told)(Asked { gate, node, member, by, held: None, answer });
         }
         member
     }
+}
 
-    fn note(&mut self, gate: Gate, name: &Arc<Phrase>, shortfall: Shortfall) {
-        let catalogue = self.catalogue;
-        if shortfall.foreign {
-            self.lacks(gate, name, Lack::Clearance);
-        }
-        if let Some(level) = catalogue.level(self.label).filter(|_| shortfall.level) {
-            self.lacks(gate, name, Lack::Level(Arc::clone(&level.marking)));
-        }
-        for (kind, tag, missing) in shortfall.lacking_tags(catalogue) {
-            let ids = catalogue.values(missing).map(|value| value.id.to_string());
-            let (tag, values) = (tag.to_owned(), list(ids.collect()));
-            let lack = match kind {
-                TagKind::Permissive => Lack::Permissive { tag, values },
-                TagKind::Restrictive | TagKind::Informative => Lack::Restrictive { tag, values },
-            };
-            self.lacks(gate, name, lack);
-        }
+impl Asked<'_> {
+    /// What people call who was asked.
+    pub(crate) fn name(&self) -> Option<Arc<Phrase>> {
+        let member = self.member?;
+        Some(match self.by {
+            Holding::Clearance | Holding::Carriage => Arc::clone(&member.name),
+            Holding::Person => {
+                Arc::new(member.name.noted(["lähettäjä", "avsändaren", "the sender"]))
+            }
+        })
     }
 
-    fn lacks(&mut self, gate: Gate, name: &Arc<Phrase>, lack: Lack) {
-        let node = Arc::clone(name);
-        self.reasons.push(Reason::Gate { gate, node, lack });
+    /// Adds what is lacking to the reasons.
+    pub(crate) fn note(&self, catalogue: &Catalogue, label: &Label, reasons: &mut Vec<Reason>) {
+        let Err(refusal) = self.answer else {
+            return;
+        };
+        let Some(node) = self.name() else {
+            reasons.push(Reason::UnknownNode(self.gate));
+            return;
+        };
+        let gate = self.gate;
+        let mut lacks = |lack| reasons.push(Reason::Gate { gate, node: Arc::clone(&node), lack });
+        match refusal {
+            Refusal::Unknown => {}
+            Refusal::NotTransit => lacks(Lack::Transit),
+            Refusal::Short(shortfall) => list_lacks(shortfall, catalogue, label, lacks),
+        }
+    }
+}
+
+fn list_lacks(
+    shortfall: Shortfall,
+    catalogue: &Catalogue,
+    label: &Label,
+    mut lacks: impl FnMut(Lack),
+) {
+    if shortfall.foreign {
+        lacks(Lack::Clearance);
+    }
+    if let Some(level) = catalogue.level(label).filter(|_| shortfall.level) {
+        lacks(Lack::Level(Arc::clone(&level.marking)));
+    }
+    for (kind, tag, missing) in shortfall.lacking_tags(catalogue) {
+        let ids = catalogue.values(missing).map(|value| value.id.to_string());
+        let (tag, values) = (tag.to_owned(), list(ids.collect()));
+        lacks(match kind {
+            TagKind::Permissive => Lack::Permissive { tag, values },
+            TagKind::Restrictive | TagKind::Informative => Lack::Restrictive { tag, values },
+        });
     }
 }

@@ -51,10 +51,13 @@
 mod approvals;
 mod bits;
 mod bundle;
+mod case;
 mod catalogue;
 mod clearance;
 mod decide;
+mod diff;
 mod error;
+mod explain;
 mod facts;
 mod federation;
 mod file;
@@ -64,24 +67,39 @@ mod join;
 mod label;
 mod merge;
 mod names;
+mod nearest;
 mod plan;
 mod policy;
 mod reason;
+mod rehearse;
 mod route;
 mod rules;
 mod select;
 mod sentence;
 mod succession;
 mod text;
+mod told;
 mod translate;
+mod trial;
 mod units;
+mod what;
+mod who;
 mod window;
 
 pub use bundle::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
+pub use case::{Case, CaseAlternative, CaseApproval, CaseClearance};
 pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
 pub use clearance::{Clearance, Shortfall, UnknownName, admits};
 pub use decide::{Decision, Obligations};
+pub use diff::{
+    Change, ChangeKind, DIFF_CHANGES_MAX, DIFF_LABELS_MAX, DIFF_WORK_MAX, FieldChange, Note,
+    PolicyDiff,
+};
 pub use error::{FileKind, Flaw, PolicyError};
+pub use explain::{
+    ExplainedAct, ExplainedGate, ExplainedLabel, ExplainedLimit, ExplainedRule, Explanation,
+    InForce, LabelSource,
+};
 pub use facts::{ALTERNATIVES_MAX, APPROVALS_MAX, Alternative, Approval, Facts};
 pub use federation::{Federation, NODES_MAX, Node, NodeId};
 pub use file::FILE_BYTES_MAX;
@@ -89,10 +107,19 @@ pub use findings::Finding;
 pub use join::NeedsPerson;
 pub use label::{Invalid, Label, LabelFault, Use, sole_label};
 pub use merge::{Onward, ReceiptDemand};
+pub use nearest::UnknownNode;
 pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};
+pub use rehearse::{REHEARSED_MAX, Record, Rehearsal, Rehearsed, SEMANTICS};
 pub use route::Route;
 pub use rules::{RULES_MAX, Rules};
 pub use text::{Lang, Phrase};
+pub use told::{Duties, ShownMarker, Told, Word};
 pub use translate::Translation;
+pub use trial::{
+    Answer, Coverage, Difference, TRIALS_MAX, Tester, TrialFault, TrialOutcome, TrialReport,
+    TrialResult, Trials,
+};
+pub use what::{WHAT_HUBS_MAX, What, WhatForm, WhatLevel, WhatNeed, WhatRoute, WhatRule, WhatTag};
+pub use who::{Access, Who, WhoNode};

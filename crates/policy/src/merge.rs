@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kuriiri_types::{Precedence, limits::HOPS_MAX};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Whether a message may pass a hub, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
@@ -14,8 +14,18 @@ pub(crate) enum Transit {
     Clear,
 }
 
+impl Transit {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Sealed => "sealed",
+            Self::Clear => "clear",
+        }
+    }
+}
+
 /// Whether a recipient may pass the content on, strictest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Onward {
     /// Never.
@@ -38,7 +48,7 @@ impl Onward {
 }
 
 /// What the originator is to be told, least first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ReceiptDemand {
     /// Nothing in particular.
@@ -49,6 +59,18 @@ pub enum ReceiptDemand {
     Read,
     /// That a person has read it, signed by that person.
     Signed,
+}
+
+impl ReceiptDemand {
+    /// The word as in the rule files.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Delivered => "delivered",
+            Self::Read => "read",
+            Self::Signed => "signed",
+        }
+    }
 }
 
 /// Everything that the rules matching one message ask of it.

@@ -50,6 +50,16 @@ impl Names {
         }
     }
 
+    /// Every name with where it leads, sorted.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, Found)> {
+        self.entries.iter().map(|entry| (&*entry.name, entry.found))
+    }
+
+    /// True when letters of either case are the same.
+    pub(crate) fn folds(&self) -> bool {
+        self.fold
+    }
+
     pub(crate) fn find(&self, name: &str) -> Option<Found> {
         let place = self.entries.binary_search_by(|entry| order(&entry.name, name, self.fold));
         place.ok().and_then(|place| self.entries.get(place)).map(|entry| entry.found)

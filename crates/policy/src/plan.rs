@@ -33,13 +33,21 @@ struct LevelPlan {
 
 /// The conditions of a rule besides its level.
 #[derive(Debug, Clone)]
-struct Matcher {
-    has: Bits,
-    any: Option<Bits>,
-    types: u8,
-    from: Option<Box<[NodeId]>>,
-    to: Option<Box<[NodeId]>>,
+pub(crate) struct Matcher {
+    pub(crate) has: Bits,
+    pub(crate) any: Option<Bits>,
+    pub(crate) types: u8,
+    pub(crate) from: Option<Box<[NodeId]>>,
+    pub(crate) to: Option<Box<[NodeId]>>,
 }
+
+const TYPES: [(MessageType, &str); 3] = [
+    (MessageType::Operation, "operation"),
+    (MessageType::Exercise, "exercise"),
+    (MessageType::Drill, "drill"),
+];
+/// The bits of all message types that there are.
+const ALL_TYPES: u8 = 0b111;
 
 /// By catalogue; none where no rule speaks of it.
 pub(crate) type Plans = Box<[Option<Plan>]>;
@@ -73,14 +81,35 @@ impl Marker {
 }
 
 /// A rule with its names resolved.
+#[derive(Debug, Clone)]
 pub(crate) struct Compiled {
     id: Box<str>,
+    /// It stands in a ministry's own file.
+    pub(crate) local: bool,
     /// Position of its catalogue.
-    catalogue: usize,
+    pub(crate) catalogue: usize,
     /// One bit per level.
-    levels: u64,
-    when: Matcher,
-    then: Terms,
+    pub(crate) levels: u64,
+    pub(crate) when: Matcher,
+    pub(crate) then: Terms,
+}
+
+impl Compiled {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// True when it speaks of a message with this label of its catalogue.
+    pub(crate) fn matches(
+        &self,
+        label: &Label,
+        message_type: MessageType,
+        from: NodeId,
+        to: NodeId,
+    ) -> bool {
+        (self.levels >> (label.level & 63)) & 1 == 1
+            && self.when.matches(label.values, message_type, from, to)
+    }
 }
 
 impl Plan {
@@ -118,20 +147,44 @@ impl Plan {
 }
 
 impl Matcher {
-    fn matches(&self, values: Bits, message_type: MessageType, from: NodeId, to: NodeId) -> bool {
-        let within = |nodes: &Option<Box<[NodeId]>>, node| {
-            nodes.as_ref().is_none_or(|nodes| nodes.contains(&node))
-        };
+    pub(crate) fn matches(
+        &self,
+        values: Bits,
+        message_type: MessageType,
+        from: NodeId,
+        to: NodeId,
+    ) -> bool {
         self.has.within(values)
             && self.any.is_none_or(|any| any.meets(values))
             && self.types & type_bit(message_type) != 0
-            && within(&self.from, from)
-            && within(&self.to, to)
+            && self.is_between(from, to)
     }
 
     fn is_always(&self) -> bool {
         let no_nodes = self.from.is_none() && self.to.is_none();
         self.has.is_empty() && self.any.is_none() && self.types == u8::MAX && no_nodes
+    }
+
+    /// True when it depends on more than the two ends.
+    pub(crate) fn is_conditional(&self) -> bool {
+        !self.has.is_empty() || self.any.is_some() || self.types & ALL_TYPES != ALL_TYPES
+    }
+
+    /// True when it speaks of messages between these two.
+    pub(crate) fn is_between(&self, from: NodeId, to: NodeId) -> bool {
+        let within = |nodes: &Option<Box<[NodeId]>>, node| {
+            nodes.as_ref().is_none_or(|nodes| nodes.contains(&node))
+        };
+        within(&self.from, from) && within(&self.to, to)
+    }
+
+    /// The message types that it speaks of; empty for all.
+    pub(crate) fn type_words(&self) -> Vec<&'static str> {
+        if self.types & ALL_TYPES == ALL_TYPES {
+            return Vec::new();
+        }
+        let spoken = TYPES.into_iter().filter(|(kind, _)| self.types & type_bit(*kind) != 0);
+        spoken.map(|(_, word)| word).collect()
     }
 
     /// False only when no message can match both.
@@ -154,7 +207,7 @@ pub(crate) fn compile(
     federation: &Federation,
     shared: &Rules,
     local: &[Rules],
-) -> Result<(Plans, Words), PolicyError> {
+) -> Result<(Plans, Words, Box<[Compiled]>), PolicyError> {
     let shared = shared.rules.iter().map(|rule| (rule, true));
     let local = local.iter().flat_map(|file| &file.rules);
     let mut all: Vec<(&WrittenRule, bool)> =
@@ -175,7 +228,8 @@ pub(crate) fn compile(
         (!rules.is_empty())
             .then(|| Plan { levels: (0..levels).map(|level| plan_level(&rules, level)).collect() })
     });
-    Ok((plans.collect(), words))
+    let plans = plans.collect();
+    Ok((plans, words, compiled.into()))
 }
 
 fn plan_level(rules: &[&Compiled], level: usize) -> LevelPlan {
@@ -226,6 +280,7 @@ impl Words {
         let any = rule.any.as_ref();
         Ok(Compiled {
             id: rule.id.as_str().into(),
+            local: !may_cover,
             catalogue: index,
             levels: levels(rule, catalogue)?,
             when: Matcher {

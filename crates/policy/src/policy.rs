@@ -11,10 +11,11 @@ use crate::{
     error::{FileKind, Flaw, PolicyError},
     federation::{Federation, Node, NodeId, WrittenClearance},
     label::Label,
-    plan::{self, Marker, Plans, Words},
+    plan::{self, Compiled, Marker, Plans, Words},
     rules::Rules,
     text::Phrase,
     translate::{self, Table, Translation},
+    trial::{Embedded, Trial},
     window::Window,
 };
 
@@ -42,7 +43,10 @@ pub struct Policy {
     pub(crate) members: Box<[Member]>,
     pub(crate) plans: Plans,
     pub(crate) tables: Box<[Table]>,
-    words: Words,
+    /// Every rule by itself, in the order of the ids.
+    pub(crate) rules: Box<[Compiled]>,
+    pub(crate) tests: Box<[Embedded]>,
+    pub(crate) words: Words,
 }
 
 /// A node with its clearances compiled; same position as in the federation.
@@ -67,8 +71,12 @@ impl Policy {
         check_distinct(&catalogues)?;
         let members = federation.nodes().map(|(_, node)| Member::compile(node, &catalogues));
         let members = members.collect::<Result<_, _>>()?;
-        let (plans, words) = plan::compile(&catalogues, &federation, &rules, &local)?;
+        let tests =
+            carried(&catalogues, &federation, [&rules].into_iter().chain(&local), &translations);
+        let (plans, words, rules) = plan::compile(&catalogues, &federation, &rules, &local)?;
         Ok(Self {
+            tests,
+            rules,
             members,
             plans,
             tables: translate::compile(&catalogues, &translations)?,
@@ -118,6 +126,11 @@ impl Policy {
     pub fn may_leave(&self, obligations: &Obligations, now: Timestamp) -> bool {
         let open = |windows: &[Window]| windows.iter().any(|window| window.is_open(now));
         chosen(&self.words.windows, obligations.windows).all(|windows| open(windows))
+    }
+
+    /// The windows of each rule in a set.
+    pub(crate) fn windows(&self, set: u64) -> impl Iterator<Item = &[Window]> {
+        chosen(&self.words.windows, set).map(|windows| &**windows)
     }
 
     pub(crate) fn member(&self, node: NodeId) -> Option<&Member> {
@@ -170,6 +183,22 @@ fn compile_clearances(
         clearances.push(clearance);
     }
     Ok(clearances.into())
+}
+
+/// The tests of all files that carry any.
+fn carried<'a>(
+    catalogues: &[Catalogue],
+    federation: &Federation,
+    rules: impl Iterator<Item = &'a Rules>,
+    translations: &[Translation],
+) -> Box<[Embedded]> {
+    let of = |file: FileKind, tests: &Arc<[Trial]>| Embedded { file, tests: Arc::clone(tests) };
+    let catalogues = catalogues.iter().map(|c| of(FileKind::Catalogue, &c.tests));
+    let federation = [of(FileKind::Federation, &federation.tests)];
+    let rules = rules.map(|rules| of(FileKind::Rules, &rules.tests));
+    let translations = translations.iter().map(|t| of(FileKind::Translation, &t.tests));
+    let all = catalogues.chain(federation).chain(rules).chain(translations);
+    all.filter(|embedded| !embedded.tests.is_empty()).collect()
 }
 
 fn check_distinct(catalogues: &[Catalogue]) -> Result<(), PolicyError> {

@@ -68,7 +68,7 @@ impl Policy {
         self.decide_resolved(now, &Facts { next, ..*facts }, label)
     }
 
-    fn hubs_between(&self, at: NodeId, dest: NodeId) -> impl Iterator<Item = NodeId> {
+    pub(crate) fn hubs_between(&self, at: NodeId, dest: NodeId) -> impl Iterator<Item = NodeId> {
         let ends = move |hub: &NodeId| *hub != at && *hub != dest;
         let hubs = self.federation.hubs().filter(ends);
         let linked = move |a, b| self.federation.linked(a, b);

@@ -1,6 +1,6 @@
 //! Handling rules as written: who they speak of, and what they ask.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kuriiri_types::{MessageType, Precedence, Timestamp};
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use crate::{
     merge::{Onward, ReceiptDemand, Transit},
     names::is_id,
     text::Phrase,
+    trial::{Trial, read_embedded, value::Value},
     units::{Rate, Size, Span},
     window::Window,
 };
@@ -27,6 +28,7 @@ pub struct Rules {
     issued: Option<Timestamp>,
     expires: Option<Timestamp>,
     pub(crate) rules: Vec<WrittenRule>,
+    pub(crate) tests: Arc<[Trial]>,
 }
 
 #[derive(Deserialize)]
@@ -38,6 +40,8 @@ struct Written {
     expires: Option<Datetime>,
     #[serde(default)]
     rule: Vec<WrittenRule>,
+    #[serde(default)]
+    test: Vec<Value>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -131,6 +135,7 @@ impl Rules {
             serial: written.serial,
             issued: optional_instant(FileKind::Rules, "issued", written.issued.as_ref())?,
             expires: optional_instant(FileKind::Rules, "expires", written.expires.as_ref())?,
+            tests: read_embedded(FileKind::Rules, &written.test)?,
             rules: written.rule,
         })
     }
@@ -148,6 +153,15 @@ impl Rules {
     /// When a newer serial should long be in force, if the file says. Not enforced by decisions.
     pub fn expires(&self) -> Option<Timestamp> {
         self.expires
+    }
+}
+
+impl Rules {
+    /// Takes a rule out; tells how many had this id.
+    pub(crate) fn drop_rule(&mut self, id: &str) -> usize {
+        let before = self.rules.len();
+        self.rules.retain(|rule| rule.id != id);
+        before - self.rules.len()
     }
 }
 

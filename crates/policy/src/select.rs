@@ -12,6 +12,19 @@ use crate::{
     translate::Table,
 };
 
+/// Where an effective label comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// It is the originator's own.
+    Own,
+    /// There was none, and the catalogue names a default.
+    Default,
+    /// Our own table translates the originator's.
+    Translated,
+    /// A translator that we trust has read the originator's for us.
+    Alternative,
+}
+
 impl Policy {
     /// The label that decisions at `facts.at` rest on. The originator's label itself is never
     /// changed.
@@ -19,6 +32,15 @@ impl Policy {
     /// # Errors
     /// Why no label can be relied on.
     pub fn effective(&self, now: Timestamp, facts: &Facts<'_>) -> Result<Label, Vec<Reason>> {
+        self.effective_with(now, facts).map(|(label, _)| label)
+    }
+
+    /// The same with where the label comes from.
+    pub(crate) fn effective_with(
+        &self,
+        now: Timestamp,
+        facts: &Facts<'_>,
+    ) -> Result<(Label, Source), Vec<Reason>> {
         if !facts.verified {
             return Err(vec![Reason::Unverified]);
         }
@@ -28,11 +50,15 @@ impl Policy {
         // A label without a level is at most a marking, and markings are never read back.
         let written = facts.label.filter(|label| !label.level.is_empty());
         let Some(wire) = written else {
-            return self.default_label(facts.origin).ok_or_else(|| vec![Reason::Unlabelled]);
+            let label = self.default_label(facts.origin);
+            let label = label.ok_or_else(|| vec![Reason::Unlabelled])?;
+            return Ok((label, Source::Default));
         };
         let known = self.catalogues.iter().position(|c| c.is_called(&wire.policy));
         match known.and_then(|place| self.catalogues.get(place).map(|c| (place, c))) {
-            Some((place, catalogue)) if place == own => resolve(catalogue, wire, now, facts),
+            Some((place, catalogue)) if place == own => {
+                Ok((resolve(catalogue, wire, now, facts)?, Source::Own))
+            }
             Some((place, catalogue)) => {
                 self.effective_foreign(now, facts, wire, (place, catalogue), own)
             }
@@ -50,14 +76,15 @@ impl Policy {
         wire: &WireLabel,
         (place, catalogue): (usize, &Catalogue),
         own: usize,
-    ) -> Result<Label, Vec<Reason>> {
+    ) -> Result<(Label, Source), Vec<Reason>> {
         let table = self.tables.iter().find(|t| t.reads(place, own, facts.created));
         if let Some(table) = table {
             let label = resolve(catalogue, wire, now, facts)?;
-            return self.translate(now, facts, table, catalogue, &label);
+            let label = self.translate(now, facts, table, catalogue, &label)?;
+            return Ok((label, Source::Translated));
         }
         if self.plans.get(place).is_some_and(Option::is_some) {
-            return resolve(catalogue, wire, now, facts);
+            return Ok((resolve(catalogue, wire, now, facts)?, Source::Own));
         }
         self.effective_alternative(now, facts, wire, own, || {
             Reason::NoEquivalence(wire.policy.clone())
@@ -92,7 +119,7 @@ impl Policy {
         wire: &WireLabel,
         own: usize,
         otherwise: impl Fn() -> Reason,
-    ) -> Result<Label, Vec<Reason>> {
+    ) -> Result<(Label, Source), Vec<Reason>> {
         check_form(wire).map_err(reasons)?;
         self.check_alternatives(facts.alternatives)?;
         let own = self.catalogues.get(own).map(|catalogue| (own, catalogue));
@@ -104,7 +131,7 @@ impl Policy {
             return Err(vec![otherwise()]);
         };
         let label = catalogue.resolve(claim, Use::Carriage, now, facts.skew);
-        label.map_err(reasons)
+        Ok((label.map_err(reasons)?, Source::Alternative))
     }
 
     /// Two alternatives under one policy could say two things (RFC 2634 §3.4.1).

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A language of the federation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,7 +47,7 @@ impl FromStr for Lang {
 }
 
 /// One text in Finnish, Swedish and English. None of the three is missing or blank.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written")]
 pub struct Phrase {
     fi: Box<str>,
@@ -63,6 +63,11 @@ impl Phrase {
             Lang::Sv => &self.sv,
             Lang::En => &self.en,
         }
+    }
+
+    /// A text that is made in each language by itself.
+    pub(crate) fn build(make: impl Fn(Lang) -> String) -> Self {
+        Self { fi: make(Lang::Fi).into(), sv: make(Lang::Sv).into(), en: make(Lang::En).into() }
     }
 
     /// The same text with a remark in parentheses.

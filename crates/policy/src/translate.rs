@@ -2,7 +2,7 @@
 
 mod compile;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kuriiri_types::Timestamp;
 use serde::Deserialize;
@@ -15,6 +15,7 @@ use crate::{
     file::{check_format, optional_instant, read},
     label::{Label, list},
     reason::Reason,
+    trial::{Trial, read_embedded, value::Value},
 };
 
 pub(crate) use compile::compile;
@@ -23,8 +24,11 @@ pub(crate) use compile::compile;
 #[derive(Debug, Clone)]
 pub struct Translation {
     serial: u64,
+    issued: Option<Timestamp>,
+    expires: Option<Timestamp>,
     created_from: Option<Timestamp>,
     created_until: Option<Timestamp>,
+    pub(crate) tests: Arc<[Trial]>,
     written: Written,
 }
 
@@ -48,6 +52,8 @@ struct Written {
     adds: Vec<String>,
     #[serde(default)]
     category: BTreeMap<String, Mapping>,
+    #[serde(default)]
+    test: Vec<Value>,
 }
 
 /// When a table is used: on what comes from outside, on what goes out, or both.
@@ -77,10 +83,11 @@ impl Translation {
         check_format(FileKind::Translation, &written.format)?;
         let time =
             |key, at: &Option<Datetime>| optional_instant(FileKind::Translation, key, at.as_ref());
-        time("issued", &written.issued)?;
-        time("expires", &written.expires)?;
         Ok(Self {
             serial: written.serial,
+            issued: time("issued", &written.issued)?,
+            expires: time("expires", &written.expires)?,
+            tests: read_embedded(FileKind::Translation, &written.test)?,
             created_from: time("created_from", &written.created_from)?,
             created_until: time("created_until", &written.created_until)?,
             written,
@@ -90,6 +97,26 @@ impl Translation {
     /// Rises with each issue.
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// When this serial was issued, if the file says.
+    pub fn issued(&self) -> Option<Timestamp> {
+        self.issued
+    }
+
+    /// When a newer serial should long be in force, if the file says. Not enforced by decisions.
+    pub fn expires(&self) -> Option<Timestamp> {
+        self.expires
+    }
+
+    /// The policy that it reads, by the name that the file uses.
+    pub fn from(&self) -> &str {
+        &self.written.from
+    }
+
+    /// The policy that it writes, by the name that the file uses.
+    pub fn to(&self) -> &str {
+        &self.written.to
     }
 
     /// Who signs the table, and is therefore trusted to write labels of its target policy.
@@ -163,6 +190,34 @@ impl Table {
             invalid.into_faults().into_iter().map(Reason::Label).collect()
         };
         to.check(translated).map_err(invalid)
+    }
+
+    /// By level of the source, the level of the target; none refuses.
+    pub(crate) fn level_map(&self) -> impl Iterator<Item = Option<u8>> {
+        self.levels.iter().copied()
+    }
+
+    /// What one source value becomes; none refuses.
+    pub(crate) fn image_of(&self, value: u8) -> Option<Bits> {
+        match self.values.get(usize::from(value)) {
+            Some(Action::To(mapped)) => Some(*mapped),
+            Some(Action::Refuse) | None => None,
+        }
+    }
+
+    /// The values that every translated label gets.
+    pub(crate) fn added(&self) -> Bits {
+        self.adds
+    }
+
+    /// True when it is used on what comes in.
+    pub(crate) fn is_read(&self) -> bool {
+        self.on_reception
+    }
+
+    /// From and until when the labels that it reads were made, in milliseconds.
+    pub(crate) fn times(&self) -> (i64, i64) {
+        (self.created_from.as_millis(), self.created_until.as_millis())
     }
 
     /// What a set of source values becomes, refusals left out.

@@ -6,6 +6,7 @@ use kuriiri_types::Timestamp;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 const DAY_MILLIS: i64 = 86_400_000;
+const EVERY_DAY: u8 = 0b111_1111;
 const DAY_MINUTES: u16 = 24 * 60;
 
 /// One span such as `Mon-Fri 08:00-16:00`, in UTC. The end is not part of it.
@@ -24,6 +25,22 @@ impl Window {
         let minute = now.as_millis().rem_euclid(DAY_MILLIS) / 60_000;
         let on_day = (i64::from(self.days) >> day) & 1 == 1;
         on_day && (i64::from(self.from)..i64::from(self.to)).contains(&minute)
+    }
+}
+
+/// As in the rules.
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on: Vec<&str> =
+            (0..).zip(DAYS).filter(|(d, _)| self.days >> d & 1 == 1).map(|(_, n)| n).collect();
+        match on.as_slice() {
+            _ if self.days == EVERY_DAY => {}
+            [day] => write!(f, "{day} ")?,
+            [first, .., last] => write!(f, "{first}-{last} ")?,
+            [] => {}
+        }
+        let minute = |minute: u16| format!("{:02}:{:02}", minute / 60, minute % 60);
+        write!(f, "{}-{}", minute(self.from), minute(self.to))
     }
 }
 
@@ -50,7 +67,7 @@ impl FromStr for Window {
 fn parse(text: &str) -> Option<Window> {
     let (days, hours) = match text.split_once(' ') {
         Some((days, hours)) => (parse_days(days)?, hours),
-        None => (0b111_1111, text),
+        None => (EVERY_DAY, text),
     };
     let (from, to) = hours.split_once('-')?;
     let (from, to) = (parse_minute(from)?, parse_minute(to)?);

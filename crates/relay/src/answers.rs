@@ -8,9 +8,13 @@ use kuriiri_wire::client::{self, PeerStatus, QueueStatus, ReceiptMode, StatusRep
 pub(crate) fn refused(reply: Reply) -> client::Reply {
     client::Reply::Refused(match reply {
         Reply::Refused(refusal) => refusal,
-        Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) => {
-            Refusal::bare(Code::INTERNAL)
-        }
+        Reply::Verdicts { .. }
+        | Reply::Outcome(_)
+        | Reply::Status(_)
+        | Reply::Holds(..)
+        | Reply::Hold(_)
+        | Reply::Resolved(_)
+        | Reply::Decisions(_) => Refusal::bare(Code::INTERNAL),
     })
 }
 

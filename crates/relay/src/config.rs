@@ -10,17 +10,28 @@ use std::{
     sync::Arc,
 };
 
+use kuriiri_engine::SystemClearance;
 use kuriiri_policy::{Federation, Node, Policy};
-use kuriiri_seal::{Authorities, Signer};
+use kuriiri_seal::{Authorities, PinnedSigners, Signer};
 use kuriiri_transport::{Identity, KeyAgreement, Trust};
 use kuriiri_types::{Address, Code, Ministry, SpiffeId, SpiffeRole};
 
-use crate::error::ConfigError;
+use crate::{
+    error::ConfigError,
+    in_force,
+    record::Record,
+    signed::{Compiled, FileVersion, Part, SignedFiles},
+};
 use files::Folder;
-use raw::RawConfig;
+use raw::{RawClearance, RawConfig};
+
+/// The persons who may sign each part.
+pub(crate) type Signers = BTreeMap<Part, PinnedSigners>;
 
 /// A relay's configuration, every part of it checked. Only [`Config::load`] makes one.
 pub struct Config {
+    /// Where it was read.
+    pub(crate) file: PathBuf,
     pub(crate) ministry: Ministry,
     pub(crate) name: String,
     pub(crate) listen: SocketAddr,
@@ -31,9 +42,15 @@ pub struct Config {
     pub(crate) authorities: Authorities,
     pub(crate) key_agreement: KeyAgreement,
     pub(crate) segmentation_offload: bool,
+    pub(crate) signed: SignedFiles,
+    pub(crate) signers: Signers,
+    pub(crate) versions: Vec<FileVersion>,
+    pub(crate) record: Record,
     pub(crate) policy: Arc<Policy>,
     pub(crate) federation_serial: u64,
     pub(crate) systems: BTreeMap<SpiffeId, BTreeSet<Address>>,
+    pub(crate) clearances: BTreeMap<SpiffeId, Vec<SystemClearance>>,
+    pub(crate) officers: BTreeMap<SpiffeId, BTreeSet<String>>,
     pub(crate) peers: HashMap<Ministry, Vec<SocketAddr>>,
 }
 
@@ -41,49 +58,61 @@ impl Config {
     /// Reads a `relay.toml` and everything that it names. Paths in it are relative to its folder.
     /// Nothing is written and no socket is opened.
     ///
+    /// Signed files are held against the record of those that were in force when the relay ran
+    /// last, if it did: older ones are refused, and newer ones that came in while it was down must
+    /// be signed by two persons, for nobody can compare them any more.
+    ///
     /// # Errors
     /// The file, the place in it, and what is wrong; unknown keys with the nearest known one.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let config = Self::read(file, None)?;
+        in_force::check_start(&config)?;
+        Ok(config)
+    }
+
+    /// The same with other signed files than those on disk, and not yet held against anything.
+    pub(crate) fn read(file: &Path, signed: Option<SignedFiles>) -> Result<Self, ConfigError> {
         let folder = Folder::of(file);
         let raw: RawConfig = folder.toml(file)?;
         let wrong = |what: String| ConfigError::new(file, Code::CONFIG, what);
-        let own = |role, name: &str| {
-            SpiffeId::new(raw.ministry.clone(), role, name).map_err(|e| wrong(e.to_string()))
-        };
-
-        let relay = own(SpiffeRole::Relay, &raw.relay)?;
+        let relay = own_id(&raw, SpiffeRole::Relay, &raw.relay).map_err(wrong)?;
         let identity = folder.identity(&raw.tls, &relay)?;
         let signer = folder.signer(&raw.signing, &relay)?;
-        let federation = folder.federation(&raw.federation)?;
-        let node = own_node(&federation, &raw.ministry)
+        let state = folder.path(&raw.state);
+        let record = Record::load(&state)?;
+        let signers = folder.signers(&raw)?;
+        let signed = signed.map_or_else(|| folder.signed(&raw, &record), Ok)?;
+        in_force::check_signatures(&signed, &signers)?;
+        let Compiled { policy, versions } = signed.compile()?;
+        let federation = policy.federation();
+        let node = own_node(federation, &raw.ministry)
             .ok_or_else(|| wrong(format!("{} is not in the federation file", raw.ministry)))?;
-        let peers = peers(&federation, node).map_err(wrong)?;
-        let (trust, authorities) = folder.trust(&federation, &raw)?;
+        let peers = peers(federation, node).map_err(wrong)?;
+        let (trust, authorities) = folder.trust(federation, &raw)?;
         let federation_serial = federation.serial();
-        let policy = Arc::new(folder.policy(&raw, federation)?);
-
-        let mut systems = BTreeMap::new();
-        for system in &raw.system {
-            let id = own(SpiffeRole::System, &system.name)?;
-            let addresses = checked_addresses(&raw.ministry, system).map_err(wrong)?;
-            if systems.insert(id, addresses).is_some() {
-                return Err(wrong(format!("system `{}` is there twice", system.name)));
-            }
-        }
+        let systems = systems(&raw).map_err(wrong)?;
+        let clearances = clearances(&raw, &policy).map_err(wrong)?;
         Ok(Self {
+            file: file.to_owned(),
             listen: raw.listen,
-            state: folder.path(&raw.state),
+            state,
             key_agreement: raw.key_agreement.into(),
             segmentation_offload: raw.segmentation_offload,
+            officers: officers(&raw).map_err(wrong)?,
             ministry: raw.ministry,
             name: raw.relay,
             identity,
             signer,
             trust,
             authorities,
-            policy,
+            signed,
+            signers,
+            versions,
+            record,
+            policy: Arc::new(policy),
             federation_serial,
             systems,
+            clearances,
             peers,
         })
     }
@@ -108,6 +137,11 @@ impl Config {
         self.peers.keys()
     }
 
+    /// The officers who may release messages.
+    pub fn officers(&self) -> impl Iterator<Item = &SpiffeId> {
+        self.officers.keys()
+    }
+
     /// The systems that it serves.
     pub fn systems(&self) -> impl Iterator<Item = &SpiffeId> {
         self.systems.keys()
@@ -120,6 +154,59 @@ impl std::fmt::Debug for Config {
         debug.field("ministry", &self.ministry).field("listen", &self.listen);
         debug.finish_non_exhaustive()
     }
+}
+
+fn own_id(raw: &RawConfig, role: SpiffeRole, name: &str) -> Result<SpiffeId, String> {
+    SpiffeId::new(raw.ministry.clone(), role, name).map_err(|error| error.to_string())
+}
+
+fn systems(raw: &RawConfig) -> Result<BTreeMap<SpiffeId, BTreeSet<Address>>, String> {
+    let mut systems = BTreeMap::new();
+    for system in &raw.system {
+        let id = own_id(raw, SpiffeRole::System, &system.name)?;
+        if systems.insert(id, checked_addresses(&raw.ministry, system)?).is_some() {
+            return Err(format!("system `{}` is there twice", system.name));
+        }
+    }
+    Ok(systems)
+}
+
+/// The clearances of systems that have less than their ministry. Names that no catalogue knows are
+/// refused here; a system whose clearance a later catalogue cannot read has none.
+fn clearances(
+    raw: &RawConfig,
+    policy: &Policy,
+) -> Result<BTreeMap<SpiffeId, Vec<SystemClearance>>, String> {
+    let mut clearances = BTreeMap::new();
+    for system in &raw.system {
+        let Some(held) = &system.clearance else { continue };
+        let clearance = |held: &RawClearance| SystemClearance {
+            policy: held.policy.clone(),
+            levels: held.levels.clone(),
+            grants: held.grants.clone(),
+        };
+        let held: Vec<SystemClearance> = held.iter().map(clearance).collect();
+        if let Some(unknown) = held.iter().find(|held| held.compile(policy).is_none()) {
+            let under = &unknown.policy;
+            return Err(format!(
+                "system `{}`: no catalogue knows its clearance under `{under}`",
+                system.name
+            ));
+        }
+        clearances.insert(own_id(raw, SpiffeRole::System, &system.name)?, held);
+    }
+    Ok(clearances)
+}
+
+fn officers(raw: &RawConfig) -> Result<BTreeMap<SpiffeId, BTreeSet<String>>, String> {
+    let mut officers = BTreeMap::new();
+    for officer in &raw.officer {
+        let id = own_id(raw, SpiffeRole::Officer, &officer.name)?;
+        if officers.insert(id, officer.roles.clone()).is_some() {
+            return Err(format!("officer `{}` is there twice", officer.name));
+        }
+    }
+    Ok(officers)
 }
 
 fn own_node<'a>(federation: &'a Federation, ministry: &Ministry) -> Option<&'a Node> {

@@ -6,25 +6,27 @@ use arc_swap::ArcSwap;
 use kuriiri_engine::{Certificate, Engine, Event};
 use kuriiri_seal::Verifier;
 use kuriiri_store::{Options, Store};
-use kuriiri_transport::{Conversation, Endpoint, Handshake, IdentityError, Settings, Trust};
+use kuriiri_transport::{Conversation, Endpoint, Handshake, Settings};
 use kuriiri_types::Code;
 use kuriiri_wire::relay::Hello;
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot},
     task::{JoinHandle, JoinSet, spawn_blocking},
 };
 
 use crate::{
+    admin::AdminSession,
     book::Book,
     clock,
     codec::WireCodec,
     config::Config,
     desk::Desk,
-    driver::{Driver, INBOX_MAX, Spread},
+    driver::{Driver, INBOX_MAX, Input, Spread},
     error::RelayError,
     incoming::Inbound,
     links::Links,
-    outgoing::{Addresses, CONTRACT_VERSION, Dialler},
+    outgoing::CONTRACT_VERSION,
+    reload::{InForce, Reloader, close_unaccepted},
     session::Session,
 };
 
@@ -39,10 +41,7 @@ const EXPIRY_ROUND: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
-    endpoint: Arc<Endpoint>,
-    trust: Arc<ArcSwap<Trust>>,
-    addresses: Arc<ArcSwap<Addresses>>,
-    desk: Arc<Desk>,
+    reloader: Arc<Reloader>,
     store: Arc<Store>,
     stop: oneshot::Sender<()>,
     driver: JoinHandle<Result<(), RelayError>>,
@@ -54,62 +53,52 @@ impl Relay {
     ///
     /// # Errors
     /// When the state cannot be opened or the address not be had.
-    pub async fn start(config: Config) -> Result<Self, RelayError> {
-        let settings = Settings {
-            key_agreement: config.key_agreement,
-            segmentation_offload: config.segmentation_offload,
-            ..Settings::new(config.identity, config.trust.clone())
-        };
-        let state = config.state;
-        let opened = spawn_blocking(move || Store::open(&state, Options::default())).await;
-        let store = Arc::new(opened.map_err(|error| RelayError::Loop(error.to_string()))??);
-        let conversations = [Conversation::Relay, Conversation::Client];
+    pub async fn start(mut config: Config) -> Result<Self, RelayError> {
+        let store = open_store(&config).await?;
+        let conversations = [Conversation::Relay, Conversation::Client, Conversation::Admin];
+        let settings = settings(&config);
         let endpoint = Arc::new(Endpoint::listen(config.listen, settings, &conversations)?);
         let address = endpoint.local_addr().unwrap_or(config.listen);
+        let in_force = InForce::of(&config);
+        let changed = in_force.take_up(&config)?;
+        let policy = Arc::clone(&config.policy);
 
         let mut random = Spread::new();
-        let own = Certificate {
-            fingerprint: config.signer.fingerprint(),
-            der: config.signer.certificate().clone(),
-        };
-        let parts = kuriiri_engine::Config {
-            ministry: config.ministry.clone(),
-            signer: config.signer,
-            codec: Arc::new(WireCodec),
-            policy: config.policy,
-            systems: config.systems,
-        };
-        let peers = config.peers.keys().cloned();
+        let peers: Vec<_> = config.peers.keys().cloned().collect();
+        let parts = parts(&config);
         let (engine, first) = Engine::restore(parts, peers, clock::now(), &mut random, &*store)?;
 
         let (inbox, events) = mpsc::channel(INBOX_MAX);
-        let hello = Hello {
-            version: CONTRACT_VERSION,
-            software: concat!("kuriiri/", env!("CARGO_PKG_VERSION")).into(),
-            federation_serial: config.federation_serial,
-            policy_digest: None,
-        };
-        let verifier = Verifier::new(config.authorities);
-        let book = Book::new(Arc::clone(&store), own);
-        let name = format!("{}/{}", config.ministry, config.name);
-        let desk = Arc::new(Desk::new(verifier, book, Arc::clone(&store), hello, name, inbox));
+        let verifier = Verifier::new(std::mem::take(&mut config.authorities));
+        let desk = Arc::new(desk(&config, &store, verifier, inbox));
+        let (ministry, file, state) = (config.ministry, config.file, config.state);
         let addresses = Arc::new(ArcSwap::from_pointee(config.peers));
-        let dialler = Dialler {
-            endpoint: Arc::clone(&endpoint),
-            desk: Arc::clone(&desk),
-            addresses: Arc::clone(&addresses),
-        };
-        let links = Links::new(dialler);
+        let trust = Arc::new(ArcSwap::from_pointee(config.trust));
+        let reloader = Arc::new(Reloader {
+            file,
+            state,
+            endpoint,
+            trust,
+            addresses,
+            desk,
+            current: Mutex::new(in_force),
+        });
+        let links = Links::new(reloader.dialler());
         let driver = Driver { engine, store: Arc::clone(&store), links, inbox: events, random };
         let (stop, stopped) = oneshot::channel();
         let mut door = JoinSet::new();
-        door.spawn(keep_door(Arc::clone(&endpoint), Arc::clone(&desk)));
-        let trust = Arc::new(ArcSwap::from_pointee(config.trust));
-        door.spawn(look_for_expired(Arc::clone(&endpoint), Arc::clone(&trust)));
+        door.spawn(keep_door(Arc::clone(&reloader)));
+        door.spawn(look_for_expired(Arc::clone(&reloader)));
         #[expect(clippy::disallowed_methods, reason = "its handle is kept and awaited")]
         let driver = tokio::spawn(driver.run(first, stopped));
-        tracing::info!(ministry = %config.ministry, %address, "relay started");
-        Ok(Self { address, endpoint, trust, addresses, desk, store, stop, driver, door })
+        if changed {
+            // What waits was decided by other files.
+            let event = Event::PolicyChanged(policy);
+            let told = reloader.desk.tell(event).await;
+            told.map_err(|closing| RelayError::Loop(closing.to_string()))?;
+        }
+        tracing::info!(%ministry, %address, "relay started");
+        Ok(Self { address, reloader, store, stop, driver, door })
     }
 
     /// Where it listens.
@@ -117,24 +106,17 @@ impl Relay {
         self.address
     }
 
-    /// Puts a configuration that was read again in force, as far as that needs no restart: members
-    /// and their CAs, revocation lists, catalogues, rules and the relay's own certificate. Links
-    /// whose certificate is no longer accepted are closed; what is queued is decided again by the
-    /// new rules at its next attempt.
+    /// Reads the configuration again and puts it in force, as far as that needs no restart: members
+    /// and their CAs, revocation lists, signed files and the relay's own certificate. Links whose
+    /// certificate is no longer accepted are closed; everything that waits is decided again by the
+    /// new rules.
     ///
     /// # Errors
-    /// When the certificate names another relay. Nothing was changed then.
-    pub async fn reload(&self, config: Config) -> Result<(), RelayError> {
-        let named = |error: IdentityError| RelayError::Loop(error.to_string());
-        self.endpoint.replace_identity(config.identity).map_err(named)?;
-        self.trust.store(Arc::new(config.trust));
-        self.addresses.store(Arc::new(config.peers));
-        close_unaccepted(&self.endpoint, &self.trust);
-        self.desk.replace_verifier(Verifier::new(config.authorities));
-        let changed = Event::PolicyChanged(config.policy);
-        self.desk.tell(changed).await.map_err(|closing| RelayError::Loop(closing.to_string()))?;
-        tracing::info!("configuration reloaded");
-        Ok(())
+    /// When something is wrong, or a signed file may not replace the one in force: not signed as it
+    /// must be, older, of the same serial and other content, over its time, or wider and signed by
+    /// one person only. Nothing was changed then.
+    pub async fn reload(&self) -> Result<(), RelayError> {
+        self.reloader.reload().await
     }
 
     /// Waits until the relay ends by itself, which it does only when its state fails.
@@ -151,13 +133,12 @@ impl Relay {
     /// # Errors
     /// When the last step could not be made durable.
     pub async fn stop(mut self) -> Result<(), RelayError> {
-        self.endpoint.shut_down(FAREWELL).await;
+        self.reloader.endpoint.shut_down(FAREWELL).await;
         // A loop that has ended already needs not be told.
         let _ = self.stop.send(());
         let ended = self.driver.await;
         self.door.shutdown().await;
-        drop(self.desk);
-        drop(self.endpoint);
+        drop(self.reloader);
         ended.map_err(|error| RelayError::Loop(error.to_string()))??;
         // A task that was just told to end may hold the store a moment longer; every commit is
         // durable, so closing it is only tidier.
@@ -169,29 +150,71 @@ impl Relay {
     }
 }
 
-/// Links outlive their certificates unless somebody looks.
-async fn look_for_expired(endpoint: Arc<Endpoint>, trust: Arc<ArcSwap<Trust>>) {
-    let mut rounds = tokio::time::interval(EXPIRY_ROUND);
-    loop {
-        rounds.tick().await;
-        close_unaccepted(&endpoint, &trust);
+fn settings(config: &Config) -> Settings {
+    Settings {
+        key_agreement: config.key_agreement,
+        segmentation_offload: config.segmentation_offload,
+        ..Settings::new(config.identity.clone(), config.trust.clone())
     }
 }
 
-fn close_unaccepted(endpoint: &Endpoint, trust: &ArcSwap<Trust>) {
-    for holder in endpoint.replace_trust(Trust::clone(&trust.load())) {
-        tracing::warn!(%holder, "link closed: its certificate is no longer accepted");
+async fn open_store(config: &Config) -> Result<Arc<Store>, RelayError> {
+    let state = config.state.clone();
+    let opened = spawn_blocking(move || Store::open(&state, Options::default())).await;
+    Ok(Arc::new(opened.map_err(|error| RelayError::Loop(error.to_string()))??))
+}
+
+/// What the engine is made of.
+fn parts(config: &Config) -> kuriiri_engine::Config {
+    kuriiri_engine::Config {
+        ministry: config.ministry.clone(),
+        signer: Arc::clone(&config.signer),
+        codec: Arc::new(WireCodec),
+        policy: Arc::clone(&config.policy),
+        systems: config.systems.clone(),
+        clearances: config.clearances.clone(),
+        officers: config.officers.clone(),
+    }
+}
+
+fn desk(
+    config: &Config,
+    store: &Arc<Store>,
+    verifier: Verifier,
+    inbox: mpsc::Sender<Input>,
+) -> Desk {
+    let hello = Hello {
+        version: CONTRACT_VERSION,
+        software: concat!("kuriiri/", env!("CARGO_PKG_VERSION")).into(),
+        federation_serial: config.federation_serial,
+        policy_digest: None,
+    };
+    let own = Certificate {
+        fingerprint: config.signer.fingerprint(),
+        der: config.signer.certificate().clone(),
+    };
+    let book = Book::new(Arc::clone(store), own);
+    let name = format!("{}/{}", config.ministry, config.name);
+    Desk::new(verifier, book, Arc::clone(store), hello, name, inbox)
+}
+
+/// Links outlive their certificates unless somebody looks.
+async fn look_for_expired(reloader: Arc<Reloader>) {
+    let mut rounds = tokio::time::interval(EXPIRY_ROUND);
+    loop {
+        rounds.tick().await;
+        close_unaccepted(&reloader.endpoint, &reloader.trust);
     }
 }
 
 /// Lets in those who knock, each in a task of its own.
-async fn keep_door(endpoint: Arc<Endpoint>, desk: Arc<Desk>) {
+async fn keep_door(reloader: Arc<Reloader>) {
     let mut guests = JoinSet::new();
     loop {
         tokio::select! {
-            knock = endpoint.accept() => match knock {
+            knock = reloader.endpoint.accept() => match knock {
                 Some(handshake) => {
-                    guests.spawn(let_in(handshake, Arc::clone(&desk)));
+                    guests.spawn(let_in(handshake, Arc::clone(&reloader)));
                 }
                 None => return,
             },
@@ -200,8 +223,8 @@ async fn keep_door(endpoint: Arc<Endpoint>, desk: Arc<Desk>) {
     }
 }
 
-async fn let_in(handshake: Handshake, desk: Arc<Desk>) {
-    let address = handshake.remote_address();
+async fn let_in(handshake: Handshake, reloader: Arc<Reloader>) {
+    let (address, desk) = (handshake.remote_address(), Arc::clone(&reloader.desk));
     match handshake.complete().await {
         Err(error) => {
             let code: Code = error.code();
@@ -210,6 +233,7 @@ async fn let_in(handshake: Handshake, desk: Arc<Desk>) {
         Ok(link) => match link.conversation() {
             Conversation::Relay => Inbound::new(desk, link).serve().await,
             Conversation::Client => Session::new(desk, link).serve().await,
+            Conversation::Admin => AdminSession::new(desk, reloader, link).serve().await,
         },
     }
 }

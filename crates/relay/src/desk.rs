@@ -7,11 +7,11 @@ use std::sync::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use kuriiri_engine::{Certificate, Event, LinkId, Reply, SubscriptionId, Token};
-use kuriiri_seal::{VerifiedMessage, VerifiedReceipt, Verifier, VerifyError};
-use kuriiri_store::Store;
-use kuriiri_types::{BatchProof, Envelope, Refusal, SignedReceipt};
-use kuriiri_wire::{header, receipt};
+use kuriiri_engine::{Body, Certificate, Event, LinkId, Reply, SubscriptionId, Token};
+use kuriiri_seal::{VerifiedApproval, VerifiedMessage, VerifiedReceipt, Verifier, VerifyError};
+use kuriiri_store::{BodyError, Store};
+use kuriiri_types::{BatchProof, Envelope, Refusal, SignedApproval, SignedReceipt};
+use kuriiri_wire::{approval, header, receipt};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{book::Book, clock, driver::Input, links::Push};
@@ -131,6 +131,24 @@ impl Desk {
     pub(crate) fn check_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
         let verifier = self.verifier.load();
         let verified = verifier.receipt(signed, |bytes| receipt::decode(bytes), clock::now());
+        verified.map_err(|error| refusal(&error))
+    }
+
+    /// Salt and body, wherever they are.
+    pub(crate) async fn body(&self, body: Body) -> Result<Bytes, BodyError> {
+        match body {
+            Body::Inline(body) => Ok(body),
+            Body::File(place) => self.store.read_body(place).await,
+        }
+    }
+
+    /// Checks the signature of an officer's approval.
+    pub(crate) fn check_approval(
+        &self,
+        signed: SignedApproval,
+    ) -> Result<VerifiedApproval, Refusal> {
+        let verifier = self.verifier.load();
+        let verified = verifier.approval(signed, |bytes| approval::decode(bytes), clock::now());
         verified.map_err(|error| refusal(&error))
     }
 

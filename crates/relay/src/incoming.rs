@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Reply, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
-use kuriiri_types::{Ministry, Refusal};
+use kuriiri_types::{BatchProof, Ministry, Refusal};
 use kuriiri_wire::{
     Frame,
     relay::{Batch, Hello, Parcel, Verdicts},
@@ -93,7 +93,7 @@ impl Inbound {
         let batch = Batch::decode(frame)?;
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
         let certificates = self.desk.check_certificates(batch.certificates);
-        self.desk.remind(batch.parcels.iter().map(|parcel| &parcel.envelope.proof));
+        self.desk.remind(batch.parcels.iter().flat_map(proofs));
         self.desk.remind(batch.receipts.iter().map(|receipt| &receipt.proof));
         let parcels: Vec<_> = batch.parcels.into_iter().map(|p| self.check(p)).collect();
         let receipts: Vec<_> =
@@ -119,8 +119,17 @@ impl Inbound {
     }
 
     fn check(&self, parcel: Parcel) -> Result<Arrival, Refusal> {
-        let Parcel { dest, path, envelope, body, approvals: _ } = parcel;
+        let Parcel { dest, path, envelope, approvals, body } = parcel;
         let message = self.desk.check_message(envelope, body)?;
-        Ok(Arrival { message, dest, path })
+        // One that is not genuine counts for nothing; whether enough are is for the rules to say.
+        let known = |signed| self.desk.check_approval(signed).ok();
+        let approvals = approvals.into_iter().filter_map(known).collect();
+        Ok(Arrival { message, dest, path, approvals })
     }
+}
+
+/// The proofs of everything signed in a parcel.
+fn proofs(parcel: &Parcel) -> impl Iterator<Item = &BatchProof> {
+    let approvals = parcel.approvals.iter().map(|signed| &signed.proof);
+    [&parcel.envelope.proof].into_iter().chain(approvals)
 }

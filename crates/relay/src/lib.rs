@@ -7,6 +7,7 @@
 //! This crate decides nothing about messages (that is `kuriiri-engine`) and stores nothing itself
 //! (that is `kuriiri-store`).
 
+mod admin;
 mod answers;
 mod book;
 mod clock;
@@ -16,11 +17,15 @@ mod daemon;
 mod desk;
 mod driver;
 mod error;
+mod in_force;
 mod incoming;
 mod links;
 mod order;
 mod outgoing;
+mod record;
+mod reload;
 mod session;
+mod signed;
 mod subscription;
 
 pub use config::Config;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use kuriiri_engine::{Body, Event, LinkId, Load};
+use kuriiri_engine::{Event, LinkId, Load};
 use kuriiri_transport::{CloseCode, Conversation, Endpoint, Expect, Link, Receiver, Sender};
 use kuriiri_types::{BatchProof, Lane, Ministry};
 use kuriiri_wire::{
@@ -155,17 +155,14 @@ impl Outbound {
         epoch: u32,
         load: Vec<Load>,
     ) -> Result<bytes::Bytes, LinkError> {
-        let certificates = self.desk.book.certificates(load.iter().map(proof));
+        let certificates = self.desk.book.certificates(load.iter().flat_map(proofs));
         let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
         for item in load {
             match item {
                 Load::Receipt(receipt) => receipts.push(receipt),
-                Load::Parcel { dest, path, envelope, body } => {
-                    let body = match body {
-                        Body::Inline(body) => body,
-                        Body::File(place) => self.desk.store.read_body(place).await?,
-                    };
-                    parcels.push(Parcel { dest, path, envelope, body, approvals: Vec::new() });
+                Load::Parcel { dest, path, envelope, approvals, body } => {
+                    let body = self.desk.body(body).await?;
+                    parcels.push(Parcel { dest, path, envelope, approvals, body });
                 }
             }
         }
@@ -184,11 +181,13 @@ async fn exchange(
     Ok(Verdicts::decode(answer)?)
 }
 
-fn proof(load: &Load) -> &BatchProof {
-    match load {
-        Load::Parcel { envelope, .. } => &envelope.proof,
-        Load::Receipt(signed) => &signed.proof,
-    }
+/// The proofs of everything signed in an item.
+fn proofs(load: &Load) -> impl Iterator<Item = &BatchProof> {
+    let (first, approvals) = match load {
+        Load::Parcel { envelope, approvals, .. } => (&envelope.proof, approvals.as_slice()),
+        Load::Receipt(signed) => (&signed.proof, &[][..]),
+    };
+    [first].into_iter().chain(approvals.iter().map(|signed| &signed.proof))
 }
 
 /// The lane's place among the streams of a link: higher goes first.

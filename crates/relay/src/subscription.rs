@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{self as engine, Body, Delivery, Event, Seq, SubscriptionId};
+use kuriiri_engine::{self as engine, Delivery, Event, Seq, SubscriptionId};
 use kuriiri_transport::{Receiver, Sender};
-use kuriiri_types::{Handling, SignedReceipt, limits::BATCH_MESSAGES_MAX};
+use kuriiri_types::{SignedReceipt, limits::BATCH_MESSAGES_MAX};
 use kuriiri_wire::{
     Frame,
     client::{
@@ -119,22 +119,15 @@ impl Subscription {
     }
 
     async fn delivery(&self, items: Vec<Delivery>) -> Result<client::Delivery, LinkError> {
-        let proofs = items.iter().map(|item| &item.envelope.proof);
+        let proofs = items.iter().flat_map(|item| {
+            let approvals = item.approvals.iter().map(|signed| &signed.proof);
+            [&item.envelope.proof].into_iter().chain(approvals)
+        });
         let certificates = self.desk.book.certificates(proofs);
         let mut delivered = Vec::with_capacity(items.len());
-        for Delivery { ticket, envelope, body } in items {
-            let body = match body {
-                Body::Inline(body) => body,
-                Body::File(place) => self.desk.store.read_body(place).await?,
-            };
-            let (approvals, handling) = (Vec::new(), Handling::free());
-            delivered.push(DeliveredItem {
-                ticket: to_wire(ticket),
-                envelope,
-                body,
-                approvals,
-                handling,
-            });
+        for Delivery { ticket, envelope, approvals, handling, body } in items {
+            let (ticket, body) = (to_wire(ticket), self.desk.body(body).await?);
+            delivered.push(DeliveredItem { ticket, envelope, approvals, handling, body });
         }
         Ok(client::Delivery { certificates, items: delivered })
     }

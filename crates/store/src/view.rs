@@ -81,10 +81,11 @@ impl View for Store {
             return Ok(None);
         };
         let (key, stored) = entry.map_err(unreadable(&"a hold"))?;
-        match decode_key(&key)? {
-            Key::Hold(number) => Ok(Some((number, value::decode(&Key::Hold(number), &stored)?))),
-            other => Err(ViewError(format!("{other:?} stands among the holds"))),
-        }
+        let key = decode_key(&key)?;
+        let Key::Hold(number) = key else {
+            return Err(ViewError(format!("{key:?} stands among the holds")));
+        };
+        Ok(Some((number, value::decode(&key, &stored)?)))
     }
 
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {

@@ -68,6 +68,9 @@ pub const APPROVAL_BYTES_MAX: usize = HEADER_BYTES_MAX + 2 * 1024;
 pub const MARKERS_MAX: usize = 16;
 /// Bytes of a marker in one language; a line of text. Longer: cut.
 pub const MARKER_BYTES_MAX: usize = 256;
+/// How old a receipt may be when a relay takes it: it can wait as long as a message where it was
+/// issued and again at a hub. Marks of what was seen are kept for as long. Older: refused as expired.
+pub const RECEIPT_AGE_MAX: Duration = MESSAGE_TTL_MAX.saturating_mul(2);
 
 // === batches and frames ===
 

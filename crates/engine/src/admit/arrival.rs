@@ -58,7 +58,7 @@ impl Engine {
         if let Err(refusal) = form {
             return Ok(refusal.into());
         }
-        let spot = Spot::new(header.id, &message.leaf(), dest.as_str());
+        let spot = Spot::new(header.id.time(), &message.leaf(), dest.as_str());
         if let Some(at) = self.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), at));
         }
@@ -77,6 +77,7 @@ impl Engine {
             releases: &endorsed.releases,
             submitter: None,
         };
+        self.decided.note(work.now, message.shared_header(), &case);
         match self.judge.route(work.now, &case) {
             Ruling::End(refusal) => Ok(refusal.into()),
             Ruling::Wait(need) => {

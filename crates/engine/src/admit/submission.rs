@@ -54,7 +54,7 @@ impl Engine {
         if let Err(refusal) = self.check_form(work.now, header, lane) {
             return Ok(refusal.into());
         }
-        let spot = Spot::new(header.id, &message.leaf(), SUBMISSION);
+        let spot = Spot::new(header.id.time(), &message.leaf(), SUBMISSION);
         if let Some(at) = self.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), at));
         }
@@ -62,6 +62,7 @@ impl Engine {
             return Ok(Refusal::bare(Code::EXPIRED).into());
         }
         let (leaf, dests) = (message.leaf(), header.destinations());
+        self.note_decided(work.now, &message, &dests, system);
         match self.plan_submission(work.now, header, leaf, system) {
             Ruling::Go(stops) => {
                 let (path, endorsed) = (Vec::new(), Endorsed::default());
@@ -112,6 +113,21 @@ impl Engine {
             (Some(refusal), _) => Ruling::End(refusal),
             (None, Some(need)) => Ruling::Wait(need),
             (None, None) => Ruling::Go(stops),
+        }
+    }
+
+    fn note_decided(
+        &mut self,
+        now: Timestamp,
+        message: &VerifiedMessage,
+        dests: &[Ministry],
+        system: &SpiffeId,
+    ) {
+        let (header, subject) = (message.header(), message.leaf());
+        for dest in dests {
+            let submitter = Some(system);
+            let case = Case { header, subject, dest, path: &[], releases: &[], submitter };
+            self.decided.note(now, message.shared_header(), &case);
         }
     }
 

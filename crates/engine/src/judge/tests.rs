@@ -294,6 +294,19 @@ fn a_system_originates_no_more_than_it_is_cleared_for() {
     assert!(!sends(&unknown, "FI JULK"), "a clearance that cannot be read is none");
 }
 
+#[test]
+fn after_the_time_of_its_catalogue_nothing_new_is_taken_and_what_was_is_delivered() {
+    let late = NOW.after(400 * DAY);
+    let letter = Letter { created: late, ..letter("kirjaamo@plm.example", "FI JULK") };
+    let (header, dest, submitter) = (letter.header(), ministry("plm.example"), submitter());
+    let new = Case { submitter: Some(&submitter), ..case(&header, &dest, &[]) };
+    let judge = judge("sm.example");
+    let ruling = judge.route(late, &new);
+    assert!(matches!(ruling, Ruling::End(Refusal { code: Code::POLICY_EXPIRED, .. })));
+    let taken = case(&header, &dest, &[]);
+    assert!(matches!(judge.still_allows(late, &taken, Some(&dest)), Ruling::Go(_)));
+}
+
 // === receipts ===
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use kuriiri_types::MessageId;
 use proptest::prelude::*;
 
 use super::*;
@@ -52,7 +53,7 @@ fn id(made: Timestamp, number: u8) -> MessageId {
 }
 
 fn spot(made: Timestamp, number: u8) -> Spot {
-    Spot::new(id(made, number), &leaf(&[number]), "plm.example")
+    Spot::new(id(made, number).time(), &leaf(&[number]), "plm.example")
 }
 
 #[test]
@@ -85,12 +86,12 @@ fn a_mark_is_known_before_its_step_is_over() {
 fn other_bytes_another_taker_and_another_id_are_another_thing() {
     let mut bench = Bench::new();
     let (now, digest) = (id(NOW, 1), leaf(b"signed"));
-    bench.take(&[Spot::new(now, &digest, "plm.example")]);
-    assert!(bench.taken(Spot::new(now, &digest, "plm.example")).is_some());
-    assert_eq!(bench.taken(Spot::new(now, &digest, "um.example")), None);
-    assert_eq!(bench.taken(Spot::new(now, &leaf(b"other"), "plm.example")), None);
+    bench.take(&[Spot::new(now.time(), &digest, "plm.example")]);
+    assert!(bench.taken(Spot::new(now.time(), &digest, "plm.example")).is_some());
+    assert_eq!(bench.taken(Spot::new(now.time(), &digest, "um.example")), None);
+    assert_eq!(bench.taken(Spot::new(now.time(), &leaf(b"other"), "plm.example")), None);
     let later = id(NOW.after(SEEN_BUCKET), 1);
-    assert_eq!(bench.taken(Spot::new(later, &digest, "plm.example")), None);
+    assert_eq!(bench.taken(Spot::new(later.time(), &digest, "plm.example")), None);
 }
 
 #[test]
@@ -123,7 +124,7 @@ fn marks_that_are_not_durable_yet_stay_however_full_memory_is() {
 fn many_marks_of_one_bucket_are_stored_in_runs_that_fit_a_value() {
     let mut bench = Bench::new();
     let many: Vec<Spot> = (0..RUN_MARKS_MAX as u64 + 5)
-        .map(|n| Spot::new(id(NOW, 1), &leaf(&n.to_be_bytes()), "plm.example"))
+        .map(|n| Spot::new(id(NOW, 1).time(), &leaf(&n.to_be_bytes()), "plm.example"))
         .collect();
     let commit = bench.take(&many);
     let runs: Vec<_> = commit
@@ -162,9 +163,9 @@ proptest! {
         let now = Timestamp::from_millis(now);
         let before = kept_from(now).unwrap();
         let asked = now.after(Duration::from_millis(later));
-        let oldest = asked.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX);
+        let oldest = asked.before(RECEIPT_AGE_MAX + CLOCK_SKEW_MAX);
         prop_assert!(spot(oldest, 1).bucket >= before);
-        let useless = now.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX * 3);
+        let useless = now.before(RECEIPT_AGE_MAX + CLOCK_SKEW_MAX * 3);
         prop_assert!(spot(useless, 1).bucket < before, "old buckets are forgotten");
     }
 }
@@ -173,7 +174,7 @@ proptest! {
 fn old_buckets_go_from_memory_and_disk_once_an_hour() {
     let mut bench = Bench::new();
     bench.take(&[spot(NOW, 1)]);
-    let end = NOW.after(MESSAGE_TTL_MAX).after(CLOCK_SKEW_MAX * 3);
+    let end = NOW.after(RECEIPT_AGE_MAX).after(CLOCK_SKEW_MAX * 3);
     bench.now = end.before(Duration::from_secs(3000));
     let kept = bench.take(&[spot(bench.now, 2)]);
     assert!(kept.writes.iter().any(|write| matches!(write, Write::ForgetSeen { .. })));

@@ -10,12 +10,13 @@ use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{
-    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit, leaf,
+    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, VerifiedReceipt, Verifier,
+    commit, leaf,
 };
 use kuriiri_types::{
     Address, Approval, ApprovalAct, Envelope, Header, MessageId, MessageType, Ministry, Precedence,
-    Receipt, Recipient, Role, SealKeyId, Sealing, SignedApproval, SpiffeId, SpiffeRole, Timestamp,
-    limits::BODY_SALT_BYTES,
+    Receipt, ReceiptKind, Recipient, Role, SealKeyId, Sealing, SignedApproval, SignedReceipt,
+    SpiffeId, SpiffeRole, Timestamp, limits::BODY_SALT_BYTES,
 };
 use kuriiri_wire::{approval, header, receipt};
 
@@ -283,6 +284,27 @@ pub(crate) fn approval_of(
     let proof = signer.sign(Purpose::Approvals, &[leaf(&bytes)]).remove(0);
     let signed = SignedApproval { approval: bytes, proof };
     cast().verifier.approval(signed, |bytes| approval::decode(bytes), NOW).unwrap()
+}
+
+/// What the relay of a letter's first recipient says of its delivery at a time.
+pub(crate) fn delivery_of(letter: &Letter, at: Timestamp) -> VerifiedReceipt {
+    let (header, recipient) = (letter.header(), letter.to[0].clone());
+    let issuer = recipient.ministry().clone();
+    let relay: SpiffeId = format!("spiffe://{issuer}/relay/r1").parse().unwrap();
+    let receipt = receipt::encode(&Receipt {
+        message: header.id,
+        header_digest: letter.verified().leaf(),
+        sender: header.from,
+        recipient,
+        kind: ReceiptKind::Delivered,
+        at,
+        issuer,
+        code: None,
+        reasons: Vec::new(),
+    });
+    let proof = cast().signers[&relay].sign(Purpose::Receipts, &[leaf(&receipt)]).remove(0);
+    let signed = SignedReceipt { receipt, proof };
+    cast().verifier.receipt(signed, |bytes| receipt::decode(bytes), NOW).unwrap()
 }
 
 fn sealing_key(to: &Address) -> SealKeyId {

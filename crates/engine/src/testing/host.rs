@@ -176,6 +176,7 @@ impl Host {
             | Reply::Status(_)
             | Reply::Hold(_)
             | Reply::Holds(..)
+            | Reply::Decisions(_)
             | Reply::Resolved(_) => panic!("no list"),
         }
     }

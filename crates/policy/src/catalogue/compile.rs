@@ -12,6 +12,7 @@ use crate::{
     file::{check_format, instant},
     names::{Names, is_id},
     text::Phrase,
+    trial::{read_embedded, value::Value as WrittenTest},
 };
 
 #[derive(Deserialize)]
@@ -34,6 +35,8 @@ pub(super) struct Written {
     tag: Vec<WrittenTag>,
     #[serde(default)]
     require: Vec<WrittenRequire>,
+    #[serde(default)]
+    test: Vec<WrittenTest>,
 }
 
 #[derive(Deserialize)]
@@ -113,6 +116,7 @@ pub(super) fn compile(mut written: Written) -> Result<Catalogue, PolicyError> {
         permissive: of_kind(&tags, TagKind::Permissive).collect(),
         obsolete: obsolete(&written.tag),
         default: None,
+        tests: read_embedded(FileKind::Catalogue, &written.test)?,
         id: written.id.into(),
         name: written.name.into(),
         serial: written.serial,

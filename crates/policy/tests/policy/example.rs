@@ -63,19 +63,22 @@ impl Files {
         self
     }
 
-    pub(crate) fn compile(&self) -> Result<Policy, String> {
+    pub(crate) fn sources(&self) -> Result<Sources, String> {
         let told = |error: kuriiri_policy::PolicyError| error.to_string();
         let catalogues = self.catalogues.iter().map(|text| Catalogue::parse(text));
         let local = self.local.iter().map(|text| Rules::parse(text));
         let tables = self.translations.iter().map(|text| Translation::parse(text));
-        Policy::compile(Sources {
+        Ok(Sources {
             catalogues: catalogues.collect::<Result<_, _>>().map_err(told)?,
             federation: Federation::parse(&self.federation).map_err(told)?,
             rules: Rules::parse(&self.rules).map_err(told)?,
             local: local.collect::<Result<_, _>>().map_err(told)?,
             translations: tables.collect::<Result<_, _>>().map_err(told)?,
         })
-        .map_err(told)
+    }
+
+    pub(crate) fn compile(&self) -> Result<Policy, String> {
+        Policy::compile(self.sources()?).map_err(|error| error.to_string())
     }
 
     pub(crate) fn policy(&self) -> Policy {

@@ -2,10 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod differing;
 mod example;
+mod explained;
+mod fuzzed;
 mod gates;
 mod handling;
+mod lattice;
+mod model;
+mod offers;
 mod properties;
+mod rehearsal;
 mod routes;
 mod selection;
 mod told;

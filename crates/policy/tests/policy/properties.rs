@@ -65,7 +65,7 @@ fn any_way() -> impl Strategy<Value = [&'static str; 3]> {
 
 prop_compose! {
     /// A message between two members, in order or not.
-    fn any_message()(
+    pub(crate) fn any_message()(
         way in any_way(),
         label in any_or_common_label(),
         sealed in prop::bool::weighted(0.9),
@@ -80,20 +80,28 @@ prop_compose! {
 }
 
 #[derive(Debug, Clone)]
-struct Message {
-    way: [&'static str; 3],
-    label: WireLabel,
-    sealed: bool,
-    originating: bool,
-    onward: bool,
-    size: u64,
-    age: u64,
-    precedence: u32,
-    officers: Vec<String>,
+pub(crate) struct Message {
+    pub(crate) way: [&'static str; 3],
+    pub(crate) label: WireLabel,
+    pub(crate) sealed: bool,
+    pub(crate) originating: bool,
+    pub(crate) onward: bool,
+    pub(crate) size: u64,
+    pub(crate) age: u64,
+    pub(crate) precedence: u32,
+    pub(crate) officers: Vec<String>,
 }
 
 impl Message {
-    fn decide(&self, policy: &Policy, change: impl FnOnce(&mut Facts<'_>)) -> Decision {
+    pub(crate) fn decide(&self, policy: &Policy, change: impl FnOnce(&mut Facts<'_>)) -> Decision {
+        self.with(policy, |facts| {
+            let mut facts = *facts;
+            change(&mut facts);
+            policy.decide(NOW, &facts)
+        })
+    }
+
+    pub(crate) fn with<R>(&self, policy: &Policy, ask: impl FnOnce(&Facts<'_>) -> R) -> R {
         let mut facts = facts(policy, self.way, &self.label);
         let origin = node(policy, self.way[0]);
         let approvals: Vec<_> = self.officers.iter().map(|o| approval(o, origin)).collect();
@@ -104,12 +112,11 @@ impl Message {
         facts.size = self.size;
         facts.created = NOW.before(Duration::from_secs(self.age));
         facts.precedence = Precedence::from_number(self.precedence).unwrap();
-        change(&mut facts);
-        policy.decide(NOW, &facts)
+        ask(&facts)
     }
 }
 
-static SHARED: LazyLock<Policy> = LazyLock::new(|| Files::shared().policy());
+pub(crate) static SHARED: LazyLock<Policy> = LazyLock::new(|| Files::shared().policy());
 
 fn fi() -> &'static Catalogue {
     SHARED.catalogue("FI").unwrap()
@@ -327,7 +334,7 @@ proptest! {
 }
 
 prop_compose! {
-    fn any_rule()(
+    pub(crate) fn any_rule()(
         scope in prop_oneof![
             Just(""), Just("level='TL4'\n"), Just("at_least='SALP'\n"), Just("has='HANDLING:ORCON'\n"),
             Just("any=['REL:SM','REL:UM']\n"), Just("to='plm'\n"), Just("from=['sm','um']\n"),

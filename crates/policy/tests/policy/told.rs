@@ -57,6 +57,53 @@ fn oddities_are_found_before_signing() {
 }
 
 #[test]
+fn each_oddity_is_told_by_itself() {
+    let rule = |text: &str| {
+        Files::shared().and_rules(&format!("\n[[rule]]\nid='x'\npolicy='FI'\n{text}\n"))
+    };
+    let replaced = |old: &str, new: &str| Files::shared().replace(old, new);
+    for (files, serious, words) in [
+        (
+            replaced("en = \"PUBLIC\"", "en = \"SECURITY CLASS II SECRET\""),
+            true,
+            "`JULK` and `TL2` of FI have the same marking",
+        ),
+        (
+            replaced("levels = [\"TL2\", \"TL1\"]\ntag", "levels = [\"TL2\"]\ntag"),
+            true,
+            "level `TL1` of FI does not require `REL`",
+        ),
+        (
+            replaced("levels = [\"TL2\", \"TL1\"]\ntag", "levels = [\"TL1\"]\ntag"),
+            true,
+            "level `TL2` of FI does not require `REL`",
+        ),
+        (
+            rule(
+                "level='TL4'\nwindow='Mon 08:00-09:00'\n[[rule]]\nid='y'\npolicy='FI'\nwindow='Tue 08:00-09:00'",
+            ),
+            true,
+            "no hour for level `TL4`",
+        ),
+        (
+            replaced(", \"RED\"]\n  grants", "]\n  grants"),
+            false,
+            "nobody is cleared for level `RED`",
+        ),
+        (rule("has=['COMPARTMENT:MERI','REL:EU']"), false, "rule `x` speaks of labels"),
+        (rule("level='JULK'\nhas='COMPARTMENT:RAJA'"), false, "rule `x` speaks of labels"),
+        (rule("level='TL4'\nany=['COMPARTMENT:MERI']"), false, "rule `x` speaks of labels"),
+    ] {
+        let findings = files.policy().findings();
+        let found: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        assert!(found.iter().any(|text| text.contains(words)), "{words}\n{found:?}");
+        assert_eq!(findings.iter().any(|finding| finding.is_serious()), serious, "{found:?}");
+    }
+    let both = rule("any=['COMPARTMENT:MERI','REL:EU']").policy().findings();
+    assert!(both.is_empty(), "one of the values may stand: {both:?}");
+}
+
+#[test]
 fn reasons_speak_three_languages_and_leave_no_gaps() {
     let policy = Files::shared().policy();
     let mut seen: Vec<Reason> = Vec::new();

@@ -1,288 +1,299 @@
 //! Every vector of the label policy: decision, complete reasons, effective label, obligations.
 
-use std::time::Duration;
+use kuriiri_policy::{Tester, TrialOutcome, TrialReport, Trials};
 
-use crate::example::{DIGEST, Files, codes, node};
-use kuriiri_policy::{
-    Acceptance, Alternative, Approval, Candidate, Catalogue, Facts, Lang, NodeId, Policy, TagKind,
-    Use, Version, accept, admits, sole_label,
-};
-use kuriiri_types::{Category, Digest, MessageType, Timestamp, WireLabel};
-use serde_json::Value;
+use crate::example::Files;
 
-const VECTORS: &str =
+pub(crate) const VECTORS: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/vectors/labels/vectors.json"));
+
+pub(crate) fn run(files: &Files, trials: &Trials) -> TrialReport {
+    Tester::new(files.sources().unwrap()).unwrap().run(trials)
+}
+
+fn json(cases: &str) -> TrialReport {
+    run(&Files::shared(), &serde_json::from_str(cases).unwrap())
+}
+
+fn toml(cases: &str) -> TrialReport {
+    run(&Files::shared(), &toml::from_str(cases).unwrap())
+}
+
+fn shown(report: &TrialReport) -> String {
+    serde_json::to_string_pretty(&report.not_held().collect::<Vec<_>>()).unwrap()
+}
 
 #[test]
 fn all_vectors_hold() {
-    let vectors: Value = serde_json::from_str(VECTORS).unwrap();
-    let cases = vectors["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 68);
-    let policy = Files::shared().policy();
-    let mut wrong = Vec::new();
-    for case in cases {
-        let (input, expect) = (&case["in"], &case["expect"]);
-        let result = match case["kind"].as_str().unwrap() {
-            "admits" => check_admits(&policy, input, expect),
-            "decide" => check_decide(input, expect),
-            "join" => check_join(&policy, input, expect),
-            "bundle" => check_bundle(input, expect),
-            "marking" => check_marking(&policy, input, expect),
-            other => Err(format!("unknown kind {other}")),
+    let report = json(VECTORS);
+    assert_eq!(report.results.len(), 68);
+    assert!(report.all_held(), "{}", shown(&report));
+    let untouched: Vec<&str> = report.coverage.untouched_rules().collect();
+    assert!(!untouched.contains(&"fi-tl3") && untouched.contains(&"tlp-red"), "{untouched:?}");
+    assert_eq!(report.coverage.reasons["next:LEVEL"], 3);
+    assert!(report.coverage.untouched_reasons().any(|code| code == "LOOP"));
+}
+
+#[test]
+fn the_same_vectors_are_read_from_toml() {
+    // TOML has no null: what is null is left out, which means the same.
+    let mut value: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
+    without_null(&mut value);
+    let text = ::toml::to_string(&value).unwrap();
+    assert!(toml(&text).all_held(), "{}", shown(&toml(&text)));
+}
+
+fn without_null(value: &mut serde_json::Value) {
+    if let Some(map) = value.as_object_mut() {
+        map.retain(|_, value| !value.is_null());
+        map.values_mut().for_each(without_null);
+    }
+    value.as_array_mut().into_iter().flatten().for_each(without_null);
+}
+
+#[test]
+fn an_expectation_turned_round_fails() {
+    let mut value: serde_json::Value = serde_json::from_str(VECTORS).unwrap();
+    for case in value["cases"].as_array_mut().unwrap() {
+        let expect = case["expect"].as_object_mut().unwrap();
+        for (key, value) in expect.iter_mut() {
+            *value = match key.as_str() {
+                "decision" if value == "DENY" => "PERMIT".into(),
+                "decision" => "DENY".into(),
+                "reasons" => serde_json::json!(["NO_SUCH_REASON"]),
+                "obligations" => serde_json::json!({"max_hops": 77}),
+                "label" => serde_json::json!("FI TL1"),
+                _ => "something else".into(),
+            };
+        }
+    }
+    let trials: Trials = serde_json::from_value(value.clone()).unwrap();
+    let report = run(&Files::shared(), &trials);
+    let cases = value["cases"].as_array().unwrap();
+    for (result, case) in report.results.iter().zip(cases) {
+        let TrialOutcome::Failed { differences, .. } = &result.outcome else {
+            panic!("{result:?}");
         };
-        if let Err(why) = result {
-            wrong.push(format!("{}: {why}", case["id"]));
-        }
+        let fields = case["expect"].as_object().unwrap().len();
+        assert_eq!(differences.len(), fields, "{}: {differences:?}", result.name);
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Result<(), String> {
-    (found == expected)
-        .then_some(())
-        .ok_or_else(|| format!("found {found:?}, expected {expected:?}"))
-}
-
-fn check_admits(policy: &Policy, input: &Value, expect: &Value) -> Result<(), String> {
-    let catalogue = policy.catalogue(text(&input["policy"])).unwrap();
-    let held = &input["clearance"];
-    let clearance = catalogue.clearance(&texts(&held["levels"]), &texts(&held["grants"])).unwrap();
-    let wire = wire_label(&input["label"], catalogue.name());
-    let kinds = input["label"]["categories"].as_array().into_iter().flatten();
-    let claimed = kinds.filter_map(|c| Some((text(&c["tag"]), c["type"].as_str()?)));
-    let mut checked = Ok(());
-    for (tag, kind) in claimed {
-        checked = checked.and_then(|()| catalogue.check_kind(tag, tag_kind(kind)));
-    }
-    let use_ = use_of(input);
-    let read = || catalogue.resolve(&wire, use_, seconds(0), Duration::ZERO);
-    let resolved = checked.and_then(|()| read());
-    let reasons = match resolved {
-        Err(invalid) => invalid.faults().iter().map(|f| f.code().to_owned()).collect(),
-        Ok(label) => match admits(catalogue, &label, &clearance) {
-            Ok(()) => Vec::new(),
-            Err(shortfall) => shortfall.codes(catalogue),
-        },
-    };
-    let decision = if reasons.is_empty() { "PERMIT" } else { "DENY" };
-    same((decision, reasons), (text(&expect["decision"]), texts(&expect["reasons"])))
-}
-
-fn check_decide(input: &Value, expect: &Value) -> Result<(), String> {
-    let policy = files_for(input).policy();
-    let found = |key: &str| input.get(key).map(|id| node(&policy, text(id)));
-    let written = &input["label"];
-    let several = written.as_array().map(Vec::as_slice);
-    let several = several.unwrap_or_else(|| std::slice::from_ref(written));
-    let given = several.iter().filter(|label| !label.is_null());
-    let labels: Vec<WireLabel> = given.map(|label| wire_label(label, "")).collect();
-    let sole = sole_label(&labels).map_err(|invalid| invalid.faults()[0].code());
-    let Ok(label) = sole else {
-        let found = ("DENY", vec![sole.unwrap_err().to_owned()]);
-        return same(found, (text(&expect["decision"]), texts(&expect["reasons"])));
-    };
-    let alternatives = list(&input["alternatives"]);
-    let written: Vec<WireLabel> = alternatives.iter().map(|a| wire_label(a, "")).collect();
-    let pairs = written.iter().zip(alternatives);
-    let alternatives: Vec<_> =
-        pairs.map(|(label, a)| Alternative { label, signer: text(&a["signer"]) }).collect();
-    let approvals: Vec<_> =
-        list(&input["approvals"]).iter().map(|a| approval(&policy, input, a)).collect();
-    let path: Vec<NodeId> = list(&input["path"]).iter().map(|id| node(&policy, text(id))).collect();
-    let skew = &input["label"]["succession"]["skew"];
-    let now = seconds(input["now"].as_i64().unwrap_or(0));
-    let decision = policy.decide(
-        now,
-        &Facts {
-            at: found("at").unwrap(),
-            origin: found("origin").unwrap(),
-            prev: found("prev"),
-            next: found("next"),
-            dest: found("dest").unwrap(),
-            path: &path,
-            verified: true,
-            label,
-            alternatives: &alternatives,
-            originating: use_of(input) == Use::Origination,
-            person: None,
-            sealed: input["sealed"].as_bool().unwrap(),
-            size: input["size"].as_u64().unwrap_or(0),
-            created: seconds(input["created"].as_i64().unwrap_or(0)),
-            expires: input["expires"].as_i64().map(seconds),
-            precedence: input["precedence"].as_str().unwrap_or("ROUTINE").parse().unwrap(),
-            message_type: match input["type"].as_str() {
-                Some("exercise") => MessageType::Exercise,
-                Some("drill") => MessageType::Drill,
-                _ => MessageType::Operation,
-            },
-            skew: Duration::from_secs(skew.as_u64().unwrap_or(0)),
-            digest: Some(digest(input["digest"].as_str().unwrap_or("d0"))),
-            approvals: &approvals,
-            drafter: input["drafter"].as_str(),
-            onward: input["onward"].as_bool().unwrap_or(false),
-            consent: input["consent"].as_bool().unwrap_or(false),
-        },
+#[test]
+fn officers_write_short_tests() {
+    let report = toml(
+        r#"
+        [[test]]
+        name = "TL III must not pass the hub"
+        from = "sm"
+        to = "plm"
+        via = "hub"
+        label = "FI TL3"
+        sealed = true
+        expect = "deny"
+        reasons = ["TRANSIT_FORBIDDEN", "next:LEVEL"]
+        [[test]]
+        name = "two officers release TL II"
+        from = "plm"
+        to = "um"
+        label = "FI TL2 REL{PLM,UM}"
+        sealed = true
+        size = "16 MiB"
+        approvals = 2
+        precedence = "flash"
+        expect = "permit"
+        [[test]]
+        name = "one does not, and the answer says how many"
+        from = "plm"
+        to = "um"
+        label = "FI TL2 REL{PLM,UM}"
+        sealed = true
+        approvals = 1
+        expect = "hold"
+        reasons = ["APPROVALS:1/2"]
+        obligations = { approvals = 2, max_size = "16 MiB", ttl = "24 h", direct_only = true, seal = true }
+        [[test]]
+        name = "late"
+        from = "plm"
+        to = "um"
+        label = "FI TL4"
+        sealed = true
+        now = 2026-11-16T10:00:00Z
+        created = 2026-11-01T10:00:00Z
+        expires = 2026-11-30T10:00:00Z
+        type = "exercise"
+        expect = "deny"
+        reasons = ["EXPIRED"]
+        "#,
     );
-    let expected = (text(&expect["decision"]), texts(&expect["reasons"]));
-    let (word, reasons) = codes(&decision);
-    same((word, reasons), expected)?;
-    if let Some(level) = expect["level"].as_str() {
-        let label = decision.obligations().unwrap().label;
-        same(policy.catalogue_of(&label).unwrap().level_id(&label), Some(level))?;
-    }
-    if let Some(onward) = expect["obligations"]["onward"].as_str() {
-        same(decision.obligations().unwrap().onward.as_str(), onward)?;
-    }
-    if let Some(markers) = expect["obligations"].get("markers") {
-        let found = policy.markers(decision.obligations().unwrap());
-        same(found.map(|m| m.rule().to_owned()).collect(), texts(markers))?;
-    }
-    Ok(())
+    assert!(report.all_held(), "{}", shown(&report));
 }
 
-fn check_join(policy: &Policy, input: &Value, expect: &Value) -> Result<(), String> {
-    let catalogue = policy.catalogue(text(&input["policy"])).unwrap();
-    let labels: Vec<_> = list(&input["labels"])
-        .iter()
-        .map(|l| resolve(catalogue, &wire_label(l, catalogue.name())))
-        .collect();
-    let joined = catalogue.join(&labels);
-    let word = if joined.is_ok() { "PERMIT" } else { "HOLD" };
-    same(word, text(&expect["decision"]))?;
-    match (joined, expect.get("label")) {
-        (Ok(label), Some(expected)) => {
-            let expected = wire_label(expected, catalogue.name());
-            same(catalogue.write(&label).unwrap().to_string(), expected.to_string())
+#[test]
+fn a_failure_tells_both_sides() {
+    let report = toml(
+        "[[test]]\nname='x'\nfrom='sm'\nto='plm'\nlabel='FI TL3'\nexpect='permit'\nreasons=[]\n",
+    );
+    let TrialOutcome::Failed { differences, got } = &report.results[0].outcome else {
+        panic!("{report:?}");
+    };
+    assert_eq!(differences[0].to_string(), "decision: expected PERMIT, got DENY");
+    assert_eq!(differences[1].got, "SEAL_REQUIRED");
+    assert_eq!(got.level.as_deref(), Some("TL3"));
+}
+
+/// A case of the kind `decide` with these inputs and expectations changed or added.
+fn decide_with(input: &str, expect: &str) -> String {
+    let mut case = serde_json::json!({
+        "id": "X", "kind": "decide",
+        "in": {"at": "plm", "origin": "plm", "next": "um", "dest": "um", "sealed": true,
+               "label": {"policy": "FI", "level": "TL4"}},
+        "expect": {"decision": "PERMIT", "reasons": []},
+    });
+    for (key, change) in [("in", input), ("expect", expect)] {
+        let change: serde_json::Value = serde_json::from_str(change).unwrap();
+        for (name, value) in change.as_object().unwrap() {
+            case[key][name] = value.clone();
         }
-        _ => Ok(()),
     }
+    serde_json::json!({ "cases": [case] }).to_string()
 }
 
-fn check_bundle(input: &Value, expect: &Value) -> Result<(), String> {
-    let version = |v: &Value| Version {
-        serial: v["serial"].as_u64().unwrap(),
-        digest: digest(text(&v["digest"])),
+#[test]
+fn what_is_not_understood_is_said_and_never_passed_over() {
+    for (input, expect, words) in [
+        (r#"{"sealled": true}"#, "{}", "`in.sealled`: is not understood here"),
+        (r#"{"size": "64 MB"}"#, "{}", "`in.size`: `64 MB` is not a size"),
+        (r#"{"size": -1}"#, "{}", "`in.size`: -1 is out of range"),
+        (r#"{"type": "war"}"#, "{}", "`in.type`: `war`"),
+        (
+            r#"{"approvals": [{"officer": "a"}, {"oficer": "b"}]}"#,
+            "{}",
+            "`in.approvals[1].officer`",
+        ),
+        (
+            r#"{"label": {"policy": "FI", "level": "TL4", "colour": "x"}}"#,
+            "{}",
+            "`in.label.colour`",
+        ),
+        (
+            r#"{"label": {"level": "TL4", "categories": [{"tag": "REL"}]}}"#,
+            "{}",
+            "values`: is missing",
+        ),
+        (r#"{"disable_rules": ["nobody"]}"#, "{}", "there is no rule `nobody`"),
+        (r#"{"revised_clearance": {"vm": {"levels": []}}}"#, "{}", "`in.revised_clearance.vm`"),
+        (r#"{"revised_clearance": {"um": {"levels": ["TL9"]}}}"#, "{}", "`TL9` is not defined"),
+        ("{}", r#"{"surprise": 1}"#, "`expect.surprise`: is not understood here"),
+        ("{}", r#"{"decision": "ALLOW"}"#, "`expect.decision`: `ALLOW`"),
+        ("{}", r#"{"obligations": {"hops": 1}}"#, "`expect.obligations.hops`"),
+    ] {
+        let report = json(&decide_with(input, expect));
+        let TrialOutcome::Broken { why } = &report.results[0].outcome else {
+            panic!("{input} {expect}: {report:?}");
+        };
+        assert!(why.contains(words), "{words}\n{why}");
+    }
+    for (text, words) in [
+        (r#"{"cases": 1}"#, "`cases`: a list"),
+        (r#"{"format": "label-vectors/2", "cases": []}"#, "`format`"),
+        (r#"{"note": "x"}"#, "neither"),
+        (r#"{"cases": [], "surprise": 1}"#, "`surprise`"),
+        (r#"{"cases": [{"id": "a", "id": "b"}]}"#, "twice"),
+    ] {
+        let error = serde_json::from_str::<Trials>(text).unwrap_err().to_string();
+        assert!(error.contains(words), "{words}\n{error}");
+    }
+    assert!(!json(r#"{"cases": []}"#).all_held(), "no case proves nothing");
+}
+
+#[test]
+fn all_that_cases_may_give_is_read() {
+    let approvals = |more: &str| {
+        format!(r#"{{"label": "FI TL3", "digest": "d0", "approvals": [{{"officer": "a"{more}}}]}}"#)
     };
-    let new = &input["new"];
-    let flag = |key: &str| new[key].as_bool().unwrap_or(false);
-    let candidate = Candidate {
-        version: version(new),
-        expires: new["expires"].as_i64().map(seconds),
-        signature_ok: flag("signature_ok"),
-        signers: u32::try_from(new["signers"].as_u64().unwrap_or(1)).unwrap(),
-        lint_ok: flag("lint_ok"),
-        tests_ok: flag("tests_ok"),
-        widens: flag("widens"),
+    let held = r#"{"decision": "HOLD", "reasons": ["APPROVALS:0/1"]}"#;
+    for (input, expect) in [
+        (r#"{"verified": false}"#, r#"{"decision": "DENY", "reasons": ["UNVERIFIED"]}"#),
+        (r#"{"label": null}"#, r#"{"decision": "DENY", "reasons": ["UNLABELLED"]}"#),
+        (r#"{"labels": [], "label": null}"#, r#"{"decision": "DENY", "reasons": ["UNLABELLED"]}"#),
+        (&approvals(""), r#"{"level": "TL3"}"#),
+        (&approvals(r#", "digest": "d1""#), held),
+        (&approvals(r#", "signature_ok": false"#), held),
+        (&approvals(r#", "node": "um""#), held),
+        (&approvals(r#", "until": "2026-01-01T00:00:00Z""#), "{}"),
+        (r#"{"label": "FI TL4", "path": ["plm"], "prev": null}"#, "{}"),
+        (
+            r#"{"label": {"policy": "FI", "level": "TL3", "categories": [{"tag": "REL", "type": "restrictive", "values": ["UM"]}]}}"#,
+            r#"{"decision": "DENY", "reasons": ["TYPE_MISMATCH"]}"#,
+        ),
+        (
+            r#"{"label": "FI TL4 HANDLING{ORCON}", "onward": true, "consent": true}"#,
+            r#"{"obligations": {"onward": "originator-consent", "markers": [], "rate": null}}"#,
+        ),
+        (
+            r#"{"originating": true, "person": {"levels": ["JULK"]}}"#,
+            r#"{"decision": "DENY", "reasons": ["origin:LEVEL"]}"#,
+        ),
+        (
+            r#"{"originating": true, "label": "FI TL4 COMPARTMENT{VANHA}"}"#,
+            r#"{"decision": "DENY", "reasons": ["OBSOLETE"]}"#,
+        ),
+        (
+            r#"{"revised_clearance": {"um": null}}"#,
+            r#"{"decision": "DENY", "reasons": ["dest:NO_CLEARANCE"]}"#,
+        ),
+        (
+            r#"{"next": "hub", "revised_carriage": {"hub": {"levels": ["SALP"]}}}"#,
+            r#"{"decision": "DENY", "reasons": ["next:LEVEL"]}"#,
+        ),
+        (r#"{"next": "hub"}"#, r#"{"obligations": {"max_hops": 2, "precedence_max": "OVERRIDE"}}"#),
+    ] {
+        // A null that the change brings means that the field does not stand there.
+        let report = json(&decide_with(input, expect));
+        let nothing = input.contains("until") || report.all_held();
+        assert!(nothing, "{input}\n{}", shown(&report));
+    }
+    let admits = |clearance: &str| {
+        format!(
+            r#"[{{"kind": "admits", "in": {{"policy": "FI", "label": {{"level": "TL4"}}{clearance}}},
+                "expect": {{"decision": "DENY", "reasons": ["NO_CLEARANCE"]}}}}]"#
+        )
     };
-    let now = seconds(input["now"].as_i64().unwrap());
-    let found: Acceptance = accept(now, Some(version(&input["current"])), &candidate);
-    same(found.code(), text(&expect["decision"]))
+    for clearance in
+        ["", r#", "clearance": null"#, r#", "clearance": {"policy": "EU", "levels": ["R-UE"]}"#]
+    {
+        assert!(json(&admits(clearance)).all_held(), "{}", shown(&json(&admits(clearance))));
+    }
+    let join = r#"[{"kind": "join", "in": {"labels": ["FI TL4 REL{SM}", "FI TL3"]},
+        "expect": {"decision": "PERMIT", "label": "FI TL3 REL{SM}", "reasons": []}},
+        {"kind": "marking", "in": {"label": "FI JULK", "lang": "en"}, "expect": {"text": "PUBLIC"}}]"#;
+    assert!(json(join).all_held(), "{}", shown(&json(join)));
 }
 
-fn check_marking(policy: &Policy, input: &Value, expect: &Value) -> Result<(), String> {
-    let catalogue = policy.catalogue(text(&input["policy"])).unwrap();
-    let lang: Lang = text(&input["lang"]).parse().unwrap();
-    let label = resolve(catalogue, &wire_label(&input["label"], catalogue.name()));
-    same(catalogue.marking(&label, lang).as_str(), text(&expect["text"]))
-}
-
-// === reading the vectors ===
-
-/// The shared files, with the changes that a vector asks for.
-fn files_for(input: &Value) -> Files {
+#[test]
+fn files_carry_tests_of_their_own() {
+    let test = |expect: &str| {
+        format!(
+            "\n[[test]]\nname='t'\nfrom='sm'\nto='plm'\nlabel='FI TL4'\nsealed=true\nexpect='{expect}'\n"
+        )
+    };
+    let none = Files::shared().policy().run_tests();
+    assert!(none.results.is_empty());
     let mut files = Files::shared();
-    let disabled = texts(&input["disable_rules"]);
-    if !disabled.is_empty() {
-        let mut rules: toml::Table = files.rules.parse().unwrap();
-        let list = rules["rule"].as_array_mut().unwrap();
-        list.retain(|rule| !disabled.contains(&rule["id"].as_str().unwrap().to_owned()));
-        files.rules = rules.to_string();
+    files.catalogues[0].push_str(&test("permit"));
+    files.federation.push_str(&test("permit"));
+    files.translations[0].push_str(&test("deny"));
+    let report = files.and_rules(&test("permit")).policy().run_tests();
+    assert_eq!(report.results.len(), 4);
+    let failed: Vec<_> = report.not_held().map(|result| result.file.clone().unwrap()).collect();
+    assert_eq!(failed, ["translation table"]);
+    for (test, words) in [
+        (test("permit").replace("expect", "expcet"), "test `t`: `expect`: is missing"),
+        (test("permit") + "surprise=1\n", "test `t`: `surprise`: is not understood here"),
+        (test("permit") + "disable_rules=['fi-tl4']\n", "`disable_rules`"),
+    ] {
+        let error = Files::shared().and_rules(&test).compile().unwrap_err();
+        assert!(error.contains(words), "{words}\n{error}");
     }
-    for (id, revised) in input["revised_clearance"].as_object().into_iter().flatten() {
-        let mut federation: toml::Table = files.federation.parse().unwrap();
-        for node in federation["node"].as_array_mut().unwrap() {
-            if node["id"].as_str() == Some(id) {
-                let clearance = &mut node["clearance"][0];
-                for key in ["levels", "grants"] {
-                    let names = texts(&revised[key]).into_iter().map(toml::Value::from);
-                    clearance[key] = toml::Value::Array(names.collect());
-                }
-            }
-        }
-        files.federation = federation.to_string();
-    }
-    files
-}
-
-/// A label as the vectors write it; the policy stands outside of it in some.
-fn wire_label(value: &Value, policy: &str) -> WireLabel {
-    let policy = value["policy"].as_str().unwrap_or(policy);
-    let mut label = WireLabel::plain(policy, text(&value["level"]));
-    for category in list(&value["categories"]) {
-        label.categories.push(Category {
-            tag: text(&category["tag"]).into(),
-            values: texts(&category["values"]),
-        });
-    }
-    if let Some(succession) = value.get("succession") {
-        let at = seconds(succession["at"].as_i64().unwrap());
-        let next = wire_label(&succession["label"], policy);
-        label.succession = Some(Box::new((at, next)));
-    }
-    label.privacy_mark = value["privacy_mark"].as_str().unwrap_or("").into();
-    label
-}
-
-fn approval<'a>(policy: &Policy, input: &Value, value: &'a Value) -> Approval<'a> {
-    let place = value.get("node").unwrap_or_else(|| &input["origin"]);
-    Approval {
-        officer: text(&value["officer"]),
-        node: node(policy, text(place)),
-        digest: digest(text(&value["digest"])),
-        until: value["until"].as_i64().map(seconds),
-        roles: &[],
-    }
-}
-
-fn resolve(catalogue: &Catalogue, wire: &WireLabel) -> kuriiri_policy::Label {
-    catalogue.resolve(wire, Use::Carriage, seconds(0), Duration::ZERO).unwrap()
-}
-
-fn use_of(input: &Value) -> Use {
-    match input["originating"].as_bool() {
-        Some(true) => Use::Origination,
-        _ => Use::Carriage,
-    }
-}
-
-fn tag_kind(word: &str) -> TagKind {
-    match word {
-        "RESTRICTIVE" => TagKind::Restrictive,
-        "PERMISSIVE" => TagKind::Permissive,
-        _ => TagKind::Informative,
-    }
-}
-
-fn digest(name: &str) -> Digest {
-    let mut bytes = DIGEST.0;
-    for (byte, letter) in bytes.iter_mut().zip(name.bytes()) {
-        *byte = letter;
-    }
-    Digest(bytes)
-}
-
-fn seconds(seconds: i64) -> Timestamp {
-    Timestamp::from_millis(seconds * 1000)
-}
-
-fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_else(|| panic!("not a text: {value}"))
-}
-
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
-fn texts(value: &Value) -> Vec<String> {
-    list(value).iter().map(|entry| text(entry).to_owned()).collect()
 }

@@ -7,14 +7,21 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_policy::{Catalogue, Federation, Finding, Policy, Rules, Sources, Translation};
-use kuriiri_seal::{Authorities, Signer};
+use kuriiri_policy::Federation;
+use kuriiri_seal::{Authorities, PinnedSigners, Signer};
 use kuriiri_transport::{Identity, Trust};
 use kuriiri_types::{Code, Ministry, SpiffeId};
 use serde::de::DeserializeOwned;
 
-use super::raw::{KeyPair, RawConfig};
-use crate::error::ConfigError;
+use super::{
+    Signers,
+    raw::{KeyPair, RawConfig, RawSigners},
+};
+use crate::{
+    error::ConfigError,
+    record::Record,
+    signed::{Part, SignedFile, SignedFiles},
+};
 
 /// Bits of a file's mode that let others than its owner at it.
 const OTHERS: u32 = 0o077;
@@ -78,9 +85,56 @@ impl Folder {
         Ok((certificate, texts.0, texts.1))
     }
 
-    /// The members, with their CAs.
-    pub(super) fn federation(&self, file: &Path) -> Result<Federation, ConfigError> {
-        self.parse(file, Federation::parse)
+    /// The signed files that a configuration names, in the order of their parts.
+    pub(super) fn signed(
+        &self,
+        raw: &RawConfig,
+        record: &Record,
+    ) -> Result<SignedFiles, ConfigError> {
+        let one = |part, path: &PathBuf| (part, self.path(path));
+        let all = |part, paths: &[PathBuf]| -> Vec<_> {
+            paths.iter().map(|path| one(part, path)).collect()
+        };
+        let mut named = vec![one(Part::Federation, &raw.federation)];
+        named.extend(all(Part::Catalogue, &raw.catalogues));
+        named.push(one(Part::Rules, &raw.rules));
+        named.extend(all(Part::LocalRules, &raw.local_rules));
+        named.extend(all(Part::Translation, &raw.translations));
+        let mut files: Vec<SignedFile> = Vec::with_capacity(named.len());
+        for (part, path) in named {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let recorded = name.and_then(|name| record.digest(&name));
+            let file = SignedFile::read(part, path, recorded)?;
+            if files.iter().any(|known| known.name() == file.name()) {
+                let what = "two signed files have this name";
+                return Err(ConfigError::new(file.path, Code::CONFIG, what));
+            }
+            files.push(file);
+        }
+        Ok(SignedFiles(files))
+    }
+
+    /// Who may sign what.
+    pub(super) fn signers(&self, raw: &RawConfig) -> Result<Signers, ConfigError> {
+        let RawSigners { catalogues, federation, rules, local_rules, translations } = &raw.signers;
+        let parts = [
+            (Part::Federation, federation),
+            (Part::Catalogue, catalogues),
+            (Part::Rules, rules),
+            (Part::LocalRules, local_rules),
+            (Part::Translation, translations),
+        ];
+        parts.into_iter().map(|(part, files)| Ok((part, self.pinned(files)?))).collect()
+    }
+
+    fn pinned(&self, files: &[PathBuf]) -> Result<PinnedSigners, ConfigError> {
+        let mut pinned = PinnedSigners::new();
+        for file in files {
+            let file = self.path(file);
+            let text = read(&file, Code::KEY_FILE)?;
+            pinned.add(&text).map_err(|error| ConfigError::new(&file, error.code(), error))?;
+        }
+        Ok(pinned)
     }
 
     /// Whom to believe: the members' CAs from the federation file, and their revocation lists from
@@ -119,47 +173,6 @@ impl Folder {
     ) -> Result<Option<String>, ConfigError> {
         let file = self.path(folder).join(format!("{ministry}.pem"));
         if file.exists() { read(&file, Code::KEY_FILE).map(Some) } else { Ok(None) }
-    }
-
-    /// Catalogues, rules and translations, compiled with the federation.
-    pub(super) fn policy(
-        &self,
-        raw: &RawConfig,
-        federation: Federation,
-    ) -> Result<Policy, ConfigError> {
-        let sources = Sources {
-            catalogues: self.parse_all(&raw.catalogues, Catalogue::parse)?,
-            federation,
-            rules: self.parse(&raw.rules, Rules::parse)?,
-            local: self.parse_all(&raw.local_rules, Rules::parse)?,
-            translations: self.parse_all(&raw.translations, Translation::parse)?,
-        };
-        let wrong = |what: &dyn ToString| {
-            ConfigError::new(self.path(&raw.rules), Code::POLICY_FILE, what.to_string())
-        };
-        let policy = Policy::compile(sources).map_err(|error| wrong(&error))?;
-        match policy.findings().into_iter().find(Finding::is_serious) {
-            Some(finding) => Err(wrong(&finding)),
-            None => Ok(policy),
-        }
-    }
-
-    fn parse_all<T>(
-        &self,
-        files: &[PathBuf],
-        parse: impl Fn(&str) -> Result<T, kuriiri_policy::PolicyError>,
-    ) -> Result<Vec<T>, ConfigError> {
-        files.iter().map(|file| self.parse(file, &parse)).collect()
-    }
-
-    fn parse<T>(
-        &self,
-        file: &Path,
-        parse: impl Fn(&str) -> Result<T, kuriiri_policy::PolicyError>,
-    ) -> Result<T, ConfigError> {
-        let file = self.path(file);
-        let text = read(&file, Code::POLICY_FILE)?;
-        parse(&text).map_err(|error| ConfigError::new(file, error.code(), error))
     }
 }
 

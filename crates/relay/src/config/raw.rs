@@ -1,6 +1,6 @@
 //! `relay.toml` as it is written.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use kuriiri_transport::KeyAgreement;
 use kuriiri_types::{Address, Ministry};
@@ -30,8 +30,32 @@ pub(super) struct RawConfig {
     pub(super) segmentation_offload: bool,
     pub(super) tls: KeyPair,
     pub(super) signing: KeyPair,
+    pub(super) signers: RawSigners,
     #[serde(default)]
     pub(super) system: Vec<RawSystem>,
+    #[serde(default)]
+    pub(super) officer: Vec<RawOfficer>,
+}
+
+/// Certificates of the persons who may sign each kind of file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawSigners {
+    pub(super) catalogues: Vec<PathBuf>,
+    pub(super) federation: Vec<PathBuf>,
+    pub(super) rules: Vec<PathBuf>,
+    #[serde(default)]
+    pub(super) local_rules: Vec<PathBuf>,
+    #[serde(default)]
+    pub(super) translations: Vec<PathBuf>,
+}
+
+/// An officer of the ministry.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOfficer {
+    pub(super) name: String,
+    pub(super) roles: BTreeSet<String>,
 }
 
 /// A certificate and its key.
@@ -48,6 +72,18 @@ pub(super) struct KeyPair {
 pub(super) struct RawSystem {
     pub(super) name: String,
     pub(super) addresses: Vec<Address>,
+    #[serde(default)]
+    pub(super) clearance: Option<Vec<RawClearance>>,
+}
+
+/// What a system is cleared for under one label policy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawClearance {
+    pub(super) policy: String,
+    pub(super) levels: Vec<String>,
+    #[serde(default)]
+    pub(super) grants: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]

@@ -2,18 +2,21 @@
 
 use std::time::Duration;
 
-use kuriiri_types::{ReceiptKind, Timestamp, limits::BODY_INLINE_BYTES_MAX};
+use kuriiri_types::{
+    Code, ReceiptKind, Refusal, Timestamp, Verdict, limits::BODY_INLINE_BYTES_MAX,
+};
 
 use crate::{
-    QueueId, SubscriptionId,
+    Action, QueueId, Reply, SubscriptionId, Token,
     event::Event,
-    testing::{Host, Letter, NOW, address, ministry},
+    testing::{Host, Letter, NOW, accepted, address, delivery_of, ministry},
 };
 
 const SENDER: &str = "kirjaamo@sm.example";
 const MAILBOX: &str = "tilanne@sm.example";
 const PLM: &str = "plm.example";
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// A relay where letters wait in one pack, the first one minute, the second two, and so on.
 fn host_with(numbers: &[u8], to: &str) -> Host {
@@ -157,4 +160,31 @@ fn a_link_that_comes_in_the_step_of_the_expiry_changes_nothing() {
     assert_eq!(expired(&host), [1]);
     assert_eq!(host.waiting(&QueueId::Outbox(ministry(PLM))), 0);
     assert!(is_clean(&host));
+}
+
+#[test]
+fn a_receipt_that_waited_for_weeks_at_two_relays_is_taken_and_taken_once() {
+    let mut host = Host::new("sm.example");
+    let letter = Letter::new(1, SENDER, &["kirjaamo@plm.example"]);
+    let hand_over = |host: &mut Host, receipt: &kuriiri_seal::VerifiedReceipt| {
+        let (receipts, certificates) = (vec![Ok(receipt.clone())], Vec::new());
+        let (peer, token) = (ministry(PLM), Token(8));
+        let event = Event::ReceiptsArrived { peer, token, receipts, certificates };
+        let answer = host.step(vec![event]).into_iter().next();
+        let Some(Action::Answer(_, Reply::Verdicts { verdicts, .. })) = answer else {
+            panic!("{answer:?}");
+        };
+        verdicts[0].clone()
+    };
+    let late = delivery_of(&letter, NOW.after(30 * DAY));
+    host.now = NOW.after(30 * DAY).after(61 * DAY);
+    let taken = host.now;
+    assert_eq!(hand_over(&mut host, &late), accepted(taken));
+    host.pass(MINUTE);
+    let mut host = host.restart();
+    let repeat = Verdict::Accepted { at: taken, repeat: true };
+    assert_eq!(hand_over(&mut host, &late), repeat);
+    assert_eq!(host.receipts(&address(SENDER)).len(), 1);
+    let older = delivery_of(&letter, NOW.after(28 * DAY));
+    assert_eq!(hand_over(&mut host, &older), Verdict::Refused(Refusal::bare(Code::EXPIRED)));
 }

@@ -1,0 +1,243 @@
+//! Links of the ministry's officers and operators: what waits for people, and what is in force.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kuriiri_engine::{Event, HoldState, Reply, Resolution, Token};
+use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
+use kuriiri_types::{Code, Refusal, SpiffeId, SpiffeRole};
+use kuriiri_wire::{
+    Frame,
+    admin::{
+        Activation, ActiveFile, ActiveFiles, AdminReply, AdminRequest, Approve, Approved,
+        DecisionRecords, FileVerdict, HeldMessage, Hold, Holds, OfferedFile,
+    },
+    limits::{DECISION_BYTES_MAX, DECISIONS_MAX},
+};
+use tokio::task::JoinSet;
+
+use crate::{
+    desk::Desk,
+    error::{LinkError, RelayError},
+    in_force::{self, Judgement},
+    reload::{InForce, Reloader},
+};
+
+/// One link of an officer or operator.
+pub(crate) struct AdminSession {
+    desk: Arc<Desk>,
+    reloader: Arc<Reloader>,
+    person: SpiffeId,
+    link: Link,
+}
+
+impl AdminSession {
+    pub(crate) fn new(desk: Arc<Desk>, reloader: Arc<Reloader>, link: Link) -> Self {
+        let person = link.peer().id().clone();
+        Self { desk, reloader, person, link }
+    }
+
+    /// Serves the link until it ends: one request a stream.
+    pub(crate) async fn serve(self) {
+        tracing::info!(person = %self.person, "an officer or operator came in");
+        let session = Arc::new(self);
+        let mut requests = JoinSet::new();
+        let error = loop {
+            tokio::select! {
+                stream = session.link.accept() => match stream {
+                    Ok((sender, receiver)) => {
+                        requests.spawn(Arc::clone(&session).take_request(sender, receiver));
+                    }
+                    Err(closed) => break closed.into(),
+                },
+                Some(done) = requests.join_next() => match done {
+                    Ok(Err(error)) if error.ends_the_link() => break error,
+                    Ok(Ok(()) | Err(_)) => {}
+                    Err(error) => break LinkError::Task(error.to_string()),
+                },
+            }
+        };
+        session.link.close(CloseCode::Protocol, &error.to_string());
+        tracing::info!(person = %session.person, %error, "an officer or operator left");
+    }
+
+    async fn take_request(
+        self: Arc<Self>,
+        mut sender: Sender,
+        mut receiver: Receiver,
+    ) -> Result<(), LinkError> {
+        let frame = receiver.frame(AdminRequest::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+        let reply = self.answer(AdminRequest::decode(frame)?).await?;
+        sender.send(reply.encode()).await?;
+        sender.finish()?;
+        Ok(())
+    }
+
+    async fn answer(&self, request: AdminRequest) -> Result<AdminReply, LinkError> {
+        if let Some(refusal) = self.may_not(&request) {
+            return Ok(AdminReply::Refused(refusal));
+        }
+        match request {
+            AdminRequest::HoldList { after } => {
+                let officer = self.person.clone();
+                self.ask(|token| Event::HoldsAsked { officer, token, after }).await
+            }
+            AdminRequest::HoldShow { id: message } => {
+                let officer = self.person.clone();
+                self.ask(|token| Event::HoldAsked { officer, token, message }).await
+            }
+            AdminRequest::Approve(approve) => self.approve(approve).await,
+            AdminRequest::PolicyActive => Ok(active(&self.reloader.in_force().await)),
+            AdminRequest::PolicyActivate { files } => Ok(self.activate(files).await),
+            AdminRequest::Decisions { limit } => {
+                let person = self.person.clone();
+                let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DECISIONS_MAX);
+                self.ask(|token| Event::DecisionsAsked { person, token, limit }).await
+            }
+        }
+    }
+
+    /// Only officers deal with messages; the files in force are everybody's matter, and what is
+    /// offered is judged by who signed it, not by who brings it.
+    fn may_not(&self, request: &AdminRequest) -> Option<Refusal> {
+        let for_officers = match request {
+            AdminRequest::HoldList { .. }
+            | AdminRequest::HoldShow { .. }
+            | AdminRequest::Approve(_) => true,
+            AdminRequest::PolicyActive
+            | AdminRequest::PolicyActivate { .. }
+            | AdminRequest::Decisions { .. } => false,
+        };
+        let refused = for_officers && self.person.role() != SpiffeRole::Officer;
+        refused.then_some(Refusal::bare(Code::NOT_AN_OFFICER))
+    }
+
+    async fn ask(&self, event: impl FnOnce(Token) -> Event) -> Result<AdminReply, LinkError> {
+        let reply = self.desk.ask(event).await?.await.map_err(|_| LinkError::Closing)?;
+        self.reply(reply).await
+    }
+
+    async fn reply(&self, reply: Reply) -> Result<AdminReply, LinkError> {
+        Ok(match reply {
+            Reply::Holds(holds, more) => {
+                let holds = holds.into_iter().filter_map(listed).collect();
+                AdminReply::Holds(Holds { holds, more })
+            }
+            Reply::Hold(state) => AdminReply::Held(self.held(*state).await?),
+            Reply::Resolved(resolution) => AdminReply::Approved(match resolution {
+                Resolution::Released => Approved::Released,
+                Resolution::Counted { have, need } => Approved::Counted { have, need },
+                Resolution::Rejected => Approved::Rejected,
+            }),
+            Reply::Decisions(records) => AdminReply::Decisions(recorded(&records)),
+            Reply::Refused(refusal) => AdminReply::Refused(refusal),
+            Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) => {
+                AdminReply::Refused(Refusal::bare(Code::INTERNAL))
+            }
+        })
+    }
+
+    async fn held(&self, state: HoldState) -> Result<HeldMessage, LinkError> {
+        let HoldState { envelope, needed, approvals, missing, body, .. } = state;
+        let proofs = approvals.iter().map(|signed| &signed.proof);
+        let certificates = self.desk.book.certificates(proofs.chain([&envelope.proof]));
+        let body = self.desk.body(body).await?;
+        Ok(HeldMessage { envelope, body, needed, approvals, certificates, missing })
+    }
+
+    async fn approve(&self, approve: Approve) -> Result<AdminReply, LinkError> {
+        let Approve { approval, certificate } = approve;
+        let certificates = self.desk.check_certificates(vec![certificate]);
+        let approval = match self.desk.check_approval(approval) {
+            Ok(approval) => Box::new(approval),
+            Err(refusal) => return Ok(AdminReply::Refused(refusal)),
+        };
+        let officer = self.person.clone();
+        self.ask(|token| Event::Approved { officer, token, approval, certificates }).await
+    }
+
+    async fn activate(&self, files: Vec<OfferedFile>) -> AdminReply {
+        let names: Vec<String> = files.iter().map(|file| file.name.clone()).collect();
+        let offered = files.into_iter().map(|file| {
+            let OfferedFile { kind, name, bytes, signatures } = file;
+            (kind, name, bytes, signatures)
+        });
+        let person = &self.person;
+        match self.reloader.activate(&offered.collect::<Vec<_>>()).await {
+            Ok(judgement) => {
+                let good = judgement.is_good();
+                tracing::info!(%person, files = ?names, good, "signed files were handed in");
+                AdminReply::Activation(activation(&judgement, &names))
+            }
+            Err(error) => {
+                tracing::warn!(%person, files = ?names, %error, "signed files were refused");
+                AdminReply::Refused(refusal(&error))
+            }
+        }
+    }
+}
+
+/// What a list tells of a message that waits. One without a label cannot wait.
+fn listed(state: HoldState) -> Option<Hold> {
+    let header = &state.header;
+    Some(Hold {
+        id: header.id,
+        from: header.from.clone(),
+        recipients: header.to.clone(),
+        label: header.label.clone()?,
+        precedence: header.precedence,
+        subject: header.subject.clone(),
+        content_type: header.content_type.clone(),
+        size: header.body_size,
+        accepted: state.accepted,
+        expires: state.expires,
+        drafter: header.drafter.clone(),
+        needed: state.needed,
+        approvals: state.approvals,
+        missing: state.missing,
+    })
+}
+
+/// Each record as JSON. One that is too large is left out: it has hundreds of recipients' values.
+fn recorded(records: &[kuriiri_policy::Record]) -> DecisionRecords {
+    let written = records.iter().filter_map(|record| serde_json::to_vec(record).ok());
+    let fits = |record: &Vec<u8>| record.len() <= DECISION_BYTES_MAX;
+    DecisionRecords { records: written.filter(fits).map(Bytes::from).collect() }
+}
+
+fn active(in_force: &InForce) -> AdminReply {
+    let files = in_force.files.0.iter().zip(&in_force.versions);
+    let files = files.map(|(file, version)| ActiveFile {
+        kind: file.part.kind(),
+        name: version.name.clone(),
+        serial: version.serial,
+        digest: version.digest,
+        bytes: Bytes::from(file.text.clone()),
+        signatures: file.signatures.clone(),
+    });
+    AdminReply::Active(ActiveFiles { files: files.collect() })
+}
+
+/// The verdicts on the files that were offered, in their order.
+fn activation(judgement: &Judgement, names: &[String]) -> Activation {
+    let verdict = |name: &String| {
+        let found = judgement.files.iter().find(|(version, _)| version.name == *name);
+        found.map(|(version, acceptance)| FileVerdict {
+            name: name.clone(),
+            serial: version.serial,
+            acceptance: acceptance.code().to_owned(),
+        })
+    };
+    let [newly_permitted, newly_denied, changed] = in_force::lines(&judgement.diff);
+    Activation {
+        files: names.iter().filter_map(verdict).collect(),
+        newly_permitted,
+        newly_denied,
+        changed,
+        left_out: judgement.diff.changes_left_out as u64,
+    }
+}
+
+fn refusal(error: &RelayError) -> Refusal {
+    Refusal { code: error.code(), reasons: vec![error.to_string()] }
+}

@@ -1,0 +1,172 @@
+//! Changing what is in force while messages flow: files read again, or signed files handed in.
+
+use std::{path::PathBuf, sync::Arc};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use kuriiri_engine::Event;
+use kuriiri_policy::Policy;
+use kuriiri_seal::Verifier;
+use kuriiri_transport::{Endpoint, IdentityError, Trust};
+use kuriiri_types::{Code, FileKind};
+use tokio::sync::Mutex;
+
+use crate::{
+    clock,
+    config::Config,
+    desk::Desk,
+    error::{ConfigError, RelayError},
+    in_force::{self, Judgement},
+    outgoing::{Addresses, Dialler},
+    record::Record,
+    signed::{FileVersion, SignedFiles},
+};
+
+/// A signed file that somebody hands in: kind, name, bytes, signatures.
+pub(crate) type Offered = (FileKind, String, Bytes, String);
+
+/// Puts configurations in force, one after the other.
+#[derive(Debug)]
+pub(crate) struct Reloader {
+    pub(crate) file: PathBuf,
+    pub(crate) state: PathBuf,
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) trust: Arc<ArcSwap<Trust>>,
+    pub(crate) addresses: Arc<ArcSwap<Addresses>>,
+    pub(crate) desk: Arc<Desk>,
+    pub(crate) current: Mutex<InForce>,
+}
+
+/// The signed files in force and what they come to.
+#[derive(Debug, Clone)]
+pub(crate) struct InForce {
+    pub(crate) policy: Arc<Policy>,
+    pub(crate) files: SignedFiles,
+    pub(crate) versions: Vec<FileVersion>,
+}
+
+impl InForce {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            policy: Arc::clone(&config.policy),
+            files: config.signed.clone(),
+            versions: config.versions.clone(),
+        }
+    }
+
+    /// What a relay does with its files when it starts: what was accepted takes its place, and
+    /// goes on record. True when they are others than those that were in force when it ran last.
+    pub(crate) fn take_up(&self, config: &Config) -> Result<bool, RelayError> {
+        let settled = self.files.0.iter().try_for_each(|file| {
+            if config.record.digest(&file.name()) == Some(file.digest().to_string().as_str()) {
+                file.settle()
+            } else {
+                file.discard();
+                Ok(())
+            }
+        });
+        let record = Record::of(&self.versions);
+        let stored = settled.and_then(|()| record.store(&config.state));
+        stored.map_err(|error| ConfigError::new(&config.state, Code::STORE_IO, error))?;
+        Ok(record != config.record)
+    }
+}
+
+impl Reloader {
+    /// What dials peers.
+    pub(crate) fn dialler(&self) -> Dialler {
+        Dialler {
+            endpoint: Arc::clone(&self.endpoint),
+            desk: Arc::clone(&self.desk),
+            addresses: Arc::clone(&self.addresses),
+        }
+    }
+
+    /// The signed files in force.
+    pub(crate) async fn in_force(&self) -> InForce {
+        self.current.lock().await.clone()
+    }
+
+    /// Reads the configuration again and puts it in force.
+    pub(crate) async fn reload(&self) -> Result<(), RelayError> {
+        let mut current = self.current.lock().await;
+        let config = Config::read(&self.file, None)?;
+        let judgement = in_force::judge(clock::now(), &current.policy, &current.versions, &config);
+        refuse(&judgement, &config)?;
+        self.record(&config)?;
+        self.put_in_force(&mut current, config).await
+    }
+
+    /// Puts signed files in force if they may be; says in any case what they are and would change.
+    pub(crate) async fn activate(&self, offered: &[Offered]) -> Result<Judgement, RelayError> {
+        let mut current = self.current.lock().await;
+        let files =
+            current.files.with(offered).map_err(|what| self.wrong(Code::POLICY_FILE, what))?;
+        let config = Config::read(&self.file, Some(files))?;
+        let judgement = in_force::judge(clock::now(), &current.policy, &current.versions, &config);
+        if let Err(error) = refuse(&judgement, &config) {
+            tracing::warn!(%error, code = %error.code(), "signed files were handed in and refused");
+            return Ok(judgement);
+        }
+        self.place(&config)?;
+        self.put_in_force(&mut current, config).await?;
+        Ok(judgement)
+    }
+
+    /// Makes the new files those in force, all or none: what is on record counts, and a relay that
+    /// starts finds its files beside their places if this was cut off.
+    fn place(&self, config: &Config) -> Result<(), RelayError> {
+        let files = &config.signed.0;
+        let io = |error: std::io::Error| self.wrong(Code::STORE_IO, error.to_string());
+        if let Err(error) = files.iter().try_for_each(|file| file.prepare()) {
+            files.iter().for_each(|file| file.discard());
+            return Err(io(error).into());
+        }
+        self.record(config)?;
+        files.iter().try_for_each(|file| file.settle()).map_err(io)?;
+        Ok(())
+    }
+
+    fn record(&self, config: &Config) -> Result<(), RelayError> {
+        let stored = Record::of(&config.versions).store(&self.state);
+        stored.map_err(|error| self.wrong(Code::STORE_IO, error.to_string()).into())
+    }
+
+    async fn put_in_force(&self, current: &mut InForce, config: Config) -> Result<(), RelayError> {
+        *current = InForce::of(&config);
+        let named = |error: IdentityError| RelayError::Loop(error.to_string());
+        self.endpoint.replace_identity(config.identity).map_err(named)?;
+        self.trust.store(Arc::new(config.trust));
+        self.addresses.store(Arc::new(config.peers));
+        close_unaccepted(&self.endpoint, &self.trust);
+        self.desk.replace_verifier(Verifier::new(config.authorities));
+        let changed = Event::PolicyChanged(config.policy);
+        self.desk.tell(changed).await.map_err(|closing| RelayError::Loop(closing.to_string()))?;
+        tracing::info!("configuration in force");
+        Ok(())
+    }
+
+    fn wrong(&self, code: Code, what: String) -> ConfigError {
+        ConfigError::new(&self.file, code, what)
+    }
+}
+
+/// Refuses all when one may not be put in force. Older files and two of one serial are alarms:
+/// somebody tries to bring back what was replaced, or signs two things.
+fn refuse(judgement: &Judgement, config: &Config) -> Result<(), ConfigError> {
+    let Some((version, acceptance)) = judgement.problem() else { return Ok(()) };
+    let code = in_force::code(acceptance).unwrap_or(Code::INTERNAL);
+    if matches!(code, Code::POLICY_ROLLBACK | Code::POLICY_EQUIVOCATION) {
+        tracing::error!(file = version.name, serial = version.serial, %acceptance, "alarm");
+    }
+    let file = config.signed.0.iter().find(|file| file.name() == version.name);
+    let path = file.map(|file| file.path.clone()).unwrap_or_default();
+    Err(ConfigError::new(path, code, format!("{acceptance}: serial {}", version.serial)))
+}
+
+/// Closes links whose certificate is no longer accepted.
+pub(crate) fn close_unaccepted(endpoint: &Endpoint, trust: &ArcSwap<Trust>) {
+    for holder in endpoint.replace_trust(Trust::clone(&trust.load())) {
+        tracing::warn!(%holder, "link closed: its certificate is no longer accepted");
+    }
+}
