@@ -16,6 +16,7 @@ use crate::{
     handling::Case,
     lane::Signed,
     link::Line,
+    reading::meet,
 };
 
 /// A batch under way.
@@ -89,7 +90,7 @@ impl Flight {
     /// Tells each message's fate. Gives back those for which a queue was full.
     fn settle(self, answer: SubmissionAnswer) -> Vec<Signed> {
         let SubmissionAnswer { verdicts, receipts, certificates } = answer;
-        self.desk.meet(&certificates);
+        meet(&self.desk.verifier, &certificates);
         let mut receipts = receipts.into_iter();
         let mut back = Vec::new();
         for (signed, verdict) in self.messages.into_iter().zip(verdicts) {

@@ -65,6 +65,7 @@ mod message;
 mod profile;
 mod queue;
 mod reader;
+mod reading;
 mod receipts;
 mod sending;
 
@@ -76,7 +77,7 @@ pub use error::{
     Unproven,
 };
 pub use inbox::{Inbox, ReceiveOptions};
-pub use kuriiri_seal::VerifiedReceipt;
+pub use kuriiri_seal::{VerifiedApproval, VerifiedReceipt};
 pub use kuriiri_wire::client::{PeerStatus, QueueStatus, StatusReport};
 pub use message::Message;
 pub use profile::{Profile, ProfileBuilder};

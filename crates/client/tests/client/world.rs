@@ -8,10 +8,12 @@ use kuriiri_client::{Client, Draft, Profile, ProfileBuilder};
 use kuriiri_seal::{Purpose as Signs, SealingKey, Signer, commit, leaf, salted};
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
-    Address, Envelope, Handling, Header, Lane, MessageId, MessageType, Ministry, Precedence,
-    Receipt, ReceiptKind, Recipient, Role, SignedReceipt, Timestamp,
+    Address, Approval, ApprovalAct, Envelope, Handling, Header, Lane, MessageId, MessageType,
+    Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role, SignedApproval, SignedReceipt,
+    Timestamp,
 };
 use kuriiri_wire::{
+    approval,
     client::{DeliveredItem, Ticket},
     header, receipt,
 };
@@ -76,6 +78,12 @@ impl Member {
 
     pub(crate) fn crl(&self) -> String {
         self.authority.crl(&[], validity()).unwrap()
+    }
+
+    /// Signs as a person of the ministry.
+    pub(crate) fn officer(&self, name: &str) -> Signer {
+        let issued = self.issue(&format!("officer/{name}"), Purpose::Signing);
+        Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
     }
 
     pub(crate) fn sealing_key(&self) -> SealingKey {
@@ -208,7 +216,7 @@ pub(crate) fn message(world: &World, to: &str, subject: &str) -> (Envelope, Byte
         in_reply_to: None,
         obsoletes: None,
         sealing: None,
-        drafter: None,
+        drafter: Some("drafter".into()),
     };
     let bytes = header::encode(&header);
     let proof = world.um.system.sign(Signs::Messages, &[leaf(&bytes)]).remove(0);
@@ -227,6 +235,30 @@ pub(crate) fn item(seq: u64, (envelope, body): &(Envelope, Bytes)) -> DeliveredI
         approvals: Vec::new(),
         handling: Handling::free(),
     }
+}
+
+// === approvals ===
+
+/// What an officer signs of a message.
+pub(crate) fn approve(officer: &Signer, header: &Bytes, act: ApprovalAct) -> SignedApproval {
+    let decoded = header::decode(header).unwrap();
+    let approval = approval::encode(&Approval {
+        message: decoded.id,
+        subject: leaf(header),
+        content: decoded.content(),
+        label: decoded.label.clone().unwrap(),
+        recipients: decoded.to.clone(),
+        keys: decoded.sealing.map(|sealing| sealing.keys).unwrap_or_default(),
+        needed: 1,
+        until: None,
+        expires: decoded.expires,
+        officer: officer.id().clone(),
+        roles: vec!["release".into()],
+        act,
+        at: now(),
+    });
+    let proof = officer.sign(Signs::Approvals, &[leaf(&approval)]).remove(0);
+    SignedApproval { approval, proof }
 }
 
 // === receipts ===
