@@ -6,7 +6,6 @@ use std::{
 };
 
 use kuriiri_seal::Verifier;
-use kuriiri_transport::{CloseCode, Endpoint, Settings};
 use kuriiri_types::{Address, Outcome, Precedence, SpiffeId};
 use kuriiri_wire::client::{Reply, Request, StatusReport};
 use tokio::{
@@ -18,15 +17,15 @@ use tokio::{
 use crate::{
     accepted::Accepted,
     compose::check_draft,
-    connect::Dialler,
+    connect::{Caller, Dialler},
     desk::Desk,
     draft::Draft,
     error::{CallError, ConnectError, ReceiveError, SendError},
     handling::{self, Handling},
     inbox::{Inbox, ReceiveOptions},
     lane::Lane,
-    limits::{CONFIRMATIONS_AWAITED, FAREWELL},
-    link::{Line, Standing, announce, keep},
+    limits::CONFIRMATIONS_AWAITED,
+    link::{Line, Standing, farewell, keep},
     profile::Profile,
     queue::Queues,
     receipts::{Receipts, Watch},
@@ -59,13 +58,8 @@ impl Client {
     /// tried again: only a link that stood is made anew.
     pub async fn connect(profile: Profile) -> Result<Self, ConnectError> {
         let party = profile.party;
-        let settings = Settings::new(party.identity, party.trust);
-        let dialler = Arc::new(Dialler {
-            endpoint: Endpoint::dialler(settings).map_err(ConnectError::Bind)?,
-            relay: party.relay,
-            ministry: party.id.ministry().clone(),
-        });
-        let line = dialler.dial(0).await?;
+        let dialler = Dialler::new(&party, Caller::System)?;
+        let line = Box::pin(dialler.dial(0)).await?;
         let desk = Arc::new(Desk {
             system: party.id,
             address: profile.address,
@@ -196,22 +190,13 @@ impl Client {
         let all = self.desk.confirmations.acquire_many(CONFIRMATIONS_AWAITED).await;
         self.desk.confirmations.close();
         drop(all);
-        let line = self.line();
-        announce(&self.desk.standing, Standing::Ended);
-        if let Ok(line) = line {
-            line.give_up(CloseCode::Done, "");
-        }
         self.tasks.running().abort_all();
-        self.tasks.dialler.endpoint.shut_down(FAREWELL).await;
+        farewell(&self.tasks.dialler, &self.desk.standing).await;
     }
 
     /// The link that stands now.
     fn line(&self) -> Result<Line, CallError> {
-        match &*self.desk.standing.borrow() {
-            Standing::Up(line) => Ok(line.clone()),
-            Standing::Down(error) => Err(CallError::NotConnected(Arc::clone(error))),
-            Standing::Ended => Err(CallError::Closed),
-        }
+        self.desk.standing.borrow().line()
     }
 }
 

@@ -108,7 +108,7 @@ fn keys(
 }
 
 fn release_key(desk: &Desk) -> Result<SealingPublicKey, SendError> {
-    desk.release_key.clone().ok_or_else(|| {
+    desk.release_key.as_deref().cloned().ok_or_else(|| {
         let file = desk.trust_folder.join(format!("{}.release.pub", desk.home()));
         SendError::NoReleaseKey { file }
     })

@@ -25,7 +25,7 @@ pub(crate) struct Desk {
     pub(crate) sealing_key: Option<SealingKey>,
     pub(crate) sealing_keys: HashMap<Ministry, SealingPublicKey>,
     /// The own ministry's, with which its officers read what they release.
-    pub(crate) release_key: Option<SealingPublicKey>,
+    pub(crate) release_key: Option<Box<SealingPublicKey>>,
     pub(crate) trust_folder: PathBuf,
     pub(crate) standing: Arc<watch::Sender<Standing>>,
     pub(crate) handling: Handling,

@@ -26,7 +26,7 @@ pub struct Profile {
     pub(crate) signer: Signer,
     pub(crate) sealing_key: Option<SealingKey>,
     pub(crate) sealing_keys: HashMap<Ministry, SealingPublicKey>,
-    pub(crate) release_key: Option<SealingPublicKey>,
+    pub(crate) release_key: Option<Box<SealingPublicKey>>,
     pub(crate) trust_folder: PathBuf,
 }
 
@@ -86,7 +86,7 @@ pub struct ProfileBuilder {
     address: Address,
     sealing_key: Option<SealingKey>,
     sealing_keys: HashMap<Ministry, SealingPublicKey>,
-    release_key: Option<SealingPublicKey>,
+    release_key: Option<Box<SealingPublicKey>>,
     trust_folder: PathBuf,
 }
 
@@ -137,7 +137,7 @@ impl ProfileBuilder {
 
     /// Seals what officers of the own ministry release with their key too, so that they can read it.
     pub fn release_with(self, key: SealingPublicKey) -> Self {
-        Self { release_key: Some(key), ..self }
+        Self { release_key: Some(Box::new(key)), ..self }
     }
 
     /// The finished profile.

@@ -7,11 +7,11 @@ use std::{
     str::FromStr,
 };
 
-use kuriiri_seal::KeyError;
+use kuriiri_seal::{KeyError, Signer};
 use kuriiri_types::{Code, Ministry};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::party::PartyBuilder;
+use super::party::{PartyBuilder, signer};
 use crate::error::ProfileError;
 
 /// Bits of a file's mode that let others than its owner at it.
@@ -28,6 +28,13 @@ pub(crate) struct Folder<'a>(pub(crate) &'a Path);
 pub(crate) struct KeyPair {
     certificate: PathBuf,
     key: PathBuf,
+}
+
+impl KeyPair {
+    /// The pair `<name>.pem` and `<name>.key`.
+    pub(crate) fn named(name: &str) -> Self {
+        Self { certificate: format!("{name}.pem").into(), key: format!("{name}.key").into() }
+    }
 }
 
 impl Folder<'_> {
@@ -58,6 +65,12 @@ impl Folder<'_> {
     ) -> Result<PartyBuilder, ProfileError> {
         let (place, certificate, key) = self.pair(pair)?;
         party.signing(&place, &certificate, &key)
+    }
+
+    /// What is signed with, whoever it names.
+    pub(crate) fn signer(&self, pair: &KeyPair) -> Result<Signer, ProfileError> {
+        let (place, certificate, key) = self.pair(pair)?;
+        signer(&place, &certificate, &key)
     }
 
     /// A secret key in a file that nobody but its owner may read.

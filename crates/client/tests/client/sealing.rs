@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kuriiri_client::{Client, Message, ReceiveOptions, SendError};
-use kuriiri_seal::{Purpose, commit, leaf, open, salted, seal};
+use kuriiri_seal::open;
 use kuriiri_types::{Code, Envelope, limits::BODY_SALT_BYTES};
 use kuriiri_wire::{
     Frame,
@@ -12,7 +12,7 @@ use kuriiri_wire::{
 
 use crate::{
     relay::{Relay, permit, permit_after},
-    world::{Member, World, both, draft, item, message, soon},
+    world::{Member, World, both, draft, item, message, sealed, soon},
 };
 
 const SECRET: &str = "the border opens at six";
@@ -78,10 +78,10 @@ async fn officers_can_open_what_they_release_and_the_program_hears_of_them() {
     let header = header::decode(&carried.envelope.header).unwrap();
     assert_eq!(header.drafter.as_deref(), Some("anna"));
     let sealing = header.sealing.unwrap();
-    let sealed = &carried.body[BODY_SALT_BYTES..];
+    let body = &carried.body[BODY_SALT_BYTES..];
     for (member, key) in [(&world.sm, world.sm.release_key()), (&world.um, world.um.sealing_key())]
     {
-        let opened = open(sealed, &sealing, &member.ministry, &key, &header.id).unwrap();
+        let opened = open(body, &sealing, &member.ministry, &key, &header.id).unwrap();
         assert_eq!(opened, SECRET.as_bytes());
     }
     assert_eq!(sealing.keys.len(), 2, "nobody else");
@@ -115,14 +115,6 @@ async fn a_release_key_is_needed_only_for_what_is_sealed_and_released() {
 /// A message for a mailbox that is sealed to some ministry's key, whosever mailbox it is.
 pub(crate) fn sealed_to(world: &World, member: &Member, to: &str) -> (Envelope, Bytes) {
     let (envelope, _) = message(world, to, "sealed");
-    let mut header = header::decode(&envelope.header).unwrap();
     let key = (member.ministry.clone(), member.sealing_key().public_key());
-    let (sealing, sealed) = seal(SECRET.as_bytes(), &[key], &header.id).unwrap();
-    let body = salted(&sealed).unwrap();
-    header.sealing = Some(sealing);
-    header.body_size = sealed.len().try_into().unwrap();
-    header.body_commitment = commit(&body).unwrap();
-    let header = header::encode(&header);
-    let proof = world.um.system.sign(Purpose::Messages, &[leaf(&header)]).remove(0);
-    (Envelope { header, proof }, body)
+    sealed(&world.um, &envelope, SECRET, &[key])
 }

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_client::{Client, Draft, Profile, ProfileBuilder};
-use kuriiri_seal::{Purpose as Signs, SealingKey, Signer, commit, leaf, salted};
+use kuriiri_seal::{
+    Purpose as Signs, SealingKey, SealingPublicKey, Signer, commit, leaf, salted, seal,
+};
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
     Address, Approval, ApprovalAct, Envelope, Handling, Header, Lane, MessageId, MessageType,
@@ -198,10 +200,15 @@ pub(crate) fn ticket(seq: u64) -> Ticket {
 
 /// A message of `um`'s system for a mailbox, signed.
 pub(crate) fn message(world: &World, to: &str, subject: &str) -> (Envelope, Bytes) {
+    message_of(&world.um, to, subject)
+}
+
+/// A message of a ministry's system for a mailbox, signed.
+pub(crate) fn message_of(author: &Member, to: &str, subject: &str) -> (Envelope, Bytes) {
     let body = salted(subject.as_bytes()).unwrap();
     let header = Header {
         id: MessageId::new(now(), rand()),
-        from: address("kirjaamo@um.example"),
+        from: address(&format!("kirjaamo@{}", author.ministry)),
         to: vec![Recipient { address: address(to), role: Role::Action }],
         label: Some("FI TL4".parse().unwrap()),
         precedence: Precedence::Routine,
@@ -219,8 +226,28 @@ pub(crate) fn message(world: &World, to: &str, subject: &str) -> (Envelope, Byte
         drafter: Some("drafter".into()),
     };
     let bytes = header::encode(&header);
-    let proof = world.um.system.sign(Signs::Messages, &[leaf(&bytes)]).remove(0);
-    (Envelope { header: bytes, proof }, body)
+    (sign_header(author, bytes), body)
+}
+
+pub(crate) fn sign_header(author: &Member, header: Bytes) -> Envelope {
+    let proof = author.system.sign(Signs::Messages, &[leaf(&header)]).remove(0);
+    Envelope { header, proof }
+}
+
+/// The same with another body, sealed to these keys.
+pub(crate) fn sealed(
+    author: &Member,
+    envelope: &Envelope,
+    body: &str,
+    keys: &[(Ministry, SealingPublicKey)],
+) -> (Envelope, Bytes) {
+    let mut header = header::decode(&envelope.header).unwrap();
+    let (sealing, sealed) = seal(body.as_bytes(), keys, &header.id).unwrap();
+    let body = salted(&sealed).unwrap();
+    header.sealing = Some(sealing);
+    header.body_size = sealed.len().try_into().unwrap();
+    header.body_commitment = commit(&body).unwrap();
+    (sign_header(author, header::encode(&header)), body)
 }
 
 fn rand() -> [u8; 10] {
