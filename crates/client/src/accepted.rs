@@ -15,6 +15,9 @@ pub struct Accepted {
     pub at: Timestamp,
     /// True when the relay had it before, because an answer of it had been lost on the way.
     pub repeat: bool,
+    /// How many of the ministry's officers have to release it before it leaves; 0 when it goes by
+    /// itself. The relay said so when it was asked, before the message was sent.
+    pub waits_for: u32,
     /// A receipt for each recipient, in their order, signed by the relay and verified here: worth
     /// keeping, as anybody can check it later without either side.
     pub receipts: Vec<VerifiedReceipt>,

@@ -6,7 +6,6 @@ use std::{
 };
 
 use kuriiri_seal::Verifier;
-use kuriiri_transport::{CloseCode, Endpoint, Settings};
 use kuriiri_types::{Address, Outcome, Precedence, SpiffeId};
 use kuriiri_wire::client::{Reply, Request, StatusReport};
 use tokio::{
@@ -18,15 +17,15 @@ use tokio::{
 use crate::{
     accepted::Accepted,
     compose::check_draft,
-    connect::Dialler,
+    connect::{Caller, Dialler},
     desk::Desk,
     draft::Draft,
     error::{CallError, ConnectError, ReceiveError, SendError},
     handling::{self, Handling},
     inbox::{Inbox, ReceiveOptions},
     lane::Lane,
-    limits::{CONFIRMATIONS_AWAITED, FAREWELL},
-    link::{Line, Standing, announce, keep},
+    limits::CONFIRMATIONS_AWAITED,
+    link::{Line, Standing, farewell, keep},
     profile::Profile,
     queue::Queues,
     receipts::{Receipts, Watch},
@@ -58,20 +57,17 @@ impl Client {
     /// When it does not answer, is not who it should be, or does not accept this system. Nothing is
     /// tried again: only a link that stood is made anew.
     pub async fn connect(profile: Profile) -> Result<Self, ConnectError> {
-        let settings = Settings::new(profile.identity, profile.trust);
-        let dialler = Arc::new(Dialler {
-            endpoint: Endpoint::dialler(settings).map_err(ConnectError::Bind)?,
-            relay: profile.relay,
-            ministry: profile.system.ministry().clone(),
-        });
-        let line = dialler.dial(0).await?;
+        let party = profile.party;
+        let dialler = Dialler::new(&party, Caller::System)?;
+        let line = Box::pin(dialler.dial(0)).await?;
         let desk = Arc::new(Desk {
-            system: profile.system,
+            system: party.id,
             address: profile.address,
             signer: profile.signer,
-            verifier: Verifier::new(profile.authorities),
+            verifier: Verifier::new(party.authorities),
             sealing_key: profile.sealing_key,
             sealing_keys: profile.sealing_keys,
+            release_key: profile.release_key,
             trust_folder: profile.trust_folder,
             standing: Arc::new(watch::Sender::new(Standing::Up(line.clone()))),
             handling: Handling::default(),
@@ -194,22 +190,13 @@ impl Client {
         let all = self.desk.confirmations.acquire_many(CONFIRMATIONS_AWAITED).await;
         self.desk.confirmations.close();
         drop(all);
-        let line = self.line();
-        announce(&self.desk.standing, Standing::Ended);
-        if let Ok(line) = line {
-            line.give_up(CloseCode::Done, "");
-        }
         self.tasks.running().abort_all();
-        self.tasks.dialler.endpoint.shut_down(FAREWELL).await;
+        farewell(&self.tasks.dialler, &self.desk.standing).await;
     }
 
     /// The link that stands now.
     fn line(&self) -> Result<Line, CallError> {
-        match &*self.desk.standing.borrow() {
-            Standing::Up(line) => Ok(line.clone()),
-            Standing::Down(error) => Err(CallError::NotConnected(Arc::clone(error))),
-            Standing::Ended => Err(CallError::Closed),
-        }
+        self.desk.standing.borrow().line()
     }
 }
 

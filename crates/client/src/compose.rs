@@ -23,6 +23,8 @@ pub(crate) struct Composed {
     pub(crate) leaf: Digest,
     /// Salt ‖ body, sealed if it must be.
     pub(crate) body: Bytes,
+    /// Releasing officers that it will wait for.
+    pub(crate) approvals: u32,
 }
 
 /// Makes a message of a draft, under the terms that the relay gave.
@@ -34,8 +36,7 @@ pub(crate) fn compose(
 ) -> Result<Composed, SendError> {
     let id = new_id()?;
     let (sealing, carried) = if terms.seal {
-        let to = case.destinations.iter().map(|ministry| key_of(desk, ministry));
-        let to = to.collect::<Result<Vec<_>, _>>()?;
+        let to = keys(desk, &case, terms)?;
         let (sealing, sealed) = seal(&draft.body, &to, &id).map_err(SendError::Seal)?;
         (Some(sealing), Bytes::from(sealed))
     } else {
@@ -50,7 +51,7 @@ pub(crate) fn compose(
     let commitment = commit(&body).ok_or(SendError::Internal("a salted body has no salt"))?;
     let header = Header { sealing, ..plain(draft, case.from, id, bytes, commitment) };
     let bytes = check(&header)?;
-    Ok(Composed { leaf: leaf(&bytes), header, bytes, body })
+    Ok(Composed { leaf: leaf(&bytes), header, bytes, body, approvals: terms.approvals })
 }
 
 /// Holds a draft against the rules of the format before anybody is asked about it.
@@ -78,7 +79,7 @@ fn plain(draft: Draft, from: Address, id: MessageId, size: u64, commitment: Dige
         in_reply_to: draft.in_reply_to,
         obsoletes: draft.obsoletes,
         sealing: None,
-        drafter: None,
+        drafter: draft.drafter,
     }
 }
 
@@ -87,6 +88,30 @@ fn check(header: &Header) -> Result<Bytes, SendError> {
     let bytes = header::encode(header);
     header::decode(&bytes).map_err(SendError::Malformed)?;
     Ok(bytes)
+}
+
+/// Who must be able to open the body: the recipients' ministries, and the officers who release it,
+/// for they have to read it first.
+fn keys(
+    desk: &Desk,
+    case: &Case,
+    terms: Terms,
+) -> Result<Vec<(Ministry, SealingPublicKey)>, SendError> {
+    let mut keys = Vec::with_capacity(case.destinations.len().saturating_add(1));
+    for ministry in &case.destinations {
+        keys.push(key_of(desk, ministry)?);
+    }
+    if terms.approvals > 0 {
+        keys.push((desk.home().clone(), release_key(desk)?));
+    }
+    Ok(keys)
+}
+
+fn release_key(desk: &Desk) -> Result<SealingPublicKey, SendError> {
+    desk.release_key.as_deref().cloned().ok_or_else(|| {
+        let file = desk.trust_folder.join(format!("{}.release.pub", desk.home()));
+        SendError::NoReleaseKey { file }
+    })
 }
 
 fn key_of(desk: &Desk, ministry: &Ministry) -> Result<(Ministry, SealingPublicKey), SendError> {

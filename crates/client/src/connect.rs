@@ -1,15 +1,20 @@
 //! Dialling the own relay.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
-use kuriiri_transport::{Conversation, Endpoint, Expect, Link};
+use kuriiri_transport::{Conversation, Endpoint, Expect, Link, Settings};
 use kuriiri_types::Ministry;
-use kuriiri_wire::client::{Reply, Request};
+use kuriiri_wire::{
+    Frame,
+    admin::{AdminReply, AdminRequest},
+    client::{Reply, Request},
+};
 use tokio::net::lookup_host;
 
 use crate::{
     error::{CallError, ConnectError},
     link::Line,
+    profile::party::Party,
 };
 
 /// Dials the relay of a profile.
@@ -17,11 +22,32 @@ use crate::{
 pub(crate) struct Dialler {
     pub(crate) endpoint: Endpoint,
     /// `host:port`; looked up anew at every dial.
-    pub(crate) relay: String,
-    pub(crate) ministry: Ministry,
+    relay: String,
+    ministry: Ministry,
+    caller: Caller,
+}
+
+/// Who dials.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Caller {
+    /// A system.
+    System,
+    /// An officer or operator.
+    Person,
 }
 
 impl Dialler {
+    /// Nothing is dialled yet.
+    pub(crate) fn new(party: &Party, caller: Caller) -> Result<Arc<Self>, ConnectError> {
+        let settings = Settings::new(party.identity.clone(), party.trust.clone());
+        Ok(Arc::new(Self {
+            endpoint: Endpoint::dialler(settings).map_err(ConnectError::Bind)?,
+            relay: party.relay.clone(),
+            ministry: party.id.ministry().clone(),
+            caller,
+        }))
+    }
+
     /// A link that the relay has accepted. All its addresses are tried, once.
     pub(crate) async fn dial(&self, generation: u64) -> Result<Line, ConnectError> {
         let unresolved = |source| ConnectError::Resolve { relay: self.relay.clone(), source };
@@ -40,7 +66,7 @@ impl Dialler {
         let expect = Expect::Relay(self.ministry.clone());
         let link = self
             .endpoint
-            .dial(address, expect, Conversation::Client)
+            .dial(address, expect, self.caller.conversation())
             .await
             .map_err(|source| ConnectError::Dial { relay: self.relay.clone(), source })?;
         self.greet(link, generation).await
@@ -49,15 +75,43 @@ impl Dialler {
     /// Until the relay has answered something, it has not judged our certificate.
     async fn greet(&self, link: Link, generation: u64) -> Result<Line, ConnectError> {
         let line = Line::new(link, generation);
-        let error = match line.call(&Request::Status).await {
-            Ok(Reply::Status(_)) => return Ok(line),
-            Ok(Reply::Refused(refusal)) => CallError::Refused(refusal),
-            Ok(Reply::Submission(_) | Reply::Answer(_)) => CallError::Misfit,
-            Err(error) => error,
-        };
+        let Err(error) = self.caller.greet(&line).await else { return Ok(line) };
         Err(match line.close_reason() {
             Some(closed) => ConnectError::Ended(closed),
             None => ConnectError::Greeting(Box::new(error)),
         })
+    }
+}
+
+impl Caller {
+    fn conversation(self) -> Conversation {
+        match self {
+            Self::System => Conversation::Client,
+            Self::Person => Conversation::Admin,
+        }
+    }
+
+    /// Asks for something small that every caller of its kind may have.
+    async fn greet(self, line: &Line) -> Result<(), CallError> {
+        match self {
+            Self::System => match line.call(&Request::Status).await? {
+                Reply::Status(_) => Ok(()),
+                Reply::Refused(refusal) => Err(CallError::Refused(refusal)),
+                Reply::Submission(_) | Reply::Answer(_) => Err(CallError::Misfit),
+            },
+            Self::Person => {
+                let none = AdminRequest::Decisions { limit: 0 };
+                match line.call_encoded(none.encode(), 0).await? {
+                    // A person who may not even ask that has been let in all the same, and is told
+                    // why when asking for something.
+                    AdminReply::Decisions(_) | AdminReply::Refused(_) => Ok(()),
+                    AdminReply::Holds(_)
+                    | AdminReply::Held(_)
+                    | AdminReply::Approved(_)
+                    | AdminReply::Active(_)
+                    | AdminReply::Activation(_) => Err(CallError::Misfit),
+                }
+            }
+        }
     }
 }

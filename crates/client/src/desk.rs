@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc};
 
-use bytes::Bytes;
 use kuriiri_seal::{SealingKey, SealingPublicKey, Signer, Verifier};
 use kuriiri_types::{Address, Ministry, SpiffeId};
 use tokio::{
@@ -11,7 +10,6 @@ use tokio::{
 };
 
 use crate::{
-    clock,
     draft::Draft,
     handling::{Case, Handling},
     link::Standing,
@@ -26,6 +24,8 @@ pub(crate) struct Desk {
     pub(crate) verifier: Verifier,
     pub(crate) sealing_key: Option<SealingKey>,
     pub(crate) sealing_keys: HashMap<Ministry, SealingPublicKey>,
+    /// The own ministry's, with which its officers read what they release.
+    pub(crate) release_key: Option<Box<SealingPublicKey>>,
     pub(crate) trust_folder: PathBuf,
     pub(crate) standing: Arc<watch::Sender<Standing>>,
     pub(crate) handling: Handling,
@@ -45,14 +45,5 @@ impl Desk {
     pub(crate) fn case(&self, draft: &Draft) -> Case {
         let from = draft.from.clone().unwrap_or_else(|| self.address.clone());
         Case::of_draft(draft, from)
-    }
-
-    /// Takes certificates that came along. What a bad one signed is refused for it, one by one.
-    pub(crate) fn meet(&self, certificates: &[Bytes]) {
-        for der in certificates {
-            if let Err(error) = self.verifier.admit_certificate(der, clock::now()) {
-                tracing::warn!(%error, "the relay sent a certificate that is not accepted");
-            }
-        }
     }
 }

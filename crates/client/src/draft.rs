@@ -38,6 +38,7 @@ pub struct Draft {
     pub(crate) conversation: Option<MessageId>,
     pub(crate) in_reply_to: Option<MessageId>,
     pub(crate) obsoletes: Option<MessageId>,
+    pub(crate) drafter: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -56,6 +57,7 @@ impl Draft {
             conversation: None,
             in_reply_to: None,
             obsoletes: None,
+            drafter: None,
             body: Bytes::new(),
         }
     }
@@ -118,6 +120,12 @@ impl Draft {
     /// The message of the same sender that it replaces.
     pub fn obsoletes(self, message: MessageId) -> Self {
         Self { obsoletes: Some(message), ..self }
+    }
+
+    /// The person who wrote it, by the name that an officer's identity would have (`anna` in
+    /// `spiffe://sm.example/officer/anna`). This person does not count as one who releases it.
+    pub fn drafter(self, name: &str) -> Self {
+        Self { drafter: Some(name.into()), ..self }
     }
 
     /// What it says. The library seals it if the label asks for it.

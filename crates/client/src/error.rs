@@ -152,6 +152,12 @@ pub enum SendError {
         /// The file that should hold it.
         file: PathBuf,
     },
+    /// The body must be sealed, officers must read it before it goes, and their key is missing.
+    #[error("officers must release it, and the key with which they read it is missing: {}", file.display())]
+    NoReleaseKey {
+        /// The file that should hold it.
+        file: PathBuf,
+    },
     /// The body could not be sealed.
     #[error("the body could not be sealed")]
     Seal(#[source] SealError),
@@ -182,7 +188,7 @@ impl SendError {
             Self::Refused(refusal) => refusal.code,
             Self::Malformed(error) => error.code(),
             Self::TooBig { .. } => Code::TOO_BIG,
-            Self::NoSealingKey { .. } => Code::KEY_FILE,
+            Self::NoSealingKey { .. } | Self::NoReleaseKey { .. } => Code::KEY_FILE,
             Self::Seal(error) => error.code(),
             Self::Salt(error) => error.code(),
             Self::Unproven { source, .. } => source.code(),
@@ -198,6 +204,7 @@ impl SendError {
             Self::Malformed(_)
             | Self::TooBig { .. }
             | Self::NoSealingKey { .. }
+            | Self::NoReleaseKey { .. }
             | Self::Seal(_)
             | Self::Salt(_)
             | Self::Unproven { .. }
@@ -275,9 +282,21 @@ pub enum Unacceptable {
     /// It says that a message was delivered, and its issuer cannot know.
     #[error("{0} says that a message was delivered that was never for it")]
     NotItsToSay(Ministry),
+    /// It is another message than the one that was asked for.
+    #[error("it is another message than was asked for")]
+    Another,
+    /// The relay says of it what the signed message does not.
+    #[error("the relay tells of another {0} than the message itself")]
+    Differs(&'static str),
+    /// It has no label, so nobody can approve that it goes.
+    #[error("it has no label")]
+    NoLabel,
     /// It is sealed, and the profile has no sealing key.
     #[error("it is sealed, and the profile has no `sealing-key`")]
     NoSealingKey,
+    /// It is sealed, and the officer's profile has no release key.
+    #[error("it is sealed, and the profile has no `release-key`")]
+    NoReleaseKey,
     /// It is sealed and does not open.
     #[error("it does not open")]
     Sealed(#[source] SealError),
@@ -290,8 +309,53 @@ impl Unacceptable {
             Self::NotGenuine(error) => error.code(),
             Self::NotForUs => Code::NOT_YOURS,
             Self::NotItsToSay(_) => Code::SIGNATURE,
-            Self::NoSealingKey => Code::KEY_FILE,
+            Self::Another | Self::Differs(_) => Code::PROTOCOL,
+            Self::NoLabel => Code::MALFORMED,
+            Self::NoSealingKey | Self::NoReleaseKey => Code::KEY_FILE,
             Self::Sealed(error) => error.code(),
+        }
+    }
+}
+
+/// An officer cannot see a message, or the relay does not take what the officer says of it.
+#[derive(Debug, thiserror::Error)]
+pub enum OfficerError {
+    /// The relay gave no answer, or refused.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// What the relay shows is not what it should be. Do not release it: the relay, or whoever is in
+    /// its place, may want a signature for something else.
+    #[error("message {id} cannot be accepted as shown")]
+    Unacceptable {
+        /// The message that was asked for.
+        id: MessageId,
+        /// What is wrong with it.
+        source: Unacceptable,
+    },
+    /// The profile is an operator's, and only officers say whether a message may go.
+    #[error("only an officer says whether a message may go")]
+    NotAnOfficer,
+    /// No officer is needed; the message waits for something else.
+    #[error("message {0} waits for no officer")]
+    NeedsNobody(MessageId),
+    /// What the officer says cannot be written, such as a note that is too long.
+    #[error("the approval cannot be written")]
+    Malformed(#[source] WireError),
+    /// A fault of this library.
+    #[error("a fault in the client: {0}")]
+    Internal(&'static str),
+}
+
+impl OfficerError {
+    /// The stable number.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Call(error) => error.code(),
+            Self::Unacceptable { source, .. } => source.code(),
+            Self::NotAnOfficer => Code::NOT_AN_OFFICER,
+            Self::NeedsNobody(_) => Code::NO_HOLD,
+            Self::Malformed(error) => error.code(),
+            Self::Internal(_) => Code::INTERNAL,
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     handling::Case,
     lane::Signed,
     link::Line,
+    reading::meet,
 };
 
 /// A batch under way.
@@ -89,7 +90,7 @@ impl Flight {
     /// Tells each message's fate. Gives back those for which a queue was full.
     fn settle(self, answer: SubmissionAnswer) -> Vec<Signed> {
         let SubmissionAnswer { verdicts, receipts, certificates } = answer;
-        self.desk.meet(&certificates);
+        meet(&self.desk.verifier, &certificates);
         let mut receipts = receipts.into_iter();
         let mut back = Vec::new();
         for (signed, verdict) in self.messages.into_iter().zip(verdicts) {
@@ -97,9 +98,9 @@ impl Flight {
                 Verdict::Accepted { at, repeat } => {
                     let count = signed.message.header.to.len();
                     let receipts = receipts.by_ref().take(count).collect();
-                    let id = signed.message.header.id;
+                    let (id, waits_for) = (signed.message.header.id, signed.message.approvals);
                     let proven = prove(&self.desk, &signed.message, receipts);
-                    let accepted = |receipts| Accepted { id, at, repeat, receipts };
+                    let accepted = |receipts| Accepted { id, at, repeat, waits_for, receipts };
                     let unproven = |source| SendError::Unproven { id, source };
                     tell(signed, proven.map(accepted).map_err(unproven));
                 }

@@ -32,6 +32,8 @@ pub(crate) struct Case {
 pub(crate) struct Terms {
     pub(crate) seal: bool,
     pub(crate) size_max: u64,
+    /// Releasing officers whom the relay will wait for; 0 for none.
+    pub(crate) approvals: u32,
 }
 
 /// The relay's answers, as long as the link stands on which they were given. Only what may go is
@@ -98,8 +100,8 @@ impl Handling {
             let line = next_line(standing, after).await.ok_or(SendError::Closed)?;
             // The size is asked as 0: the answer serves all sizes up to the one that it names.
             match ask(&line, question(draft, &case.from, 0)).await {
-                Ok(Outcome::Permit { seal, size_max, approvals: _ }) => {
-                    let terms = Terms { seal, size_max };
+                Ok(Outcome::Permit { seal, size_max, approvals }) => {
+                    let terms = Terms { seal, size_max, approvals };
                     self.remember(line.generation(), case.clone(), terms);
                     return Ok(terms);
                 }

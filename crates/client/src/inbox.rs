@@ -28,6 +28,7 @@ use crate::{
     limits::CREDIT,
     link::{Line, next_line},
     message::{Arrival, Message},
+    reading::meet,
 };
 
 /// How messages are received.
@@ -181,7 +182,7 @@ impl Reception {
     }
 
     fn take(&self, delivery: Delivery) -> Result<(), End> {
-        self.desk.meet(&delivery.certificates);
+        meet(&self.desk.verifier, &delivery.certificates);
         for item in delivery.items {
             let ticket = item.ticket;
             if self.ledger.give(leaf(&item.envelope.header), ticket) {

@@ -10,6 +10,9 @@
 //!   stays in the mailbox until it is confirmed;
 //! * [`Client::receipts`] and [`Client::watch`] tell what became of what was sent.
 //!
+//! The people of a ministry have a link of their own, [`Officer`]: officers read the messages that
+//! wait for them, and release or reject what they read; operators ask what is in force.
+//!
 //! The link is made anew by itself. What was not answered is sent again with the same bytes, and
 //! what was not confirmed comes again and is shown once.
 //!
@@ -62,9 +65,11 @@ mod ledger;
 pub mod limits;
 mod link;
 mod message;
+mod officer;
 mod profile;
 mod queue;
 mod reader;
+mod reading;
 mod receipts;
 mod sending;
 
@@ -72,12 +77,16 @@ pub use accepted::Accepted;
 pub use client::Client;
 pub use draft::Draft;
 pub use error::{
-    CallError, ConfirmError, ConnectError, ProfileError, ReceiveError, SendError, Unacceptable,
-    Unproven,
+    CallError, ConfirmError, ConnectError, OfficerError, ProfileError, ReceiveError, SendError,
+    Unacceptable, Unproven,
 };
 pub use inbox::{Inbox, ReceiveOptions};
-pub use kuriiri_seal::VerifiedReceipt;
+pub use kuriiri_seal::{VerifiedApproval, VerifiedReceipt};
+pub use kuriiri_wire::admin::{
+    Activation, ActiveFile, ActiveFiles, Approved, DecisionRecords, FileVerdict, Hold, OfferedFile,
+};
 pub use kuriiri_wire::client::{PeerStatus, QueueStatus, StatusReport};
 pub use message::Message;
+pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Shown};
 pub use profile::{Profile, ProfileBuilder};
 pub use receipts::{PlacedReceipt, Receipts, Watch};

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use crate::{
     connect::Dialler,
     error::{CallError, ConnectError},
-    limits::{ANSWER_TIMEOUT, RECONNECT_WAIT_MAX},
+    limits::{ANSWER_TIMEOUT, FAREWELL, RECONNECT_WAIT_MAX},
 };
 
 /// Whether a link stands.
@@ -29,6 +29,17 @@ pub(crate) enum Standing {
     Down(Arc<ConnectError>),
     /// The client was closed.
     Ended,
+}
+
+impl Standing {
+    /// The link, if it stands now.
+    pub(crate) fn line(&self) -> Result<Line, CallError> {
+        match self {
+            Self::Up(line) => Ok(line.clone()),
+            Self::Down(error) => Err(CallError::NotConnected(Arc::clone(error))),
+            Self::Ended => Err(CallError::Closed),
+        }
+    }
 }
 
 /// A link while it stands. Cheap to clone.
@@ -74,20 +85,21 @@ impl Line {
         Ok((sender, receiver))
     }
 
-    /// Asks for something that has one answer.
+    /// A system asks for something that has one answer.
     pub(crate) async fn call(&self, request: &Request) -> Result<Reply, CallError> {
         self.call_encoded(request.encode(), 0).await
     }
 
-    pub(crate) async fn call_encoded(
+    /// Sends a request, and reads the one frame that answers it.
+    pub(crate) async fn call_encoded<R: Frame>(
         &self,
         request: Bytes,
         priority: i32,
-    ) -> Result<Reply, CallError> {
+    ) -> Result<R, CallError> {
         let (mut sender, mut receiver) =
             self.open(request, priority).await.map_err(CallError::Stream)?;
         sender.finish().map_err(CallError::Stream)?;
-        let mut answer = pin!(receiver.frame(Reply::BYTES_MAX));
+        let mut answer = pin!(receiver.frame(R::BYTES_MAX));
         // The relay's time begins when it has the whole request, however slow the way there.
         let frame = tokio::select! {
             frame = &mut answer => frame,
@@ -96,7 +108,7 @@ impl Line {
             }
         };
         let frame = frame.map_err(CallError::Stream)?.ok_or(CallError::Misfit)?;
-        Reply::decode(frame).map_err(CallError::Wire)
+        R::decode(frame).map_err(CallError::Wire)
     }
 }
 
@@ -126,6 +138,16 @@ pub(crate) fn announce(standing: &watch::Sender<Standing>, new: Standing) {
         }
         goes_on
     });
+}
+
+/// Says farewell to the relay. Nobody gets a link any more.
+pub(crate) async fn farewell(dialler: &Dialler, standing: &watch::Sender<Standing>) {
+    let line = standing.borrow().line();
+    announce(standing, Standing::Ended);
+    if let Ok(line) = line {
+        line.give_up(CloseCode::Done, "");
+    }
+    dialler.endpoint.shut_down(FAREWELL).await;
 }
 
 /// Makes the link anew whenever it ends.

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_seal::{VerifiedMessage, open};
-use kuriiri_types::{Address, Digest, Envelope, Header, MessageId, SpiffeId};
+use kuriiri_seal::{VerifiedApproval, VerifiedMessage};
+use kuriiri_types::{Address, Digest, Envelope, Handling, Header, MessageId, SpiffeId};
 use kuriiri_wire::{client::DeliveredItem, header};
 
 use crate::{
-    clock,
     desk::Desk,
     error::{ConfirmError, ReceiveError, Unacceptable},
     ledger::Ledger,
+    reading::{genuine, opened, releases},
 };
 
 /// A message that is known to be genuine: its sender's system signed it for this mailbox, and the
@@ -31,6 +31,8 @@ pub struct Message {
 pub(crate) struct Arrival {
     verified: VerifiedMessage,
     body: Bytes,
+    handling: Handling,
+    approvals: Vec<VerifiedApproval>,
 }
 
 impl Message {
@@ -61,6 +63,18 @@ impl Message {
     /// True when nobody between the two systems could read the body.
     pub fn was_sealed(&self) -> bool {
         self.header().sealing.is_some()
+    }
+
+    /// What must be done with it: markers to be shown before and after it, whether it may be passed
+    /// on, how long it may and must be kept. This system's own relay found that in its rules.
+    pub fn handling(&self) -> &Handling {
+        &self.arrival.handling
+    }
+
+    /// The officers' releases that came along and are genuine, signed for this very message: none if
+    /// it needed none. Approvals that are not so are left out.
+    pub fn approvals(&self) -> &[VerifiedApproval] {
+        &self.arrival.approvals
     }
 
     /// The signed header with its signature, and salt and body as carried: what it takes to prove
@@ -105,16 +119,14 @@ impl Arrival {
     ) -> Result<Self, ReceiveError> {
         let id = header::decode(&item.envelope.header).ok().map(|header| header.id);
         let read = || {
-            let decode = |bytes: &Bytes| header::decode(bytes);
-            let verified = desk
-                .verifier
-                .message(item.envelope, decode, clock::now())
-                .and_then(|header| header.with_body(item.body))
-                .map_err(Unacceptable::NotGenuine)?;
+            let verified = genuine(&desk.verifier, item.envelope, item.body)?;
             if !verified.header().to.iter().any(|r| r.address == *mailbox) {
                 return Err(Unacceptable::NotForUs);
             }
-            Ok(Self { body: opened(desk, &verified)?, verified })
+            let key = || desk.sealing_key.as_ref().ok_or(Unacceptable::NoSealingKey);
+            let body = opened(&verified, desk.home(), key)?;
+            let approvals = releases(&desk.verifier, &verified, item.approvals);
+            Ok(Self { body, verified, handling: item.handling, approvals })
         };
         read().map_err(|source| ReceiveError::Unacceptable { id, source })
     }
@@ -122,15 +134,4 @@ impl Arrival {
     pub(crate) fn leaf(&self) -> Digest {
         self.verified.leaf()
     }
-}
-
-fn opened(desk: &Desk, message: &VerifiedMessage) -> Result<Bytes, Unacceptable> {
-    let header = message.header();
-    let Some(sealing) = &header.sealing else {
-        return Ok(message.body());
-    };
-    let key = desk.sealing_key.as_ref().ok_or(Unacceptable::NoSealingKey)?;
-    open(&message.body(), sealing, desk.home(), key, &header.id)
-        .map(Bytes::from)
-        .map_err(Unacceptable::Sealed)
 }

@@ -20,6 +20,7 @@ use crate::{
     error::{ReceiveError, Unacceptable},
     limits::ANSWER_TIMEOUT,
     link::{Line, next_line},
+    reading::meet,
     receipts::{Item, Place, PlacedReceipt},
 };
 
@@ -113,7 +114,7 @@ impl Reader {
     }
 
     async fn take(&mut self, batch: ReceiptBatch) {
-        self.desk.meet(&batch.certificates);
+        meet(&self.desk.verifier, &batch.certificates);
         for (number, signed) in batch.receipts {
             // One that nobody wants any more is still with the relay.
             let _ = self.items.send(self.check(number, signed)).await;

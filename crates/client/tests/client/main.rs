@@ -10,6 +10,8 @@
 
 mod asking;
 mod links;
+mod officer_profiles;
+mod officers;
 mod profiles;
 mod receipts;
 mod receiving;

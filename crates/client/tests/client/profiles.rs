@@ -39,6 +39,8 @@ impl Files {
         files.pair("tls", sm, Purpose::Tls);
         files.pair("signing", sm, Purpose::Signing);
         files.secret("profile/sealing.key", &sm.sealing_text);
+        let release = sm.release_key().public_key().to_string();
+        files.write("trust/sm.example.release.pub", &release);
         for member in [sm, &files.world.um] {
             let ministry = &member.ministry;
             let ca = member.authority.certificate_pem();
@@ -93,8 +95,10 @@ fn a_good_profile_loads_and_shows_no_key() {
     assert_eq!(profile.address().to_string(), "kirjaamo@sm.example");
     assert_eq!(profile.system().to_string(), "spiffe://sm.example/system/kirjaamo");
     assert!(!format!("{profile:?}").to_lowercase().contains("key"), "{profile:?}");
-    fs::remove_file(files.path("trust/um.example.seal.pub")).unwrap();
-    assert!(files.load().is_ok(), "a ministry without a sealing key");
+    for public in ["um.example.seal.pub", "sm.example.release.pub"] {
+        fs::remove_file(files.path("trust").join(public)).unwrap();
+        assert!(files.load().is_ok(), "without {public}");
+    }
 }
 
 #[test]
@@ -146,7 +150,12 @@ fn a_missing_or_unfit_file_is_named() {
     files.secret("profile/signing.key", &other.key_pem);
     files.fails(Code::KEY_FILE, "signing.pem", "names spiffe://sm.example/system/other");
 
-    for garbled in ["trust/um.example.ca.pem", "trust/um.example.seal.pub", "profile/sealing.key"] {
+    for garbled in [
+        "trust/um.example.ca.pem",
+        "trust/um.example.seal.pub",
+        "trust/sm.example.release.pub",
+        "profile/sealing.key",
+    ] {
         let files = Files::new();
         files.write(garbled, "garbled");
         let name = Path::new(garbled).file_name().unwrap().to_str().unwrap();

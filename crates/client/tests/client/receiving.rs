@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use kuriiri_client::{ConfirmError, Inbox, Message, ReceiveError, ReceiveOptions, Unacceptable};
+use kuriiri_seal::Signer;
 use kuriiri_transport::{CloseCode, LinkClosed};
-use kuriiri_types::{Code, Envelope, Refusal};
+use kuriiri_types::{ApprovalAct, Code, Envelope, Marker, Onward, Refusal};
 use kuriiri_wire::{
     Frame,
     client::{Delivery, FromReceiver, Request, Ticket, ToReceiver},
@@ -11,7 +12,7 @@ use kuriiri_wire::{
 
 use crate::{
     relay::{Asked, Relay},
-    world::{World, address, both, item, message, soon, ticket},
+    world::{World, address, approve, both, item, message, soon, ticket},
 };
 
 type Signed = (Envelope, Bytes);
@@ -81,6 +82,43 @@ async fn a_confirmation_returns_when_it_is_durable() {
 
     next(&mut inbox).await.confirm_later();
     assert_eq!(there.confirmed().await, [ticket(2)]);
+}
+
+#[tokio::test]
+async fn a_message_brings_its_obligations_and_the_releases_that_are_really_of_it() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    let [one, other] = ["one", "other"].map(|name| message(&world, MAILBOX, name));
+    let drafter = world.um.officer("drafter");
+    let [bertta, cecilia] = ["bertta", "cecilia"].map(|name| world.um.officer(name));
+    let stranger = world.sm.officer("anna");
+    let release = |officer: &Signer| approve(officer, &one.0.header, ApprovalAct::Release);
+    let mut forged = release(&cecilia);
+    forged.approval = release(&bertta).approval;
+    let rejected = ApprovalAct::Reject { note: "no".into() };
+    let mut item = item(1, &one);
+    item.approvals = vec![
+        release(&drafter),
+        approve(&cecilia, &other.0.header, ApprovalAct::Release),
+        forged,
+        release(&stranger),
+        approve(&cecilia, &one.0.header, rejected),
+        release(&bertta),
+        release(&bertta),
+    ];
+    let marker = Marker { fi: "HARJOITUS".into(), sv: "ÖVNING".into(), en: "EXERCISE".into() };
+    item.handling.markers.push(marker);
+    item.handling.onward = Onward::Never;
+    let handling = item.handling.clone();
+    let signers = [&world.um.system, &drafter, &bertta, &cecilia, &stranger];
+    let certificates = signers.map(|signer| signer.certificate().clone()).to_vec();
+    there.say(ToReceiver::Delivery(Delivery { certificates, items: vec![item] })).await;
+
+    let message = next(&mut inbox).await;
+    assert_eq!(message.handling(), &handling);
+    let officers: Vec<_> = message.approvals().iter().map(|a| a.officer().to_string()).collect();
+    assert_eq!(officers, ["spiffe://um.example/officer/bertta"]);
 }
 
 #[tokio::test]

@@ -6,11 +6,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use bytes::Bytes;
 use kuriiri_seal::Signer;
 use kuriiri_transport::{CloseCode, Conversation, Endpoint, Link, Receiver, Sender};
-use kuriiri_types::{Outcome, ReceiptKind, Timestamp, Verdict, limits::BODY_BYTES_MAX};
+use kuriiri_types::{
+    Code, Outcome, ReceiptKind, Refusal, Timestamp, Verdict, limits::BODY_BYTES_MAX,
+};
 use kuriiri_wire::{
     Frame, WireError,
+    admin::{AdminReply, AdminRequest, DecisionRecords},
     client::{Answer, Question, Reply, Request, StatusReport, Submission, SubmissionAnswer},
     header,
 };
@@ -19,6 +23,11 @@ use tokio::{sync::mpsc, task::JoinSet};
 use crate::world::{Member, World, now, receipt_of, sign_receipts, soon};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+const DOORS: [Conversation; 2] = [Conversation::Client, Conversation::Admin];
+
+/// How a test answers officers and operators.
+type Answers = dyn FnMut(&AdminRequest) -> AdminReply + Send;
 
 pub(crate) struct Relay {
     endpoint: Endpoint,
@@ -33,6 +42,8 @@ struct Script {
     links: Mutex<Vec<Link>>,
     questions: Mutex<Vec<Question>>,
     outcome: Mutex<Outcome>,
+    people_asked: Mutex<Vec<AdminRequest>>,
+    answers: Mutex<Box<Answers>>,
 }
 
 /// A request that is the test's to answer.
@@ -44,14 +55,15 @@ pub(crate) struct Asked {
 
 impl Relay {
     pub(crate) fn open(world: &World, member: &Member) -> Self {
-        let endpoint =
-            Endpoint::listen(LOOPBACK, world.settings(member), &[Conversation::Client]).unwrap();
+        let endpoint = Endpoint::listen(LOOPBACK, world.settings(member), &DOORS).unwrap();
         let (channel, asked) = mpsc::channel(1024);
         let script = Arc::new(Script {
             member: member.ministry.to_string(),
             links: Mutex::default(),
             questions: Mutex::default(),
             outcome: Mutex::new(permit(false)),
+            people_asked: Mutex::default(),
+            answers: Mutex::new(Box::new(|_| AdminReply::Refused(Refusal::bare(Code::NO_HOLD)))),
         });
         let mut door = JoinSet::new();
         door.spawn(keep_door(endpoint.clone(), Arc::clone(&script), channel));
@@ -68,6 +80,18 @@ impl Relay {
 
     pub(crate) fn questions(&self) -> Vec<Question> {
         self.script.questions.lock().unwrap().clone()
+    }
+
+    pub(crate) fn answer_people_with(
+        &self,
+        answers: impl FnMut(&AdminRequest) -> AdminReply + Send + 'static,
+    ) {
+        *self.script.answers.lock().unwrap() = Box::new(answers);
+    }
+
+    /// What officers and operators have asked for since this was asked last.
+    pub(crate) fn people_asked(&self) -> Vec<AdminRequest> {
+        std::mem::take(&mut *self.script.people_asked.lock().unwrap())
     }
 
     /// The last link that came.
@@ -111,7 +135,12 @@ impl Relay {
 }
 
 pub(crate) fn permit(seal: bool) -> Outcome {
-    Outcome::Permit { seal, size_max: BODY_BYTES_MAX, approvals: 0 }
+    permit_after(0, seal)
+}
+
+/// Permitted once so many officers have released it.
+pub(crate) fn permit_after(approvals: u32, seal: bool) -> Outcome {
+    Outcome::Permit { seal, size_max: BODY_BYTES_MAX, approvals }
 }
 
 pub(crate) fn accepted() -> Verdict {
@@ -170,7 +199,12 @@ async fn keep_door(endpoint: Endpoint, script: Arc<Script>, channel: mpsc::Sende
             let mut streams = JoinSet::new();
             while let Ok((sender, receiver)) = link.accept().await {
                 let (script, channel) = (Arc::clone(&script), channel.clone());
-                streams.spawn(serve(script, channel, sender, receiver));
+                match link.conversation() {
+                    Conversation::Admin => streams.spawn(serve_people(script, sender, receiver)),
+                    Conversation::Relay | Conversation::Client => {
+                        streams.spawn(serve(script, channel, sender, receiver))
+                    }
+                };
             }
         });
     }
@@ -179,7 +213,7 @@ async fn keep_door(endpoint: Endpoint, script: Arc<Script>, channel: mpsc::Sende
 async fn serve(
     script: Arc<Script>,
     channel: mpsc::Sender<Asked>,
-    mut sender: Sender,
+    sender: Sender,
     mut receiver: Receiver,
 ) {
     let Ok(Some(frame)) = receiver.frame(Request::BYTES_MAX).await else { return };
@@ -201,7 +235,25 @@ async fn serve(
             return;
         }
     };
-    if sender.send(reply.encode()).await.is_ok() {
+    say(sender, reply.encode()).await;
+}
+
+/// Answers as the test says, but the greeting by itself.
+async fn serve_people(script: Arc<Script>, sender: Sender, mut receiver: Receiver) {
+    let Ok(Some(frame)) = receiver.frame(AdminRequest::BYTES_MAX).await else { return };
+    let request = AdminRequest::decode(frame).unwrap();
+    let reply = if request == (AdminRequest::Decisions { limit: 0 }) {
+        AdminReply::Decisions(DecisionRecords { records: Vec::new() })
+    } else {
+        let reply = (*script.answers.lock().unwrap())(&request);
+        script.people_asked.lock().unwrap().push(request);
+        reply
+    };
+    say(sender, reply.encode()).await;
+}
+
+async fn say(mut sender: Sender, reply: Bytes) {
+    if sender.send(reply).await.is_ok() {
         let _ = sender.finish();
         let _ = sender.stopped().await;
     }

@@ -1,9 +1,9 @@
 //! Sealed bodies: unreadable on the way, opened at the other end.
 
 use bytes::Bytes;
-use kuriiri_client::{Message, ReceiveOptions, SendError};
-use kuriiri_seal::{Purpose, commit, leaf, salted, seal};
-use kuriiri_types::{Code, Envelope};
+use kuriiri_client::{Client, Message, ReceiveOptions, SendError};
+use kuriiri_seal::open;
+use kuriiri_types::{Code, Envelope, limits::BODY_SALT_BYTES};
 use kuriiri_wire::{
     Frame,
     client::{Delivery, ToReceiver},
@@ -11,8 +11,8 @@ use kuriiri_wire::{
 };
 
 use crate::{
-    relay::{Relay, permit},
-    world::{Member, World, both, draft, item, message, soon},
+    relay::{Relay, permit, permit_after},
+    world::{Member, World, both, draft, item, message, sealed, soon},
 };
 
 const SECRET: &str = "the border opens at six";
@@ -52,7 +52,7 @@ async fn without_the_recipients_key_nothing_is_uploaded() {
     let mut relay = Relay::open(&world, &world.sm);
     let address = relay.address().to_string();
     let profile = world.profile_without_sealing_keys(&world.sm, &address).build().unwrap();
-    let client = soon(kuriiri_client::Client::connect(profile)).await.unwrap();
+    let client = soon(Client::connect(profile)).await.unwrap();
     relay.answer_questions_with(permit(true));
     let error = soon(client.send(draft("sealed"))).await.unwrap_err();
     assert_eq!(error.code(), Code::KEY_FILE);
@@ -62,17 +62,59 @@ async fn without_the_recipients_key_nothing_is_uploaded() {
     assert!(relay.is_idle());
 }
 
+#[tokio::test]
+async fn officers_can_open_what_they_release_and_the_program_hears_of_them() {
+    let (world, mut relay, client) = World::connected().await;
+    relay.answer_questions_with(permit_after(2, true));
+    let relaying = async {
+        let submitting = relay.submission().await;
+        let carried = submitting.submission.messages[0].clone();
+        submitting.accept(&world.sm.relay).await;
+        carried
+    };
+    let sending = client.send(draft("sealed").drafter("anna").body(SECRET));
+    let (sent, carried) = both(sending, relaying).await;
+    assert_eq!(sent.unwrap().waits_for, 2);
+    let header = header::decode(&carried.envelope.header).unwrap();
+    assert_eq!(header.drafter.as_deref(), Some("anna"));
+    let sealing = header.sealing.unwrap();
+    let body = &carried.body[BODY_SALT_BYTES..];
+    for (member, key) in [(&world.sm, world.sm.release_key()), (&world.um, world.um.sealing_key())]
+    {
+        let opened = open(body, &sealing, &member.ministry, &key, &header.id).unwrap();
+        assert_eq!(opened, SECRET.as_bytes());
+    }
+    assert_eq!(sealing.keys.len(), 2, "nobody else");
+}
+
+#[tokio::test]
+async fn a_release_key_is_needed_only_for_what_is_sealed_and_released() {
+    let world = World::new();
+    let mut relay = Relay::open(&world, &world.sm);
+    let address = relay.address().to_string();
+    let profile = world.profile_without_release_key(&world.sm, &address).build().unwrap();
+    let client = soon(Client::connect(profile)).await.unwrap();
+
+    relay.answer_questions_with(permit_after(1, true));
+    let error = soon(client.send(draft("sealed"))).await.unwrap_err();
+    assert!(matches!(error, SendError::NoReleaseKey { .. }), "{error}");
+    assert_eq!(error.code(), Code::KEY_FILE);
+    assert!(error.to_string().contains("sm.example.release.pub"), "{error}");
+    assert!(relay.is_idle());
+
+    for (outcome, label, waits_for) in
+        [(permit_after(1, false), "FI SALP", 1), (permit(true), "FI JULK", 0)]
+    {
+        relay.answer_questions_with(outcome);
+        let answering = async { relay.submission().await.accept(&world.sm.relay).await };
+        let sending = client.send(draft("other").label(label.parse().unwrap()));
+        assert_eq!(both(sending, answering).await.0.unwrap().waits_for, waits_for);
+    }
+}
+
 /// A message for a mailbox that is sealed to some ministry's key, whosever mailbox it is.
 pub(crate) fn sealed_to(world: &World, member: &Member, to: &str) -> (Envelope, Bytes) {
     let (envelope, _) = message(world, to, "sealed");
-    let mut header = header::decode(&envelope.header).unwrap();
     let key = (member.ministry.clone(), member.sealing_key().public_key());
-    let (sealing, sealed) = seal(SECRET.as_bytes(), &[key], &header.id).unwrap();
-    let body = salted(&sealed).unwrap();
-    header.sealing = Some(sealing);
-    header.body_size = sealed.len().try_into().unwrap();
-    header.body_commitment = commit(&body).unwrap();
-    let header = header::encode(&header);
-    let proof = world.um.system.sign(Purpose::Messages, &[leaf(&header)]).remove(0);
-    (Envelope { header, proof }, body)
+    sealed(&world.um, &envelope, SECRET, &[key])
 }

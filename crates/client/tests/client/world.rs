@@ -5,13 +5,17 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_client::{Client, Draft, Profile, ProfileBuilder};
-use kuriiri_seal::{Purpose as Signs, SealingKey, Signer, commit, leaf, salted};
+use kuriiri_seal::{
+    Purpose as Signs, SealingKey, SealingPublicKey, Signer, commit, leaf, salted, seal,
+};
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
-    Address, Envelope, Handling, Header, Lane, MessageId, MessageType, Ministry, Precedence,
-    Receipt, ReceiptKind, Recipient, Role, SignedReceipt, Timestamp,
+    Address, Approval, ApprovalAct, Envelope, Handling, Header, Lane, MessageId, MessageType,
+    Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role, SignedApproval, SignedReceipt,
+    Timestamp,
 };
 use kuriiri_wire::{
+    approval,
     client::{DeliveredItem, Ticket},
     header, receipt,
 };
@@ -52,6 +56,8 @@ pub(crate) struct Member {
     /// Signs messages of its system `kirjaamo`.
     pub(crate) system: Signer,
     pub(crate) sealing_text: String,
+    /// The key with which its officers read what they release.
+    pub(crate) release_text: String,
 }
 
 impl Member {
@@ -63,8 +69,9 @@ impl Member {
             Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
         };
         let (relay, system) = (signer("relay/r1"), signer("system/kirjaamo"));
-        let sealing_text = SealingKey::generate().unwrap().to_text().to_string();
-        Self { ministry, authority, relay, system, sealing_text }
+        let key = || SealingKey::generate().unwrap().to_text().to_string();
+        let (sealing_text, release_text) = (key(), key());
+        Self { ministry, authority, relay, system, sealing_text, release_text }
     }
 
     pub(crate) fn issue(&self, path: &str, purpose: Purpose) -> Issued {
@@ -75,8 +82,18 @@ impl Member {
         self.authority.crl(&[], validity()).unwrap()
     }
 
+    /// Signs as a person of the ministry.
+    pub(crate) fn officer(&self, name: &str) -> Signer {
+        let issued = self.issue(&format!("officer/{name}"), Purpose::Signing);
+        Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
+    }
+
     pub(crate) fn sealing_key(&self) -> SealingKey {
         self.sealing_text.parse().unwrap()
+    }
+
+    pub(crate) fn release_key(&self) -> SealingKey {
+        self.release_text.parse().unwrap()
     }
 }
 
@@ -113,8 +130,18 @@ impl World {
         soon(Client::connect(profile)).await.unwrap()
     }
 
-    /// The profile of a ministry's system, which can open what is sealed and seal to both.
+    /// The profile of a ministry's system, which can open what is sealed and seal to both, and to
+    /// the officers of its own.
     pub(crate) fn profile(&self, member: &Member, relay: &str) -> ProfileBuilder {
+        self.profile_without_release_key(member, relay)
+            .release_with(member.release_key().public_key())
+    }
+
+    pub(crate) fn profile_without_release_key(
+        &self,
+        member: &Member,
+        relay: &str,
+    ) -> ProfileBuilder {
         let builder = self.profile_without_sealing_keys(member, relay);
         [&self.sm, &self.um].into_iter().fold(builder, |builder, other| {
             builder.seal_to(&other.ministry, other.sealing_key().public_key())
@@ -173,10 +200,15 @@ pub(crate) fn ticket(seq: u64) -> Ticket {
 
 /// A message of `um`'s system for a mailbox, signed.
 pub(crate) fn message(world: &World, to: &str, subject: &str) -> (Envelope, Bytes) {
+    message_of(&world.um, to, subject)
+}
+
+/// A message of a ministry's system for a mailbox, signed.
+pub(crate) fn message_of(author: &Member, to: &str, subject: &str) -> (Envelope, Bytes) {
     let body = salted(subject.as_bytes()).unwrap();
     let header = Header {
         id: MessageId::new(now(), rand()),
-        from: address("kirjaamo@um.example"),
+        from: address(&format!("kirjaamo@{}", author.ministry)),
         to: vec![Recipient { address: address(to), role: Role::Action }],
         label: Some("FI TL4".parse().unwrap()),
         precedence: Precedence::Routine,
@@ -191,11 +223,31 @@ pub(crate) fn message(world: &World, to: &str, subject: &str) -> (Envelope, Byte
         in_reply_to: None,
         obsoletes: None,
         sealing: None,
-        drafter: None,
+        drafter: Some("drafter".into()),
     };
     let bytes = header::encode(&header);
-    let proof = world.um.system.sign(Signs::Messages, &[leaf(&bytes)]).remove(0);
-    (Envelope { header: bytes, proof }, body)
+    (sign_header(author, bytes), body)
+}
+
+pub(crate) fn sign_header(author: &Member, header: Bytes) -> Envelope {
+    let proof = author.system.sign(Signs::Messages, &[leaf(&header)]).remove(0);
+    Envelope { header, proof }
+}
+
+/// The same with another body, sealed to these keys.
+pub(crate) fn sealed(
+    author: &Member,
+    envelope: &Envelope,
+    body: &str,
+    keys: &[(Ministry, SealingPublicKey)],
+) -> (Envelope, Bytes) {
+    let mut header = header::decode(&envelope.header).unwrap();
+    let (sealing, sealed) = seal(body.as_bytes(), keys, &header.id).unwrap();
+    let body = salted(&sealed).unwrap();
+    header.sealing = Some(sealing);
+    header.body_size = sealed.len().try_into().unwrap();
+    header.body_commitment = commit(&body).unwrap();
+    (sign_header(author, header::encode(&header)), body)
 }
 
 fn rand() -> [u8; 10] {
@@ -210,6 +262,30 @@ pub(crate) fn item(seq: u64, (envelope, body): &(Envelope, Bytes)) -> DeliveredI
         approvals: Vec::new(),
         handling: Handling::free(),
     }
+}
+
+// === approvals ===
+
+/// What an officer signs of a message.
+pub(crate) fn approve(officer: &Signer, header: &Bytes, act: ApprovalAct) -> SignedApproval {
+    let decoded = header::decode(header).unwrap();
+    let approval = approval::encode(&Approval {
+        message: decoded.id,
+        subject: leaf(header),
+        content: decoded.content(),
+        label: decoded.label.clone().unwrap(),
+        recipients: decoded.to.clone(),
+        keys: decoded.sealing.map(|sealing| sealing.keys).unwrap_or_default(),
+        needed: 1,
+        until: None,
+        expires: decoded.expires,
+        officer: officer.id().clone(),
+        roles: vec!["release".into()],
+        act,
+        at: now(),
+    });
+    let proof = officer.sign(Signs::Approvals, &[leaf(&approval)]).remove(0);
+    SignedApproval { approval, proof }
 }
 
 // === receipts ===

@@ -1,0 +1,251 @@
+//! The handle of an officer's or operator's program.
+
+mod profile;
+mod shown;
+
+use std::{fmt, sync::Arc};
+
+use kuriiri_seal::{Purpose, SealingKey, Signer, Verifier, leaf};
+use kuriiri_types::{
+    Approval, ApprovalAct, MessageId, SignedApproval, SpiffeId, Timestamp,
+    limits::HOLDS_MAX as HOLDS_OF_A_RELAY_MAX,
+};
+use kuriiri_wire::{
+    Frame,
+    admin::{
+        Activation, ActiveFiles, AdminReply, AdminRequest, Approve, Approved, DecisionRecords,
+        HeldMessage, Hold, Holds, OfferedFile,
+    },
+    approval,
+};
+use tokio::{sync::watch, task::JoinSet};
+
+use crate::{
+    connect::{Caller, Dialler},
+    error::{CallError, ConnectError, OfficerError, Unacceptable},
+    link::{Standing, farewell, keep},
+};
+pub use profile::{OfficerProfile, OfficerProfileBuilder};
+pub use shown::Shown;
+
+/// An officer's link to the own ministry's relay: what waits for officers, and what they say of it.
+///
+/// An operator has one too, and with it may ask about rules and decisions, not about messages.
+///
+/// It keeps one connection and makes it anew by itself. Nothing is tried again: a question whose
+/// answer was lost is asked again by the person, and approving twice counts once.
+pub struct Officer {
+    id: SpiffeId,
+    signer: Option<Signer>,
+    release_key: Option<SealingKey>,
+    roles: Vec<String>,
+    verifier: Verifier,
+    dialler: Arc<Dialler>,
+    standing: Arc<watch::Sender<Standing>>,
+    running: JoinSet<()>,
+}
+
+impl Officer {
+    /// Connects to the relay and waits until it has accepted this person.
+    ///
+    /// # Errors
+    /// When it does not answer, is not who it should be, or does not accept this person. Nothing is
+    /// tried again: only a link that stood is made anew.
+    pub async fn connect(profile: OfficerProfile) -> Result<Self, ConnectError> {
+        let OfficerProfile { party, signer, release_key, roles } = profile;
+        let dialler = Dialler::new(&party, Caller::Person)?;
+        let line = Box::pin(dialler.dial(0)).await?;
+        let standing = Arc::new(watch::Sender::new(Standing::Up(line.clone())));
+        let mut running = JoinSet::new();
+        running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&standing)));
+        let verifier = Verifier::new(party.authorities);
+        Ok(Self { id: party.id, signer, release_key, roles, verifier, dialler, standing, running })
+    }
+
+    /// Who this person is.
+    pub fn id(&self) -> &SpiffeId {
+        &self.id
+    }
+
+    // === messages that wait ===
+
+    /// All messages that wait for officers, in the order of their ids.
+    ///
+    /// It is what the relay says of them. What a message itself says, and who signed it, is known
+    /// when it is [shown](Self::show).
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn holds(&self) -> Result<Vec<Hold>, CallError> {
+        let mut holds: Vec<Hold> = Vec::new();
+        while let Some(page) = self.page(holds.last().map(|hold| hold.id)).await? {
+            holds.extend(page.holds);
+            if !page.more {
+                break;
+            }
+            if holds.len() > HOLDS_OF_A_RELAY_MAX {
+                return Err(CallError::Misfit);
+            }
+        }
+        Ok(holds)
+    }
+
+    /// A message that waits, whole: its header checked against the sender's signature and the
+    /// authorities that this side trusts, its body against the header, opened if it is sealed, and
+    /// all that the relay says of it compared with what is signed.
+    ///
+    /// # Errors
+    /// When no such message waits, the relay refuses, or something about the message is not what it
+    /// should be.
+    pub async fn show(&self, id: MessageId) -> Result<Shown, OfficerError> {
+        let held = self.held(id).await?;
+        let listed = self.listed(id).await?;
+        let key = || self.release_key.as_ref().ok_or(Unacceptable::NoReleaseKey);
+        Shown::read(&self.verifier, &self.id, key, id, held, listed)
+            .map_err(|source| OfficerError::Unacceptable { id, source })
+    }
+
+    /// Signs that a message may go, exactly as it was shown, and hands that in. It counts up to and
+    /// with `until`; without it, as long as the message lives.
+    ///
+    /// # Errors
+    /// When the relay does not take it: because the message is no longer there, or is another now;
+    /// because the officer wrote it, or is not enrolled; or because more or fewer officers are needed
+    /// than when it was shown.
+    pub async fn release(
+        &self,
+        shown: &Shown,
+        until: Option<Timestamp>,
+    ) -> Result<Approved, OfficerError> {
+        if shown.needed() == 0 {
+            return Err(OfficerError::NeedsNobody(shown.id()));
+        }
+        self.hand_in(shown, ApprovalAct::Release, until).await
+    }
+
+    /// Signs that a message may not go, with a note for whoever wrote it, and hands that in. The
+    /// sender gets a receipt with the note.
+    ///
+    /// # Errors
+    /// As [`release`](Self::release); and when the note is too long or not one paragraph.
+    pub async fn reject(&self, shown: &Shown, note: &str) -> Result<Approved, OfficerError> {
+        self.hand_in(shown, ApprovalAct::Reject { note: note.into() }, None).await
+    }
+
+    // === rules and decisions ===
+
+    /// The signed files that the relay works by.
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn active(&self) -> Result<ActiveFiles, CallError> {
+        let reply = self.ask(&AdminRequest::PolicyActive).await?;
+        let AdminReply::Active(active) = reply else { return Err(CallError::Misfit) };
+        Ok(active)
+    }
+
+    /// Hands in signed files to be put in force, together or not at all. The relay judges them by
+    /// their signatures, and says of each what became of it and what all of them change.
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn activate(&self, files: Vec<OfferedFile>) -> Result<Activation, CallError> {
+        let reply = self.ask(&AdminRequest::PolicyActivate { files }).await?;
+        let AdminReply::Activation(activation) = reply else { return Err(CallError::Misfit) };
+        Ok(activation)
+    }
+
+    /// The last decisions, newest first, as the relay recorded them; `limit` at most.
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn decisions(&self, limit: u32) -> Result<DecisionRecords, CallError> {
+        let reply = self.ask(&AdminRequest::Decisions { limit }).await?;
+        let AdminReply::Decisions(records) = reply else { return Err(CallError::Misfit) };
+        Ok(records)
+    }
+
+    // === the rest ===
+
+    /// Says farewell to the relay.
+    pub async fn close(mut self) {
+        self.running.abort_all();
+        farewell(&self.dialler, &self.standing).await;
+    }
+
+    async fn ask(&self, request: &AdminRequest) -> Result<AdminReply, CallError> {
+        let line = self.standing.borrow().line()?;
+        match line.call_encoded(request.encode(), 0).await? {
+            AdminReply::Refused(refusal) => Err(CallError::Refused(refusal)),
+            reply @ (AdminReply::Holds(_)
+            | AdminReply::Held(_)
+            | AdminReply::Approved(_)
+            | AdminReply::Active(_)
+            | AdminReply::Activation(_)
+            | AdminReply::Decisions(_)) => Ok(reply),
+        }
+    }
+
+    async fn held(&self, id: MessageId) -> Result<HeldMessage, CallError> {
+        let reply = self.ask(&AdminRequest::HoldShow { id }).await?;
+        let AdminReply::Held(held) = reply else { return Err(CallError::Misfit) };
+        Ok(held)
+    }
+
+    /// What the list says of a message. Nothing if it has just gone.
+    async fn listed(&self, id: MessageId) -> Result<Option<Hold>, CallError> {
+        let mut after = None;
+        while let Some(page) = self.page(after).await? {
+            after = page.holds.last().map(|hold| hold.id);
+            if let Some(hold) = page.holds.into_iter().find(|hold| hold.id == id) {
+                return Ok(Some(hold));
+            }
+            if !page.more || after >= Some(id) {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The part of the list after an id; nothing when there is no more. It always goes on, so that
+    /// no relay can keep anybody turning pages.
+    async fn page(&self, after: Option<MessageId>) -> Result<Option<Holds>, CallError> {
+        let reply = self.ask(&AdminRequest::HoldList { after }).await?;
+        let AdminReply::Holds(page) = reply else { return Err(CallError::Misfit) };
+        let goes_on = page.holds.is_sorted_by_key(|hold| hold.id)
+            && page.holds.first().is_none_or(|first| Some(first.id) > after);
+        match (goes_on, page.holds.is_empty()) {
+            (true, false) => Ok(Some(page)),
+            (true, true) if !page.more => Ok(None),
+            (true, true) | (false, _) => Err(CallError::Misfit),
+        }
+    }
+
+    async fn hand_in(
+        &self,
+        shown: &Shown,
+        act: ApprovalAct,
+        until: Option<Timestamp>,
+    ) -> Result<Approved, OfficerError> {
+        let signer = self.signer.as_ref().ok_or(OfficerError::NotAnOfficer)?;
+        let approval = sign(signer, &shown.approval(&self.id, &self.roles, act, until))?;
+        let certificate = signer.certificate().clone();
+        let reply = self.ask(&AdminRequest::Approve(Approve { approval, certificate })).await?;
+        let AdminReply::Approved(approved) = reply else { return Err(CallError::Misfit.into()) };
+        Ok(approved)
+    }
+}
+
+fn sign(signer: &Signer, approval: &Approval) -> Result<SignedApproval, OfficerError> {
+    let bytes = approval::encode(approval);
+    approval::decode(&bytes).map_err(OfficerError::Malformed)?;
+    let proof = signer.sign(Purpose::Approvals, &[leaf(&bytes)]).pop();
+    let proof = proof.ok_or(OfficerError::Internal("a signature has no proof"))?;
+    Ok(SignedApproval { approval: bytes, proof })
+}
+
+impl fmt::Debug for Officer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Officer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
