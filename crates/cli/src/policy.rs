@@ -1,5 +1,6 @@
 //! `kuriiri policy`: the signed files that say what may go where.
 
+mod activate;
 mod active;
 mod check;
 mod diff;
@@ -26,6 +27,8 @@ enum Command {
     Test(trials::Args),
     Diff(diff::Args),
     Rehearse(rehearse::Args),
+    Activate(activate::Args),
+    Active(activate::ActiveArgs),
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
@@ -34,5 +37,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         Command::Test(args) => trials::run(args, output).await,
         Command::Diff(args) => diff::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output).await,
+        Command::Activate(args) => activate::run(args, output).await,
+        Command::Active(args) => activate::active(args, output).await,
     }
 }
