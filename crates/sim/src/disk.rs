@@ -17,7 +17,7 @@ pub(crate) struct Disk {
     done: BTreeMap<PackKey, Done>,
     pub(crate) due: BTreeSet<(Timestamp, PackKey)>,
     seen: BTreeMap<(u64, u64), SeenRun>,
-    holds: BTreeMap<HoldNumber, Hold>,
+    pub(crate) holds: BTreeMap<HoldNumber, Hold>,
     certificates: BTreeMap<Fingerprint, Bytes>,
     pub(crate) bodies: BTreeMap<u64, Bodies>,
 }

@@ -82,14 +82,14 @@ impl Ledger {
 
     /// What one system sent with one precedence stands in each mailbox in the order in which the
     /// system handed it over. A message that some relay was once about to refuse, and then took
-    /// when it was handed over again, may stand later.
+    /// when it was handed over again, may stand later; so may one that waited in a hold.
     pub(crate) fn messages_are_boxed_in_order(
         &mut self,
         message: &Sent,
         address: &Address,
         seq: Seq,
     ) -> Check {
-        if self.once_refused.contains(&message.leaf) {
+        if self.once_refused.contains(&message.leaf) || self.once_held.contains(&message.leaf) {
             return Ok(());
         }
         let line = (message.system.clone(), message.header.lane(), address.clone());
@@ -288,6 +288,8 @@ impl Ledger {
         let home = &node.home;
         let pack = node.disk.packs.keys().next();
         hold("nothing_is_left_behind", pack.is_none(), || format!("{home}: {pack:?}"))?;
+        let held = node.disk.holds.keys().next();
+        hold("nothing_is_left_behind", held.is_none(), || format!("{home}: hold {held:?}"))?;
         let body = node.disk.bodies.keys().next();
         hold("nothing_is_left_behind", body.is_none(), || format!("{home}: body file {body:?}"))
     }

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_engine::{Commit, Done, Item, Pack, PackKey, QueueId, Seq, Write};
+use kuriiri_engine::{Commit, Done, Hold, Item, Pack, PackKey, QueueId, Seq, Write};
 use kuriiri_types::{
     Address, Digest, Lane, Ministry, Receipt, ReceiptKind, SignedReceipt, SpiffeId, Timestamp,
     Verdict,
@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     pub(crate) acknowledged: BTreeSet<Digest>,
     /// Messages that a relay was ever about to refuse; a repeat may be taken after later ones.
     pub(crate) once_refused: BTreeSet<Digest>,
+    /// Messages that ever waited in a hold: others may have gone before them.
+    pub(crate) once_held: BTreeSet<Digest>,
     /// Which relay has ever held which message, for which ministry and at all, as committed.
     pub(crate) held: BTreeSet<(Ministry, Digest, Option<Ministry>)>,
     /// What was ever put into a mailbox.
@@ -56,6 +58,7 @@ impl Ledger {
             sent: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
             once_refused: BTreeSet::new(),
+            once_held: BTreeSet::new(),
             held: BTreeSet::new(),
             boxed: BTreeSet::new(),
             last_boxed: BTreeMap::new(),
@@ -96,9 +99,9 @@ impl Ledger {
                 Write::PutPack(key, pack) => self.on_pack(now, node, key, pack)?,
                 Write::DeletePack(key) => self.no_receipt_goes_unread(node, key, Done::MAX)?,
                 Write::PutDone(key, done) => self.no_receipt_goes_unread(node, key, *done)?,
+                Write::PutHold(_, held) => self.on_hold(node, held)?,
                 Write::PutDue(..)
                 | Write::DeleteDue(..)
-                | Write::PutHold(..)
                 | Write::DeleteHold(_)
                 | Write::PutSeen { .. }
                 | Write::ForgetSeen { .. }
@@ -115,6 +118,16 @@ impl Ledger {
         for (seq, item) in (key.first..).zip(&pack.items) {
             self.on_item(now, node, (key, seq), item)?;
         }
+        Ok(())
+    }
+
+    /// A hold is custody, of a message that will overtake none and may be overtaken by any.
+    fn on_hold(&mut self, node: &Node, held: &Hold) -> Check {
+        let message = self.signed_bytes_are_verbatim(&held.envelope)?;
+        for dest in [None].into_iter().chain(held.dests.iter().cloned().map(Some)) {
+            self.held.insert((node.home.clone(), message.leaf, dest));
+        }
+        self.once_held.insert(message.leaf);
         Ok(())
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_engine::{Seq, SubscriptionId};
-use kuriiri_types::{Address, Digest, Ministry, SpiffeId, Timestamp};
+use kuriiri_types::{Address, Digest, Ministry, SpiffeId, Timestamp, limits::MESSAGE_TTL_MAX};
 
 use crate::{
     cast::Cast,
@@ -27,6 +27,9 @@ const STEPS: u64 = 20_000;
 /// How long after the storm all that is under way must have arrived: the longest wait for a peer,
 /// with its spread, for each link on the way and back, and once more.
 const REST_WITHIN: Duration = Duration::from_secs(6 * 75);
+/// How long a message may wait for people, and how often the world is looked at meanwhile.
+const PATIENCE: Duration = MESSAGE_TTL_MAX;
+const LOOK_EVERY: Duration = Duration::from_secs(600);
 /// How long a world at rest is watched, and how often each relay may step in that time.
 const WATCH: Duration = Duration::from_secs(120);
 const STEPS_AT_REST_MAX: u64 = 30;
@@ -224,6 +227,17 @@ impl World {
             hold("the_world_comes_to_rest", !is_late, || self.unrest())?;
             self.pass(Duration::from_secs(1))?;
         }
+        self.outwait()
+    }
+
+    /// What still waits for people or for its hours goes, or expires.
+    fn outwait(&mut self) -> Check {
+        let limit = self.agenda.now().after(PATIENCE);
+        while !self.is_at_rest() || self.nodes.values().any(|node| !node.disk.holds.is_empty()) {
+            let is_late = self.agenda.now() >= limit;
+            hold("nothing_waits_for_ever", !is_late, || self.unrest())?;
+            self.pass(LOOK_EVERY)?;
+        }
         Ok(())
     }
 
@@ -281,12 +295,13 @@ impl World {
     fn unrest(&self) -> String {
         let waits = |node: &Node| {
             let queues = node.disk.packs.keys().take(3);
-            format!("{} (up: {}): {:?}", node.home, node.is_up(), queues.collect::<Vec<_>>())
+            let (queues, holds) = (queues.collect::<Vec<_>>(), node.disk.holds.len());
+            format!("{} (up: {}): {queues:?}, {holds} holds", node.home, node.is_up())
         };
         let nodes: Vec<String> = self.nodes.values().map(waits).collect();
         let senders = self.senders.iter().filter(|sender| !sender.is_done());
         let senders: Vec<String> = senders.map(|sender| sender.system.to_string()).collect();
-        format!("after {REST_WITHIN:?}: {}; senders: {senders:?}", nodes.join("; "))
+        format!("{}; senders: {senders:?}", nodes.join("; "))
     }
 
     fn step_counts(&self) -> BTreeMap<Ministry, u64> {
