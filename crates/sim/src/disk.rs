@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use kuriiri_engine::{
-    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, Pack, PackKey,
+    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, Pack, PackKey, Parcel,
     QueueId, SeenRun, Seq, View, ViewError, Write,
 };
 use kuriiri_types::{Fingerprint, Lane, Timestamp};
@@ -153,6 +153,19 @@ impl Disk {
             let done = self.done.get(key).copied().unwrap_or(0);
             let items = (key.first..).zip(&pack.items).enumerate();
             items.filter(move |(bit, _)| done >> bit & 1 == 0).map(|(_, item)| item)
+        })
+    }
+
+    /// Every message in a queue that is not finished, with its number there.
+    pub(crate) fn open_parcels(&self) -> impl Iterator<Item = (&PackKey, Seq, &Parcel)> {
+        self.packs.iter().flat_map(|(key, pack)| {
+            let done = self.done.get(key).copied().unwrap_or(0);
+            let items = (key.first..).zip(&pack.items).enumerate();
+            let open = items.filter(move |(bit, _)| done >> bit & 1 == 0);
+            open.filter_map(move |(_, (seq, item))| match item {
+                Item::Parcel(parcel) => Some((key, seq, parcel)),
+                Item::Receipt(_) => None,
+            })
         })
     }
 

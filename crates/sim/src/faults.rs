@@ -1,7 +1,5 @@
 //! What breaks in a storm.
 
-use std::sync::Arc;
-
 use kuriiri_engine::{Event, LinkId};
 use kuriiri_types::{Lane, Ministry, limits::OUTBOX_MESSAGES_MAX};
 
@@ -87,22 +85,6 @@ impl World {
         }
     }
 
-    /// A relay's rules are tightened, or tightened no more.
-    fn change_policy(&mut self, relay: &Ministry) {
-        let Some(node) = self.nodes.get_mut(relay) else {
-            return;
-        };
-        if self.saboteur.plan == Sabotage::ForgedRules {
-            return;
-        }
-        let is_tense = Arc::ptr_eq(&node.policy, &self.cast.tense);
-        let policy = if is_tense { &self.cast.policy } else { &self.cast.tense };
-        let policy = Arc::clone(policy);
-        node.policy = Arc::clone(&policy);
-        self.log.line(self.agenda.now(), format_args!("{relay} tightens its rules: {}", !is_tense));
-        self.tell(relay, Event::PolicyChanged(policy));
-    }
-
     /// A queue of a relay that is down will look full when it starts, until it is read.
     pub(crate) fn crowd(&mut self, relay: &Ministry) {
         if self.is_calm || !self.rng.chance(30) {
@@ -112,6 +94,9 @@ impl World {
         let disk = self.nodes.get_mut(relay).map(|node| &mut node.disk);
         let key = disk.and_then(|disk| disk.overstate(OUTBOX_MESSAGES_MAX, choice));
         if let Some(key) = key {
+            if let Some(node) = self.nodes.get_mut(relay) {
+                node.is_crowded = true;
+            }
             self.log.line(self.agenda.now(), format_args!("{relay} will find {key:?} crowded"));
         }
     }

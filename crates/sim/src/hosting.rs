@@ -50,7 +50,7 @@ impl World {
             Sabotage::ForgetsStarts => node.disk.forget_starts(),
             Sabotage::ForgetsWhatWasSeen => node.disk.forget_seen(),
             Sabotage::LosesBodies => node.disk.bodies.clear(),
-            Sabotage::ForgedRules => node.policy = Arc::clone(&self.cast.forged),
+            Sabotage::ForgedRules => node.policy = Arc::clone(&self.cast.rules.forged),
             Sabotage::None
             | Sabotage::SpeaksFirst
             | Sabotage::LosesAPack
@@ -64,6 +64,7 @@ impl World {
         let config = house.config(relay, Arc::clone(&node.policy));
         let step = node.start(config, &house.peers, now)?;
         self.log.line(now, format_args!("{relay} starts"));
+        self.plan_audit(relay);
         self.finish(relay, step)?;
         self.come_back(relay);
         Ok(())
@@ -90,7 +91,11 @@ impl World {
         };
         node.is_step_planned = false;
         node.wake = None;
+        let changes = node.changes;
         let step = node.step(now, events_max)?;
+        if node.changes > changes {
+            self.plan_audit(relay);
+        }
         self.finish(relay, step)?;
         self.plan_step(relay);
         Ok(())
@@ -237,13 +242,16 @@ impl World {
         };
         let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
         let forged = self.saboteur.plan == Sabotage::ForgedRules;
-        let policy = if forged { &self.cast.policy } else { &node.in_force };
+        let policy = if forged { &self.cast.rules.example } else { &node.in_force };
         for item in load {
             let way = (relay, peer);
             self.ledger.nothing_reaches_an_uncleared_relay(now, policy, way, &item)?;
             match item {
                 Load::Parcel { dest, path, envelope, approvals, body } => {
                     self.ledger.signers_are_known(node, &envelope.proof)?;
+                    for signed in &approvals {
+                        self.ledger.signers_are_known(node, &signed.proof)?;
+                    }
                     let body = node.disk.body(&body);
                     let is_there = body.is_ok();
                     hold("bodies_are_there", is_there, || format!("{relay}: {body:?}"))?;
@@ -289,6 +297,12 @@ impl World {
                 node.map_or(Ok(()), |node| self.ledger.what_waits_is_counted(node, &status))
             }
             (Question::Status, Reply::Status(_)) => Ok(()),
+            (Question::Holds(officer), Reply::Holds(holds)) => self.on_holds(relay, officer, holds),
+            (Question::Hold(officer, deed), Reply::Hold(state)) => {
+                self.on_hold(relay, officer, deed, *state)
+            }
+            (Question::Hold(..), Reply::Refused(_)) => Ok(()),
+            (Question::Word(word), reply) => self.on_word_answered(relay, &word, &reply),
             (question, reply) => hold("replies_fit_their_questions", false, || {
                 format!("{relay}: {question:?} is answered by {reply:?}")
             }),
