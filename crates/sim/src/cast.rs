@@ -130,13 +130,18 @@ impl House {
     }
 
     /// What its engine is made of.
-    pub(crate) fn config(&self, ministry: &Ministry, policy: Arc<Policy>) -> Config {
+    pub(crate) fn config(
+        &self,
+        ministry: &Ministry,
+        policy: Arc<Policy>,
+        codec: Arc<dyn Codec>,
+    ) -> Config {
         let systems = self.systems.iter();
         let roles = BTreeSet::from([ROLE.to_owned()]);
         Config {
             ministry: ministry.clone(),
             signer: Arc::clone(&self.relay),
-            codec: Arc::new(WireCodec),
+            codec,
             policy,
             systems: systems.map(|(id, s)| (id.clone(), s.addresses.clone())).collect(),
             clearances: BTreeMap::new(),
@@ -146,7 +151,7 @@ impl House {
 }
 
 /// Reads and writes signed bytes for engines.
-struct WireCodec;
+pub(crate) struct WireCodec;
 
 impl Codec for WireCodec {
     fn header(&self, bytes: &Bytes) -> Option<Header> {

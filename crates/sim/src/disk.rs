@@ -20,6 +20,9 @@ pub(crate) struct Disk {
     pub(crate) holds: BTreeMap<HoldNumber, Hold>,
     certificates: BTreeMap<Fingerprint, Bytes>,
     pub(crate) bodies: BTreeMap<u64, Bodies>,
+    /// For canaries: no packs are found, or no holds.
+    pub(crate) is_blind: bool,
+    pub(crate) hides_holds: bool,
 }
 
 /// One body file and how many items refer to it.
@@ -241,6 +244,9 @@ impl View for Disk {
         let mut bytes = 0;
         let mut packs = Vec::new();
         for (key, pack) in self.packs.range(key(from)..=key(Seq::MAX)) {
+            if self.is_blind {
+                break;
+            }
             bytes += pack.items.iter().map(weight).sum::<usize>();
             let done = self.done.get(key).copied().unwrap_or(0);
             packs.push((key.first, pack.clone(), done));
@@ -270,7 +276,8 @@ impl View for Disk {
     }
 
     fn next_hold(&self, from: HoldNumber) -> Result<Option<(HoldNumber, Hold)>, ViewError> {
-        Ok(self.holds.range(from..).next().map(|(number, hold)| (*number, hold.clone())))
+        let found = self.holds.range(from..).next().filter(|_| !self.hides_holds);
+        Ok(found.map(|(number, hold)| (*number, hold.clone())))
     }
 
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {

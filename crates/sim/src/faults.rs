@@ -25,12 +25,13 @@ impl World {
         let (Some(one), Some(other)) = (one, other) else {
             return Ok(());
         };
-        match self.rng.below(10) {
+        match self.rng.below(12) {
             0..=2 => self.doom(&one),
             3 => self.part(&one, &other),
             4..=5 => self.lose_a_link(),
             6 => self.change_policy(&one),
             7 => self.ask_for_status(),
+            10..=11 => self.smuggle(),
             8 if self.rng.chance(50) => return self.flood(),
             _ => self.repeat_an_old_batch(),
         }
@@ -130,7 +131,7 @@ impl World {
         self.tell(&relay, Event::LinkDown { peer: None, link, problem });
     }
 
-    fn repeat(&mut self, giver: Giver, relay: &Ministry, cargo: Cargo) {
+    pub(crate) fn repeat(&mut self, giver: Giver, relay: &Ministry, cargo: Cargo) {
         debug_assert!(giver.lane != Lane::Receipts || matches!(cargo, Cargo::Receipts(_)));
         if self.nodes.get(relay).is_some_and(|node| node.is_up()) {
             let question = Question::Nobody(claims(&cargo));

@@ -46,22 +46,15 @@ impl World {
         let Some(house) = self.cast.houses.get(relay) else {
             return Ok(());
         };
-        match self.saboteur.plan {
-            Sabotage::ForgetsStarts => node.disk.forget_starts(),
-            Sabotage::ForgetsWhatWasSeen => node.disk.forget_seen(),
-            Sabotage::LosesBodies => node.disk.bodies.clear(),
-            Sabotage::ForgedRules => node.policy = Arc::clone(&self.cast.rules.forged),
-            Sabotage::None
-            | Sabotage::SpeaksFirst
-            | Sabotage::LosesAPack
-            | Sabotage::KeepsABody
-            | Sabotage::LosesCertificates
-            | Sabotage::DamagesASignature
-            | Sabotage::HasNoGates
-            | Sabotage::ConfirmsUnread
-            | Sabotage::NeverHeals => {}
+        self.saboteur.damage_disk(&mut node.disk);
+        let rules = &self.cast.rules;
+        if self.saboteur.plan == Sabotage::ForgedRules {
+            node.policy = Arc::clone(&rules.forged);
         }
-        let config = house.config(relay, Arc::clone(&node.policy));
+        if self.saboteur.plan == Sabotage::AsksForNoOfficers {
+            node.policy = Arc::clone(&rules.lax);
+        }
+        let config = house.config(relay, Arc::clone(&node.policy), self.saboteur.codec());
         let step = node.start(config, &house.peers, now)?;
         self.log.line(now, format_args!("{relay} starts"));
         self.plan_audit(relay);
@@ -117,8 +110,9 @@ impl World {
         }
         let now = self.now();
         if let Some(node) = self.nodes.get_mut(relay) {
+            self.saboteur.forge(&node.disk, &mut commit);
             self.ledger.on_commit(now, node, &commit)?;
-            if self.saboteur.damage(&mut commit) {
+            if self.saboteur.damage(&node.disk, &mut commit) {
                 fate = Some(Fate::AmidActions);
             }
             let applied = node.disk.apply(&commit);

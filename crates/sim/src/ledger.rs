@@ -174,8 +174,8 @@ impl Ledger {
             Item::Parcel(parcel) => {
                 let message = self.signed_bytes_are_verbatim(&parcel.envelope)?;
                 let taken = (&*message, parcel);
-                self.nothing_is_taken_against_the_rules(now, node, &key.queue, taken)?;
                 self.released_by_enough_officers(now, &node.home, &message, &parcel.approvals)?;
+                self.nothing_is_taken_against_the_rules(now, node, &key.queue, taken)?;
                 self.fresh.queued.insert((message.leaf, parcel.dest.clone()));
                 for dest in [None, Some(parcel.dest.clone())] {
                     self.held.insert((node.home.clone(), message.leaf, dest));

@@ -189,7 +189,8 @@ impl Node {
         self.inbox.drain(..count.min(self.inbox.len())).collect()
     }
 
-    fn goes_by(&mut self, now: Timestamp, policy: Arc<Policy>) {
+    /// These rules are in force from now on.
+    pub(crate) fn goes_by(&mut self, now: Timestamp, policy: Arc<Policy>) {
         self.rules.push(Arc::clone(&policy));
         self.in_force = policy;
         self.changes = self.changes.saturating_add(1);

@@ -15,6 +15,7 @@ use crate::{
     happening::Happening,
     node::Question,
     rng::Rng,
+    workload::Sent,
     world::World,
 };
 
@@ -74,6 +75,14 @@ pub(crate) struct Seen {
     header: Arc<Header>,
     leaf: Digest,
     needed: u32,
+}
+
+impl Seen {
+    /// A message as its sender made it, of which so many officers are needed.
+    pub(crate) fn of(message: &Sent, needed: u32) -> Self {
+        let relay = message.header.from.ministry().clone();
+        Self { relay, header: Arc::new(message.header.clone()), leaf: message.leaf, needed }
+    }
 }
 
 /// A word that an officer has given, and waits to hear what it came to.
@@ -333,7 +342,7 @@ fn seen(relay: &Ministry, state: &HoldState) -> Seen {
 }
 
 /// What an officer signs. Nothing when the message has no label to repeat.
-fn given(
+pub(crate) fn given(
     rng: &mut Rng,
     now: Timestamp,
     seen: &Seen,

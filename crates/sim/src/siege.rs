@@ -21,22 +21,24 @@ const COME_BACK_WITHIN: Duration = Duration::from_secs(4);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Demand {
     /// What was under way when the rules changed is reviewed when it comes back, though its peer or
-    /// receiver is away by then. Seeds 3 and 12 show it.
+    /// receiver is away by then. Seeds 11 and 15 show it.
     ReviewsWhatComesBack,
     /// A relay that starts, on other rules than before or amid a review, reviews what it finds in
-    /// its queues. Seeds 11 and 14 show it.
+    /// its queues. Seeds 1 and 6 show it.
     ReviewsAtStart,
-    /// What is taken in the very step in which the rules change is reviewed with the rest. Seeds 27
-    /// and 41 show it.
+    /// What is taken in the very step in which the rules change is reviewed with the rest. Seed 31
+    /// shows it.
     ReviewsWhatJustCame,
 }
 
 impl World {
     /// A relay is given other rules, or those of the example again.
     pub(crate) fn change_policy(&mut self, relay: &Ministry) {
-        if self.saboteur.plan == Sabotage::ForgedRules {
+        let plan = self.saboteur.plan;
+        if matches!(plan, Sabotage::ForgedRules | Sabotage::AsksForNoOfficers) {
             return;
         }
+        let now = self.now();
         let tighter = self.rng.pick(&self.cast.rules.tighter).cloned();
         let example = ("the example's", self.cast.rules.example.clone());
         let is_back = self.rng.chance(35);
@@ -46,7 +48,11 @@ impl World {
         };
         node.policy = policy.clone();
         self.log.line(self.agenda.now(), format_args!("{relay} is given rules: {name}"));
-        self.tell(relay, Event::PolicyChanged(policy));
+        if plan == Sabotage::KeepsOldRules {
+            node.goes_by(now, policy);
+        } else {
+            self.tell(relay, Event::PolicyChanged(policy));
+        }
     }
 
     /// Plans a look at what a relay has made of rules that it has just been given.
@@ -93,11 +99,13 @@ impl World {
         let comes_early = !self.demands.contains(&Demand::ReviewsWhatComesBack);
         if comes_early {
             self.isolate(&homes);
+            self.write_all()?;
+            self.pass(COME_BACK_WITHIN)?;
+            self.crash_some(&homes);
             self.pass(COME_BACK_WITHIN)?;
         }
-        for sender in 0..self.senders.len() {
-            self.write(sender)?;
-        }
+        self.blind(self.saboteur.plan == Sabotage::SkipsWhatIsOnDisk);
+        self.write_all()?;
         for home in &homes {
             for _ in 0..self.rng.count(3) {
                 self.agenda.after(self.rng.below(120), Happening::Rules(home.clone()));
@@ -118,7 +126,25 @@ impl World {
         for node in self.nodes.values().filter(|node| node.is_up()) {
             self.ledger.nothing_waits_against_the_rules(now, node, &AtPeace::All)?;
         }
+        self.blind(false);
         Ok(())
+    }
+
+    fn blind(&mut self, is_blind: bool) {
+        self.nodes.values_mut().for_each(|node| node.disk.is_blind = is_blind);
+    }
+
+    fn write_all(&mut self) -> Check {
+        (0..self.senders.len()).try_for_each(|sender| self.write(sender))
+    }
+
+    /// What waits is only on disk where a relay has not read it since it started.
+    fn crash_some(&mut self, homes: &[Ministry]) {
+        for home in homes {
+            if self.rng.chance(50) {
+                self.crash(home);
+            }
+        }
     }
 
     /// Relays lose sight of each other, and of all systems that receive.

@@ -17,7 +17,7 @@ struct Sum {
 fn assert_hold(seeds: RangeInclusive<u64>, demand: Option<Demand>) -> Sum {
     let mut sum = Sum::default();
     for seed in seeds {
-        let mut world = World::new(seed).unwrap();
+        let Ok(mut world) = World::new(seed) else { panic!("the example federation is made") };
         if let Some(demand) = demand {
             world = world.demanding(demand);
         }
