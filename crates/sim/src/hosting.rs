@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Action, Event, Load, Reply, Step, Token};
+use kuriiri_engine::{Action, Event, Load, Reply, Resolution, Step, Token};
 use kuriiri_types::{Ministry, Verdict, limits::EVENTS_PER_STEP_MAX};
 
 use crate::{
@@ -296,6 +296,11 @@ impl World {
                 self.on_hold(relay, officer, deed, *state)
             }
             (Question::Hold(..), Reply::Refused(_)) => Ok(()),
+            (Question::Word(word), Reply::Resolved(_))
+                if self.saboteur.plan == Sabotage::MisleadsOfficers =>
+            {
+                self.on_word_answered(relay, &word, &Reply::Resolved(Resolution::Rejected))
+            }
             (Question::Word(word), reply) => self.on_word_answered(relay, &word, &reply),
             (question, reply) => hold("replies_fit_their_questions", false, || {
                 format!("{relay}: {question:?} is answered by {reply:?}")

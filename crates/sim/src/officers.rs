@@ -15,6 +15,7 @@ use crate::{
     happening::Happening,
     node::Question,
     rng::Rng,
+    sabotage::Sabotage,
     workload::Sent,
     world::World,
 };
@@ -232,6 +233,8 @@ impl World {
             return Ok(());
         }
         let token = Token(self.number());
+        let trusts = self.saboteur.plan == Sabotage::TrustsAnybody;
+        let giver = if trusts { by.clone() } else { giver };
         let word = Word { officer: giver.clone(), leaf: seen.leaf, deed };
         let certificates = self.new_certificates(relay, &[proof]);
         if let Some(node) = self.nodes.get_mut(relay) {

@@ -56,6 +56,10 @@ pub enum Sabotage {
     MixesUpWords,
     /// Nobody knows any more who wrote a message that waits.
     ForgetsDrafters,
+    /// Whoever hands in a word is taken for whoever signed it.
+    TrustsAnybody,
+    /// Officers are told of a rejection that nobody made.
+    MisleadsOfficers,
     /// Relays run on rules that ask for no officers.
     AsksForNoOfficers,
     /// Relays are not told of new rules.

@@ -132,6 +132,16 @@ fn a_drafter_who_counts_is_found() {
 }
 
 #[test]
+fn a_word_in_the_hands_of_another_is_found() {
+    assert_found(Sabotage::TrustsAnybody, "void_words_count_for_nothing", &[]);
+}
+
+#[test]
+fn a_rejection_that_is_none_is_found() {
+    assert_found(Sabotage::MisleadsOfficers, "rejections_are_told", &[]);
+}
+
+#[test]
 fn a_message_that_no_officer_was_asked_about_is_found() {
     assert_found(Sabotage::AsksForNoOfficers, "released_by_enough_officers", &[]);
 }
@@ -143,6 +153,19 @@ fn a_relay_that_is_not_told_of_its_rules_is_found() {
         "nothing_is_taken_against_the_rules",
         &[
             "nothing_leaves_outside_its_hours",
+            "nothing_reaches_an_uncleared_relay",
+            "nothing_waits_against_the_rules",
+        ],
+    );
+}
+
+#[test]
+fn a_message_that_leaves_too_late_is_found() {
+    assert_found(
+        Sabotage::KeepsOldRules,
+        "nothing_leaves_outside_its_hours",
+        &[
+            "nothing_is_taken_against_the_rules",
             "nothing_reaches_an_uncleared_relay",
             "nothing_waits_against_the_rules",
         ],
