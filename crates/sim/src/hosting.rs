@@ -291,7 +291,9 @@ impl World {
                 node.map_or(Ok(()), |node| self.ledger.what_waits_is_counted(node, &status))
             }
             (Question::Status, Reply::Status(_)) => Ok(()),
-            (Question::Holds(officer), Reply::Holds(holds)) => self.on_holds(relay, officer, holds),
+            (Question::Holds(officer), Reply::Holds(holds, more)) => {
+                self.on_holds(relay, officer, holds, more)
+            }
             (Question::Hold(officer, deed), Reply::Hold(state)) => {
                 self.on_hold(relay, officer, deed, *state)
             }

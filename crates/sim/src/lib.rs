@@ -51,5 +51,4 @@ mod world;
 
 pub use failure::Failure;
 pub use sabotage::Sabotage;
-pub use siege::Demand;
 pub use world::{Report, World};

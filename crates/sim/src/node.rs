@@ -34,8 +34,6 @@ pub(crate) struct Node {
     pub(crate) changed_at: Timestamp,
     /// What it held before its last step, if that is going to be asked for.
     pub(crate) held_before: BTreeSet<Digest>,
-    /// True when nothing is taken in a step before the rules change in it.
-    pub(crate) rules_open_steps: bool,
     /// True when one of its queues may look fuller to it than it is.
     pub(crate) is_crowded: bool,
     pub(crate) wake: Option<Timestamp>,
@@ -100,7 +98,6 @@ impl Node {
             changes: 0,
             changed_at: Timestamp::default(),
             held_before: BTreeSet::new(),
-            rules_open_steps: true,
             is_crowded: false,
             policy,
             wake: None,
@@ -180,13 +177,9 @@ impl Node {
         step.map_err(|error| unreadable(&error))
     }
 
-    /// The next events of the inbox. New rules open a step, unless it is asked that they need not.
+    /// The next events of the inbox.
     fn next_events(&mut self, most: usize) -> Vec<Event> {
-        let are_rules = |event: &Event| matches!(event, Event::PolicyChanged(_));
-        let rules = self.inbox.iter().skip(1).position(are_rules);
-        let rules = rules.map(|at| at.saturating_add(1)).filter(|_| self.rules_open_steps);
-        let count = most.min(rules.unwrap_or(self.inbox.len()));
-        self.inbox.drain(..count.min(self.inbox.len())).collect()
+        self.inbox.drain(..most.min(self.inbox.len())).collect()
     }
 
     /// These rules are in force from now on.

@@ -129,7 +129,7 @@ impl World {
         let token = Token(self.number());
         if let Some(node) = self.nodes.get_mut(&relay).filter(|node| node.is_up()) {
             node.ask(token, Question::Holds(officer));
-            self.tell(&relay, Event::HoldsAsked { officer: id, token });
+            self.tell(&relay, Event::HoldsAsked { officer: id, token, after: None });
         }
     }
 
@@ -139,9 +139,10 @@ impl World {
         relay: &Ministry,
         officer: usize,
         holds: Vec<HoldState>,
+        more: bool,
     ) -> Check {
         if let Some(node) = self.nodes.get(relay) {
-            self.ledger.officers_see_what_waits(node, &holds)?;
+            self.ledger.officers_see_what_waits(node, &holds, more)?;
         }
         for state in holds {
             let leaf = leaf(&state.envelope.header);
@@ -310,7 +311,8 @@ impl World {
             Reply::Verdicts { .. }
             | Reply::Outcome(_)
             | Reply::Status(_)
-            | Reply::Holds(_)
+            | Reply::Holds(..)
+            | Reply::Decisions(_)
             | Reply::Hold(_) => {
                 return crate::failure::hold("replies_fit_their_questions", false, || {
                     format!("{relay}: {word:?} is answered by {reply:?}")

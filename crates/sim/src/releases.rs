@@ -131,14 +131,24 @@ impl Ledger {
 // === at each answer to an officer ===
 
 impl Ledger {
-    /// An officer is shown what waits: truly, and all of it.
-    pub(crate) fn officers_see_what_waits(&self, node: &Node, listed: &[HoldState]) -> Check {
+    /// An officer is shown what waits: truly, and all of it up to the last when there is more.
+    pub(crate) fn officers_see_what_waits(
+        &self,
+        node: &Node,
+        listed: &[HoldState],
+        more: bool,
+    ) -> Check {
+        let last = listed.last().filter(|_| more).map(|state| state.header.id);
         let mut seen = BTreeSet::new();
         for state in listed {
             self.a_hold_is_shown_as_it_is(node, state)?;
             seen.insert(kuriiri_seal::leaf(&state.envelope.header));
         }
-        let still = node.disk.holds.values().map(|held| kuriiri_seal::leaf(&held.envelope.header));
+        let shown = |id| last.is_none_or(|last| id <= last);
+        let still = node.disk.holds.values().filter_map(|held| {
+            let header = kuriiri_wire::header::decode(&held.envelope.header).ok()?;
+            shown(header.id).then(|| kuriiri_seal::leaf(&held.envelope.header))
+        });
         let missed = still.filter(|leaf| node.held_before.contains(leaf) && !seen.contains(leaf));
         let missed: Vec<Digest> = missed.collect();
         hold("officers_see_what_waits", missed.is_empty(), || format!("{}: {missed:?}", node.home))

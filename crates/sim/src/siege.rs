@@ -6,8 +6,8 @@ use kuriiri_engine::Event;
 use kuriiri_types::Ministry;
 
 use crate::{
-    failure::Check, happening::Happening, network::Caller, releases::AtPeace, sabotage::Sabotage,
-    world::World,
+    failure::Check, happening::Happening, network::Caller, releases::AtPeace, rng::Rng,
+    sabotage::Sabotage, world::World,
 };
 
 /// How long a relay may take to review all that waits; hosts are late now and then.
@@ -17,18 +17,23 @@ const CHANGES_WITHIN: Duration = Duration::from_millis(150);
 /// How long all that is under way takes to come back to where it was.
 const COME_BACK_WITHIN: Duration = Duration::from_secs(4);
 
-/// What the engine is known not to do yet, and is asked for only in worlds that say so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Demand {
-    /// What was under way when the rules changed is reviewed when it comes back, though its peer or
-    /// receiver is away by then. Seeds 11 and 15 show it.
-    ReviewsWhatComesBack,
-    /// A relay that starts, on other rules than before or amid a review, reviews what it finds in
-    /// its queues. Seeds 1 and 6 show it.
-    ReviewsAtStart,
-    /// What is taken in the very step in which the rules change is reviewed with the rest. Seed 31
-    /// shows it.
-    ReviewsWhatJustCame,
+/// How a siege comes about; drawn by seed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Siege {
+    /// Relays lose sight of each other before the rules change, and not while what was decided by
+    /// the old ones is still under way.
+    comes_early: bool,
+    /// Relays crash right after the rules have changed, amid their review.
+    crashes: bool,
+    /// Messages come in the very steps in which the rules change.
+    is_turbulent: bool,
+}
+
+impl Siege {
+    pub(crate) fn of(rng: &mut Rng) -> Self {
+        let mut one_in_two = || rng.chance(50);
+        Self { comes_early: one_in_two(), crashes: one_in_two(), is_turbulent: one_in_two() }
+    }
 }
 
 impl World {
@@ -96,7 +101,7 @@ impl World {
             self.restart(home)?;
         }
         self.nodes.values_mut().for_each(|node| node.fate = None);
-        let comes_early = !self.demands.contains(&Demand::ReviewsWhatComesBack);
+        let Siege { comes_early, crashes, is_turbulent } = self.siege;
         if comes_early {
             self.isolate(&homes);
             self.write_all()?;
@@ -111,13 +116,13 @@ impl World {
                 self.agenda.after(self.rng.below(120), Happening::Rules(home.clone()));
             }
         }
-        self.is_turbulent = self.demands.contains(&Demand::ReviewsWhatJustCame);
+        self.is_turbulent = is_turbulent;
         self.pass(CHANGES_WITHIN)?;
         self.is_turbulent = false;
         if !comes_early {
             self.isolate(&homes);
         }
-        if self.demands.contains(&Demand::ReviewsAtStart) {
+        if crashes {
             homes.iter().for_each(|home| self.crash(home));
         }
         self.pass(COME_BACK_WITHIN)?;

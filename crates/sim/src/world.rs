@@ -1,10 +1,6 @@
 //! A world: its relays, its people, its weather, and how it runs.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_engine::{Seq, SubscriptionId};
 use kuriiri_seal::Signer;
@@ -23,7 +19,7 @@ use crate::{
     receiver::{Reader, Taker},
     rng::Rng,
     sabotage::{Sabotage, Saboteur},
-    siege::Demand,
+    siege::Siege,
     workload::Sender,
 };
 
@@ -41,7 +37,9 @@ const LOOK_EVERY: Duration = Duration::from_secs(600);
 const WATCH: Duration = Duration::from_secs(120);
 const STEPS_AT_REST_MAX: u64 = 30;
 /// By then everything has been forgotten that may be forgotten.
-const OBLIVION: Duration = Duration::from_secs(40 * 24 * 3600);
+const OBLIVION: Duration = Duration::from_secs(75 * 24 * 3600);
+/// Tells the numbers that sieges are drawn by from those of the rest of a world.
+const SIEGES: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Lines of the log that are kept unless somebody asks for all.
 const LINES_KEPT: usize = 200;
 
@@ -62,7 +60,7 @@ pub struct World {
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
     pub(crate) saboteur: Saboteur,
-    pub(crate) demands: BTreeSet<Demand>,
+    pub(crate) siege: Siege,
     pub(crate) is_calm: bool,
     pub(crate) is_flooded: bool,
     /// Rules change when messages come.
@@ -137,7 +135,7 @@ impl World {
             ledger: Ledger::new(Arc::clone(&cast)),
             log: Log::new(LINES_KEPT),
             saboteur: Saboteur::new(sabotage),
-            demands: BTreeSet::new(),
+            siege: Siege::of(&mut Rng::new(seed.wrapping_mul(SIEGES))),
             is_calm: false,
             is_flooded: false,
             is_turbulent: false,
@@ -155,15 +153,6 @@ impl World {
     pub fn with(mut self, steps_max: u64, lines_kept: usize) -> Self {
         self.steps_max = steps_max;
         self.log = Log::new(lines_kept);
-        self
-    }
-
-    /// Asks something more of the engine than it is known to do.
-    #[must_use]
-    pub fn demanding(mut self, demand: Demand) -> Self {
-        let splits = demand != Demand::ReviewsWhatJustCame;
-        self.nodes.values_mut().for_each(|node| node.rules_open_steps &= splits);
-        self.demands.insert(demand);
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::RangeInclusive;
 
-use kuriiri_sim::{Demand, World};
+use kuriiri_sim::World;
 
 /// What worlds came to, together.
 #[derive(Default)]
@@ -14,13 +14,10 @@ struct Sum {
     released: u64,
 }
 
-fn assert_hold(seeds: RangeInclusive<u64>, demand: Option<Demand>) -> Sum {
+fn assert_hold(seeds: RangeInclusive<u64>) -> Sum {
     let mut sum = Sum::default();
     for seed in seeds {
         let Ok(mut world) = World::new(seed) else { panic!("the example federation is made") };
-        if let Some(demand) = demand {
-            world = world.demanding(demand);
-        }
         match world.run() {
             Ok(report) => {
                 sum.worlds += 1;
@@ -57,12 +54,12 @@ fn assert_is_eventful(sum: &Sum) {
 
 #[test]
 fn every_world_holds() {
-    assert_is_eventful(&assert_hold(1..=25, None));
+    assert_is_eventful(&assert_hold(1..=25));
 }
 
 #[test]
 fn every_other_world_holds() {
-    assert_is_eventful(&assert_hold(26..=50, None));
+    assert_is_eventful(&assert_hold(26..=50));
 }
 
 #[test]
@@ -71,24 +68,4 @@ fn the_same_seed_is_the_same_world() {
     let (one, again, other) = (run(7), run(7), run(8));
     assert_eq!(one, again);
     assert_ne!(one.log, other.log);
-}
-
-// === what the engine does not do yet ===
-
-#[test]
-#[ignore = "what was under way when the rules changed waits on, until its peer is there again"]
-fn what_comes_back_is_reviewed() {
-    assert_hold(1..=50, Some(Demand::ReviewsWhatComesBack));
-}
-
-#[test]
-#[ignore = "a relay that starts reviews its holds and not its queues"]
-fn what_is_found_at_the_start_is_reviewed() {
-    assert_hold(1..=50, Some(Demand::ReviewsAtStart));
-}
-
-#[test]
-#[ignore = "what is taken in the step in which the rules change is not reviewed"]
-fn what_just_came_is_reviewed() {
-    assert_hold(1..=50, Some(Demand::ReviewsWhatJustCame));
 }
