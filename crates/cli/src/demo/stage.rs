@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use kuriiri_client::Client;
+use kuriiri_client::{Client, Officer, OfficerProfile};
 use tempfile::TempDir;
 
 use crate::{
@@ -60,6 +60,12 @@ impl Stage {
     /// The system of a ministry.
     pub(super) fn client(&self, ministry: &str) -> anyhow::Result<&Client> {
         self.clients.get(ministry).with_context(|| format!("{ministry} has no system here"))
+    }
+
+    /// An officer of a ministry, connected to its relay.
+    pub(super) async fn officer(&self, ministry: &str, name: &str) -> anyhow::Result<Officer> {
+        let folder = self.dir.join(ministry).join("officers").join(name);
+        Ok(Officer::connect(OfficerProfile::load(&folder)?).await?)
     }
 
     /// Starts a relay on whatever state it left behind.

@@ -7,6 +7,7 @@ use kuriiri_client::{Accepted, Draft, ReceiveOptions, SendError};
 use kuriiri_types::{Address, Precedence};
 
 use super::{
+    release::hold_and_release,
     stage::{SYSTEMS, Stage},
     tally::Tally,
 };
@@ -57,7 +58,7 @@ const PERMITTED: [Act<'_>; 4] = [
 ];
 
 /// The acts in which the label forbids it.
-const FORBIDDEN: [Act<'_>; 4] = [
+const FORBIDDEN: [Act<'_>; 3] = [
     Act {
         title: "Class III through the hub",
         from: "sm",
@@ -77,13 +78,6 @@ const FORBIDDEN: [Act<'_>; 4] = [
         from: "plm",
         to: &["um"],
         label: "FI TL4 COMPARTMENT{RAJA}",
-        precedence: Precedence::Routine,
-    },
-    Act {
-        title: "Class III directly, which a releasing officer must first sign",
-        from: "sm",
-        to: &["plm"],
-        label: "FI TL3",
         precedence: Precedence::Routine,
     },
 ];
@@ -110,6 +104,9 @@ pub(super) async fn tell(
     for act in &FORBIDDEN {
         play(stage, act, one, &mut tally, output).await?;
     }
+    output.text("\nRELEASED, by a person who did not write it");
+    let first = documents.first().context("no document")?;
+    hold_and_release(stage, first, &mut tally, output).await?;
     output.text("\nKILLED");
     kill_and_recover(stage, documents, &mut tally, output).await?;
     Ok(tally)
@@ -123,7 +120,8 @@ async fn play(
     output: Output,
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
-    let drafts = documents.iter().map(|document| draft(act, document));
+    let drafts =
+        documents.iter().map(|document| draft(act.to, act.label, act.precedence, document));
     let drafts = drafts.collect::<anyhow::Result<Vec<_>>>()?;
     let results = stage.client(act.from)?.send_many(drafts).await;
     let sent = results.len();
@@ -186,7 +184,7 @@ async fn kill_and_recover(
     let before = tally.expected();
     let many: Vec<&Document> =
         documents.iter().cycle().take(UNDER_FIRE.max(documents.len())).collect();
-    let drafts = many.iter().map(|document| draft(&act, document));
+    let drafts = many.iter().map(|document| draft(act.to, act.label, act.precedence, document));
     let drafts = drafts.collect::<anyhow::Result<Vec<_>>>()?;
     let client = stage.client(act.from)?.clone();
     let sending = async { client.send_many(drafts).await };
@@ -216,14 +214,20 @@ async fn kill_and_recover(
     Ok(())
 }
 
-fn draft(act: &Act<'_>, document: &Document) -> anyhow::Result<Draft> {
+/// A message to the registries of some ministries.
+pub(super) fn draft(
+    to: &[&str],
+    label: &str,
+    precedence: Precedence,
+    document: &Document,
+) -> anyhow::Result<Draft> {
     let address = |ministry: &&str| format!("kirjaamo@{ministry}.example").parse::<Address>();
-    let recipients = act.to.iter().map(address).collect::<Result<Vec<_>, _>>()?;
+    let recipients = to.iter().map(address).collect::<Result<Vec<_>, _>>()?;
     let (first, others) = recipients.split_first().context("nobody to send to")?;
     let draft = others.iter().cloned().fold(Draft::to(first.clone()), Draft::action);
     Ok(draft
-        .label(act.label.parse()?)
-        .precedence(act.precedence)
+        .label(label.parse()?)
+        .precedence(precedence)
         .subject(&document.name)
         .content_type(document.content_type())
         .body(document.body.clone()))
