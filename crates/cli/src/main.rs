@@ -15,6 +15,7 @@ mod send;
 mod status;
 mod system;
 mod up;
+mod when;
 
 use std::process::ExitCode;
 

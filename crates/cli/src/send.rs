@@ -1,19 +1,21 @@
 //! `kuriiri send`: sends documents, and can wait for their fate.
 
 mod fate;
-mod when;
 
 use std::{io::Read, path::PathBuf};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use kuriiri_client::{Accepted, Draft, SendError};
-use kuriiri_types::{Address, MessageType, Precedence, ReceiptKind, Timestamp, WireLabel};
+use kuriiri_types::{
+    Address, MessageType, Precedence, ReceiptKind, SpiffeId, Timestamp, WireLabel,
+};
 
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
     system::{As, Document, files_in, name_of},
+    when,
 };
 use fate::Fates;
 
@@ -42,6 +44,9 @@ pub(crate) struct Args {
     /// Not to be delivered after: a time such as 2026-12-24T12:00:00Z, or a span such as '2 h'.
     #[arg(long, value_name = "WHEN", value_parser = when::parse)]
     expires: Option<Timestamp>,
+    /// Who wrote it, if a person did, such as `anna`; this person cannot release it.
+    #[arg(long, value_name = "NAME", value_parser = person)]
+    drafter: Option<String>,
     /// Mark it as part of an exercise.
     #[arg(long)]
     exercise: bool,
@@ -91,6 +96,9 @@ impl Args {
         if self.exercise {
             draft = draft.message_type(MessageType::Exercise);
         }
+        if let Some(drafter) = &self.drafter {
+            draft = draft.drafter(drafter);
+        }
         match self.expires {
             Some(at) => draft.expires(at),
             None => draft,
@@ -114,6 +122,14 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// The name of a person, as the last part of an identity.
+fn person(text: &str) -> Result<String, String> {
+    if SpiffeId::is_name(text) {
+        return Ok(text.into());
+    }
+    Err(format!("`{text}` is not a name as in spiffe://sm.example/officer/anna"))
 }
 
 /// Where a document comes from.

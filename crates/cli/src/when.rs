@@ -8,7 +8,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use crate::system::now;
 
 /// A time (RFC 3339), or a span from now such as `90 s`, `15 min`, `2 h` or `3 d`.
-pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     if let Some(span) = span(text) {
         return Ok(now().after(span));
     }
@@ -33,7 +33,7 @@ fn span(text: &str) -> Option<Duration> {
 }
 
 /// A receipt that can be waited for.
-pub(super) fn waitable(text: &str) -> Result<ReceiptKind, String> {
+pub(crate) fn waitable(text: &str) -> Result<ReceiptKind, String> {
     match text.parse()? {
         kind @ (ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Delivered) => Ok(kind),
         ReceiptKind::Refused | ReceiptKind::Expired => {
