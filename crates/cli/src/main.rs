@@ -7,6 +7,7 @@ mod example;
 mod exit;
 mod explain;
 mod output;
+mod policy;
 mod ports;
 mod process;
 mod receive;
@@ -59,6 +60,9 @@ enum Command {
     Send(send::Args),
     /// Receive the messages of a mailbox.
     Receive(receive::Args),
+    /// Work on the signed files that labels and rules come in.
+    #[command(subcommand)]
+    Policy(policy::Command),
     /// Show how a system's relay is.
     Status(status::Args),
     /// Write an example federation of three ministries and a hub to a folder.
@@ -99,6 +103,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::BenchSender(args) => bench::run_sender(&args, output).await,
             Command::Send(args) => send::run(&args, output).await,
             Command::Receive(args) => receive::run(&args, output).await,
+            Command::Policy(command) => policy::run(&command, output),
             Command::Status(args) => status::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,
