@@ -6,7 +6,9 @@ mod documents;
 mod example;
 mod exit;
 mod explain;
+mod hold;
 mod output;
+mod person;
 mod policy;
 mod ports;
 mod process;
@@ -60,6 +62,9 @@ enum Command {
     Send(send::Args),
     /// Receive the messages of a mailbox.
     Receive(receive::Args),
+    /// See, release or reject messages that wait for officers.
+    #[command(subcommand)]
+    Hold(hold::Command),
     /// Work on the signed files that labels and rules come in.
     #[command(subcommand)]
     Policy(policy::Command),
@@ -103,6 +108,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::BenchSender(args) => bench::run_sender(&args, output).await,
             Command::Send(args) => send::run(&args, output).await,
             Command::Receive(args) => receive::run(&args, output).await,
+            Command::Hold(command) => hold::run(&command, output).await,
             Command::Policy(command) => policy::run(&command, output),
             Command::Status(args) => status::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),
