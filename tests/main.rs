@@ -16,5 +16,6 @@ mod command;
 mod deliver;
 mod documents;
 mod federation;
+mod holds;
 mod house;
 mod identity;

@@ -62,6 +62,11 @@ impl Stage {
         self.clients.get(ministry).with_context(|| format!("{ministry} has no system here"))
     }
 
+    /// A folder of the federation.
+    pub(super) fn folder(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
     /// Starts a relay on whatever state it left behind.
     pub(super) async fn start(&mut self, relay: &'static str) -> anyhow::Result<()> {
         let process = RelayProcess::start(&self.dir.join(relay).join("relay.toml")).await?;

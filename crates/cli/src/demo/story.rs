@@ -10,7 +10,7 @@ use super::{
     stage::{SYSTEMS, Stage},
     tally::Tally,
 };
-use crate::{output::Output, system::Document};
+use crate::{output::Output, person, system::Document};
 
 /// Messages that are under way when the relay is killed, at least.
 const UNDER_FIRE: usize = 400;
@@ -57,7 +57,7 @@ const PERMITTED: [Act<'_>; 4] = [
 ];
 
 /// The acts in which the label forbids it.
-const FORBIDDEN: [Act<'_>; 4] = [
+const FORBIDDEN: [Act<'_>; 3] = [
     Act {
         title: "Class III through the hub",
         from: "sm",
@@ -79,14 +79,18 @@ const FORBIDDEN: [Act<'_>; 4] = [
         label: "FI TL4 COMPARTMENT{RAJA}",
         precedence: Precedence::Routine,
     },
-    Act {
-        title: "Class III directly, which a releasing officer must first sign",
-        from: "sm",
-        to: &["plm"],
-        label: "FI TL3",
-        precedence: Precedence::Routine,
-    },
 ];
+
+/// The act that needs an officer.
+const HELD: Act<'_> = Act {
+    title: "Class III, directly to Defence: it waits for an officer of the Interior",
+    from: "sm",
+    to: &["plm"],
+    label: "FI TL3",
+    precedence: Precedence::Routine,
+};
+/// The officer's folder.
+const OFFICER: &str = "sm/officers/anna";
 
 /// Plays all acts, and waits until everything has come to its end.
 pub(super) async fn tell(
@@ -110,6 +114,10 @@ pub(super) async fn tell(
     for act in &FORBIDDEN {
         play(stage, act, one, &mut tally, output).await?;
     }
+    output.text("\nHELD, until an officer has read it");
+    play(stage, &HELD, one, &mut tally, output).await?;
+    release(stage, output).await?;
+    tally.until(tally.expected()).await;
     output.text("\nKILLED");
     kill_and_recover(stage, documents, &mut tally, output).await?;
     Ok(tally)
@@ -147,6 +155,25 @@ async fn play(
         "reasons": refusal.as_ref().map(SendError::reasons),
     });
     output.data(&object, || text);
+    Ok(())
+}
+
+/// An officer reads everything that waits, and releases it.
+async fn release(stage: &Stage, output: Output) -> anyhow::Result<()> {
+    let officer = person::connect(&stage.folder(OFFICER)).await;
+    let officer = officer.map_err(|failure| failure.error())?;
+    for hold in officer.holds().await? {
+        let shown = officer.show(hold.id).await?;
+        officer.release(&shown, None).await?;
+        let (name, bytes) = (officer.id().name(), shown.body().len());
+        let object = serde_json::json!({
+            "event": "released", "officer": name, "id": shown.id().to_string(), "bytes": bytes,
+        });
+        output.data(&object, || {
+            format!("      {name} read it, {bytes} bytes, sealed to her too, and released it")
+        });
+    }
+    officer.close().await;
     Ok(())
 }
 
