@@ -93,7 +93,7 @@ impl Federation {
     }
 
     /// Signs a file that was changed, as both stewards.
-    pub(crate) fn sign(&self, file: &Path) {
+    pub(crate) fn sign_anew(&self, file: &Path) {
         for (steward, afresh) in [("sulo", true), ("taru", false)] {
             let folder = self.path(&format!("stewards/{steward}"));
             let mut args: Vec<&OsStr> = vec!["policy".as_ref(), "sign".as_ref(), "--as".as_ref()];
@@ -101,11 +101,6 @@ impl Federation {
             args.extend(afresh.then_some(OsStr::new("--afresh")));
             succeeded(&kuriiri(&args));
         }
-    }
-
-    /// The folder of an officer.
-    pub(crate) fn officer(&self, ministry: &str, officer: &str) -> PathBuf {
-        self.path(&format!("{ministry}/officers/{officer}"))
     }
 
     /// A client of one of the example's systems.

@@ -31,7 +31,7 @@ fn hold(
     officer: &str,
     args: &[&str],
 ) -> (Option<i32>, Vec<Value>, String) {
-    let folder = text(&federation.officer("sm", officer));
+    let folder = text(&federation.path(&format!("sm/officers/{officer}")));
     let mut all = vec!["hold", args[0], "--json", "--as", &folder];
     all.extend(&args[1..]);
     let output = kuriiri(&all);
@@ -76,11 +76,11 @@ fn a_message_goes_when_its_officers_have_read_and_released_it() {
     let args = ["release", id, "--fingerprint", &print, "--until", "2 h"];
     let (code, said, why) = hold(&federation, "anna", &args);
     assert_eq!(code, Some(0), "{why}");
-    assert_eq!((said[0]["event"].as_str(), said[0]["have"].as_u64()), (Some("counted"), Some(1)));
+    assert_eq!((said[0]["outcome"].as_str(), said[0]["have"].as_u64()), (Some("counted"), Some(1)));
     let (_, shown, _) = hold(&federation, "bertta", &["show", id]);
     assert_eq!(shown[0]["approved_by"], serde_json::json!(["spiffe://sm.example/officer/anna"]));
     let (code, said, _) = hold(&federation, "bertta", &["release", id]);
-    assert_eq!((code, said[0]["event"].as_str()), (Some(0), Some("released")));
+    assert_eq!((code, said[0]["outcome"].as_str()), (Some(0), Some("released")));
 
     let received = receive(&federation).remove(0);
     assert_eq!((received["id"].as_str(), received["body"].as_str()), (Some(id), Some(SAYS)));
@@ -102,7 +102,7 @@ fn a_rejected_message_goes_back_with_the_note() {
     let (code, _, _) = hold(&federation, "anna", &["reject", id]);
     assert_eq!(code, Some(64), "a rejection says why");
     let (code, said, _) = hold(&federation, "anna", &["reject", id, "--note", "Name the place."]);
-    assert_eq!((code, said[0]["event"].as_str()), (Some(0), Some("rejected")));
+    assert_eq!((code, said[0]["outcome"].as_str()), (Some(0), Some("rejected")));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let receipt = runtime.block_on(async {
@@ -124,7 +124,7 @@ fn an_officer_reads_it_without_knowing_the_code() {
     let federation = Federation::started(&["sm", "plm"]);
     let told = send(&federation, "FI TL3", &["--drafter", "anna", "--expires", "2 h"]);
     let id = told["id"].as_str().unwrap();
-    let folder = text(&federation.officer("sm", "anna"));
+    let folder = text(&federation.path("sm/officers/anna"));
     let page = succeeded(&kuriiri(&["hold", "show", "--as", &folder, id]));
     for part in [
         "kirjaamo@sm.example, signed by spiffe://sm.example/system/kirjaamo",
@@ -155,7 +155,7 @@ fn an_officer_reads_it_without_knowing_the_code() {
 fn markers_stand_first_and_last() {
     let federation = Federation::started(&["sm", "plm"]);
     let plm = text(&federation.system("plm", "kirjaamo"));
-    let exercise = send(&federation, "FI JULK", &["--exercise"]);
+    let exercise = send(&federation, "FI JULK", &["--type", "exercise"]);
     assert_eq!(exercise["waits_for"].as_u64(), Some(0));
     let output = kuriiri(&["receive", "--as", &plm, "--count", "1"]);
     succeeded(&output);
@@ -164,10 +164,10 @@ fn markers_stand_first_and_last() {
         let count = said.lines().filter(|line| line.starts_with(marker)).count();
         assert_eq!(count, 2, "{marker} in\n{said}");
     }
-    send(&federation, "FI JULK", &["--exercise"]);
+    send(&federation, "FI JULK", &["--type", "exercise"]);
     let received = receive(&federation).remove(0);
     assert_eq!(received["markers"][0]["sv"], "ÖVNING ÖVNING ÖVNING");
-    assert_eq!(received["onward"], "free");
+    assert_eq!((&received["onward"], &received["type"]), (&"free".into(), &"exercise".into()));
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn every_relay_has_its_own_files_and_both_stewards_signed_them() {
     let changed = fs::read_to_string(&file).unwrap().replace("serial = 42", "serial = 43");
     fs::write(&file, changed).unwrap();
     assert!(signers(FileKind::Rules, &file).is_err());
-    federation.sign(&file);
+    federation.sign_anew(&file);
     assert_eq!(signers(FileKind::Rules, &file).unwrap(), both);
 
     let sulo = text(&federation.path("stewards/sulo"));
@@ -215,7 +215,7 @@ fn every_relay_has_its_own_files_and_both_stewards_signed_them() {
         assert_eq!(output.status.code(), Some(64), "{wrong}");
     }
     for key in ["signing.key", "release.key", "tls.key"] {
-        let key = federation.officer("plm", "bertta").join(key);
+        let key = federation.path("plm/officers/bertta").join(key);
         assert_eq!(fs::metadata(&key).unwrap().permissions().mode() & 0o777, 0o600, "{key:?}");
     }
 }

@@ -288,7 +288,7 @@ async fn a_revoked_peer_is_shown_the_door_at_reload() {
     let members = members.replace(old.trim(), authority.certificate_pem().trim());
     let file = federation.path("sm/policy/federation.toml");
     fs::write(&file, members).unwrap();
-    federation.sign(&file);
+    federation.sign_anew(&file);
     let list = |revoked: &[kuriiri_certs::Serial]| authority.crl(revoked, days(-1, 30)).unwrap();
     let lists = federation.path("federation/revocation/um.example.pem");
     fs::write(&lists, list(&[])).unwrap();

@@ -19,3 +19,5 @@ mod federation;
 mod holds;
 mod house;
 mod identity;
+mod policies;
+mod stories;

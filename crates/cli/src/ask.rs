@@ -5,14 +5,14 @@ use kuriiri_types::{Code, MessageType, Precedence, WireLabel};
 use serde::Serialize;
 
 use crate::{
-    exit::{DONE, Failure, Outcome, REFUSED},
+    exit::{DONE, Failure, Outcome},
     output::Output,
     policy::Source,
     system::now,
+    words,
 };
 
-/// Explain a decision: every rule, gate and limit, with what is needed and what is held. Exits with
-/// 1 when the message would be denied.
+/// Explain a decision: every rule, gate and limit, with what is needed and what is held.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     #[command(flatten)]
@@ -39,7 +39,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, default_value_t = 0, value_name = "BYTES")]
     size: u64,
     /// What it is about: operation, exercise or drill.
-    #[arg(long = "type", value_parser = message_type, default_value = "operation")]
+    #[arg(long = "type", value_parser = words::message_type, default_value = "operation")]
     message_type: MessageType,
     /// In Finnish, Swedish or English: fi, sv, en.
     #[arg(long, default_value = "en")]
@@ -98,7 +98,7 @@ pub(crate) async fn explain(args: &ExplainArgs, output: Output) -> Outcome {
     output.data(&Line { event: "explanation", answer: &explanation }, || {
         explanation.render(args.lang).join("\n")
     });
-    Ok(if explanation.decision == kuriiri_policy::Word::Deny { REFUSED } else { DONE })
+    Ok(DONE)
 }
 
 pub(crate) async fn who(args: &WhoArgs, output: Output) -> Outcome {
@@ -127,19 +127,9 @@ fn way(policy: &Policy, from: &str, to: &str) -> Option<String> {
     if federation.linked(at, dest) {
         return id(dest);
     }
-    let joins = |hub: &kuriiri_policy::NodeId| {
-        federation.linked(at, *hub) && federation.linked(*hub, dest)
-    };
+    let joins =
+        |hub: &kuriiri_policy::NodeId| federation.linked(at, *hub) && federation.linked(*hub, dest);
     federation.hubs().find(joins).or(Some(dest)).and_then(id)
-}
-
-fn message_type(text: &str) -> Result<MessageType, String> {
-    match text {
-        "operation" => Ok(MessageType::Operation),
-        "exercise" => Ok(MessageType::Exercise),
-        "drill" => Ok(MessageType::Drill),
-        _ => Err(format!("`{text}` is none; use operation, exercise or drill")),
-    }
 }
 
 fn unknown(error: kuriiri_policy::UnknownNode) -> Failure {

@@ -1,5 +1,7 @@
-//! `kuriiri demo`: three ministries and a hub exchange real documents, and one relay is killed.
+//! `kuriiri demo`: three ministries and a hub exchange real documents, an officer releases one, and
+//! a relay is killed.
 
+mod release;
 mod stage;
 mod story;
 mod tally;

@@ -1,5 +1,6 @@
 //! `kuriiri`: one program for those who run relays and those who use them.
 
+mod ask;
 mod bench;
 mod demo;
 mod documents;
@@ -18,7 +19,7 @@ mod send;
 mod status;
 mod system;
 mod up;
-mod when;
+mod words;
 
 use std::process::ExitCode;
 
@@ -65,9 +66,6 @@ enum Command {
     /// See, release or reject messages that wait for officers.
     #[command(subcommand)]
     Hold(hold::Command),
-    /// Work on the signed files that labels and rules come in.
-    #[command(subcommand)]
-    Policy(policy::Command),
     /// Show how a system's relay is.
     Status(status::Args),
     /// Write an example federation of three ministries and a hub to a folder.
@@ -76,6 +74,10 @@ enum Command {
     Up(up::Args),
     /// Run one relay, or check its configuration.
     Relay(relay::Args),
+    Explain(ask::ExplainArgs),
+    Who(ask::WhoArgs),
+    What(ask::WhatArgs),
+    Policy(policy::Args),
     /// Explain an error number such as KRI-2101.
     Error(explain::Args),
 }
@@ -109,11 +111,14 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Send(args) => send::run(&args, output).await,
             Command::Receive(args) => receive::run(&args, output).await,
             Command::Hold(command) => hold::run(&command, output).await,
-            Command::Policy(command) => policy::run(&command, output),
             Command::Status(args) => status::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,
             Command::Relay(args) => relay::run(&args, output).await,
+            Command::Explain(args) => ask::explain(&args, output).await,
+            Command::Who(args) => ask::who(&args, output).await,
+            Command::What(args) => ask::what(&args, output).await,
+            Command::Policy(args) => policy::run(&args, output).await,
             Command::Error(args) => explain::run(&args, output),
         }
     })

@@ -1,18 +1,46 @@
-//! `kuriiri policy`: the signed files that labels and rules come in.
+//! `kuriiri policy`: the signed files that say what may go where.
 
+mod activate;
+mod active;
+mod check;
+mod diff;
+mod folder;
+mod rehearse;
 mod sign;
+mod source;
+mod trials;
+
+use clap::Subcommand;
 
 use crate::{exit::Outcome, output::Output};
+pub(crate) use source::Source;
 
-/// Work on the signed files that labels and rules come in.
-#[derive(Debug, clap::Subcommand)]
-pub(crate) enum Command {
-    /// Sign catalogues, federations, rules or translations.
-    Sign(sign::Args),
+/// Check, test, compare, sign and activate the files of a label policy.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    command: Command,
 }
 
-pub(crate) fn run(command: &Command, output: Output) -> Outcome {
-    match command {
+#[derive(Debug, Subcommand)]
+enum Command {
+    Check(check::Args),
+    Test(trials::Args),
+    Diff(diff::Args),
+    Rehearse(rehearse::Args),
+    Sign(sign::Args),
+    Activate(activate::Args),
+    Active(activate::ActiveArgs),
+}
+
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    match &args.command {
+        Command::Check(args) => check::run(args, output),
+        Command::Test(args) => trials::run(args, output).await,
+        Command::Diff(args) => diff::run(args, output),
+        Command::Rehearse(args) => rehearse::run(args, output).await,
         Command::Sign(args) => sign::run(args, output),
+        Command::Activate(args) => activate::run(args, output).await,
+        Command::Active(args) => activate::active(args, output).await,
     }
 }

@@ -16,6 +16,7 @@ use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
     system::As,
+    words::type_word,
 };
 
 /// Without --count and --follow: how long nothing may come before the mailbox counts as empty,
@@ -49,6 +50,7 @@ struct Received<'a> {
     signer: String,
     label: Option<String>,
     precedence: &'static str,
+    r#type: &'static str,
     subject: &'a str,
     content_type: &'a str,
     created: String,
@@ -165,6 +167,7 @@ impl Receiver<'_> {
             signer: message.sender().to_string(),
             label: header.label.as_ref().map(ToString::to_string),
             precedence: header.precedence.as_str(),
+            r#type: type_word(header.message_type),
             subject: &header.subject,
             content_type: &header.content_type,
             created: header.created.to_string(),

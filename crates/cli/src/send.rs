@@ -15,7 +15,7 @@ use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
     system::{As, Document, files_in, name_of},
-    when,
+    words,
 };
 use fate::Fates;
 
@@ -42,16 +42,16 @@ pub(crate) struct Args {
     #[arg(long, default_value = "routine")]
     precedence: Precedence,
     /// Not to be delivered after: a time such as 2026-12-24T12:00:00Z, or a span such as '2 h'.
-    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    #[arg(long, value_name = "WHEN", value_parser = words::parse)]
     expires: Option<Timestamp>,
     /// Who wrote it, if a person did, such as `anna`; this person cannot release it.
     #[arg(long, value_name = "NAME", value_parser = person)]
     drafter: Option<String>,
-    /// Mark it as part of an exercise.
-    #[arg(long)]
-    exercise: bool,
+    /// What it is about: operation, exercise or drill.
+    #[arg(long = "type", default_value = "operation", value_parser = words::message_type)]
+    message_type: MessageType,
     /// How far to wait: accepted, relayed or delivered.
-    #[arg(long, default_value = "accepted", value_name = "RECEIPT", value_parser = when::waitable)]
+    #[arg(long, default_value = "accepted", value_name = "RECEIPT", value_parser = words::waitable)]
     wait: ReceiptKind,
     /// Files, folders, or - for standard input.
     #[arg(required = true)]
@@ -90,12 +90,10 @@ impl Args {
         let mut draft = draft
             .label(self.label.clone())
             .precedence(self.precedence)
+            .message_type(self.message_type)
             .subject(&document.name)
             .content_type(document.content_type())
             .body(document.body.clone());
-        if self.exercise {
-            draft = draft.message_type(MessageType::Exercise);
-        }
         if let Some(drafter) = &self.drafter {
             draft = draft.drafter(drafter);
         }

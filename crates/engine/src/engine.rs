@@ -111,7 +111,7 @@ impl Engine {
             holds,
             rates: Rates::default(),
             decided: Decided::default(),
-            review: Review::default(),
+            review: Review::wanted(),
             next_due: None,
             look_for_due: true,
         };
@@ -138,6 +138,7 @@ impl Engine {
         let mut work = Work::new(now, random, Reader { view, codec: &*codec });
         let mut answers = Answers::new();
         self.queues.look_again(&work.reader)?;
+        self.begin_review();
         for event in events {
             self.on(&mut work, &mut answers, event)?;
         }
@@ -183,7 +184,7 @@ impl Engine {
         match event {
             Event::Approved { officer, token, approval, certificates } => {
                 work.keep(certificates);
-                let reply = self.on_approved(work, &officer, *approval)?;
+                let reply = self.on_approved(work, &officer, &approval)?;
                 work.actions.push(Action::Answer(token, reply));
             }
             Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
@@ -221,7 +222,7 @@ impl Engine {
                 let reply = self.on_holds_asked(work, &officer, after)?;
                 work.actions.push(Action::Answer(token, reply));
             }
-            Event::LinkUp { peer, link } => self.on_link_up(peer, link),
+            Event::LinkUp { peer, link } => self.on_link_up(work, peer, link),
             Event::PolicyChanged(policy) => self.on_policy_changed(policy),
             Event::ReceiptsArrived { peer: _, token, receipts, certificates } => {
                 work.keep(certificates);
@@ -242,7 +243,7 @@ impl Engine {
                 let source = Source { link, lane, epoch };
                 answers.push((token, self.on_submitted(work, &system, &source, token, messages)?));
             }
-            Event::Unsubscribed { subscription } => self.on_unsubscribed(subscription),
+            Event::Unsubscribed { subscription } => self.on_unsubscribed(work, subscription),
             Event::Wanted { system, subscription, mailbox, credit } => {
                 self.on_wanted(work, &system, subscription, mailbox, credit);
             }
@@ -254,7 +255,7 @@ impl Engine {
     fn on_policy_changed(&mut self, policy: Arc<Policy>) {
         self.judge = judge(&self.config, policy);
         self.holds.look_at_all();
-        self.review = Review::of(&self.queues);
+        self.review = Review::wanted();
     }
 
     fn on_asked(

@@ -82,6 +82,8 @@ impl Holds {
         let entries = self.entries.iter().map(|(number, entry)| (entry.message, *number));
         let mut found: Vec<_> = entries.filter(|(id, _)| later(id)).collect();
         found.sort_unstable();
+        // Copies that wait apart are one message to people.
+        found.dedup_by_key(|(id, _)| *id);
         found.into_iter().map(|(_, number)| number).collect()
     }
 

@@ -56,14 +56,14 @@ impl Engine {
     }
 
     /// Frees what a receiver did not confirm.
-    pub(crate) fn on_unsubscribed(&mut self, subscription: SubscriptionId) {
+    pub(crate) fn on_unsubscribed(&mut self, work: &mut Work<'_>, subscription: SubscriptionId) {
         self.end_receipt_reader(subscription);
         let Some(ended) = self.subscriptions.open.remove(&subscription) else {
             return;
         };
         let queue = QueueId::Mailbox(ended.mailbox);
         for ticket in ended.taken {
-            self.queues.put_back(&queue, ticket.lane, ticket.seq);
+            self.give_back(work, &queue, ticket.lane, ticket.seq);
         }
     }
 

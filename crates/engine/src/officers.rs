@@ -49,32 +49,38 @@ impl Engine {
         if let Err(refusal) = self.enrolled(officer) {
             return Ok(Reply::Refused(refusal));
         }
-        let found = self.find_hold(work, message)?;
-        let state = match found {
-            Some((number, _)) => self.hold_state(work, number)?,
+        let state = match self.find_holds(work, message)?.first() {
+            Some((number, _)) => self.hold_state(work, *number)?,
             None => None,
         };
         Ok(state.map_or_else(unknown, |state| Reply::Hold(Box::new(state))))
     }
 
-    /// Takes an officer's word on a message.
+    /// Takes an officer's word on a message. When its copies wait apart, it is a word on all.
     pub(crate) fn on_approved(
         &mut self,
         work: &mut Work<'_>,
         officer: &SpiffeId,
-        approval: VerifiedApproval,
+        approval: &VerifiedApproval,
     ) -> Result<Reply, ViewError> {
-        let given = approval.approval();
-        let Some((number, waiting)) = self.find_hold(work, given.message)? else {
+        let mut waiting = self.find_holds(work, approval.approval().message)?;
+        waiting.retain(|(_, waiting)| self.needed(work, waiting) > 0);
+        if waiting.is_empty() {
             return Ok(unknown());
-        };
-        if let Err(refusal) = self.check_approval(work, officer, &approval, &waiting) {
+        }
+        let checks = waiting.iter().map(|(_, w)| self.check_approval(work, officer, approval, w));
+        if let Err(refusal) = checks.collect::<Result<(), _>>() {
             return Ok(Reply::Refused(refusal));
         }
-        match given.act.clone() {
-            ApprovalAct::Reject { note } => Ok(self.reject(work, number, &waiting, officer, &note)),
-            ApprovalAct::Release => Ok(self.count(work, number, waiting, approval)),
+        let mut told = None;
+        for (number, waiting) in waiting {
+            let reply = match &approval.approval().act {
+                ApprovalAct::Reject { note } => self.reject(work, number, &waiting, officer, note),
+                ApprovalAct::Release => self.count(work, number, waiting, approval.clone()),
+            };
+            told = Some(least_done(told, reply));
         }
+        Ok(told.unwrap_or_else(unknown))
     }
 
     fn reject(
@@ -167,18 +173,17 @@ impl Engine {
         }
     }
 
-    /// The hold of a message that waits for people.
-    fn find_hold(
+    /// The holds of a message.
+    fn find_holds(
         &self,
         work: &Work<'_>,
         message: MessageId,
-    ) -> Result<Option<(HoldNumber, Waiting)>, ViewError> {
+    ) -> Result<Vec<(HoldNumber, Waiting)>, ViewError> {
+        let mut found = Vec::new();
         for number in self.holds.of(message) {
-            if let Some(waiting) = self.waiting(work, number)? {
-                return Ok(Some((number, waiting)));
-            }
+            found.extend(self.waiting(work, number)?.map(|waiting| (number, waiting)));
         }
-        Ok(None)
+        Ok(found)
     }
 
     fn hold_state(
@@ -204,6 +209,18 @@ impl Engine {
             missing,
             body: hold.body,
         }))
+    }
+}
+
+/// Of two outcomes the one that leaves more to do.
+fn least_done(known: Option<Reply>, other: Reply) -> Reply {
+    let rank = |reply: &Reply| {
+        let is_counted = matches!(reply, Reply::Resolved(Resolution::Counted { .. }));
+        (!matches!(reply, Reply::Refused(_)), !is_counted)
+    };
+    match known {
+        Some(known) if rank(&known) <= rank(&other) => known,
+        Some(_) | None => other,
     }
 }
 

@@ -85,14 +85,14 @@ impl Engine {
         self.peers.entry(peer).or_default();
     }
 
-    pub(crate) fn on_link_up(&mut self, peer: Ministry, link: LinkId) {
+    pub(crate) fn on_link_up(&mut self, work: &mut Work<'_>, peer: Ministry, link: LinkId) {
         let state = self.peers.entry(peer.clone()).or_default();
         let before = state.link.replace(link);
         state.dialling = false;
         state.problem = None;
         state.backoff.reset();
         if before.is_some() {
-            self.recall(&peer);
+            self.recall(work, &peer);
         }
     }
 
@@ -109,7 +109,7 @@ impl Engine {
         state.link = None;
         state.problem = Some(problem);
         state.backoff.fail(work.now, work.random);
-        self.recall(peer);
+        self.recall(work, peer);
     }
 
     pub(crate) fn on_dial_failed(&mut self, work: &mut Work<'_>, peer: Ministry, problem: String) {
@@ -132,14 +132,14 @@ impl Engine {
     }
 
     /// Takes back everything that is under way to a peer, to be sent again in the same order.
-    fn recall(&mut self, peer: &Ministry) {
+    fn recall(&mut self, work: &mut Work<'_>, peer: &Ministry) {
         let Some(state) = self.peers.get_mut(peer) else {
             return;
         };
         let queue = QueueId::Outbox(peer.clone());
         for (lane, under_way) in std::mem::take(&mut state.lanes) {
             for seq in under_way.in_flight.into_values().flatten() {
-                self.queues.put_back(&queue, lane, seq);
+                self.give_back(work, &queue, lane, seq);
             }
         }
     }
@@ -180,7 +180,7 @@ impl Engine {
         let item = self.queues.lane(queue, lane).and_then(|l| l.item(seq));
         match verdict {
             Verdict::Busy => {
-                self.queues.put_back(queue, lane, seq);
+                self.give_back(work, queue, lane, seq);
                 let QueueId::Outbox(peer) = queue else { return };
                 if let Some(under_way) =
                     self.peers.get_mut(peer).and_then(|p| p.lanes.get_mut(&lane))

@@ -1,4 +1,5 @@
-//! After the rules have changed: all that waits is decided again, a part of it in each step.
+//! After the rules have changed, and after a start: all that waits is decided again, a part of it
+//! in each step.
 //!
 //! What may no longer go is withdrawn with a receipt to its sender, even if its peer is away; what
 //! must now be released by people goes into a hold. What is under way is decided when it comes back.
@@ -27,26 +28,52 @@ const PACKS_PER_STEP_MAX: usize = 64;
 /// Where the review stands: lanes still to be looked at, the first from a number on.
 #[derive(Debug, Default)]
 pub(crate) struct Review {
+    /// It begins with the next step, when all that was taken before is in its lanes.
+    wanted: bool,
     lanes: VecDeque<(QueueId, Lane)>,
     from: Seq,
 }
 
 impl Review {
+    /// A review that is still to begin.
+    pub(crate) fn wanted() -> Self {
+        Self { wanted: true, ..Self::default() }
+    }
+
     /// A review of everything that waits now. What comes later is decided by the new rules anyway.
-    pub(crate) fn of(queues: &Queues) -> Self {
+    fn of(queues: &Queues) -> Self {
         let messages = |queue: &&QueueId| !matches!(queue, QueueId::Receipts(_));
         let lanes = queues.names().filter(messages).flat_map(|queue| {
             let lanes = Lane::BY_URGENCY.into_iter().filter(|lane| *lane != Lane::Receipts);
             lanes.map(|lane| (queue.clone(), lane))
         });
-        Self { lanes: lanes.collect(), from: 0 }
+        Self { wanted: false, lanes: lanes.collect(), from: 0 }
     }
 }
 
 impl Engine {
+    /// Begins a review that is wanted. To be asked at the beginning of a step.
+    pub(crate) fn begin_review(&mut self) {
+        if self.review.wanted {
+            self.review = Review::of(&self.queues);
+        }
+    }
+
+    /// Frees an item that was under way, and decides on it again: the rules may have changed.
+    pub(crate) fn give_back(&mut self, work: &mut Work<'_>, queue: &QueueId, lane: Lane, seq: Seq) {
+        self.queues.put_back(queue, lane, seq);
+        let item = self.queues.lane(queue, lane).and_then(|lane| lane.item(seq));
+        if item.is_some_and(|held| self.must_leave(work, queue, &held)) {
+            self.queues.finish(queue, lane, seq);
+        }
+    }
+
     /// Goes on with the review. True when something ended that was only on disk.
     pub(crate) fn review(&mut self, work: &mut Work<'_>) -> Result<bool, ViewError> {
         let mut on_disk = false;
+        if self.review.wanted {
+            work.wake_at(work.now);
+        }
         for _ in 0..PACKS_PER_STEP_MAX {
             let Some((queue, lane)) = self.review.lanes.front().cloned() else {
                 return Ok(on_disk);
@@ -74,7 +101,7 @@ impl Engine {
         let Some(mut pack) = pack else {
             let lane = self.queues.lane(&key.queue, key.lane);
             for (seq, held, _) in lane.and_then(|l| l.free_in(key.first)).unwrap_or_default() {
-                if self.must_leave(work, key, &held) {
+                if self.must_leave(work, &key.queue, &held) {
                     self.queues.finish(&key.queue, key.lane, seq);
                 }
             }
@@ -84,7 +111,7 @@ impl Engine {
             pack.open(key.first).map(|(seq, held)| (seq, held.clone())).collect();
         let mut ended = 0;
         for (seq, held) in open {
-            if self.must_leave(work, key, &held) {
+            if self.must_leave(work, &key.queue, &held) {
                 pack.end(key.first, seq);
                 ended += 1;
             }
@@ -103,9 +130,9 @@ impl Engine {
     }
 
     /// Decides on an item. True when it may not stay where it is; then it is dealt with.
-    fn must_leave(&mut self, work: &mut Work<'_>, key: &PackKey, held: &Held) -> bool {
+    fn must_leave(&mut self, work: &mut Work<'_>, queue: &QueueId, held: &Held) -> bool {
         let Held::Message(message) = held else { return false };
-        let next = match &key.queue {
+        let next = match queue {
             QueueId::Outbox(peer) => Some(peer),
             QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
         };
@@ -119,14 +146,14 @@ impl Engine {
                 true
             }
             Fate::End(why) => {
-                self.withdraw(work, key, message, &why);
+                self.withdraw(work, queue, message, &why);
                 true
             }
         }
     }
 
-    fn withdraw(&self, work: &mut Work<'_>, key: &PackKey, message: &Message, why: &Negative) {
-        match &key.queue {
+    fn withdraw(&self, work: &mut Work<'_>, queue: &QueueId, message: &Message, why: &Negative) {
+        match queue {
             QueueId::Mailbox(address) => {
                 self.tell_negative(work, Subject::from(message), address, why);
             }

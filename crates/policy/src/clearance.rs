@@ -110,6 +110,7 @@ impl Catalogue {
 ///
 /// # Errors
 /// Everything that is missing.
+#[inline]
 pub fn admits(
     catalogue: &Catalogue,
     label: &Label,

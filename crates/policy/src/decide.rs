@@ -111,8 +111,10 @@ impl Policy {
         check_handling(facts, catalogue, label, &terms, &mut reasons);
         self.check_gates(facts, catalogue, label, &mut reasons);
         check_limits(now, facts, &terms, &mut reasons);
-        let obligations = Obligations::new(*label, &terms, in_transit(facts));
-        self.conclude(now, facts, &terms, obligations, reasons)
+        if !reasons.is_empty() {
+            return Decision::Deny(reasons);
+        }
+        self.conclude(now, facts, label, &terms)
     }
 
     /// The catalogue that made a label, with its position.
@@ -144,26 +146,22 @@ impl Policy {
         &self,
         now: Timestamp,
         facts: &Facts<'_>,
+        label: &Label,
         terms: &Terms,
-        obligations: Obligations,
-        mut reasons: Vec<Reason>,
     ) -> Decision {
-        if !reasons.is_empty() {
-            return Decision::Deny(reasons);
-        }
         let missing = self.missing(now, facts, terms);
         if missing.is_empty() {
-            return Decision::Permit(obligations);
+            return Decision::Permit(Obligations::new(*label, terms, in_transit(facts)));
         }
         if facts.at == facts.origin {
-            return Decision::Hold(obligations, missing);
+            return Decision::Hold(Obligations::new(*label, terms, in_transit(facts)), missing);
         }
-        reasons.extend(missing.into_iter().map(Reason::Missing));
-        Decision::Deny(reasons)
+        Decision::Deny(missing.into_iter().map(Reason::Missing).collect())
     }
 }
 
 impl Obligations {
+    #[inline]
     pub(crate) fn new(label: Label, terms: &Terms, in_transit: bool) -> Self {
         let limited = |span: Duration| (span != Duration::MAX).then_some(span);
         let number = |number: u64| (number != u64::MAX).then_some(number);

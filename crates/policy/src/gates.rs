@@ -55,7 +55,11 @@ impl Policy {
         label: &Label,
         reasons: &mut Vec<Reason>,
     ) {
-        self.ask_gates(facts, catalogue, label, |asked| asked.note(catalogue, label, reasons));
+        self.ask_gates(facts, catalogue, label, |asked| {
+            if asked.answer.is_err() {
+                asked.note(catalogue, label, reasons);
+            }
+        });
     }
 
     /// Asks one node about a label, whatever the way.
@@ -78,6 +82,7 @@ impl Policy {
     }
 
     /// Asks every gate on the way, in order, and hands over each answer.
+    #[inline]
     pub(crate) fn ask_gates<'a>(
         &'a self,
         facts: &Facts<'a>,
@@ -115,6 +120,7 @@ struct Asker<'a, F> {
 
 impl<'a, F: FnMut(Asked<'a>)> Asker<'a, F> {
     /// A node that reads the content.
+    #[inline]
     fn ask_reader(&mut self, gate: Gate, node: NodeId) {
         if let Some(member) = self.member(gate, node) {
             self.ask((gate, node, member), Holding::Clearance, &member.clearances);
@@ -122,6 +128,7 @@ impl<'a, F: FnMut(Asked<'a>)> Asker<'a, F> {
     }
 
     /// A node that has held the message for others: sealed, it needs carriage and need not read.
+    #[inline]
     fn ask_carrier(&mut self, gate: Gate, node: NodeId) {
         if let Some(member) = self.member(gate, node) {
             if self.sealed {
@@ -133,6 +140,7 @@ impl<'a, F: FnMut(Asked<'a>)> Asker<'a, F> {
     }
 
     /// A node that is to hold the message for others.
+    #[inline]
     fn ask_hub(&mut self, gate: Gate, node: NodeId) {
         match self.member(gate, node) {
             Some(member) if !member.transit => {
@@ -153,6 +161,7 @@ impl<'a, F: FnMut(Asked<'a>)> Asker<'a, F> {
         }
     }
 
+    #[inline]
     fn ask(
         &mut self,
         (gate, node, member): (Gate, NodeId, &'a Member),
@@ -166,6 +175,7 @@ impl<'a, F: FnMut(Asked<'a>)> Asker<'a, F> {
         (self.told)(Asked { gate, node, member: Some(member), by, held, answer });
     }
 
+    #[inline]
     fn member(&mut self, gate: Gate, node: NodeId) -> Option<&'a Member> {
         let member = self.policy.member(node);
         if member.is_none() {
@@ -188,7 +198,8 @@ impl Asked<'_> {
         })
     }
 
-    /// Adds what is lacking to the reasons.
+    /// Adds what is lacking to the reasons. Most gates lack nothing.
+    #[cold]
     pub(crate) fn note(&self, catalogue: &Catalogue, label: &Label, reasons: &mut Vec<Reason>) {
         let Err(refusal) = self.answer else {
             return;

@@ -12,6 +12,24 @@
 //! * A denial lists every failed check, with stable codes and in three languages.
 //! * A hub may carry sealed what it may not read: *carriage* beside *clearance*.
 //!
+//! # For tools
+//!
+//! | question | asked with | people read | programs read |
+//! |---|---|---|---|
+//! | is the policy sound? | [`Policy::findings`], [`Policy::run_tests`] | [`Finding`] | [`TrialReport`] |
+//! | do these cases hold? | [`Tester::run`] on [`Trials`] | [`TrialResult`] | [`TrialReport`] |
+//! | why this decision? | [`Policy::explain`] on a [`Case`] | [`Explanation::render`] | serde |
+//! | who may have this label? | [`Policy::who`] | [`Who::render`] | serde |
+//! | what can go from here to there? | [`Policy::what`] | [`What::render`] | serde |
+//! | what does a new policy change? | [`Policy::diff`], [`Policy::widened_by`] | [`PolicyDiff::render`] | serde |
+//! | what would have come out otherwise? | [`Policy::rehearse`] on [`Record`]s | [`Rehearsed`] | serde |
+//! | may a new file be put in force? | [`accept`] on a [`Candidate`] | [`Acceptance::code`] | [`Acceptance::code`] |
+//!
+//! Whoever activates a new file fills the [`Candidate`] with what these say: `lint_ok` when it
+//! compiles and no finding [is serious](Finding::is_serious), `tests_ok` when nothing of
+//! [`Policy::run_tests`] is [not held](TrialReport::not_held), `widens` from
+//! [`Policy::widened_by`].
+//!
 //! This crate does no IO, reads no clock, verifies no signature, and neither keeps nor enforces
 //! obligations: whoever calls it brings the time and verified facts, and does what the answer
 //! says. The expiry of the files themselves is for the caller too.

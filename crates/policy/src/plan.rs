@@ -28,6 +28,9 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone)]
 struct LevelPlan {
     always: Terms,
+    /// Rules that no label without one of these values can match: most labels have none.
+    triggers: Bits,
+    by_value: Box<[(Matcher, Terms)]>,
     sometimes: Box<[(Matcher, Terms)]>,
 }
 
@@ -125,10 +128,16 @@ impl Plan {
             return Terms::NEUTRAL;
         };
         let mut terms = level.always;
-        for (when, then) in &level.sometimes {
-            if when.matches(label.values, message_type, from, to) {
-                terms = terms.merge(then);
+        let mut merge = |rules: &[(Matcher, Terms)]| {
+            for (when, then) in rules {
+                if when.matches(label.values, message_type, from, to) {
+                    terms = terms.merge(then);
+                }
             }
+        };
+        merge(&level.sometimes);
+        if label.values.meets(level.triggers) {
+            merge(&level.by_value);
         }
         terms
     }
@@ -136,7 +145,8 @@ impl Plan {
     /// True when some rule names the level.
     pub(crate) fn covers(&self, level: usize) -> bool {
         self.levels.get(level).is_some_and(|plan| {
-            plan.always.covered || plan.sometimes.iter().any(|(_, then)| then.covered)
+            let mut rules = plan.sometimes.iter().chain(&plan.by_value);
+            plan.always.covered || rules.any(|(_, then)| then.covered)
         })
     }
 
@@ -163,6 +173,11 @@ impl Matcher {
     fn is_always(&self) -> bool {
         let no_nodes = self.from.is_none() && self.to.is_none();
         self.has.is_empty() && self.any.is_none() && self.types == u8::MAX && no_nodes
+    }
+
+    /// Values of which a label that matches has at least one; none when it may have none of them.
+    fn triggers(&self) -> Bits {
+        if self.has.is_empty() { self.any.unwrap_or_default() } else { self.has }
     }
 
     /// True when it depends on more than the two ends.
@@ -236,9 +251,14 @@ fn plan_level(rules: &[&Compiled], level: usize) -> LevelPlan {
     let of_level = |rule: &&&Compiled| (rule.levels >> level) & 1 == 1;
     let always = rules.iter().filter(of_level).filter(|rule| rule.when.is_always());
     let sometimes = rules.iter().filter(of_level).filter(|rule| !rule.when.is_always());
+    let entry = |rule: &&Compiled| (rule.when.clone(), rule.then);
+    let (by_value, sometimes): (Vec<_>, Vec<_>) =
+        sometimes.map(entry).partition(|(when, _)| !when.triggers().is_empty());
     LevelPlan {
         always: always.fold(Terms::NEUTRAL, |terms, rule| terms.merge(&rule.then)),
-        sometimes: sometimes.map(|rule| (rule.when.clone(), rule.then)).collect(),
+        triggers: by_value.iter().fold(Bits::EMPTY, |set, (when, _)| set.or(when.triggers())),
+        by_value: by_value.into(),
+        sometimes: sometimes.into(),
     }
 }
 

@@ -212,6 +212,27 @@ impl TrialResult {
     }
 }
 
+/// One line when it held, and one more for each difference when it did not.
+impl fmt::Display for TrialResult {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mark = if self.held() { "✓" } else { "✗" };
+        write!(f, "{mark} {}", self.name)?;
+        if !self.title.is_empty() {
+            write!(f, " {}", self.title)?;
+        }
+        if let Some(file) = &self.file {
+            write!(f, " ({file})")?;
+        }
+        match &self.outcome {
+            TrialOutcome::Held => Ok(()),
+            TrialOutcome::Broken { why } => write!(f, "\n    not understood: {why}"),
+            TrialOutcome::Failed { differences, .. } => {
+                differences.iter().try_for_each(|difference| write!(f, "\n    {difference}"))
+            }
+        }
+    }
+}
+
 /// All results of a run, in the order of the cases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TrialReport {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use kuriiri_engine::{Certificate, Engine, Event};
+use kuriiri_engine::{Certificate, Engine};
 use kuriiri_seal::Verifier;
 use kuriiri_store::{Options, Store};
 use kuriiri_transport::{Conversation, Endpoint, Handshake, Settings};
@@ -60,8 +60,7 @@ impl Relay {
         let endpoint = Arc::new(Endpoint::listen(config.listen, settings, &conversations)?);
         let address = endpoint.local_addr().unwrap_or(config.listen);
         let in_force = InForce::of(&config);
-        let changed = in_force.take_up(&config)?;
-        let policy = Arc::clone(&config.policy);
+        in_force.take_up(&config)?;
 
         let mut random = Spread::new();
         let peers: Vec<_> = config.peers.keys().cloned().collect();
@@ -91,12 +90,6 @@ impl Relay {
         door.spawn(look_for_expired(Arc::clone(&reloader)));
         #[expect(clippy::disallowed_methods, reason = "its handle is kept and awaited")]
         let driver = tokio::spawn(driver.run(first, stopped));
-        if changed {
-            // What waits was decided by other files.
-            let event = Event::PolicyChanged(policy);
-            let told = reloader.desk.tell(event).await;
-            told.map_err(|closing| RelayError::Loop(closing.to_string()))?;
-        }
         tracing::info!(%ministry, %address, "relay started");
         Ok(Self { address, reloader, store, stop, driver, door })
     }

@@ -8,10 +8,10 @@ use std::{
 
 use kuriiri_engine::{Engine, Event, LinkId, Random, Reply, Step, SubscriptionId, Token};
 use kuriiri_store::Store;
-use kuriiri_types::{Ministry, Timestamp, limits::EVENTS_PER_STEP_MAX};
+use kuriiri_types::{Lane, Ministry, Timestamp, limits::EVENTS_PER_STEP_MAX};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 use crate::{
@@ -26,6 +26,9 @@ pub(crate) const INBOX_MAX: usize = 256;
 /// Longest time without a step, so that a clock that was set does not hold up an expiry.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
+/// How long events that nobody waits for may wait for others, to share a commit with them.
+const PATIENCE: Duration = Duration::from_millis(5);
+
 /// What the tasks hand to the loop.
 #[derive(Debug)]
 pub(crate) enum Input {
@@ -37,6 +40,19 @@ pub(crate) enum Input {
     Question(Event, Token, oneshot::Sender<Reply>),
     /// Something that will be answered from now on.
     Subscription(Event, SubscriptionId, mpsc::Sender<Push>),
+}
+
+impl Input {
+    /// True for what only tidies up: nobody waits for an answer, and if it is lost it comes again.
+    fn is_patient(&self) -> bool {
+        match self {
+            Self::Event(event) => matches!(
+                event,
+                Event::ReceiptsConfirmed { .. } | Event::Answered { lane: Lane::Receipts, .. }
+            ),
+            Self::Link(..) | Self::Question(..) | Self::Subscription(..) => false,
+        }
+    }
 }
 
 /// The loop's own things.
@@ -84,9 +100,27 @@ impl Driver {
         let wait = wake.map_or(IDLE_MAX, |at| at.since(clock::now()).min(IDLE_MAX));
         tokio::select! {
             biased;
-            _ = stop => false,
-            count = self.inbox.recv_many(inputs, EVENTS_PER_STEP_MAX) => count > 0,
-            () = sleep_until(Instant::now() + wait) => true,
+            _ = stop => return false,
+            count = self.inbox.recv_many(inputs, EVENTS_PER_STEP_MAX) => {
+                if count == 0 {
+                    return false;
+                }
+            }
+            () = sleep_until(Instant::now() + wait) => return true,
+        }
+        self.gather(inputs, Instant::now() + wait.min(PATIENCE)).await;
+        true
+    }
+
+    /// While nothing has come that anybody waits for, more may come until a time: a commit costs
+    /// the same for one event and for many, and whoever does wait should find the disk free.
+    async fn gather(&mut self, inputs: &mut Vec<Input>, until: Instant) {
+        while inputs.len() < EVENTS_PER_STEP_MAX && inputs.iter().all(Input::is_patient) {
+            let room = EVENTS_PER_STEP_MAX - inputs.len();
+            let more = timeout_at(until, self.inbox.recv_many(inputs, room)).await;
+            if more.is_err() || more.is_ok_and(|count| count == 0) {
+                return;
+            }
         }
     }
 }

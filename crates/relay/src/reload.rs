@@ -55,8 +55,8 @@ impl InForce {
     }
 
     /// What a relay does with its files when it starts: what was accepted takes its place, and
-    /// goes on record. True when they are others than those that were in force when it ran last.
-    pub(crate) fn take_up(&self, config: &Config) -> Result<bool, RelayError> {
+    /// goes on record.
+    pub(crate) fn take_up(&self, config: &Config) -> Result<(), RelayError> {
         let settled = self.files.0.iter().try_for_each(|file| {
             if config.record.digest(&file.name()) == Some(file.digest().to_string().as_str()) {
                 file.settle()
@@ -65,10 +65,8 @@ impl InForce {
                 Ok(())
             }
         });
-        let record = Record::of(&self.versions);
-        let stored = settled.and_then(|()| record.store(&config.state));
-        stored.map_err(|error| ConfigError::new(&config.state, Code::STORE_IO, error))?;
-        Ok(record != config.record)
+        let stored = settled.and_then(|()| Record::of(&self.versions).store(&config.state));
+        stored.map_err(|error| ConfigError::new(&config.state, Code::STORE_IO, error).into())
     }
 }
 

@@ -9,58 +9,38 @@ use std::{
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose, Validity};
 use kuriiri_engine::{Codec, Config};
-use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
+use kuriiri_policy::Policy;
 use kuriiri_seal::{Authorities, Signer, Verifier};
 use kuriiri_types::{Address, Approval, Header, Ministry, Receipt, SpiffeId};
 use kuriiri_wire::{approval, header, receipt};
 
-use crate::{clock::BEGINNING, failure::Failure};
+use crate::{
+    clock::BEGINNING,
+    failure::Failure,
+    rulebook::{NODES, Rulebook, peers},
+};
 
-/// The part of the vectors' folder that says who is who.
-macro_rules! vector {
-    ($name:literal) => {
-        include_str!(concat!("../../../tests/vectors/labels/", $name))
-    };
-}
-
-/// Node, trust domain, direct links. `sm` and `um` meet through the hub only.
-const NODES: [(&str, &str, &str); 4] = [
-    ("sm", "sm.example", r#""plm", "hub""#),
-    ("plm", "plm.example", r#""sm", "um", "hub""#),
-    ("um", "um.example", r#""plm", "hub""#),
-    ("hub", "verkko.example", r#""sm", "plm", "um""#),
-];
 /// The systems of each relay and the mailboxes of each system.
 const SYSTEMS: [(&str, &[&str]); 2] =
     [("kirjaamo", &["kirjaamo"]), ("tilanne", &["tilanne", "paivystys"])];
-/// A ministry's own rules in times of tension: they only tighten.
-const TENSION: &str = r#"
-    format = "routing-policy/1"
-    serial = 1
-    [[rule]]
-    id = "no-secrets"
-    policy = "FI"
-    level = "SALP"
-    forbid = true
-"#;
+/// The officers of each relay, all in the one role.
+pub(crate) const OFFICERS: [&str; 4] = ["anna", "bertta", "cecilia", "daavid"];
+/// The role that they hold.
+pub(crate) const ROLE: &str = "release";
 
 /// The relays and systems of the federation.
 pub(crate) struct Cast {
     /// Knows every signer.
     pub(crate) verifier: Verifier,
     pub(crate) houses: BTreeMap<Ministry, House>,
-    /// In force everywhere to begin with.
-    pub(crate) policy: Arc<Policy>,
-    /// The same, tightened.
-    pub(crate) tense: Arc<Policy>,
-    /// What no relay should have: unsealed transit for what must be sealed.
-    pub(crate) forged: Arc<Policy>,
+    pub(crate) rules: Rulebook,
 }
 
 /// What belongs to one relay.
 pub(crate) struct House {
     pub(crate) relay: Arc<Signer>,
     pub(crate) systems: BTreeMap<SpiffeId, System>,
+    pub(crate) officers: BTreeMap<SpiffeId, Arc<Signer>>,
     pub(crate) peers: Vec<Ministry>,
 }
 
@@ -78,14 +58,12 @@ impl Cast {
     }
 
     fn make() -> Result<Self, Failure> {
-        let rules = vector!("policy.toml");
-        let policy = Arc::new(policy(rules, &[])?);
-        let forged = rules.replace(r#"transit = "sealed""#, r#"transit = "clear""#);
+        let rules = Rulebook::make()?;
         let mut authorities = Authorities::new();
         let mut houses = BTreeMap::new();
         for (_, domain, _) in NODES {
             let ministry: Ministry = domain.parse().map_err(Failure::setup)?;
-            let house = House::make(&ministry, &mut authorities, &policy)?;
+            let house = House::make(&ministry, &mut authorities, &rules.example)?;
             houses.insert(ministry, house);
         }
         let verifier = Verifier::new(authorities);
@@ -93,15 +71,18 @@ impl Cast {
             let admitted = verifier.admit_certificate(signer.certificate(), BEGINNING);
             admitted.map_err(Failure::setup)?;
         }
-        let (tense, forged) = (self::policy(rules, &[TENSION])?, self::policy(&forged, &[])?);
-        let (tense, forged) = (Arc::new(tense), Arc::new(forged));
-        Ok(Self { verifier, houses, policy, tense, forged })
+        Ok(Self { verifier, houses, rules })
     }
 
     /// Every mailbox of the federation, with its relay.
     pub(crate) fn mailboxes(&self) -> impl Iterator<Item = (&SpiffeId, &Address)> {
         let systems = self.houses.values().flat_map(|house| &house.systems);
         systems.flat_map(|(id, system)| system.addresses.iter().map(move |a| (id, a)))
+    }
+
+    /// Every officer of the federation.
+    pub(crate) fn officers(&self) -> impl Iterator<Item = &Arc<Signer>> {
+        self.houses.values().flat_map(|house| house.officers.values())
     }
 
     /// The certificate of whoever signed, by its fingerprint.
@@ -134,30 +115,43 @@ impl House {
             let addresses = addresses.collect::<Result<_, _>>().map_err(Failure::setup)?;
             systems.insert(signer.id().clone(), System { signer, addresses });
         }
-        Ok(Self { relay: signer("relay/r1")?, systems, peers: peers(ministry, policy) })
+        let mut officers = BTreeMap::new();
+        for name in OFFICERS {
+            let signer = signer(&format!("officer/{name}"))?;
+            officers.insert(signer.id().clone(), signer);
+        }
+        let (relay, peers) = (signer("relay/r1")?, peers(ministry, policy));
+        Ok(Self { relay, systems, officers, peers })
     }
 
     fn signers(&self) -> impl Iterator<Item = &Arc<Signer>> {
-        [&self.relay].into_iter().chain(self.systems.values().map(|s| &s.signer))
+        let systems = self.systems.values().map(|system| &system.signer);
+        [&self.relay].into_iter().chain(systems).chain(self.officers.values())
     }
 
     /// What its engine is made of.
-    pub(crate) fn config(&self, ministry: &Ministry, policy: Arc<Policy>) -> Config {
+    pub(crate) fn config(
+        &self,
+        ministry: &Ministry,
+        policy: Arc<Policy>,
+        codec: Arc<dyn Codec>,
+    ) -> Config {
         let systems = self.systems.iter();
+        let roles = BTreeSet::from([ROLE.to_owned()]);
         Config {
             ministry: ministry.clone(),
             signer: Arc::clone(&self.relay),
-            codec: Arc::new(WireCodec),
+            codec,
             policy,
             systems: systems.map(|(id, s)| (id.clone(), s.addresses.clone())).collect(),
             clearances: BTreeMap::new(),
-            officers: BTreeMap::new(),
+            officers: self.officers.keys().map(|id| (id.clone(), roles.clone())).collect(),
         }
     }
 }
 
 /// Reads and writes signed bytes for engines.
-struct WireCodec;
+pub(crate) struct WireCodec;
 
 impl Codec for WireCodec {
     fn header(&self, bytes: &Bytes) -> Option<Header> {
@@ -171,40 +165,4 @@ impl Codec for WireCodec {
     fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
         receipt::encode(receipt)
     }
-}
-
-fn policy(rules: &str, local: &[&str]) -> Result<Policy, Failure> {
-    let catalogues =
-        [vector!("catalogue-fi.toml"), vector!("catalogue-eu.toml"), vector!("catalogue-tlp.toml")];
-    let catalogues = catalogues.into_iter().map(Catalogue::parse);
-    let local = local.iter().map(|text| Rules::parse(text));
-    let translation = Translation::parse(vector!("translate-eu-fi.toml"));
-    let sources = Sources {
-        catalogues: catalogues.collect::<Result<_, _>>().map_err(Failure::setup)?,
-        federation: Federation::parse(&federation()).map_err(Failure::setup)?,
-        rules: Rules::parse(rules).map_err(Failure::setup)?,
-        local: local.collect::<Result<_, _>>().map_err(Failure::setup)?,
-        translations: vec![translation.map_err(Failure::setup)?],
-    };
-    Policy::compile(sources).map_err(Failure::setup)
-}
-
-/// The federation of the vectors, with domains, endpoints and links.
-fn federation() -> String {
-    let text = vector!("federation.toml").to_owned();
-    NODES.iter().fold(text, |text, (node, domain, links)| {
-        let id = format!("id = \"{node}\"");
-        let more = format!(
-            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = [{links}]"
-        );
-        text.replacen(&id, &more, 1)
-    })
-}
-
-fn peers(of: &Ministry, policy: &Policy) -> Vec<Ministry> {
-    let federation = policy.federation();
-    let here = policy.node(of);
-    let linked =
-        federation.nodes().filter(|(id, _)| here.is_some_and(|h| federation.linked(h, *id)));
-    linked.filter_map(|(_, node)| node.domain().cloned()).collect()
 }

@@ -47,6 +47,13 @@ impl World {
             Happening::Dialled { from, run, to } => self.on_dialled(from, run, to),
             Happening::Fault => return self.fault(),
             Happening::Heal(one, other) => self.heal(&one, &other),
+            Happening::Audit { relay, run, change, at_peace } => {
+                return self.audit(&relay, run, change, &at_peace);
+            }
+            Happening::Rules(relay) => self.change_policy(&relay),
+            Happening::Round { officer, rounds } => self.round(officer, rounds),
+            Happening::Ask { officer, message, deed } => self.ask_for_hold(officer, message, deed),
+            Happening::Say { officer, seen, deed } => return self.say(officer, &seen, deed),
             Happening::Read { mailbox, again } => self.read(mailbox, again),
             Happening::Receipts { subscription, receipts, next } => {
                 return self.on_receipts(subscription, &receipts, next);
@@ -187,6 +194,9 @@ impl World {
             node.ask(token, question);
         }
         self.tell(relay, event);
+        if self.is_turbulent && self.rng.chance(30) {
+            self.change_policy(relay);
+        }
     }
 
     fn verify_sent(&self, sent: &Arc<Sent>) -> Result<kuriiri_seal::VerifiedMessage, Refusal> {
@@ -211,12 +221,25 @@ impl World {
 
     /// The certificates of a batch that this run of a relay has not seen yet.
     fn certificates(&mut self, relay: &Ministry, cargo: &Cargo) -> Vec<Certificate> {
-        let proofs: Vec<&BatchProof> = match cargo {
-            Cargo::Messages(_, messages) => messages.iter().map(|m| &m.envelope.proof).collect(),
-            Cargo::Parcels(_, parcels) => parcels.iter().map(|p| &p.envelope.proof).collect(),
-            Cargo::Receipts(receipts) => receipts.iter().map(|r| &r.proof).collect(),
+        let of_parcel = |parcel: &'_ Parcel| {
+            let officers = parcel.approvals.iter().map(|signed| signed.proof.clone());
+            [parcel.envelope.proof.clone()].into_iter().chain(officers).collect::<Vec<_>>()
         };
-        let certificate = |proof: &&BatchProof| {
+        let proofs: Vec<BatchProof> = match cargo {
+            Cargo::Messages(_, sent) => sent.iter().map(|m| m.envelope.proof.clone()).collect(),
+            Cargo::Parcels(_, parcels) => parcels.iter().flat_map(of_parcel).collect(),
+            Cargo::Receipts(receipts) => receipts.iter().map(|r| r.proof.clone()).collect(),
+        };
+        self.new_certificates(relay, &proofs)
+    }
+
+    /// The certificates of those who signed, that this run of a relay has not seen yet.
+    pub(crate) fn new_certificates(
+        &mut self,
+        relay: &Ministry,
+        proofs: &[BatchProof],
+    ) -> Vec<Certificate> {
+        let certificate = |proof: &BatchProof| {
             let fingerprint = proof.signer;
             let der = self.cast.certificate(&fingerprint)?.clone();
             Some(Certificate { fingerprint, der })

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use kuriiri_engine::{
-    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, Pack, PackKey,
+    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, Pack, PackKey, Parcel,
     QueueId, SeenRun, Seq, View, ViewError, Write,
 };
 use kuriiri_types::{Fingerprint, Lane, Timestamp};
@@ -17,9 +17,12 @@ pub(crate) struct Disk {
     done: BTreeMap<PackKey, Done>,
     pub(crate) due: BTreeSet<(Timestamp, PackKey)>,
     seen: BTreeMap<(u64, u64), SeenRun>,
-    holds: BTreeMap<HoldNumber, Hold>,
+    pub(crate) holds: BTreeMap<HoldNumber, Hold>,
     certificates: BTreeMap<Fingerprint, Bytes>,
     pub(crate) bodies: BTreeMap<u64, Bodies>,
+    /// For canaries: no packs are found, or no holds.
+    pub(crate) is_blind: bool,
+    pub(crate) hides_holds: bool,
 }
 
 /// One body file and how many items refer to it.
@@ -156,6 +159,19 @@ impl Disk {
         })
     }
 
+    /// Every message in a queue that is not finished, with its number there.
+    pub(crate) fn open_parcels(&self) -> impl Iterator<Item = (&PackKey, Seq, &Parcel)> {
+        self.packs.iter().flat_map(|(key, pack)| {
+            let done = self.done.get(key).copied().unwrap_or(0);
+            let items = (key.first..).zip(&pack.items).enumerate();
+            let open = items.filter(move |(bit, _)| done >> bit & 1 == 0);
+            open.filter_map(move |(_, (seq, item))| match item {
+                Item::Parcel(parcel) => Some((key, seq, parcel)),
+                Item::Receipt(_) => None,
+            })
+        })
+    }
+
     pub(crate) fn has_certificate(&self, of: &Fingerprint) -> bool {
         self.certificates.contains_key(of)
     }
@@ -228,6 +244,9 @@ impl View for Disk {
         let mut bytes = 0;
         let mut packs = Vec::new();
         for (key, pack) in self.packs.range(key(from)..=key(Seq::MAX)) {
+            if self.is_blind {
+                break;
+            }
             bytes += pack.items.iter().map(weight).sum::<usize>();
             let done = self.done.get(key).copied().unwrap_or(0);
             packs.push((key.first, pack.clone(), done));
@@ -257,7 +276,8 @@ impl View for Disk {
     }
 
     fn next_hold(&self, from: HoldNumber) -> Result<Option<(HoldNumber, Hold)>, ViewError> {
-        Ok(self.holds.range(from..).next().map(|(number, hold)| (*number, hold.clone())))
+        let found = self.holds.range(from..).next().filter(|_| !self.hides_holds);
+        Ok(found.map(|(number, hold)| (*number, hold.clone())))
     }
 
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {

@@ -1,7 +1,5 @@
 //! What breaks in a storm.
 
-use std::sync::Arc;
-
 use kuriiri_engine::{Event, LinkId};
 use kuriiri_types::{Lane, Ministry, limits::OUTBOX_MESSAGES_MAX};
 
@@ -27,12 +25,13 @@ impl World {
         let (Some(one), Some(other)) = (one, other) else {
             return Ok(());
         };
-        match self.rng.below(10) {
+        match self.rng.below(12) {
             0..=2 => self.doom(&one),
             3 => self.part(&one, &other),
             4..=5 => self.lose_a_link(),
             6 => self.change_policy(&one),
             7 => self.ask_for_status(),
+            10..=11 => self.smuggle(),
             8 if self.rng.chance(50) => return self.flood(),
             _ => self.repeat_an_old_batch(),
         }
@@ -87,22 +86,6 @@ impl World {
         }
     }
 
-    /// A relay's rules are tightened, or tightened no more.
-    fn change_policy(&mut self, relay: &Ministry) {
-        let Some(node) = self.nodes.get_mut(relay) else {
-            return;
-        };
-        if self.saboteur.plan == Sabotage::ForgedRules {
-            return;
-        }
-        let is_tense = Arc::ptr_eq(&node.policy, &self.cast.tense);
-        let policy = if is_tense { &self.cast.policy } else { &self.cast.tense };
-        let policy = Arc::clone(policy);
-        node.policy = Arc::clone(&policy);
-        self.log.line(self.agenda.now(), format_args!("{relay} tightens its rules: {}", !is_tense));
-        self.tell(relay, Event::PolicyChanged(policy));
-    }
-
     /// A queue of a relay that is down will look full when it starts, until it is read.
     pub(crate) fn crowd(&mut self, relay: &Ministry) {
         if self.is_calm || !self.rng.chance(30) {
@@ -112,6 +95,9 @@ impl World {
         let disk = self.nodes.get_mut(relay).map(|node| &mut node.disk);
         let key = disk.and_then(|disk| disk.overstate(OUTBOX_MESSAGES_MAX, choice));
         if let Some(key) = key {
+            if let Some(node) = self.nodes.get_mut(relay) {
+                node.is_crowded = true;
+            }
             self.log.line(self.agenda.now(), format_args!("{relay} will find {key:?} crowded"));
         }
     }
@@ -145,7 +131,7 @@ impl World {
         self.tell(&relay, Event::LinkDown { peer: None, link, problem });
     }
 
-    fn repeat(&mut self, giver: Giver, relay: &Ministry, cargo: Cargo) {
+    pub(crate) fn repeat(&mut self, giver: Giver, relay: &Ministry, cargo: Cargo) {
         debug_assert!(giver.lane != Lane::Receipts || matches!(cargo, Cargo::Receipts(_)));
         if self.nodes.get(relay).is_some_and(|node| node.is_up()) {
             let question = Question::Nobody(claims(&cargo));

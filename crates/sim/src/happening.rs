@@ -1,9 +1,13 @@
 //! Everything that can be planned to happen in a world.
 
 use kuriiri_engine::{Delivery, Event, LinkId, Seq, SubscriptionId};
-use kuriiri_types::{Lane, Ministry, SignedReceipt, Verdict};
+use kuriiri_types::{Lane, MessageId, Ministry, SignedReceipt, Verdict};
 
-use crate::network::Cargo;
+use crate::{
+    network::Cargo,
+    officers::{Deed, Seen},
+    releases::AtPeace,
+};
 
 /// One thing on the agenda.
 #[derive(Debug)]
@@ -48,6 +52,16 @@ pub(crate) enum Happening {
     Confirm(SubscriptionId),
     /// A receiver or reader goes without a word.
     Vanish(SubscriptionId),
+    /// An officer looks at what waits, and will so many times more.
+    Round { officer: usize, rounds: u32 },
+    /// An officer looks at one message once more.
+    Ask { officer: usize, message: MessageId, deed: Deed },
+    /// An officer deals with a message.
+    Say { officer: usize, seen: Box<Seen>, deed: Deed },
+    /// A relay is given other rules.
+    Rules(Ministry),
+    /// A relay has had time to review what waits by its new rules.
+    Audit { relay: Ministry, run: u64, change: u64, at_peace: AtPeace },
     /// Something breaks.
     Fault,
 }

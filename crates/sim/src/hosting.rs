@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Action, Event, Load, Reply, Step, Token};
+use kuriiri_engine::{Action, Event, Load, Reply, Resolution, Step, Token};
 use kuriiri_types::{Ministry, Verdict, limits::EVENTS_PER_STEP_MAX};
 
 use crate::{
@@ -46,24 +46,18 @@ impl World {
         let Some(house) = self.cast.houses.get(relay) else {
             return Ok(());
         };
-        match self.saboteur.plan {
-            Sabotage::ForgetsStarts => node.disk.forget_starts(),
-            Sabotage::ForgetsWhatWasSeen => node.disk.forget_seen(),
-            Sabotage::LosesBodies => node.disk.bodies.clear(),
-            Sabotage::ForgedRules => node.policy = Arc::clone(&self.cast.forged),
-            Sabotage::None
-            | Sabotage::SpeaksFirst
-            | Sabotage::LosesAPack
-            | Sabotage::KeepsABody
-            | Sabotage::LosesCertificates
-            | Sabotage::DamagesASignature
-            | Sabotage::HasNoGates
-            | Sabotage::ConfirmsUnread
-            | Sabotage::NeverHeals => {}
+        self.saboteur.damage_disk(&mut node.disk);
+        let rules = &self.cast.rules;
+        if self.saboteur.plan == Sabotage::ForgedRules {
+            node.policy = Arc::clone(&rules.forged);
         }
-        let config = house.config(relay, Arc::clone(&node.policy));
+        if self.saboteur.plan == Sabotage::AsksForNoOfficers {
+            node.policy = Arc::clone(&rules.lax);
+        }
+        let config = house.config(relay, Arc::clone(&node.policy), self.saboteur.codec());
         let step = node.start(config, &house.peers, now)?;
         self.log.line(now, format_args!("{relay} starts"));
+        self.plan_audit(relay);
         self.finish(relay, step)?;
         self.come_back(relay);
         Ok(())
@@ -90,7 +84,11 @@ impl World {
         };
         node.is_step_planned = false;
         node.wake = None;
+        let changes = node.changes;
         let step = node.step(now, events_max)?;
+        if node.changes > changes {
+            self.plan_audit(relay);
+        }
         self.finish(relay, step)?;
         self.plan_step(relay);
         Ok(())
@@ -112,8 +110,9 @@ impl World {
         }
         let now = self.now();
         if let Some(node) = self.nodes.get_mut(relay) {
+            self.saboteur.forge(&node.disk, &mut commit);
             self.ledger.on_commit(now, node, &commit)?;
-            if self.saboteur.damage(&mut commit) {
+            if self.saboteur.damage(&node.disk, &mut commit) {
                 fate = Some(Fate::AmidActions);
             }
             let applied = node.disk.apply(&commit);
@@ -237,13 +236,16 @@ impl World {
         };
         let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
         let forged = self.saboteur.plan == Sabotage::ForgedRules;
-        let policy = if forged { &self.cast.policy } else { &node.in_force };
+        let policy = if forged { &self.cast.rules.example } else { &node.in_force };
         for item in load {
             let way = (relay, peer);
             self.ledger.nothing_reaches_an_uncleared_relay(now, policy, way, &item)?;
             match item {
                 Load::Parcel { dest, path, envelope, approvals, body } => {
                     self.ledger.signers_are_known(node, &envelope.proof)?;
+                    for signed in &approvals {
+                        self.ledger.signers_are_known(node, &signed.proof)?;
+                    }
                     let body = node.disk.body(&body);
                     let is_there = body.is_ok();
                     hold("bodies_are_there", is_there, || format!("{relay}: {body:?}"))?;
@@ -289,6 +291,19 @@ impl World {
                 node.map_or(Ok(()), |node| self.ledger.what_waits_is_counted(node, &status))
             }
             (Question::Status, Reply::Status(_)) => Ok(()),
+            (Question::Holds(officer), Reply::Holds(holds, more)) => {
+                self.on_holds(relay, officer, holds, more)
+            }
+            (Question::Hold(officer, deed), Reply::Hold(state)) => {
+                self.on_hold(relay, officer, deed, *state)
+            }
+            (Question::Hold(..), Reply::Refused(_)) => Ok(()),
+            (Question::Word(word), Reply::Resolved(_))
+                if self.saboteur.plan == Sabotage::MisleadsOfficers =>
+            {
+                self.on_word_answered(relay, &word, &Reply::Resolved(Resolution::Rejected))
+            }
+            (Question::Word(word), reply) => self.on_word_answered(relay, &word, &reply),
             (question, reply) => hold("replies_fit_their_questions", false, || {
                 format!("{relay}: {question:?} is answered by {reply:?}")
             }),

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use kuriiri_engine::{
     Delivery, Done, LaneSpan, Load, Pack, PackKey, PeerState, QueueId, Seq, Status, Waiting,
 };
-use kuriiri_policy::{Decision, Facts, NodeId, Policy};
+use kuriiri_policy::{Decision, Policy};
 use kuriiri_types::{
     Address, BatchProof, Envelope, Header, Lane, Ministry, Receipt, ReceiptKind, SignedReceipt,
     Timestamp, Verdict,
     limits::{
-        BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX, CLOCK_SKEW_MAX, PACK_BYTES_MAX,
+        BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX, PACK_BYTES_MAX,
         PACK_MESSAGES_MAX,
     },
 };
@@ -19,6 +19,7 @@ use kuriiri_wire::receipt;
 use crate::{
     disk::weight,
     failure::{Check, Failure, hold},
+    judgement::{Matter, words},
     ledger::Ledger,
     node::{Claim, Node},
     receiver::{Reader, Taker},
@@ -82,14 +83,14 @@ impl Ledger {
 
     /// What one system sent with one precedence stands in each mailbox in the order in which the
     /// system handed it over. A message that some relay was once about to refuse, and then took
-    /// when it was handed over again, may stand later.
+    /// when it was handed over again, may stand later; so may one that waited in a hold.
     pub(crate) fn messages_are_boxed_in_order(
         &mut self,
         message: &Sent,
         address: &Address,
         seq: Seq,
     ) -> Check {
-        if self.once_refused.contains(&message.leaf) {
+        if self.once_refused.contains(&message.leaf) || self.once_held.contains(&message.leaf) {
             return Ok(());
         }
         let line = (message.system.clone(), message.header.lane(), address.clone());
@@ -176,7 +177,8 @@ impl Ledger {
 
     // === at each hand-over ===
 
-    /// Nothing goes to a relay that the rules in force do not let have it, now.
+    /// Nothing goes to a relay that the rules in force do not let have it, now; nor outside the
+    /// hours in which it may leave.
     pub(crate) fn nothing_reaches_an_uncleared_relay(
         &self,
         now: Timestamp,
@@ -184,14 +186,26 @@ impl Ledger {
         (at, next): (&Ministry, &Ministry),
         load: &Load,
     ) -> Check {
-        let Load::Parcel { dest, path, envelope, .. } = load else {
+        let Load::Parcel { dest, path, envelope, approvals, .. } = load else {
             return Ok(());
         };
         let message = self.signed_bytes_are_verbatim(envelope)?;
-        let decision = judge(now, policy, (at, next, dest), path, &message.header);
-        hold("nothing_reaches_an_uncleared_relay", decision.is_none(), || {
-            let label = &message.header.label;
+        self.released_by_enough_officers(now, at, &message, approvals)?;
+        let words = words(&self.cast, now, &message, approvals);
+        let message = &*message;
+        let matter = Matter { message, at, next: Some(next), dest, path, words: &words };
+        let decision = matter.decide(now, policy);
+        let label = &message.header.label;
+        let terms = match &decision {
+            Decision::Permit(terms) => Some(terms),
+            Decision::Hold(..) | Decision::Deny(_) => None,
+        };
+        hold("nothing_reaches_an_uncleared_relay", terms.is_some(), || {
             format!("{at} hands {label:?} for {dest} to {next}: {decision:?}")
+        })?;
+        let is_time = terms.is_none_or(|terms| policy.may_leave(terms, now));
+        hold("nothing_leaves_outside_its_hours", is_time, || {
+            format!("{at} hands {label:?} for {dest} to {next} at {now}")
         })
     }
 
@@ -288,6 +302,8 @@ impl Ledger {
         let home = &node.home;
         let pack = node.disk.packs.keys().next();
         hold("nothing_is_left_behind", pack.is_none(), || format!("{home}: {pack:?}"))?;
+        let held = node.disk.holds.keys().next();
+        hold("nothing_is_left_behind", held.is_none(), || format!("{home}: hold {held:?}"))?;
         let body = node.disk.bodies.keys().next();
         hold("nothing_is_left_behind", body.is_none(), || format!("{home}: body file {body:?}"))
     }
@@ -335,45 +351,4 @@ fn speaks_of(receipt: &Receipt, header: &Header) -> bool {
         && header.to.iter().any(|recipient| recipient.address == receipt.recipient)
         && (receipt.kind != ReceiptKind::Delivered
             || receipt.issuer == *receipt.recipient.ministry())
-}
-
-/// Why a message may not take this step; nothing when it may. Asked here anew, apart from the
-/// engine's own way of asking.
-fn judge(
-    now: Timestamp,
-    policy: &Policy,
-    (at, next, dest): (&Ministry, &Ministry, &Ministry),
-    path: &[Ministry],
-    header: &Header,
-) -> Option<Decision> {
-    let node = |ministry: &Ministry| policy.node(ministry).unwrap_or(NodeId::UNKNOWN);
-    let nodes: Vec<NodeId> = path.iter().map(node).collect();
-    let prev = nodes.len().checked_sub(2).and_then(|place| nodes.get(place)).copied();
-    let facts = Facts {
-        at: node(at),
-        origin: node(header.from.ministry()),
-        prev,
-        next: Some(node(next)),
-        dest: node(dest),
-        path: &nodes,
-        verified: true,
-        label: header.label.as_ref(),
-        alternatives: &[],
-        originating: false,
-        person: None,
-        sealed: header.sealing.is_some(),
-        size: header.body_size,
-        created: header.created,
-        expires: header.expires,
-        precedence: header.precedence,
-        message_type: header.message_type,
-        skew: CLOCK_SKEW_MAX,
-        digest: None,
-        approvals: &[],
-        drafter: None,
-        onward: false,
-        consent: false,
-    };
-    let decision = policy.decide(now, &facts);
-    (!matches!(decision, Decision::Permit(_))).then_some(decision)
 }

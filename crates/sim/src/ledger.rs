@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_engine::{Commit, Done, Item, Pack, PackKey, QueueId, Seq, Write};
+use kuriiri_engine::{Commit, Done, Hold, HoldNumber, Item, Pack, PackKey, QueueId, Seq, Write};
 use kuriiri_types::{
     Address, Digest, Lane, Ministry, Receipt, ReceiptKind, SignedReceipt, SpiffeId, Timestamp,
     Verdict,
@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     pub(crate) acknowledged: BTreeSet<Digest>,
     /// Messages that a relay was ever about to refuse; a repeat may be taken after later ones.
     pub(crate) once_refused: BTreeSet<Digest>,
+    /// Messages that ever waited in a hold: others may have gone before them.
+    pub(crate) once_held: BTreeSet<Digest>,
     /// Which relay has ever held which message, for which ministry and at all, as committed.
     pub(crate) held: BTreeSet<(Ministry, Digest, Option<Ministry>)>,
     /// What was ever put into a mailbox.
@@ -47,6 +49,19 @@ pub(crate) struct Ledger {
     pub(crate) read: BTreeSet<(Address, Seq)>,
     /// The final receipts that a system has read.
     pub(crate) finals: BTreeMap<(Digest, Address), BTreeSet<ReceiptKind>>,
+    /// What the last commit did.
+    pub(crate) fresh: Fresh,
+}
+
+/// What became of messages in one commit.
+#[derive(Debug, Default)]
+pub(crate) struct Fresh {
+    /// Copies that were put into a queue.
+    pub(crate) queued: BTreeSet<(Digest, Ministry)>,
+    /// Recipients of whom the relay said that they will not have it.
+    pub(crate) told: BTreeSet<(Digest, Address)>,
+    /// Messages that waited in a hold until now.
+    pub(crate) ended: BTreeSet<Digest>,
 }
 
 impl Ledger {
@@ -56,6 +71,7 @@ impl Ledger {
             sent: BTreeMap::new(),
             acknowledged: BTreeSet::new(),
             once_refused: BTreeSet::new(),
+            once_held: BTreeSet::new(),
             held: BTreeSet::new(),
             boxed: BTreeSet::new(),
             last_boxed: BTreeMap::new(),
@@ -66,6 +82,7 @@ impl Ledger {
             said: BTreeSet::new(),
             read: BTreeSet::new(),
             finals: BTreeMap::new(),
+            fresh: Fresh::default(),
         }
     }
 
@@ -91,22 +108,23 @@ impl Ledger {
 
     /// A commit is about to become durable.
     pub(crate) fn on_commit(&mut self, now: Timestamp, node: &Node, commit: &Commit) -> Check {
+        self.fresh = Fresh::default();
         for write in &commit.writes {
             match write {
                 Write::PutPack(key, pack) => self.on_pack(now, node, key, pack)?,
                 Write::DeletePack(key) => self.no_receipt_goes_unread(node, key, Done::MAX)?,
                 Write::PutDone(key, done) => self.no_receipt_goes_unread(node, key, *done)?,
+                Write::PutHold(number, held) => self.on_hold(node, *number, held)?,
+                Write::DeleteHold(number) => self.on_hold_ends(node, *number),
                 Write::PutDue(..)
                 | Write::DeleteDue(..)
-                | Write::PutHold(..)
-                | Write::DeleteHold(_)
                 | Write::PutSeen { .. }
                 | Write::ForgetSeen { .. }
                 | Write::PutCertificate(_)
                 | Write::PutStart(_) => {}
             }
         }
-        Ok(())
+        self.no_hold_vanishes(node, commit)
     }
 
     fn on_pack(&mut self, now: Timestamp, node: &Node, key: &PackKey, pack: &Pack) -> Check {
@@ -116,6 +134,22 @@ impl Ledger {
             self.on_item(now, node, (key, seq), item)?;
         }
         Ok(())
+    }
+
+    /// A hold is custody, of a message that will overtake none and may be overtaken by any.
+    fn on_hold(&mut self, node: &Node, number: HoldNumber, held: &Hold) -> Check {
+        let message = self.signed_bytes_are_verbatim(&held.envelope)?;
+        self.holds_stay_what_they_are(node, number, held)?;
+        for dest in [None].into_iter().chain(held.dests.iter().cloned().map(Some)) {
+            self.held.insert((node.home.clone(), message.leaf, dest));
+        }
+        self.once_held.insert(message.leaf);
+        Ok(())
+    }
+
+    fn on_hold_ends(&mut self, node: &Node, number: HoldNumber) {
+        let held = node.disk.holds.get(&number);
+        self.fresh.ended.extend(held.map(|held| kuriiri_seal::leaf(&held.envelope.header)));
     }
 
     fn on_item(
@@ -128,6 +162,10 @@ impl Ledger {
         match item {
             Item::Receipt(signed) => {
                 let receipt = self.receipts_are_genuine(now, signed)?;
+                if receipt.code.is_some() && receipt.issuer == node.home {
+                    let pair = (receipt.header_digest, receipt.recipient.clone());
+                    self.fresh.told.insert(pair);
+                }
                 if let QueueId::Receipts(address) = &key.queue {
                     self.no_receipt_stands_twice(address, receipt)?;
                 }
@@ -135,6 +173,10 @@ impl Ledger {
             }
             Item::Parcel(parcel) => {
                 let message = self.signed_bytes_are_verbatim(&parcel.envelope)?;
+                let taken = (&*message, parcel);
+                self.released_by_enough_officers(now, &node.home, &message, &parcel.approvals)?;
+                self.nothing_is_taken_against_the_rules(now, node, &key.queue, taken)?;
+                self.fresh.queued.insert((message.leaf, parcel.dest.clone()));
                 for dest in [None, Some(parcel.dest.clone())] {
                     self.held.insert((node.home.clone(), message.leaf, dest));
                 }

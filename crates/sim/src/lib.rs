@@ -4,7 +4,9 @@
 //! the example federation. Around them disks, links, systems and crashes are simulated: links are
 //! lost with what was under way on them, batches are late and come again, relays lose sight of each
 //! other, crash before and after a commit, and find on their disk what was committed and nothing
-//! else. One seed decides all of it, so what was seen once can be seen again.
+//! else. Officers release what waits at their relays or get it wrong, a hostile relay hands over
+//! what nobody released, and rules change under all of it. One seed decides everything, so what was
+//! seen once can be seen again.
 //!
 //! After every step, and when all is quiet again, a world is held against invariants. Each has a
 //! name, and there is a world with a deliberate fault ([`Sabotage`]) that must be found by it.
@@ -29,14 +31,21 @@ mod faults;
 mod happening;
 mod hosting;
 mod invariants;
+mod judgement;
 mod ledger;
+mod liar;
 mod log;
 mod network;
 mod node;
+mod officers;
 mod people;
 mod receiver;
+mod releases;
 mod rng;
+mod rulebook;
 mod sabotage;
+mod siege;
+mod smuggling;
 mod workload;
 mod world;
 

@@ -7,12 +7,20 @@ use kuriiri_sim::{Failure, Report, World};
 
 const USAGE: &str = "usage: kuriiri-sim --seed N [--steps N]";
 
+/// What is asked for.
+struct Wish {
+    seed: u64,
+    /// How many things happen in the storm.
+    steps: u64,
+}
+
 fn main() -> ExitCode {
-    let Some((seed, steps)) = arguments() else {
+    let Some(wish) = arguments() else {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     };
-    match run(seed, steps) {
+    let seed = wish.seed;
+    match run(&wish) {
         Ok(report) => {
             println!("seed {seed} holds: {report:?}");
             ExitCode::SUCCESS
@@ -24,25 +32,24 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(seed: u64, steps: u64) -> Result<Report, Failure> {
-    let mut world = World::new(seed)?.with(steps, usize::MAX);
+fn run(wish: &Wish) -> Result<Report, Failure> {
+    let mut world = World::new(wish.seed)?.with(wish.steps, usize::MAX);
     let outcome = world.run();
     world.lines().for_each(|line| println!("{line}"));
     println!("log digest {}", world.digest());
     outcome
 }
 
-/// The seed, and how many things happen in the storm.
-fn arguments() -> Option<(u64, u64)> {
+fn arguments() -> Option<Wish> {
     let (mut seed, mut steps) = (None, u64::MAX);
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        let value = arguments.next()?.parse().ok()?;
+        let value = arguments.next()?;
         match name.as_str() {
-            "--seed" => seed = Some(value),
-            "--steps" => steps = value,
+            "--seed" => seed = Some(value.parse().ok()?),
+            "--steps" => steps = value.parse().ok()?,
             _ => return None,
         }
     }
-    seed.map(|seed| (seed, steps))
+    seed.map(|seed| Wish { seed, steps })
 }

@@ -13,6 +13,7 @@ use crate::{
     disk::Disk,
     failure::{Failure, hold},
     network::Cargo,
+    officers::{Deed, Word},
     rng::Rng,
 };
 
@@ -26,6 +27,15 @@ pub(crate) struct Node {
     pub(crate) policy: Arc<Policy>,
     /// The rules that its engine was given last.
     pub(crate) in_force: Arc<Policy>,
+    /// All rules that were in force at some moment of its last step.
+    pub(crate) rules: Vec<Arc<Policy>>,
+    /// How often it was given rules, and when last.
+    pub(crate) changes: u64,
+    pub(crate) changed_at: Timestamp,
+    /// What it held before its last step, if that is going to be asked for.
+    pub(crate) held_before: BTreeSet<Digest>,
+    /// True when one of its queues may look fuller to it than it is.
+    pub(crate) is_crowded: bool,
     pub(crate) wake: Option<Timestamp>,
     pub(crate) is_step_planned: bool,
     /// How the next step ends, if not well.
@@ -62,6 +72,12 @@ pub(crate) enum Question {
     Nobody(Vec<Option<Claim>>),
     /// Somebody who wants to know how the relay is, when all should be done.
     Status,
+    /// The officer with this number, who wants to see what waits.
+    Holds(usize),
+    /// An officer who looks at one message once more before dealing with it.
+    Hold(usize, Deed),
+    /// An officer who has given a word on a message.
+    Word(Word),
 }
 
 /// What a batch asks a relay to take: a message, for one ministry if it comes from a peer.
@@ -78,6 +94,11 @@ impl Node {
             run: 0,
             disk: Disk::default(),
             in_force: Arc::clone(&policy),
+            rules: Vec::new(),
+            changes: 0,
+            changed_at: Timestamp::default(),
+            held_before: BTreeSet::new(),
+            is_crowded: false,
             policy,
             wake: None,
             is_step_planned: false,
@@ -104,7 +125,8 @@ impl Node {
         now: Timestamp,
     ) -> Result<Step, Failure> {
         self.run = self.run.saturating_add(1);
-        self.in_force = Arc::clone(&self.policy);
+        self.rules.clear();
+        self.goes_by(now, Arc::clone(&self.policy));
         self.found = self.disk.lanes().map_err(|error| unreadable(&error))?;
         self.known = BTreeSet::from([config.signer.fingerprint()]);
         let peers = peers.iter().cloned();
@@ -136,19 +158,45 @@ impl Node {
 
     /// Lets the engine decide on the next events of the inbox, at most so many.
     pub(crate) fn step(&mut self, now: Timestamp, events_max: usize) -> Result<Step, Failure> {
+        if !self.is_up() {
+            return Ok(Step::default());
+        }
+        self.steps = self.steps.saturating_add(1);
+        self.note_holds();
+        let events = self.next_events(events_max);
+        self.rules = vec![Arc::clone(&self.in_force)];
+        for event in &events {
+            if let Event::PolicyChanged(policy) = event {
+                self.goes_by(now, Arc::clone(policy));
+            }
+        }
         let Some(engine) = &mut self.engine else {
             return Ok(Step::default());
         };
-        self.steps = self.steps.saturating_add(1);
-        let count = events_max.min(self.inbox.len());
-        let events: Vec<Event> = self.inbox.drain(..count).collect();
-        for event in &events {
-            if let Event::PolicyChanged(policy) = event {
-                self.in_force = Arc::clone(policy);
-            }
-        }
         let step = engine.step(now, &mut self.random, &self.disk, events);
         step.map_err(|error| unreadable(&error))
+    }
+
+    /// The next events of the inbox.
+    fn next_events(&mut self, most: usize) -> Vec<Event> {
+        self.inbox.drain(..most.min(self.inbox.len())).collect()
+    }
+
+    /// These rules are in force from now on.
+    pub(crate) fn goes_by(&mut self, now: Timestamp, policy: Arc<Policy>) {
+        self.rules.push(Arc::clone(&policy));
+        self.in_force = policy;
+        self.changes = self.changes.saturating_add(1);
+        self.changed_at = now;
+    }
+
+    fn note_holds(&mut self) {
+        let is_list = |question: &Question| matches!(question, Question::Holds(_));
+        self.held_before.clear();
+        if self.questions.values().any(is_list) {
+            let holds = self.disk.holds.values();
+            self.held_before.extend(holds.map(|held| kuriiri_seal::leaf(&held.envelope.header)));
+        }
     }
 
     // === questions ===
@@ -165,7 +213,7 @@ impl Node {
     pub(crate) fn claims(&self, token: Token) -> Option<&[Option<Claim>]> {
         match self.questions.get(&token)? {
             Question::Batch { claims, .. } | Question::Nobody(claims) => Some(claims),
-            Question::Status => None,
+            Question::Status | Question::Holds(_) | Question::Hold(..) | Question::Word(_) => None,
         }
     }
 

@@ -26,6 +26,13 @@ impl World {
         if self.is_calm {
             return Ok(());
         }
+        self.write(sender)?;
+        self.agenda.after(self.rng.between(300, 5000), Happening::Compose(sender));
+        Ok(())
+    }
+
+    /// A system writes some messages, and hands them over as soon as it can.
+    pub(crate) fn write(&mut self, sender: usize) -> Check {
         let now = self.now();
         let everybody: Vec<Address> = self.mailboxes.iter().map(|(_, a)| a.clone()).collect();
         if let Some(system) = self.senders.get_mut(sender) {
@@ -37,7 +44,6 @@ impl World {
             }
             self.ledger.on_composed(messages);
         }
-        self.agenda.after(self.rng.between(300, 5000), Happening::Compose(sender));
         self.call(sender);
         Ok(())
     }
@@ -159,6 +165,7 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, to: SubscriptionId, items: Vec<Delivery>) -> Check {
+        let now = self.now();
         let Some(taker) = self.takers.get_mut(&to) else {
             return Ok(());
         };
@@ -168,6 +175,11 @@ impl World {
             for item in &items {
                 let message = self.ledger.signed_bytes_are_verbatim(&item.envelope)?;
                 self.ledger.signers_are_known(node, &item.envelope.proof)?;
+                for signed in &item.approvals {
+                    self.ledger.signers_are_known(node, &signed.proof)?;
+                }
+                let (relay, approvals) = (&taker.relay, &item.approvals);
+                self.ledger.released_by_enough_officers(now, relay, &message, approvals)?;
                 let body = node.disk.body(&item.body);
                 let same = body.is_ok_and(|body| body == message.body);
                 hold("bodies_are_there", same, || format!("of {} in {to:?}", message.index))?;

@@ -28,7 +28,7 @@ const BUSY_REST: Duration = Duration::from_millis(300);
 const FLOOD: usize = LANE_MEMORY_BYTES_MAX / BODY_INLINE_BYTES_MAX + 32;
 
 /// Labels, and whether they ask for sealing: permitted, permitted to some, and forbidden.
-const LABELS: [(&str, bool); 20] = [
+const LABELS: [(&str, bool); 27] = [
     ("FI JULK", false),
     ("FI JULK", false),
     ("FI JULK", false),
@@ -46,10 +46,27 @@ const LABELS: [(&str, bool); 20] = [
     ("FI TL4 COMPARTMENT{RAJA}", true),
     ("FI TL4 REL{PLM,SM}", true),
     ("FI TL3", true),
+    ("FI TL3", true),
+    ("FI TL3", true),
+    ("FI TL3", true),
+    ("FI TL3", true),
+    ("FI TL2 REL{UM,PLM}", true),
+    ("FI TL2 REL{UM,PLM}", true),
+    ("FI TL2 REL{UM,PLM}", true),
     ("TLP GREEN", false),
     ("EU R-UE", true),
     ("FI UNHEARD-OF", false),
 ];
+/// Ministries that may have what officers must release, by level and sender.
+const CLEARED: [(&str, &str, &[&str]); 5] = [
+    ("TL3", "sm.example", &["sm.example", "plm.example"]),
+    ("TL3", "plm.example", &["plm.example", "sm.example", "um.example"]),
+    ("TL3", "um.example", &["um.example", "plm.example"]),
+    ("TL2", "plm.example", &["plm.example", "um.example"]),
+    ("TL2", "um.example", &["um.example", "plm.example"]),
+];
+/// People who write messages; two of them are officers too.
+const DRAFTERS: [&str; 3] = ["anna", "bertta", "maija"];
 /// Recipients that do not exist.
 const STRANGERS: [&str; 3] = ["nobody@um.example", "nobody@sm.example", "who@stranger.example"];
 
@@ -171,9 +188,17 @@ impl Sender {
         body: &Bytes,
     ) -> Result<Header, Failure> {
         let from = rng.pick(&self.addresses).cloned();
-        let to = recipients(rng, everybody)?;
         let (label, seal) = rng.pick(&LABELS).copied().unwrap_or(("FI JULK", false));
         let label: WireLabel = label.parse().map_err(Failure::setup)?;
+        let cleared = self.cleared(&label.level, everybody);
+        let to = if cleared.is_empty() || rng.chance(15) {
+            recipients(rng, everybody, 8)?
+        } else {
+            recipients(rng, &cleared, 0)?
+        };
+        let needs_officers = !cleared.is_empty();
+        let is_signed = rng.chance(if needs_officers { 80 } else { 20 });
+        let drafter = rng.pick(&DRAFTERS).filter(|_| is_signed).map(|name| (*name).to_owned());
         let mut random = [0; 10];
         rng.fill(&mut random);
         Ok(Header {
@@ -193,8 +218,17 @@ impl Sender {
             conversation: None,
             in_reply_to: None,
             obsoletes: None,
-            drafter: None,
+            drafter,
         })
+    }
+
+    /// The addresses that may have what officers must release; none when they need not.
+    fn cleared(&self, level: &str, everybody: &[Address]) -> Vec<Address> {
+        let home = self.system.ministry().as_str();
+        let here = CLEARED.iter().find(|(at, from, _)| *at == level && *from == home);
+        let cleared = here.map_or(&[][..], |(_, _, cleared)| cleared);
+        let may_have = |address: &&Address| cleared.contains(&address.ministry().as_str());
+        everybody.iter().filter(may_have).cloned().collect()
     }
 
     // === handing over ===
@@ -294,12 +328,17 @@ fn salted(rng: &mut Rng, size: usize) -> Bytes {
     bytes.into()
 }
 
-fn recipients(rng: &mut Rng, everybody: &[Address]) -> Result<Vec<Address>, Failure> {
+/// Some of these, and in so many of a hundred cases somebody who does not exist.
+fn recipients(
+    rng: &mut Rng,
+    everybody: &[Address],
+    strangers: u64,
+) -> Result<Vec<Address>, Failure> {
     let mut to: Vec<Address> = Vec::new();
     for _ in 0..rng.count(3) {
         to.extend(rng.pick(everybody).cloned());
     }
-    if rng.chance(8) {
+    if rng.chance(strangers) {
         let stranger = rng.pick(&STRANGERS).copied().unwrap_or_default();
         to.push(stranger.parse().map_err(Failure::setup)?);
     }

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_engine::{Seq, SubscriptionId};
-use kuriiri_types::{Address, Digest, Ministry, SpiffeId, Timestamp};
+use kuriiri_seal::Signer;
+use kuriiri_types::{Address, Digest, Ministry, SpiffeId, Timestamp, limits::MESSAGE_TTL_MAX};
 
 use crate::{
     cast::Cast,
@@ -14,9 +15,11 @@ use crate::{
     log::Log,
     network::Network,
     node::Node,
+    officers::LAST_ROUNDS_WITHIN,
     receiver::{Reader, Taker},
     rng::Rng,
     sabotage::{Sabotage, Saboteur},
+    siege::Siege,
     workload::Sender,
 };
 
@@ -27,11 +30,16 @@ const STEPS: u64 = 20_000;
 /// How long after the storm all that is under way must have arrived: the longest wait for a peer,
 /// with its spread, for each link on the way and back, and once more.
 const REST_WITHIN: Duration = Duration::from_secs(6 * 75);
+/// How long a message may wait for people, and how often the world is looked at meanwhile.
+const PATIENCE: Duration = MESSAGE_TTL_MAX;
+const LOOK_EVERY: Duration = Duration::from_secs(600);
 /// How long a world at rest is watched, and how often each relay may step in that time.
 const WATCH: Duration = Duration::from_secs(120);
 const STEPS_AT_REST_MAX: u64 = 30;
 /// By then everything has been forgotten that may be forgotten.
-const OBLIVION: Duration = Duration::from_secs(40 * 24 * 3600);
+const OBLIVION: Duration = Duration::from_secs(75 * 24 * 3600);
+/// Tells the numbers that sieges are drawn by from those of the rest of a world.
+const SIEGES: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Lines of the log that are kept unless somebody asks for all.
 const LINES_KEPT: usize = 200;
 
@@ -43,6 +51,7 @@ pub struct World {
     pub(crate) nodes: BTreeMap<Ministry, Node>,
     pub(crate) network: Network,
     pub(crate) senders: Vec<Sender>,
+    pub(crate) officers: Vec<Arc<Signer>>,
     pub(crate) mailboxes: Vec<(SpiffeId, Address)>,
     pub(crate) takers: BTreeMap<SubscriptionId, Taker>,
     pub(crate) readers: BTreeMap<SubscriptionId, Reader>,
@@ -51,8 +60,13 @@ pub struct World {
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
     pub(crate) saboteur: Saboteur,
+    pub(crate) siege: Siege,
     pub(crate) is_calm: bool,
     pub(crate) is_flooded: bool,
+    /// Rules change when messages come.
+    pub(crate) is_turbulent: bool,
+    /// Words of officers that were the last that a message waited for.
+    pub(crate) released: usize,
     numbers: u64,
     steps: u64,
     steps_max: u64,
@@ -67,6 +81,10 @@ pub struct Report {
     pub acknowledged: usize,
     /// Messages that receivers confirmed, counted by recipient.
     pub confirmed: usize,
+    /// Messages that ever waited for people or for their hours.
+    pub held: usize,
+    /// Words of officers that were the last that a message waited for.
+    pub released: usize,
     /// Of which recipients a message was both delivered and declared undeliverable, because a
     /// relay on the way could not know whether its last hand-over had arrived.
     pub doubtful: usize,
@@ -95,7 +113,7 @@ impl World {
         let cast = Cast::shared()?;
         let mut rng = Rng::new(seed);
         let mut node =
-            |home: &Ministry| Node::new(home.clone(), Arc::clone(&cast.policy), rng.fork());
+            |home: &Ministry| Node::new(home.clone(), Arc::clone(&cast.rules.example), rng.fork());
         let nodes = cast.houses.keys().map(|home| (home.clone(), node(home))).collect();
         let systems = cast.houses.values().flat_map(|house| &house.systems);
         let senders = systems.map(|(id, system)| {
@@ -109,6 +127,7 @@ impl World {
             nodes,
             network,
             senders: senders.collect(),
+            officers: cast.officers().map(Arc::clone).collect(),
             mailboxes: cast.mailboxes().map(|(id, a)| (id.clone(), a.clone())).collect(),
             takers: BTreeMap::new(),
             readers: BTreeMap::new(),
@@ -116,8 +135,11 @@ impl World {
             ledger: Ledger::new(Arc::clone(&cast)),
             log: Log::new(LINES_KEPT),
             saboteur: Saboteur::new(sabotage),
+            siege: Siege::of(&mut Rng::new(seed.wrapping_mul(SIEGES))),
             is_calm: false,
             is_flooded: false,
+            is_turbulent: false,
+            released: 0,
             numbers: 0,
             steps: 0,
             steps_max: STEPS,
@@ -141,6 +163,8 @@ impl World {
     pub fn run(&mut self) -> Result<Report, Failure> {
         self.begin()?;
         self.storm()?;
+        self.is_calm = true;
+        self.siege()?;
         self.calm()?;
         self.rest()?;
         self.grow_old()?;
@@ -162,6 +186,8 @@ impl World {
             sent: self.ledger.sent.len(),
             acknowledged: self.ledger.acknowledged.len(),
             confirmed: self.ledger.confirmed.len(),
+            held: self.ledger.once_held.len(),
+            released: self.released,
             doubtful: self.ledger.contradictions(),
             commits: self.nodes.values().map(|node| node.steps).sum(),
             starts: self.nodes.values().map(|node| node.run).sum(),
@@ -185,6 +211,7 @@ impl World {
             self.agenda.after(self.rng.below(3000), Happening::Visit { mailbox, again });
             self.agenda.after(self.rng.below(3000), Happening::Read { mailbox, again });
         }
+        self.begin_rounds();
         self.agenda.after(1000, Happening::Fault);
         Ok(())
     }
@@ -203,7 +230,6 @@ impl World {
     /// Everything is mended, and diligent people come to every mailbox.
     fn calm(&mut self) -> Check {
         self.log.line(self.agenda.now(), format_args!("=== calm ==="));
-        self.is_calm = true;
         if self.saboteur.plan != Sabotage::NeverHeals {
             self.network.join_all();
         }
@@ -218,11 +244,24 @@ impl World {
             self.agenda.after(self.rng.below(1000), Happening::Visit { mailbox, again });
             self.agenda.after(self.rng.below(1000), Happening::Read { mailbox, again });
         }
+        self.begin_last_rounds();
         let limit = self.agenda.now().after(REST_WITHIN);
         while !self.is_at_rest() {
             let is_late = self.agenda.now() >= limit;
             hold("the_world_comes_to_rest", !is_late, || self.unrest())?;
             self.pass(Duration::from_secs(1))?;
+        }
+        self.outwait()
+    }
+
+    /// What still waits for people or for its hours goes, or expires.
+    fn outwait(&mut self) -> Check {
+        self.pass(LAST_ROUNDS_WITHIN)?;
+        let limit = self.agenda.now().after(PATIENCE);
+        while !self.is_at_rest() || self.nodes.values().any(|node| !node.disk.holds.is_empty()) {
+            let is_late = self.agenda.now() >= limit;
+            hold("nothing_waits_for_ever", !is_late, || self.unrest())?;
+            self.pass(LOOK_EVERY)?;
         }
         Ok(())
     }
@@ -264,7 +303,7 @@ impl World {
     }
 
     /// Lets time pass, with all that happens in it.
-    fn pass(&mut self, time: Duration) -> Check {
+    pub(crate) fn pass(&mut self, time: Duration) -> Check {
         let until = self.agenda.now().after(time);
         while let Some(happening) = self.agenda.next_until(until) {
             self.happen(happening)?;
@@ -281,12 +320,13 @@ impl World {
     fn unrest(&self) -> String {
         let waits = |node: &Node| {
             let queues = node.disk.packs.keys().take(3);
-            format!("{} (up: {}): {:?}", node.home, node.is_up(), queues.collect::<Vec<_>>())
+            let (queues, holds) = (queues.collect::<Vec<_>>(), node.disk.holds.len());
+            format!("{} (up: {}): {queues:?}, {holds} holds", node.home, node.is_up())
         };
         let nodes: Vec<String> = self.nodes.values().map(waits).collect();
         let senders = self.senders.iter().filter(|sender| !sender.is_done());
         let senders: Vec<String> = senders.map(|sender| sender.system.to_string()).collect();
-        format!("after {REST_WITHIN:?}: {}; senders: {senders:?}", nodes.join("; "))
+        format!("{}; senders: {senders:?}", nodes.join("; "))
     }
 
     fn step_counts(&self) -> BTreeMap<Ministry, u64> {

@@ -83,3 +83,101 @@ fn batches_out_of_order_are_found() {
 fn a_relay_on_forged_rules_is_found() {
     assert_found(Sabotage::ForgedRules, "nothing_reaches_an_uncleared_relay", &[]);
 }
+
+// === messages that wait, and the people they wait for ===
+
+#[test]
+fn a_message_that_is_held_and_not_kept_is_found() {
+    assert_found(Sabotage::HoldsNothing, "acknowledged_only_after_commit", &[]);
+}
+
+#[test]
+fn a_hold_that_is_lost_at_a_restart_is_found() {
+    assert_found(Sabotage::LosesAHold, "no_acknowledged_message_lost", &[]);
+}
+
+#[test]
+fn a_hold_that_comes_to_nothing_is_found() {
+    assert_found(Sabotage::EndsAHoldSilently, "no_hold_vanishes", &[]);
+}
+
+#[test]
+fn a_hold_that_has_ended_and_is_there_again_is_found() {
+    assert_found(Sabotage::KeepsAHold, "no_mailbox_holds_a_message_twice", &[]);
+}
+
+#[test]
+fn a_word_that_counts_and_is_not_kept_is_found() {
+    assert_found(Sabotage::LosesAWord, "counted_words_are_kept", &[]);
+}
+
+#[test]
+fn a_list_that_leaves_something_out_is_found() {
+    assert_found(Sabotage::HidesHolds, "officers_see_what_waits", &[]);
+}
+
+#[test]
+fn an_officer_who_counts_twice_is_found() {
+    assert_found(Sabotage::CountsTwice, "released_by_enough_officers", &[]);
+}
+
+#[test]
+fn a_word_that_counts_for_another_message_is_found() {
+    assert_found(Sabotage::MixesUpWords, "released_by_enough_officers", &[]);
+}
+
+#[test]
+fn a_drafter_who_counts_is_found() {
+    assert_found(Sabotage::ForgetsDrafters, "released_by_enough_officers", &[]);
+}
+
+#[test]
+fn a_word_in_the_hands_of_another_is_found() {
+    assert_found(Sabotage::TrustsAnybody, "void_words_count_for_nothing", &[]);
+}
+
+#[test]
+fn a_rejection_that_is_none_is_found() {
+    assert_found(Sabotage::MisleadsOfficers, "rejections_are_told", &[]);
+}
+
+#[test]
+fn a_message_that_no_officer_was_asked_about_is_found() {
+    assert_found(Sabotage::AsksForNoOfficers, "released_by_enough_officers", &[]);
+}
+
+#[test]
+fn a_relay_that_is_not_told_of_its_rules_is_found() {
+    assert_found(
+        Sabotage::KeepsOldRules,
+        "nothing_is_taken_against_the_rules",
+        &[
+            "nothing_leaves_outside_its_hours",
+            "nothing_reaches_an_uncleared_relay",
+            "nothing_waits_against_the_rules",
+        ],
+    );
+}
+
+#[test]
+fn a_message_that_leaves_too_late_is_found() {
+    assert_found(
+        Sabotage::KeepsOldRules,
+        "nothing_leaves_outside_its_hours",
+        &[
+            "nothing_is_taken_against_the_rules",
+            "nothing_reaches_an_uncleared_relay",
+            "nothing_waits_against_the_rules",
+        ],
+    );
+}
+
+#[test]
+fn a_review_that_skips_what_is_on_disk_is_found() {
+    assert_found(
+        Sabotage::SkipsWhatIsOnDisk,
+        "nothing_waits_against_the_rules",
+        // What was not seen once is not looked for again.
+        &["the_world_comes_to_rest", "no_acknowledged_message_lost"],
+    );
+}

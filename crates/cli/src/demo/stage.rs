@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::Context;
-use kuriiri_client::Client;
+use kuriiri_client::{Client, Officer, OfficerProfile};
 use tempfile::TempDir;
 
 use crate::{
@@ -62,9 +62,10 @@ impl Stage {
         self.clients.get(ministry).with_context(|| format!("{ministry} has no system here"))
     }
 
-    /// A folder of the federation.
-    pub(super) fn folder(&self, name: &str) -> PathBuf {
-        self.dir.join(name)
+    /// An officer of a ministry, connected to its relay.
+    pub(super) async fn officer(&self, ministry: &str, name: &str) -> anyhow::Result<Officer> {
+        let folder = self.dir.join(ministry).join("officers").join(name);
+        Ok(Officer::connect(OfficerProfile::load(&folder)?).await?)
     }
 
     /// Starts a relay on whatever state it left behind.

@@ -7,10 +7,11 @@ use kuriiri_client::{Accepted, Draft, ReceiveOptions, SendError};
 use kuriiri_types::{Address, Precedence};
 
 use super::{
+    release::hold_and_release,
     stage::{SYSTEMS, Stage},
     tally::Tally,
 };
-use crate::{output::Output, person, system::Document};
+use crate::{output::Output, system::Document};
 
 /// Messages that are under way when the relay is killed, at least.
 const UNDER_FIRE: usize = 400;
@@ -81,17 +82,6 @@ const FORBIDDEN: [Act<'_>; 3] = [
     },
 ];
 
-/// The act that needs an officer.
-const HELD: Act<'_> = Act {
-    title: "Class III, directly to Defence: it waits for an officer of the Interior",
-    from: "sm",
-    to: &["plm"],
-    label: "FI TL3",
-    precedence: Precedence::Routine,
-};
-/// The officer's folder.
-const OFFICER: &str = "sm/officers/anna";
-
 /// Plays all acts, and waits until everything has come to its end.
 pub(super) async fn tell(
     stage: &mut Stage,
@@ -114,10 +104,9 @@ pub(super) async fn tell(
     for act in &FORBIDDEN {
         play(stage, act, one, &mut tally, output).await?;
     }
-    output.text("\nHELD, until an officer has read it");
-    play(stage, &HELD, one, &mut tally, output).await?;
-    release(stage, output).await?;
-    tally.until(tally.expected()).await;
+    output.text("\nRELEASED, by a person who did not write it");
+    let first = documents.first().context("no document")?;
+    hold_and_release(stage, first, &mut tally, output).await?;
     output.text("\nKILLED");
     kill_and_recover(stage, documents, &mut tally, output).await?;
     Ok(tally)
@@ -131,7 +120,8 @@ async fn play(
     output: Output,
 ) -> anyhow::Result<()> {
     let begin = Instant::now();
-    let drafts = documents.iter().map(|document| draft(act, document));
+    let drafts =
+        documents.iter().map(|document| draft(act.to, act.label, act.precedence, document));
     let drafts = drafts.collect::<anyhow::Result<Vec<_>>>()?;
     let results = stage.client(act.from)?.send_many(drafts).await;
     let sent = results.len();
@@ -155,25 +145,6 @@ async fn play(
         "reasons": refusal.as_ref().map(SendError::reasons),
     });
     output.data(&object, || text);
-    Ok(())
-}
-
-/// An officer reads everything that waits, and releases it.
-async fn release(stage: &Stage, output: Output) -> anyhow::Result<()> {
-    let officer = person::connect(&stage.folder(OFFICER)).await;
-    let officer = officer.map_err(|failure| failure.error())?;
-    for hold in officer.holds().await? {
-        let shown = officer.show(hold.id).await?;
-        officer.release(&shown, None).await?;
-        let (name, bytes) = (officer.id().name(), shown.body().len());
-        let object = serde_json::json!({
-            "event": "released", "officer": name, "id": shown.id().to_string(), "bytes": bytes,
-        });
-        output.data(&object, || {
-            format!("      {name} read it, {bytes} bytes, sealed to her too, and released it")
-        });
-    }
-    officer.close().await;
     Ok(())
 }
 
@@ -213,7 +184,7 @@ async fn kill_and_recover(
     let before = tally.expected();
     let many: Vec<&Document> =
         documents.iter().cycle().take(UNDER_FIRE.max(documents.len())).collect();
-    let drafts = many.iter().map(|document| draft(&act, document));
+    let drafts = many.iter().map(|document| draft(act.to, act.label, act.precedence, document));
     let drafts = drafts.collect::<anyhow::Result<Vec<_>>>()?;
     let client = stage.client(act.from)?.clone();
     let sending = async { client.send_many(drafts).await };
@@ -243,14 +214,20 @@ async fn kill_and_recover(
     Ok(())
 }
 
-fn draft(act: &Act<'_>, document: &Document) -> anyhow::Result<Draft> {
+/// A message to the registries of some ministries.
+pub(super) fn draft(
+    to: &[&str],
+    label: &str,
+    precedence: Precedence,
+    document: &Document,
+) -> anyhow::Result<Draft> {
     let address = |ministry: &&str| format!("kirjaamo@{ministry}.example").parse::<Address>();
-    let recipients = act.to.iter().map(address).collect::<Result<Vec<_>, _>>()?;
+    let recipients = to.iter().map(address).collect::<Result<Vec<_>, _>>()?;
     let (first, others) = recipients.split_first().context("nobody to send to")?;
     let draft = others.iter().cloned().fold(Draft::to(first.clone()), Draft::action);
     Ok(draft
-        .label(act.label.parse()?)
-        .precedence(act.precedence)
+        .label(label.parse()?)
+        .precedence(precedence)
         .subject(&document.name)
         .content_type(document.content_type())
         .body(document.body.clone()))

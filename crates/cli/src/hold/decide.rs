@@ -8,7 +8,7 @@ use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
     person::AsOfficer,
-    when,
+    words,
 };
 
 /// Sign that a message may go, as far as this officer is concerned. Read it first.
@@ -18,7 +18,7 @@ pub(crate) struct ReleaseArgs {
     choice: Choice,
     /// Counts until: a time such as 2026-12-24T12:00:00Z, or a span such as '2 h'. Without it, as
     /// long as the message lives.
-    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    #[arg(long, value_name = "WHEN", value_parser = words::parse)]
     until: Option<Timestamp>,
 }
 
@@ -87,7 +87,7 @@ impl Choice {
 
 fn tell(shown: &Shown, approved: Approved, output: Output) {
     let (id, subject) = (shown.id(), plain(&shown.header().subject));
-    let (event, numbers, text) = match approved {
+    let (outcome, numbers, text) = match approved {
         Approved::Released => ("released", None, "it goes".to_owned()),
         Approved::Counted { have, need } => {
             ("counted", Some((have, need)), format!("{have} of {need} officers have released it"))
@@ -95,8 +95,8 @@ fn tell(shown: &Shown, approved: Approved, output: Output) {
         Approved::Rejected => ("rejected", None, "its sender gets the note".to_owned()),
     };
     let object = serde_json::json!({
-        "event": event, "id": id.to_string(), "fingerprint": shown.fingerprint().to_string(),
+        "event": "decided", "outcome": outcome, "id": id.to_string(), "fingerprint": shown.fingerprint().to_string(),
         "have": numbers.map(|(have, _)| have), "need": numbers.map(|(_, need)| need),
     });
-    output.data(&object, || format!("{event:<10} {id}  {subject}: {text}"));
+    output.data(&object, || format!("{outcome:<10} {id}  {subject}: {text}"));
 }

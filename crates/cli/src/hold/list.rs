@@ -1,7 +1,7 @@
 //! `kuriiri hold list`: what waits for officers.
 
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use kuriiri_client::Hold;
+use kuriiri_client::{Hold, approved_by};
 
 use super::{addresses, plain, readable};
 use crate::{
@@ -42,7 +42,8 @@ fn line(hold: &Hold) -> serde_json::Value {
         "precedence": hold.precedence.as_str(), "subject": hold.subject,
         "content_type": hold.content_type, "size": hold.size,
         "accepted": hold.accepted.to_string(), "expires": hold.expires.to_string(),
-        "drafter": hold.drafter, "needed": hold.needed, "approvals": hold.approvals.len(),
+        "drafter": hold.drafter, "needed": hold.needed,
+        "approved_by": approved_by(hold).iter().map(ToString::to_string).collect::<Vec<_>>(),
         "missing": hold.missing,
     })
 }

@@ -10,13 +10,14 @@ use std::{
 
 use anyhow::Context;
 use kuriiri_client::{Shown, VerifiedApproval};
-use kuriiri_types::{MessageId, MessageType, SpiffeId};
+use kuriiri_types::{MessageId, SpiffeId};
 
 use super::{addresses, failure, plain, readable};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
     person::AsOfficer,
+    words::type_word,
 };
 
 /// Read a message that waits for officers: everything that its sender signed, who released it so
@@ -78,7 +79,7 @@ impl Page<'_> {
             "to": addresses(&header.to),
             "label": shown.label().to_string(),
             "precedence": header.precedence.as_str(),
-            "type": kind(header.message_type),
+            "type": type_word(header.message_type),
             "drafter": header.drafter,
             "subject": header.subject,
             "content_type": header.content_type,
@@ -134,14 +135,6 @@ fn release(approval: &VerifiedApproval) -> String {
     approval.approval().until.map_or_else(|| name.to_owned(), |at| format!("{name} (until {at})"))
 }
 
-fn kind(message_type: MessageType) -> &'static str {
-    match message_type {
-        MessageType::Operation => "operation",
-        MessageType::Exercise => "exercise",
-        MessageType::Drill => "drill",
-    }
-}
-
 impl fmt::Display for Page<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (shown, header) = (self.shown, self.shown.header());
@@ -154,7 +147,10 @@ impl fmt::Display for Page<'_> {
             ("from", format!("{}, signed by {}", header.from, shown.sender())),
             ("to", readable(&header.to)),
             ("label", shown.label().to_string()),
-            ("urgency", format!("{}, {}", header.precedence.as_str(), kind(header.message_type))),
+            (
+                "urgency",
+                format!("{}, {}", header.precedence.as_str(), type_word(header.message_type)),
+            ),
             ("written by", self.drafter()),
             ("written at", header.created.to_string()),
             ("size", self.size()),

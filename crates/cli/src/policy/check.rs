@@ -6,7 +6,10 @@ use kuriiri_policy::{Finding, TrialResult};
 use kuriiri_types::Timestamp;
 use serde::Serialize;
 
-use super::{folder::{File, Files}, trials};
+use super::{
+    folder::{File, Files},
+    trials,
+};
 use crate::{
     exit::{DONE, Outcome, REFUSED},
     output::Output,
@@ -94,18 +97,15 @@ fn show_file(file: &File, output: Output) -> Result<(), crate::exit::Failure> {
 }
 
 fn show_finding(finding: &Finding, output: Output) {
-    let line = FindingLine {
-        event: "finding",
-        serious: finding.is_serious(),
-        text: finding.to_string(),
-    };
-    output.data(&line, || {
-        format!("{}: {}", if line.serious { "wrong" } else { "odd" }, line.text)
-    });
+    let line =
+        FindingLine { event: "finding", serious: finding.is_serious(), text: finding.to_string() };
+    output.data(&line, || format!("{}: {}", if line.serious { "wrong" } else { "odd" }, line.text));
 }
 
 fn text(summary: &Summary) -> String {
     let Summary { ok, files, serious, odd, tests, failed, .. } = summary;
     let word = if *ok { "good" } else { "NOT good" };
-    format!("{files} files, {serious} wrong, {odd} odd, {tests} tests in them, {failed} failed: {word}")
+    format!(
+        "{files} files, {serious} wrong, {odd} odd, {tests} tests in them, {failed} failed: {word}"
+    )
 }

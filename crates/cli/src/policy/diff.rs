@@ -1,8 +1,8 @@
 //! `kuriiri policy diff`: what new files decide otherwise, exactly.
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use kuriiri_policy::{Lang, PolicyDiff};
+use kuriiri_policy::{Change, Lang, PolicyDiff};
 use serde::Serialize;
 
 use super::folder::Files;
@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// In Finnish, Swedish or English: fi, sv, en.
     #[arg(long, default_value = "en")]
     lang: Lang,
+    /// List every difference by itself; without it those that are alike stand on one line.
+    #[arg(long)]
+    all: bool,
 }
 
 #[derive(Serialize)]
@@ -34,6 +37,33 @@ struct Line<'a> {
 pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     let (old, new) = (Files::read(&args.old)?.policy()?, Files::read(&args.new)?.policy()?);
     let diff = old.diff(&new);
-    output.data(&Line { event: "difference", diff: &diff }, || diff.render(args.lang).join("\n"));
+    output.data(&Line { event: "difference", diff: &diff }, || {
+        let lines = diff.render(args.lang);
+        if args.all { lines.join("\n") } else { summary(&diff, &lines, args.lang) }
+    });
     Ok(DONE)
+}
+
+/// The head of the difference, one line for all changes of a kind at a level with their first
+/// as an example, and the notes.
+fn summary(diff: &PolicyDiff, lines: &[String], lang: Lang) -> String {
+    let mut alike: BTreeMap<_, Vec<&Change>> = BTreeMap::new();
+    for change in &diff.changes {
+        let key = (!change.widens, change.kind, &change.policy, &change.level, &change.fields);
+        alike.entry(key).or_default().push(change);
+    }
+    let mut text = lines.first().cloned().unwrap_or_default();
+    for changes in alike.values() {
+        let kinds: usize = changes.iter().map(|change| change.label_kinds).sum();
+        if let [first, rest @ ..] = changes.as_slice() {
+            text += &format!("\n{}", first.line(lang));
+            if !rest.is_empty() {
+                text += &format!("\n    and {} more like it: {kinds} kinds of labels", rest.len());
+            }
+        }
+    }
+    for note in &diff.notes {
+        text += &format!("\n{} {}", if note.widens { '+' } else { '-' }, note.text);
+    }
+    text
 }

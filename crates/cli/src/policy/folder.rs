@@ -116,7 +116,9 @@ impl Files {
         let of = |kind| self.0.iter().filter(move |file| file.kind == kind);
         Ok(Sources {
             catalogues: all(of(FileKind::Catalogue), Catalogue::parse)?,
-            federation: self.one(of(FileKind::Federation), "federation file")?.parse(Federation::parse)?,
+            federation: self
+                .one(of(FileKind::Federation), "federation file")?
+                .parse(Federation::parse)?,
             rules: self.one(self.0.iter().filter(shared), "file of rules")?.parse(Rules::parse)?,
             local: all(self.0.iter().filter(|file| file.is_local()), Rules::parse)?,
             translations: all(of(FileKind::Translation), Translation::parse)?,
@@ -148,8 +150,7 @@ impl Files {
 
 /// The kind of file whose `format` this is.
 pub(crate) fn kind_of(format: &str) -> Option<FileKind> {
-    let kinds =
-        [FileKind::Catalogue, FileKind::Federation, FileKind::Rules, FileKind::Translation];
+    let kinds = [FileKind::Catalogue, FileKind::Federation, FileKind::Rules, FileKind::Translation];
     kinds.into_iter().find(|kind| kind.format() == format)
 }
 

@@ -75,9 +75,8 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
 }
 
 fn read(file: &Path) -> Result<Vec<Record>, Failure> {
-    let wrong = |error: anyhow::Error| {
-        Failure::new(Code::USAGE, error.context(file.display().to_string()))
-    };
+    let wrong =
+        |error: anyhow::Error| Failure::new(Code::USAGE, error.context(file.display().to_string()));
     let lines = BufReader::new(File::open(file).map_err(|error| wrong(error.into()))?).lines();
     let record = |line: std::io::Result<String>| {
         let line = line.map_err(|error| wrong(error.into()))?;
@@ -99,6 +98,6 @@ fn text(changed: &Rehearsed) -> String {
         changed.then,
         codes(&changed.then_reasons),
         changed.now,
-        codes(&changed.now_reasons),
+        codes(&changed.now_reasons.iter().map(|told| told.code.clone()).collect::<Vec<_>>()),
     )
 }

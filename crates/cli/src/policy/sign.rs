@@ -10,8 +10,8 @@ use anyhow::Context;
 use kuriiri_client::OfficerProfile;
 use kuriiri_seal::{Signer, digest, sign_file};
 use kuriiri_types::{Code, Digest, FileKind};
-use serde::Deserialize;
 
+use super::{active::signed_kind, folder as policy};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
@@ -39,12 +39,6 @@ pub(crate) struct Signed {
     pub(crate) digest: Digest,
 }
 
-/// What a file says of itself first of all.
-#[derive(Deserialize)]
-struct Head {
-    format: String,
-}
-
 pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     let signer = OfficerProfile::load_signer(&args.folder);
     let signer = signer.map_err(|error| Failure::new(error.code(), error))?;
@@ -62,22 +56,23 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
 
 /// Signs a file, and keeps the signatures of others that stand beside it unless it begins afresh.
 pub(crate) fn sign(file: &Path, signer: &Signer, afresh: bool) -> Result<Signed, Failure> {
-    let place = file.display().to_string();
-    let wrong =
-        |error: anyhow::Error| Failure::new(Code::POLICY_FILE, error.context(place.clone()));
-    let text = fs::read_to_string(file).map_err(|error| wrong(error.into()))?;
-    let kind = kind_of(&text).map_err(wrong)?;
+    let wrong = |error: anyhow::Error| Failure::new(Code::POLICY_FILE, error);
+    let read = policy::File::read(file)?.with_context(|| {
+        format!("{} is no catalogue, federation, rules or translation", file.display())
+    });
+    let policy::File { kind, text, .. } = read.map_err(wrong)?;
+    let kind = signed_kind(kind);
     let beside = signatures_of(file);
+    let place = || beside.display().to_string();
+    // One that cannot be read holds signatures of others all the same.
     let so_far = if afresh || !beside.exists() {
         None
     } else {
-        Some(fs::read_to_string(&beside).map_err(|error| wrong(error.into()))?)
+        Some(fs::read_to_string(&beside).with_context(place).map_err(wrong)?)
     };
     let signed = sign_file(kind, text.as_bytes(), so_far.as_deref(), signer);
-    let signed = signed.map_err(|error| {
-        let code = error.code();
-        Failure::new(code, anyhow::Error::new(error).context(beside.display().to_string()))
-    })?;
+    let signed = signed
+        .map_err(|error| Failure::new(error.code(), anyhow::Error::new(error).context(place())))?;
     replace(&beside, &signed).map_err(wrong)?;
     Ok(Signed { kind, digest: digest(text.as_bytes()) })
 }
@@ -87,12 +82,6 @@ pub(crate) fn signatures_of(file: &Path) -> PathBuf {
     let mut name = file.file_name().unwrap_or_default().to_owned();
     name.push(".sig");
     file.with_file_name(name)
-}
-
-fn kind_of(text: &str) -> anyhow::Result<FileKind> {
-    let Head { format } = toml::from_str(text)?;
-    let kind = format.split_once('/').map_or(format.as_str(), |(kind, _)| kind);
-    kind.parse().map_err(anyhow::Error::msg)
 }
 
 /// Puts a text in the place of a file, whole or not at all.

@@ -80,7 +80,8 @@ fn read(file: &Path) -> Result<Trials, Failure> {
 /// Shows a case that does not hold: what was expected, and what came.
 pub(crate) fn show(result: &TrialResult, output: Output) {
     output.data(&Line { event: "case", result }, || {
-        let title = if result.title.is_empty() { String::new() } else { format!(" ({})", result.title) };
+        let title =
+            if result.title.is_empty() { String::new() } else { format!(" ({})", result.title) };
         let name = format!("{}{title}", result.name);
         match &result.outcome {
             TrialOutcome::Held => format!("held    {name}"),
@@ -109,10 +110,9 @@ fn sum_up(file: &Path, report: &TrialReport, coverage: bool, output: Output) {
         if cases == 0 {
             text += ", and none is no proof";
         }
-        for (what, list) in [
-            ("rules", &summary.untouched_rules),
-            ("reasons", &summary.untouched_reasons),
-        ] {
+        for (what, list) in
+            [("rules", &summary.untouched_rules), ("reasons", &summary.untouched_reasons)]
+        {
             if let Some(list) = list.as_ref().filter(|list| !list.is_empty()) {
                 text += &format!("\n  {what} that no case touches: {}", list.join(", "));
             }

@@ -7,7 +7,7 @@ use super::{
     PolicyDiff,
     context::{Context, FORMS, Way},
     domain::{Both, Domain, LevelItem, NodeClass},
-    terms::Lexicon,
+    terms::{Lexicon, Plain},
 };
 use crate::policy::Policy;
 
@@ -23,8 +23,8 @@ pub(super) struct Found {
     too_much: bool,
 }
 
-/// A difference in the outcome of one label.
-type Outcome = (ChangeKind, Vec<FieldChange>);
+/// A difference in the outcome of one label, with the place of the terms that differ.
+type Outcome = (ChangeKind, Option<usize>);
 /// The forms and types in which it comes out like that: every form with every type.
 type When = (Vec<usize>, Vec<usize>);
 
@@ -138,13 +138,14 @@ fn one_level(
     if !found.afford(labels * kinds * FORMS.len() as u64) {
         return false;
     }
+    let mut differences = Differences { lexicon, met: Vec::new() };
     let mut outcomes: BTreeMap<(Outcome, When), Vec<u64>> = BTreeMap::new();
     for label in 0..labels {
         // By form the types, so that what comes out alike is told as forms times types.
         let mut of_label: BTreeMap<(Outcome, usize), Vec<usize>> = BTreeMap::new();
         for form in 0..FORMS.len() {
             for (place, (kind, _)) in context.types.iter().enumerate() {
-                if let Some(outcome) = outcome(&context, lexicon, label, form, *kind) {
+                if let Some(outcome) = differences.outcome(&context, label, form, *kind) {
                     of_label.entry((outcome, form)).or_default().push(place);
                 }
             }
@@ -158,40 +159,67 @@ fn one_level(
         }
     }
     for ((outcome, when), labels) in outcomes {
-        let change = describe(domain, &context, (policy, level), way, (&outcome, &when, &labels));
+        let what = (outcome.0, differences.fields(&outcome));
+        let change = describe(domain, &context, (policy, level), way, (what, &when, &labels));
         found.add(change, ends(way));
     }
     true
 }
 
-fn outcome(
-    context: &Context<'_>,
-    lexicon: &Lexicon,
-    label: u64,
-    form: usize,
-    kind: u8,
-) -> Option<Outcome> {
-    let [old, new] = &context.views;
-    match (old.outcome(label, form, kind), new.outcome(label, form, kind)) {
-        (None, None) => None,
-        (None, Some(_)) => Some((ChangeKind::NewlyPermitted, Vec::new())),
-        (Some(_), None) => Some((ChangeKind::NewlyDenied, Vec::new())),
-        (Some((old, old_fresh)), Some((new, new_fresh))) => {
-            if old == new && old_fresh == new_fresh {
-                return None;
+/// What one policy asks of a label, and whether a new message may have it.
+type Asked = (Plain, bool);
+
+/// Differences in terms that were met on one way: few, and each many times.
+struct Differences<'a> {
+    lexicon: &'a Lexicon,
+    met: Vec<(Both<Asked>, Vec<FieldChange>)>,
+}
+
+impl Differences<'_> {
+    /// What happens to one label; none when nothing does.
+    fn outcome(
+        &mut self,
+        context: &Context<'_>,
+        label: u64,
+        form: usize,
+        kind: u8,
+    ) -> Option<Outcome> {
+        let [old, new] = &context.views;
+        match (old.outcome(label, form, kind), new.outcome(label, form, kind)) {
+            (None, None) => None,
+            (None, Some(_)) => Some((ChangeKind::NewlyPermitted, None)),
+            (Some(_), None) => Some((ChangeKind::NewlyDenied, None)),
+            (Some(old), Some(new)) if old == new => None,
+            (Some(old), Some(new)) => {
+                let place = self.place([old, new]);
+                let differs = self.met.get(place).is_some_and(|(_, fields)| !fields.is_empty());
+                differs.then_some((ChangeKind::Obligations, Some(place)))
             }
-            let mut fields = lexicon.changes(&old, &new);
-            if old_fresh != new_fresh {
-                let word = |fresh: bool| if fresh { "allowed" } else { "refused" }.to_owned();
-                fields.push(FieldChange {
-                    field: "origination",
-                    old: word(old_fresh),
-                    new: word(new_fresh),
-                    looser: new_fresh,
-                });
-            }
-            (!fields.is_empty()).then_some((ChangeKind::Obligations, fields))
         }
+    }
+
+    fn place(&mut self, pair: Both<Asked>) -> usize {
+        if let Some(place) = self.met.iter().position(|(met, _)| *met == pair) {
+            return place;
+        }
+        let [(old, old_fresh), (new, new_fresh)] = &pair;
+        let mut fields = self.lexicon.changes(old, new);
+        if old_fresh != new_fresh {
+            let word = |fresh: bool| if fresh { "allowed" } else { "refused" }.to_owned();
+            fields.push(FieldChange {
+                field: "origination",
+                old: word(*old_fresh),
+                new: word(*new_fresh),
+                looser: *new_fresh,
+            });
+        }
+        self.met.push((pair, fields));
+        self.met.len() - 1
+    }
+
+    fn fields(&self, outcome: &Outcome) -> Vec<FieldChange> {
+        let met = outcome.1.and_then(|place| self.met.get(place));
+        met.map_or_else(Vec::new, |(_, fields)| fields.clone())
     }
 }
 
@@ -208,9 +236,8 @@ fn describe(
     context: &Context<'_>,
     (policy, level): (&str, &LevelItem),
     way: Way<'_>,
-    (outcome, (forms, types), labels): (&Outcome, &When, &[u64]),
+    ((kind, fields), (forms, types), labels): ((ChangeKind, Vec<FieldChange>), &When, &[u64]),
 ) -> Change {
-    let (kind, fields) = outcome;
     let widens = match kind {
         ChangeKind::NewlyPermitted => true,
         ChangeKind::NewlyDenied => false,
@@ -228,7 +255,7 @@ fn describe(
         chosen.map(text).collect::<Vec<String>>()
     };
     Change {
-        kind: *kind,
+        kind,
         widens,
         policy: policy.into(),
         level: level.name.clone(),
@@ -239,7 +266,7 @@ fn describe(
         via: way.via.and_then(|hub| hub.names.first()).map(|name| (*name).to_owned()),
         forms: forms.iter().filter_map(|form| FORMS.get(*form).copied()).collect(),
         types: types.flat_map(|(_, words)| words.iter().copied()).collect(),
-        fields: fields.clone(),
+        fields,
     }
 }
 

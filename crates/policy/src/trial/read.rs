@@ -178,7 +178,17 @@ fn read_move(mut fields: Fields<'_>, short: bool) -> Read<Move> {
 }
 
 /// What cases call the one thing that a decision has to believe.
-const VERIFIED: [&str; 5] = ["verified", "signature_ok", "signature_valid", "bound", "binding_ok"];
+const VERIFIED: [&str; 9] = [
+    "verified",
+    "signature_ok",
+    "signature_valid",
+    "signature_verified",
+    "signed",
+    "label_signed",
+    "label_verified",
+    "bound",
+    "binding_ok",
+];
 
 fn use_of(fields: &mut Fields<'_>) -> Read<Use> {
     let new = fields.flag(&["originating", "origination"], false)?;

@@ -140,6 +140,8 @@ fn a_failure_tells_both_sides() {
     assert_eq!(differences[0].to_string(), "decision: expected PERMIT, got DENY");
     assert_eq!(differences[1].got, "SEAL_REQUIRED");
     assert_eq!(got.level.as_deref(), Some("TL3"));
+    let text = report.results[0].to_string();
+    assert!(text.starts_with("✗ x\n    decision: expected PERMIT"), "{text}");
 }
 
 /// A case of the kind `decide` with these inputs and expectations changed or added.

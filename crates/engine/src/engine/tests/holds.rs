@@ -317,3 +317,50 @@ fn no_more_leave_in_an_hour_than_may() {
     let later = Letter { created: host.now, ..public(5) };
     assert_eq!(host.submit(&[later]).0, [accepted(host.now)]);
 }
+
+#[test]
+fn what_was_under_way_when_the_rules_changed_is_decided_when_it_comes_back() {
+    let mut host = relay();
+    let public = |number| Letter { label: Some("FI JULK"), is_sealed: false, ..letter(number) };
+    host.submit(&[public(1)]);
+    assert_eq!(Host::batches(&host.link_up("um.example", 1)).len(), 1);
+    change(&mut host, "transit = \"clear\"", "forbid = true");
+    assert_eq!(host.waiting(&outbox()), 1, "its fate is the peer's to tell");
+    host.link_down("um.example", 1);
+    assert_eq!(host.waiting(&outbox()), 0);
+    assert_eq!(kinds(&host), [(ReceiptKind::Refused, Some(Code::WITHDRAWN))]);
+}
+
+#[test]
+fn what_is_taken_just_before_the_rules_change_is_decided_by_the_new_ones() {
+    let mut host = relay();
+    let public = Letter { label: Some("FI JULK"), is_sealed: false, ..letter(1) };
+    let submitted = Event::Submitted {
+        system: crate::testing::system(&address(SENDER)),
+        link: crate::LinkId(900),
+        token: crate::Token(7),
+        lane: Lane::Messages(Precedence::Routine),
+        epoch: 0,
+        messages: vec![Ok(public.verified())],
+        certificates: Vec::new(),
+    };
+    let strict = policy_with(|rules| rules.replacen("transit = \"clear\"", "forbid = true", 1));
+    host.step(vec![submitted, Event::PolicyChanged(strict)]);
+    host.pass(Duration::ZERO);
+    assert_eq!(host.waiting(&outbox()), 0);
+    assert_eq!(kinds(&host), [(ReceiptKind::Refused, Some(Code::WITHDRAWN))]);
+}
+
+#[test]
+fn copies_that_came_to_wait_apart_are_one_message_to_officers() {
+    let mut host = relay();
+    let to = ["kirjaamo@sm.example", "kirjaamo@um.example"].map(address);
+    let both = Letter { label: Some("FI SALP"), to: to.into(), ..letter(1) };
+    host.submit(std::slice::from_ref(&both));
+    change(&mut host, "level = \"SALP\"", "level = \"SALP\"\napprovals = 1");
+    assert_eq!((host.disk.holds.len(), host.holds().len()), (2, 1));
+    let reply = host.approve(approval_of(&both, "anna", 1, |_| {}));
+    assert_eq!(reply, Reply::Resolved(Resolution::Released));
+    assert!(host.disk.holds.is_empty());
+    assert_eq!(host.waiting(&outbox()), 1);
+}

@@ -1,0 +1,404 @@
+//! Officers: they look at what waits at their relay, and release it, send it back, or get it wrong.
+
+use std::{sync::Arc, time::Duration};
+
+use kuriiri_engine::{Event, HoldState, Reply, Resolution, Token};
+use kuriiri_seal::{Purpose, Signer, VerifiedApproval, leaf};
+use kuriiri_types::{
+    Approval, ApprovalAct, Digest, Header, MessageId, Ministry, SignedApproval, SpiffeId, Timestamp,
+};
+use kuriiri_wire::approval;
+
+use crate::{
+    cast::ROLE,
+    failure::{Check, Failure},
+    happening::Happening,
+    node::Question,
+    rng::Rng,
+    sabotage::Sabotage,
+    workload::Sent,
+    world::World,
+};
+
+/// How often an officer comes when all is calm; what nobody has dealt with by then expires.
+const CALM_ROUNDS: u32 = 12;
+/// Milliseconds from one round of theirs to the next, at most: in a storm, and then.
+const STORM_ROUND: u64 = 8000;
+const CALM_ROUND: u64 = 15_000;
+/// By then they have gone home.
+pub(crate) const LAST_ROUNDS_WITHIN: Duration =
+    Duration::from_millis(CALM_ROUNDS as u64 * CALM_ROUND + STORM_ROUND);
+/// More officers than any rule asks for: whoever signs under this was told something wrong.
+const TOO_MANY: u32 = 9;
+
+/// What an officer does with a message, rightly or wrongly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// Releases it.
+    Release,
+    /// Releases it, for a short time.
+    ReleaseBriefly,
+    /// Sends it back.
+    Reject,
+    /// Releases what they wrote themselves.
+    ReleaseOwn,
+    /// Releases it under a number of officers that was never asked for.
+    Miscount,
+    /// Releases a message that differs from this one in something.
+    ReleaseEdited,
+    /// Releases it until a time that is over.
+    ReleaseTooLate,
+    /// Hands in a release that somebody else signed.
+    Borrow,
+    /// Releases a message of another ministry.
+    Meddle,
+}
+
+impl Deed {
+    /// True when it must not count, whatever the rules.
+    fn is_void(self) -> bool {
+        match self {
+            Self::Release | Self::ReleaseBriefly | Self::Reject => false,
+            Self::ReleaseOwn
+            | Self::Miscount
+            | Self::ReleaseEdited
+            | Self::ReleaseTooLate
+            | Self::Borrow
+            | Self::Meddle => true,
+        }
+    }
+}
+
+/// A message as an officer saw it.
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    relay: Ministry,
+    header: Arc<Header>,
+    leaf: Digest,
+    needed: u32,
+}
+
+impl Seen {
+    /// A message as its sender made it, of which so many officers are needed.
+    pub(crate) fn of(message: &Sent, needed: u32) -> Self {
+        let relay = message.header.from.ministry().clone();
+        Self { relay, header: Arc::new(message.header.clone()), leaf: message.leaf, needed }
+    }
+}
+
+/// A word that an officer has given, and waits to hear what it came to.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    officer: SpiffeId,
+    leaf: Digest,
+    deed: Deed,
+}
+
+impl World {
+    /// Officers come from the beginning on.
+    pub(crate) fn begin_rounds(&mut self) {
+        for officer in 0..self.officers.len() {
+            let round = Happening::Round { officer, rounds: u32::MAX };
+            self.agenda.after(self.rng.between(500, STORM_ROUND), round);
+        }
+    }
+
+    /// In a calm they come a few times more.
+    pub(crate) fn begin_last_rounds(&mut self) {
+        for officer in 0..self.officers.len() {
+            let round = Happening::Round { officer, rounds: CALM_ROUNDS };
+            self.agenda.after(self.rng.between(500, STORM_ROUND), round);
+        }
+    }
+
+    // === what waits ===
+
+    /// An officer asks what waits.
+    pub(crate) fn round(&mut self, officer: usize, rounds: u32) {
+        let Some(id) = self.officers.get(officer).map(|signer| signer.id().clone()) else {
+            return;
+        };
+        if rounds == 0 || (self.is_calm && rounds > CALM_ROUNDS) {
+            return;
+        }
+        let wait = if self.is_calm { CALM_ROUND } else { STORM_ROUND };
+        let next = Happening::Round { officer, rounds: rounds.saturating_sub(1) };
+        let next = if self.is_calm { next } else { Happening::Round { officer, rounds } };
+        self.agenda.after(self.rng.between(500, wait), next);
+        let relay = id.ministry().clone();
+        let token = Token(self.number());
+        if let Some(node) = self.nodes.get_mut(&relay).filter(|node| node.is_up()) {
+            node.ask(token, Question::Holds(officer));
+            self.tell(&relay, Event::HoldsAsked { officer: id, token, after: None });
+        }
+    }
+
+    /// An officer sees a list, and means to deal with some of it.
+    pub(crate) fn on_holds(
+        &mut self,
+        relay: &Ministry,
+        officer: usize,
+        holds: Vec<HoldState>,
+        more: bool,
+    ) -> Check {
+        if let Some(node) = self.nodes.get(relay) {
+            self.ledger.officers_see_what_waits(node, &holds, more)?;
+        }
+        for state in holds {
+            let leaf = leaf(&state.envelope.header);
+            if state.needed == 0 || !self.cares(leaf) {
+                continue;
+            }
+            let Some(deed) = self.choose(officer, &state.header) else {
+                continue;
+            };
+            let wait = self.rng.between(50, 3000);
+            let what = if self.rng.chance(20) {
+                Happening::Ask { officer, message: state.header.id, deed }
+            } else {
+                let seen = seen(relay, &state);
+                Happening::Say { officer, seen: Box::new(seen), deed }
+            };
+            self.agenda.after(wait, what);
+        }
+        Ok(())
+    }
+
+    /// In a storm officers have no time for everything; some messages nobody ever deals with.
+    fn cares(&mut self, leaf: Digest) -> bool {
+        let [first, ..] = *leaf.as_bytes();
+        first % 8 != 0 && (self.is_calm || self.rng.chance(45))
+    }
+
+    fn choose(&mut self, officer: usize, header: &Header) -> Option<Deed> {
+        let id = self.officers.get(officer)?.id();
+        if header.is_drafted_by(id) {
+            return self.rng.chance(20).then_some(Deed::ReleaseOwn);
+        }
+        Some(if self.is_calm { choose_calmly(&mut self.rng) } else { choose(&mut self.rng) })
+    }
+
+    /// An officer asks for one message.
+    pub(crate) fn ask_for_hold(&mut self, officer: usize, message: MessageId, deed: Deed) {
+        let Some(id) = self.officers.get(officer).map(|signer| signer.id().clone()) else {
+            return;
+        };
+        let relay = id.ministry().clone();
+        let token = Token(self.number());
+        if let Some(node) = self.nodes.get_mut(&relay).filter(|node| node.is_up()) {
+            node.ask(token, Question::Hold(officer, deed));
+            self.tell(&relay, Event::HoldAsked { officer: id, token, message });
+        }
+    }
+
+    /// An officer sees it, and deals with it.
+    pub(crate) fn on_hold(
+        &mut self,
+        relay: &Ministry,
+        officer: usize,
+        deed: Deed,
+        state: HoldState,
+    ) -> Check {
+        if let Some(node) = self.nodes.get(relay) {
+            self.ledger.a_hold_is_shown_as_it_is(node, &state)?;
+        }
+        if state.needed > 0 {
+            let seen = Box::new(seen(relay, &state));
+            self.agenda.after(self.rng.between(10, 500), Happening::Say { officer, seen, deed });
+        }
+        Ok(())
+    }
+
+    // === what they say ===
+
+    /// An officer signs, and hands it in if the relay is there; else it is lost.
+    pub(crate) fn say(&mut self, officer: usize, seen: &Seen, deed: Deed) -> Check {
+        let Some((signer, giver)) = self.hands(officer, deed) else {
+            return Ok(());
+        };
+        let now = self.now();
+        let Some(given) = given(&mut self.rng, now, seen, deed, signer.id()) else {
+            return Ok(());
+        };
+        let Some(signed) = sign(&signer, &given) else {
+            return Ok(());
+        };
+        let verified = self.verify_word(signed)?;
+        let proof = verified.signed().proof.clone();
+        let sent = self.ledger.sent.get(&seen.leaf);
+        let what = sent.map(|sent| format!("{} of {}", sent.index, sent.system));
+        let by = signer.id();
+        self.log.line(now, format_args!("{by} means to {deed:?} {}", what.unwrap_or_default()));
+        let relay = &seen.relay;
+        if !self.nodes.get(relay).is_some_and(|node| node.is_up()) {
+            return Ok(());
+        }
+        let token = Token(self.number());
+        let trusts = self.saboteur.plan == Sabotage::TrustsAnybody;
+        let giver = if trusts { by.clone() } else { giver };
+        let word = Word { officer: giver.clone(), leaf: seen.leaf, deed };
+        let certificates = self.new_certificates(relay, &[proof]);
+        if let Some(node) = self.nodes.get_mut(relay) {
+            node.ask(token, Question::Word(word));
+        }
+        let approval = Box::new(verified);
+        self.tell(relay, Event::Approved { officer: giver, token, approval, certificates });
+        if deed == Deed::Release && self.rng.chance(10) {
+            // Whoever does not hear in time says it again; so does who wants to count twice.
+            let (seen, wait) = (Box::new(seen.clone()), self.rng.between(1, 400));
+            self.agenda.after(wait, Happening::Say { officer, seen, deed });
+        }
+        Ok(())
+    }
+
+    /// Who signs, and who hands it in.
+    fn hands(&mut self, officer: usize, deed: Deed) -> Option<(Arc<Signer>, SpiffeId)> {
+        let here = Arc::clone(self.officers.get(officer)?);
+        let others = self.officers.iter().filter(|o| o.id() != here.id());
+        let at_home = |o: &&Arc<Signer>| o.id().ministry() == here.id().ministry();
+        let (ours, foreign): (Vec<_>, Vec<_>) = others.cloned().partition(|o| at_home(&o));
+        let signer = match deed {
+            Deed::Borrow => self.rng.pick(&ours)?,
+            Deed::Meddle => self.rng.pick(&foreign)?,
+            Deed::Release
+            | Deed::ReleaseBriefly
+            | Deed::Reject
+            | Deed::ReleaseOwn
+            | Deed::Miscount
+            | Deed::ReleaseEdited
+            | Deed::ReleaseTooLate => &here,
+        };
+        let giver = if deed == Deed::Borrow { here.id() } else { signer.id() };
+        Some((Arc::clone(signer), giver.clone()))
+    }
+
+    fn verify_word(&self, signed: SignedApproval) -> Result<VerifiedApproval, Failure> {
+        let read = |bytes: &bytes::Bytes| approval::decode(bytes);
+        self.cast.verifier.approval(signed, read, self.now()).map_err(Failure::setup)
+    }
+
+    /// An officer hears what a word came to.
+    pub(crate) fn on_word_answered(
+        &mut self,
+        relay: &Ministry,
+        word: &Word,
+        reply: &Reply,
+    ) -> Check {
+        let Word { officer, leaf, deed } = word;
+        let now = self.now();
+        let Some(node) = self.nodes.get(relay) else {
+            return Ok(());
+        };
+        self.ledger.void_words_count_for_nothing(
+            !deed.is_void() || matches!(reply, Reply::Refused(_)),
+            || format!("{relay}: {officer} can {deed:?} {leaf:?}: {reply:?}"),
+        )?;
+        let outcome = match reply {
+            Reply::Resolved(Resolution::Counted { .. }) => {
+                self.ledger.counted_words_are_kept(node, *leaf, officer)?;
+                "counts".to_owned()
+            }
+            Reply::Resolved(Resolution::Released) => {
+                self.ledger.releases_are_made(node, *leaf)?;
+                self.released = self.released.saturating_add(1);
+                "releases it".to_owned()
+            }
+            Reply::Resolved(Resolution::Rejected) => {
+                self.ledger.rejections_are_told(node, *leaf)?;
+                "sends it back".to_owned()
+            }
+            Reply::Refused(refusal) => format!("is refused: {:?}", refusal.code),
+            Reply::Verdicts { .. }
+            | Reply::Outcome(_)
+            | Reply::Status(_)
+            | Reply::Holds(..)
+            | Reply::Decisions(_)
+            | Reply::Hold(_) => {
+                return crate::failure::hold("replies_fit_their_questions", false, || {
+                    format!("{relay}: {word:?} is answered by {reply:?}")
+                });
+            }
+        };
+        self.log.line(now, format_args!("the word of {officer} {outcome}"));
+        Ok(())
+    }
+}
+
+fn choose(rng: &mut Rng) -> Deed {
+    match rng.below(100) {
+        0..=66 => Deed::Release,
+        67..=72 => Deed::ReleaseBriefly,
+        73..=80 => Deed::Reject,
+        81..=84 => Deed::Miscount,
+        85..=88 => Deed::ReleaseEdited,
+        89..=92 => Deed::ReleaseTooLate,
+        93..=96 => Deed::Borrow,
+        _ => Deed::Meddle,
+    }
+}
+
+fn choose_calmly(rng: &mut Rng) -> Deed {
+    if rng.chance(90) { Deed::Release } else { Deed::Reject }
+}
+
+fn seen(relay: &Ministry, state: &HoldState) -> Seen {
+    let (header, leaf) = (Arc::clone(&state.header), leaf(&state.envelope.header));
+    Seen { relay: relay.clone(), header, leaf, needed: state.needed }
+}
+
+/// What an officer signs. Nothing when the message has no label to repeat.
+pub(crate) fn given(
+    rng: &mut Rng,
+    now: Timestamp,
+    seen: &Seen,
+    deed: Deed,
+    officer: &SpiffeId,
+) -> Option<Approval> {
+    let header = &seen.header;
+    let given = Approval {
+        message: header.id,
+        subject: seen.leaf,
+        content: header.content(),
+        label: header.label.clone()?,
+        recipients: header.to.clone(),
+        keys: header.sealing.as_ref().map(|sealing| sealing.keys.clone()).unwrap_or_default(),
+        needed: seen.needed,
+        until: None,
+        expires: header.expires,
+        officer: officer.clone(),
+        roles: vec![ROLE.to_owned()],
+        act: ApprovalAct::Release,
+        at: now,
+    };
+    let soon = now.after(Duration::from_millis(rng.between(100, 20_000)));
+    Some(match deed {
+        Deed::Release | Deed::ReleaseOwn | Deed::Borrow | Deed::Meddle => given,
+        Deed::ReleaseBriefly => Approval { until: Some(soon), ..given },
+        Deed::ReleaseTooLate => {
+            Approval { until: Some(now.before(Duration::from_secs(1))), ..given }
+        }
+        Deed::Miscount => Approval { needed: TOO_MANY, ..given },
+        Deed::Reject => {
+            let note = "not like this".to_owned();
+            Approval { act: ApprovalAct::Reject { note }, ..given }
+        }
+        Deed::ReleaseEdited => edited(rng, given),
+    })
+}
+
+/// An approval of another message than the one that waits.
+fn edited(rng: &mut Rng, given: Approval) -> Approval {
+    let other = leaf(b"something else");
+    match rng.below(3) {
+        0 => Approval { subject: other, ..given },
+        1 => Approval { content: other, ..given },
+        _ => Approval { expires: Some(given.at), ..given },
+    }
+}
+
+/// The approval with the officer's signature.
+pub(crate) fn sign(signer: &Signer, given: &Approval) -> Option<SignedApproval> {
+    let approval = approval::encode(given);
+    let proof = signer.sign(Purpose::Approvals, &[leaf(&approval)]).into_iter().next()?;
+    Some(SignedApproval { approval, proof })
+}

@@ -1,0 +1,103 @@
+//! The rules that relays of a world may run on: the example's, and what a ministry makes of them.
+
+use std::sync::Arc;
+
+use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
+use kuriiri_types::Ministry;
+
+use crate::failure::Failure;
+
+/// The part of the vectors' folder that says who is who.
+macro_rules! vector {
+    ($name:literal) => {
+        include_str!(concat!("../../../tests/vectors/labels/", $name))
+    };
+}
+
+/// Node, trust domain, direct links. `sm` and `um` meet through the hub only.
+pub(crate) const NODES: [(&str, &str, &str); 4] = [
+    ("sm", "sm.example", r#""plm", "hub""#),
+    ("plm", "plm.example", r#""sm", "um", "hub""#),
+    ("um", "um.example", r#""plm", "hub""#),
+    ("hub", "verkko.example", r#""sm", "plm", "um""#),
+];
+
+/// A ministry's own rules, which only tighten: what they are called, whom they speak of, and what
+/// they ask. A storm begins forty seconds before it is over, at 11:06:40.
+const TIGHTER: [(&str, &str, &str); 7] = [
+    ("no secrets", "SALP", "forbid = true"),
+    ("no third class", "TL3", "forbid = true"),
+    ("secrets need an officer", "SALP", "approvals = 1"),
+    ("the third class needs two", "TL3", "approvals = 2"),
+    ("the public goes until seven past", "JULK", r#"window = ["11:00-11:07"]"#),
+    ("secrets go from seven past", "SALP", r#"window = ["11:07-23:59"]"#),
+    ("few public ones an hour", "JULK", r#"rate = "40/h""#),
+];
+
+/// Rules under which a relay may find itself.
+#[derive(Debug)]
+pub(crate) struct Rulebook {
+    /// In force everywhere to begin with.
+    pub(crate) example: Arc<Policy>,
+    /// The same tightened in one way or another, with a name for the log.
+    pub(crate) tighter: Vec<(&'static str, Arc<Policy>)>,
+    /// What no relay should have: unsealed transit for what must be sealed.
+    pub(crate) forged: Arc<Policy>,
+    /// Nor this: no officers for what must be released.
+    pub(crate) lax: Arc<Policy>,
+}
+
+impl Rulebook {
+    pub(crate) fn make() -> Result<Self, Failure> {
+        let rules = vector!("policy.toml");
+        let forged = rules.replace(r#"transit = "sealed""#, r#"transit = "clear""#);
+        let lax = rules.replace("approvals = 1", "").replace("approvals = 2", "");
+        let mut tighter = Vec::new();
+        for (name, level, asks) in TIGHTER {
+            let local = format!(
+                "format = \"routing-policy/1\"\nserial = 1\n\
+                 [[rule]]\nid = \"local\"\npolicy = \"FI\"\nlevel = \"{level}\"\n{asks}\n"
+            );
+            tighter.push((name, policy(rules, &[&local])?));
+        }
+        let (example, forged) = (policy(rules, &[])?, policy(&forged, &[])?);
+        Ok(Self { example, tighter, forged, lax: policy(&lax, &[])? })
+    }
+}
+
+/// The relays that one has a direct link with.
+pub(crate) fn peers(of: &Ministry, policy: &Policy) -> Vec<Ministry> {
+    let federation = policy.federation();
+    let here = policy.node(of);
+    let linked =
+        federation.nodes().filter(|(id, _)| here.is_some_and(|h| federation.linked(h, *id)));
+    linked.filter_map(|(_, node)| node.domain().cloned()).collect()
+}
+
+fn policy(rules: &str, local: &[&str]) -> Result<Arc<Policy>, Failure> {
+    let catalogues =
+        [vector!("catalogue-fi.toml"), vector!("catalogue-eu.toml"), vector!("catalogue-tlp.toml")];
+    let catalogues = catalogues.into_iter().map(Catalogue::parse);
+    let local = local.iter().map(|text| Rules::parse(text));
+    let translation = Translation::parse(vector!("translate-eu-fi.toml"));
+    let sources = Sources {
+        catalogues: catalogues.collect::<Result<_, _>>().map_err(Failure::setup)?,
+        federation: Federation::parse(&federation()).map_err(Failure::setup)?,
+        rules: Rules::parse(rules).map_err(Failure::setup)?,
+        local: local.collect::<Result<_, _>>().map_err(Failure::setup)?,
+        translations: vec![translation.map_err(Failure::setup)?],
+    };
+    Policy::compile(sources).map(Arc::new).map_err(Failure::setup)
+}
+
+/// The federation of the vectors, with domains, endpoints and links.
+fn federation() -> String {
+    let text = vector!("federation.toml").to_owned();
+    NODES.iter().fold(text, |text, (node, domain, links)| {
+        let id = format!("id = \"{node}\"");
+        let more = format!(
+            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = [{links}]"
+        );
+        text.replacen(&id, &more, 1)
+    })
+}
