@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ffi::OsStr,
     io::{BufRead, BufReader},
     net::{Ipv4Addr, UdpSocket},
     path::{Path, PathBuf},
@@ -91,6 +92,17 @@ impl Federation {
         assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
     }
 
+    /// Signs a file that was changed, as both stewards.
+    pub(crate) fn sign_anew(&self, file: &Path) {
+        for (steward, afresh) in [("sulo", true), ("taru", false)] {
+            let folder = self.path(&format!("stewards/{steward}"));
+            let mut args: Vec<&OsStr> = vec!["policy".as_ref(), "sign".as_ref(), "--as".as_ref()];
+            args.extend([folder.as_os_str(), file.as_os_str()]);
+            args.extend(afresh.then_some(OsStr::new("--afresh")));
+            succeeded(&kuriiri(&args));
+        }
+    }
+
     /// A client of one of the example's systems.
     pub(crate) async fn client(&self, ministry: &str, system: &str) -> Client {
         connect(&self.system(ministry, system)).await.unwrap()
@@ -113,7 +125,7 @@ pub(crate) async fn connect(folder: &Path) -> Result<Client, kuriiri_client::Con
 }
 
 /// Runs the program to its end.
-pub(crate) fn kuriiri<A: AsRef<std::ffi::OsStr>>(args: &[A]) -> Output {
+pub(crate) fn kuriiri<A: AsRef<OsStr>>(args: &[A]) -> Output {
     Command::new(KURIIRI).args(args).stdin(Stdio::null()).output().unwrap()
 }
 

@@ -154,7 +154,8 @@ fn the_annotated_configuration_has_every_key_that_the_example_has() {
     let home = example.join("sm");
     let here = |text: &str| text.replace("federation/", "../federation/");
     let text = here(&fs::read_to_string(Path::new(ROOT).join("deploy/relay.toml")).unwrap());
-    let text = text.replace("\"../federation/catalogue-fi.toml\"", "\"../federation/catalogue-fi.toml\", \"../federation/catalogue-eu.toml\", \"../federation/catalogue-tlp.toml\"");
+    let all = ["fi", "eu", "tlp"].map(|name| format!("\"policy/catalogue-{name}.toml\""));
+    let text = text.replace(&all[0], &all.join(", "));
     fs::write(home.join("annotated.toml"), text).unwrap();
     let check = Command::new(env!("CARGO_BIN_EXE_kuriiri"))
         .args(["relay", "--check", "--config"])

@@ -284,9 +284,11 @@ async fn a_revoked_peer_is_shown_the_door_at_reload() {
     let id = "spiffe://um.example/relay/r1".parse().unwrap();
     let issued = authority.issue(&id, Purpose::Tls, days(-1, 30)).unwrap();
     let old = federation.read("federation/trust/um.example.ca.pem");
-    let members = federation.read("federation/federation.toml");
+    let members = federation.read("sm/policy/federation.toml");
     let members = members.replace(old.trim(), authority.certificate_pem().trim());
-    fs::write(federation.path("federation/federation.toml"), members).unwrap();
+    let file = federation.path("sm/policy/federation.toml");
+    fs::write(&file, members).unwrap();
+    federation.sign_anew(&file);
     let list = |revoked: &[kuriiri_certs::Serial]| authority.crl(revoked, days(-1, 30)).unwrap();
     let lists = federation.path("federation/revocation/um.example.pem");
     fs::write(&lists, list(&[])).unwrap();

@@ -16,6 +16,7 @@ mod command;
 mod deliver;
 mod documents;
 mod federation;
+mod holds;
 mod house;
 mod identity;
 mod policies;

@@ -26,7 +26,7 @@ pub struct Authority {
 pub enum Purpose {
     /// Either side of a connection: extended key usage clientAuth and serverAuth.
     Tls,
-    /// Signing messages or receipts: extended key usage id-kp-documentSigning,
+    /// Signing messages, receipts, approvals or files: extended key usage id-kp-documentSigning,
     /// 1.3.6.1.5.5.7.3.36 (RFC 9336).
     Signing,
 }

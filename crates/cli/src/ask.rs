@@ -9,6 +9,7 @@ use crate::{
     output::Output,
     policy::Source,
     system::now,
+    words,
 };
 
 /// Explain a decision: every rule, gate and limit, with what is needed and what is held.
@@ -38,7 +39,7 @@ pub(crate) struct ExplainArgs {
     #[arg(long, default_value_t = 0, value_name = "BYTES")]
     size: u64,
     /// What it is about: operation, exercise or drill.
-    #[arg(long = "type", value_parser = message_type, default_value = "operation")]
+    #[arg(long = "type", value_parser = words::message_type, default_value = "operation")]
     message_type: MessageType,
     /// In Finnish, Swedish or English: fi, sv, en.
     #[arg(long, default_value = "en")]
@@ -129,15 +130,6 @@ fn way(policy: &Policy, from: &str, to: &str) -> Option<String> {
     let joins =
         |hub: &kuriiri_policy::NodeId| federation.linked(at, *hub) && federation.linked(*hub, dest);
     federation.hubs().find(joins).or(Some(dest)).and_then(id)
-}
-
-fn message_type(text: &str) -> Result<MessageType, String> {
-    match text {
-        "operation" => Ok(MessageType::Operation),
-        "exercise" => Ok(MessageType::Exercise),
-        "drill" => Ok(MessageType::Drill),
-        _ => Err(format!("`{text}` is none; use operation, exercise or drill")),
-    }
 }
 
 fn unknown(error: kuriiri_policy::UnknownNode) -> Failure {

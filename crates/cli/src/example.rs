@@ -2,11 +2,13 @@
 
 mod files;
 mod member;
+mod people;
+mod signed;
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use kuriiri_types::Code;
+use kuriiri_types::{Code, FileKind};
 
 use crate::{
     exit::{DONE, Failure, Outcome},
@@ -14,6 +16,8 @@ use crate::{
 };
 use files::Tree;
 pub(crate) use member::Member;
+use people::Steward;
+use signed::SignedFile;
 
 /// Write an example federation of three ministries and a hub to a folder.
 #[derive(Debug, clap::Args)]
@@ -29,12 +33,28 @@ pub(crate) struct Args {
 const BASE_PORT: u16 = 17100;
 
 /// The label catalogues, rules and translation of the example, as files of the federation.
-const FEDERATION_FILES: [(&str, &str); 5] = [
-    ("catalogue-fi.toml", include_str!("../../../tests/vectors/labels/catalogue-fi.toml")),
-    ("catalogue-eu.toml", include_str!("../../../tests/vectors/labels/catalogue-eu.toml")),
-    ("catalogue-tlp.toml", include_str!("../../../tests/vectors/labels/catalogue-tlp.toml")),
-    ("policy.toml", include_str!("../../../tests/vectors/labels/policy.toml")),
-    ("translate-eu-fi.toml", include_str!("../../../tests/vectors/labels/translate-eu-fi.toml")),
+const FEDERATION_FILES: [(FileKind, &str, &str); 5] = [
+    (
+        FileKind::Catalogue,
+        "catalogue-fi.toml",
+        include_str!("../../../tests/vectors/labels/catalogue-fi.toml"),
+    ),
+    (
+        FileKind::Catalogue,
+        "catalogue-eu.toml",
+        include_str!("../../../tests/vectors/labels/catalogue-eu.toml"),
+    ),
+    (
+        FileKind::Catalogue,
+        "catalogue-tlp.toml",
+        include_str!("../../../tests/vectors/labels/catalogue-tlp.toml"),
+    ),
+    (FileKind::Rules, "policy.toml", include_str!("../../../tests/vectors/labels/policy.toml")),
+    (
+        FileKind::Translation,
+        "translate-eu-fi.toml",
+        include_str!("../../../tests/vectors/labels/translate-eu-fi.toml"),
+    ),
 ];
 /// The members, with a place for what differs from one example to the next.
 const FEDERATION: &str = include_str!("../assets/federation.toml");
@@ -54,7 +74,8 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     let dir = args.dir.display();
     output.note(&format!(
         "next: kuriiri up {dir}\nthen: kuriiri send --as {dir}/sm/systems/kirjaamo \
-         --to kirjaamo@um.example --label 'FI TL4' FILE"
+         --to kirjaamo@um.example --label 'FI TL4' FILE\n and: kuriiri hold list --as \
+         {dir}/sm/officers/anna"
     ));
     Ok(DONE)
 }
@@ -68,22 +89,30 @@ pub(crate) fn write_new(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member
 fn write(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
     let tree = Tree::new(dir);
     let members = Member::all(base_port)?;
-    write_federation(&tree, &members)?;
-    members.iter().try_for_each(|member| member.write(&tree))?;
+    let stewards = Steward::all(&members)?;
+    let files = signed_files(&members, &stewards)?;
+    files.iter().try_for_each(|file| file.write(&tree, "federation"))?;
+    stewards.iter().try_for_each(|steward| steward.write(&tree))?;
+    for member in &members {
+        member.write_trust(&tree)?;
+        member.write(&tree, &files)?;
+    }
     Ok(members)
 }
 
-fn write_federation(tree: &Tree, members: &[Member]) -> anyhow::Result<()> {
-    for (name, text) in FEDERATION_FILES {
-        tree.text(&format!("federation/{name}"), &format!("{NOTICE}{text}"))?;
-    }
+/// The files that all relays of the federation work by, signed by all stewards.
+fn signed_files(members: &[Member], stewards: &[Steward]) -> anyhow::Result<Vec<SignedFile>> {
     let mut federation = FEDERATION.to_owned();
     for member in members {
         let place = format!("@{}@", member.folder());
         federation = federation.replace(&place, &member.federation_entry());
-        member.write_trust(tree)?;
     }
-    tree.text("federation/federation.toml", &federation)
+    let mut files =
+        vec![SignedFile::new(FileKind::Federation, "federation.toml", federation, stewards)?];
+    for (kind, name, text) in FEDERATION_FILES {
+        files.push(SignedFile::new(kind, name, format!("{NOTICE}{text}"), stewards)?);
+    }
+    Ok(files)
 }
 
 fn require_empty(dir: &Path) -> anyhow::Result<()> {

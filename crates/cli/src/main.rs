@@ -7,7 +7,9 @@ mod documents;
 mod example;
 mod exit;
 mod explain;
+mod hold;
 mod output;
+mod person;
 mod policy;
 mod ports;
 mod process;
@@ -17,6 +19,7 @@ mod send;
 mod status;
 mod system;
 mod up;
+mod words;
 
 use std::process::ExitCode;
 
@@ -60,6 +63,9 @@ enum Command {
     Send(send::Args),
     /// Receive the messages of a mailbox.
     Receive(receive::Args),
+    /// See, release or reject messages that wait for officers.
+    #[command(subcommand)]
+    Hold(hold::Command),
     /// Show how a system's relay is.
     Status(status::Args),
     /// Write an example federation of three ministries and a hub to a folder.
@@ -104,6 +110,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::BenchSender(args) => bench::run_sender(&args, output).await,
             Command::Send(args) => send::run(&args, output).await,
             Command::Receive(args) => receive::run(&args, output).await,
+            Command::Hold(command) => hold::run(&command, output).await,
             Command::Status(args) => status::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,

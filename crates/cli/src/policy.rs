@@ -6,6 +6,7 @@ mod check;
 mod diff;
 mod folder;
 mod rehearse;
+mod sign;
 mod source;
 mod trials;
 
@@ -27,6 +28,7 @@ enum Command {
     Test(trials::Args),
     Diff(diff::Args),
     Rehearse(rehearse::Args),
+    Sign(sign::Args),
     Activate(activate::Args),
     Active(activate::ActiveArgs),
 }
@@ -37,6 +39,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         Command::Test(args) => trials::run(args, output).await,
         Command::Diff(args) => diff::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output).await,
+        Command::Sign(args) => sign::run(args, output),
         Command::Activate(args) => activate::run(args, output).await,
         Command::Active(args) => activate::active(args, output).await,
     }

@@ -5,7 +5,7 @@ mod keep;
 use std::{path::PathBuf, time::Duration};
 
 use kuriiri_client::{Client, Inbox, Message, ReceiveError, ReceiveOptions};
-use kuriiri_types::Address;
+use kuriiri_types::{Address, Marker};
 use serde::Serialize;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,6 +16,7 @@ use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
     system::As,
+    words::type_word,
 };
 
 /// Without --count and --follow: how long nothing may come before the mailbox counts as empty,
@@ -49,12 +50,21 @@ struct Received<'a> {
     signer: String,
     label: Option<String>,
     precedence: &'static str,
+    r#type: &'static str,
     subject: &'a str,
     content_type: &'a str,
     created: String,
     sealed: bool,
     size: usize,
     sha256: String,
+    /// To be shown before and after the body.
+    markers: &'a [Marker],
+    /// Whether it may be passed on.
+    onward: &'static str,
+    /// To be erased by then, in seconds from now.
+    retain_max: Option<u64>,
+    /// The officers who released it.
+    approved_by: Vec<String>,
     file: Option<PathBuf>,
     /// The body as text, when it is not written to a file and is text.
     body: Option<&'a str>,
@@ -148,6 +158,8 @@ impl Receiver<'_> {
         let (header, body) = (message.header(), message.body());
         let text = std::str::from_utf8(body).ok().filter(|_| file.is_none());
         let hex = || body.iter().map(|b| format!("{b:02x}")).collect();
+        let handling = message.handling();
+        let approved_by = message.approvals().iter().map(|a| a.officer().to_string());
         let received = Received {
             event: "received",
             id: header.id.to_string(),
@@ -155,17 +167,31 @@ impl Receiver<'_> {
             signer: message.sender().to_string(),
             label: header.label.as_ref().map(ToString::to_string),
             precedence: header.precedence.as_str(),
+            r#type: type_word(header.message_type),
             subject: &header.subject,
             content_type: &header.content_type,
             created: header.created.to_string(),
             sealed: message.was_sealed(),
             size: body.len(),
             sha256: kuriiri_seal::digest(body).to_string(),
+            markers: &handling.markers,
+            onward: handling.onward.as_str(),
+            retain_max: handling.retain_max.map(|span| span.as_secs()),
+            approved_by: approved_by.collect(),
             body: text,
             body_hex: (file.is_none() && text.is_none()).then(hex),
             file,
         };
+        self.mark(&handling.markers);
         self.output.data(&received, || received.to_string());
+        self.mark(&handling.markers);
+    }
+
+    /// Markers stand first and last, in every language.
+    fn mark(&self, markers: &[Marker]) {
+        for Marker { fi, sv, en } in markers {
+            self.output.note(&format!("{fi}\n{sv}\n{en}"));
+        }
     }
 
     /// A message that is not what it should be stays in the mailbox, and the user hears of it.

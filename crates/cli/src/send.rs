@@ -1,19 +1,21 @@
 //! `kuriiri send`: sends documents, and can wait for their fate.
 
 mod fate;
-mod when;
 
 use std::{io::Read, path::PathBuf};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 use kuriiri_client::{Accepted, Draft, SendError};
-use kuriiri_types::{Address, MessageType, Precedence, ReceiptKind, Timestamp, WireLabel};
+use kuriiri_types::{
+    Address, MessageType, Precedence, ReceiptKind, SpiffeId, Timestamp, WireLabel,
+};
 
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
     system::{As, Document, files_in, name_of},
+    words,
 };
 use fate::Fates;
 
@@ -40,13 +42,16 @@ pub(crate) struct Args {
     #[arg(long, default_value = "routine")]
     precedence: Precedence,
     /// Not to be delivered after: a time such as 2026-12-24T12:00:00Z, or a span such as '2 h'.
-    #[arg(long, value_name = "WHEN", value_parser = when::parse)]
+    #[arg(long, value_name = "WHEN", value_parser = words::parse)]
     expires: Option<Timestamp>,
-    /// Mark it as part of an exercise.
-    #[arg(long)]
-    exercise: bool,
+    /// Who wrote it, if a person did, such as `anna`; this person cannot release it.
+    #[arg(long, value_name = "NAME", value_parser = person)]
+    drafter: Option<String>,
+    /// What it is about: operation, exercise or drill.
+    #[arg(long = "type", default_value = "operation", value_parser = words::message_type)]
+    message_type: MessageType,
     /// How far to wait: accepted, relayed or delivered.
-    #[arg(long, default_value = "accepted", value_name = "RECEIPT", value_parser = when::waitable)]
+    #[arg(long, default_value = "accepted", value_name = "RECEIPT", value_parser = words::waitable)]
     wait: ReceiptKind,
     /// Files, folders, or - for standard input.
     #[arg(required = true)]
@@ -85,11 +90,12 @@ impl Args {
         let mut draft = draft
             .label(self.label.clone())
             .precedence(self.precedence)
+            .message_type(self.message_type)
             .subject(&document.name)
             .content_type(document.content_type())
             .body(document.body.clone());
-        if self.exercise {
-            draft = draft.message_type(MessageType::Exercise);
+        if let Some(drafter) = &self.drafter {
+            draft = draft.drafter(drafter);
         }
         match self.expires {
             Some(at) => draft.expires(at),
@@ -114,6 +120,14 @@ impl Args {
         }
         Ok(())
     }
+}
+
+/// The name of a person, as the last part of an identity.
+fn person(text: &str) -> Result<String, String> {
+    if SpiffeId::is_name(text) {
+        return Ok(text.into());
+    }
+    Err(format!("`{text}` is not a name as in spiffe://sm.example/officer/anna"))
 }
 
 /// Where a document comes from.

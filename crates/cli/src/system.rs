@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_client::{Client, Profile};
+use kuriiri_client::{Client, ConnectError, Profile, ProfileError};
 use kuriiri_types::{Digest, Timestamp};
 
 use crate::exit::Failure;
@@ -34,11 +34,19 @@ const REST: Duration = Duration::from_millis(250);
 /// A client for the system of this folder. A relay that cannot be reached is given some time, for
 /// it may just be starting.
 pub(crate) async fn connect(folder: &Path) -> Result<Client, Failure> {
+    patiently(|| Profile::load(folder), Client::connect).await
+}
+
+/// Connects with a profile, and goes on trying for a while where that can help.
+pub(crate) async fn patiently<P, T>(
+    load: impl Fn() -> Result<P, ProfileError>,
+    connect: impl AsyncFn(P) -> Result<T, ConnectError>,
+) -> Result<T, Failure> {
     let until = Instant::now() + PATIENCE;
     loop {
-        let profile = Profile::load(folder).map_err(|e| Failure::new(e.code(), e))?;
-        match Client::connect(profile).await {
-            Ok(client) => return Ok(client),
+        let profile = load().map_err(|e| Failure::new(e.code(), e))?;
+        match connect(profile).await {
+            Ok(connected) => return Ok(connected),
             Err(error) if error.code().retry() && Instant::now() < until => {
                 tracing::info!(%error, "the relay is tried again");
                 tokio::time::sleep(REST).await;

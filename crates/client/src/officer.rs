@@ -37,7 +37,7 @@ pub use shown::Shown;
 pub struct Officer {
     id: SpiffeId,
     signer: Option<Signer>,
-    release_key: Option<SealingKey>,
+    release_key: Option<Box<SealingKey>>,
     roles: Vec<String>,
     verifier: Verifier,
     dialler: Arc<Dialler>,
@@ -100,7 +100,7 @@ impl Officer {
     pub async fn show(&self, id: MessageId) -> Result<Shown, OfficerError> {
         let held = self.held(id).await?;
         let listed = self.listed(id).await?;
-        let key = || self.release_key.as_ref().ok_or(Unacceptable::NoReleaseKey);
+        let key = || self.release_key.as_deref().ok_or(Unacceptable::NoReleaseKey);
         Shown::read(&self.verifier, &self.id, key, id, held, listed)
             .map_err(|source| OfficerError::Unacceptable { id, source })
     }
@@ -234,6 +234,13 @@ impl Officer {
         let AdminReply::Approved(approved) = reply else { return Err(CallError::Misfit.into()) };
         Ok(approved)
     }
+}
+
+/// Who, as the relay says, has approved a message that waits. Nothing of it is verified; for that the
+/// message must be [shown](Officer::show).
+pub fn approved_by(hold: &Hold) -> Vec<SpiffeId> {
+    let officer = |signed: &SignedApproval| Some(approval::decode(&signed.approval).ok()?.officer);
+    hold.approvals.iter().filter_map(officer).collect()
 }
 
 fn sign(signer: &Signer, approval: &Approval) -> Result<SignedApproval, OfficerError> {

@@ -2,18 +2,16 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use kuriiri_certs::{Authority, Purpose, Validity};
+use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_seal::SealingKey;
 use kuriiri_types::{Ministry, SpiffeId, SpiffeRole, Timestamp};
 
-use super::files::Tree;
+use super::{files::Tree, signed::SignedFile};
 
 /// Days for which the example's certificates and revocation lists hold.
 const DAYS: u32 = 365;
 /// The systems of each ministry: its registry, and its situation picture.
 pub(crate) const SYSTEMS: [&str; 2] = ["kirjaamo", "tilannekuva"];
-/// The operator of each relay. Nothing asks for an operator's certificate yet.
-const OPERATOR: &str = "anna";
 /// Folder, trust domain, and whether it has systems, in the order of ports.
 const MEMBERS: [(&str, &str, bool); 4] = [
     ("sm", "sm.example", true),
@@ -31,17 +29,19 @@ pub(crate) struct Member {
     validity: Validity,
     authority: Authority,
     sealing: SealingKey,
+    /// With which its officers read what they release.
+    release: SealingKey,
 }
 
 impl Member {
     /// All members of the example, their relays on the ports after `base_port`.
-    pub(crate) fn all(base_port: u16) -> anyhow::Result<Vec<Self>> {
+    pub(super) fn all(base_port: u16) -> anyhow::Result<Vec<Self>> {
         let validity = Validity::days(an_hour_ago(), DAYS);
         let member = |(port, (folder, domain, has_systems)): (u16, (&'static str, &str, bool))| {
             let ministry: Ministry = domain.parse()?;
             let authority = Authority::new(&ministry, validity)?;
-            let sealing = SealingKey::generate()?;
-            Ok(Self { folder, ministry, port, has_systems, validity, authority, sealing })
+            let (sealing, release) = (SealingKey::generate()?, SealingKey::generate()?);
+            Ok(Self { folder, ministry, port, has_systems, validity, authority, sealing, release })
         };
         (base_port.saturating_add(1)..).zip(MEMBERS).map(member).collect()
     }
@@ -51,8 +51,13 @@ impl Member {
         self.folder
     }
 
+    /// Its trust domain.
+    pub(super) fn ministry(&self) -> &Ministry {
+        &self.ministry
+    }
+
     /// What the federation file says of it.
-    pub(crate) fn federation_entry(&self) -> String {
+    pub(super) fn federation_entry(&self) -> String {
         format!(
             "domain = \"{}\"\nendpoints = [\"{}\"]\nsealing_key = \"{}\"\nca = \"\"\"\n{}\"\"\"",
             self.ministry,
@@ -62,8 +67,9 @@ impl Member {
         )
     }
 
-    /// What systems need to believe it: CA, revocation list, sealing key.
-    pub(crate) fn write_trust(&self, tree: &Tree) -> anyhow::Result<()> {
+    /// What systems need to believe it: CA, revocation list, sealing key; and, at home, its officers'
+    /// release key.
+    pub(super) fn write_trust(&self, tree: &Tree) -> anyhow::Result<()> {
         let list = self.authority.crl(&[], self.validity)?;
         let name = |what: &str| format!("federation/{what}");
         tree.text(&name(&format!("revocation/{}.pem", self.ministry)), &list)?;
@@ -71,17 +77,22 @@ impl Member {
         let ca = self.authority.certificate_pem();
         tree.text(&name(&format!("trust/{}.ca.pem", self.ministry)), ca)?;
         let key = format!("{}\n", self.sealing.public_key());
-        tree.text(&name(&format!("trust/{}.seal.pub", self.ministry)), &key)
+        tree.text(&name(&format!("trust/{}.seal.pub", self.ministry)), &key)?;
+        if self.officers().is_empty() {
+            return Ok(());
+        }
+        let key = format!("{}\n", self.release.public_key());
+        tree.text(&name(&format!("trust/{}.release.pub", self.ministry)), &key)
     }
 
-    /// Writes its relay's folder, its operator's certificate and its systems.
-    pub(crate) fn write(&self, tree: &Tree) -> anyhow::Result<()> {
+    /// Writes its relay's folder with its own copy of the signed files, its people and its systems.
+    pub(super) fn write(&self, tree: &Tree, files: &[SignedFile]) -> anyhow::Result<()> {
         let relay = self.id(SpiffeRole::Relay, "r1")?;
         self.issue(tree, self.folder, &relay)?;
         tree.text(&format!("{}/relay.toml", self.folder), &self.relay_toml())?;
-        let operator = self.id(SpiffeRole::Operator, OPERATOR)?;
-        let name = format!("{}/operators/{OPERATOR}/tls", self.folder);
-        self.issue_one(tree, &name, &operator, Purpose::Tls)?;
+        let policy = format!("{}/policy", self.folder);
+        files.iter().try_for_each(|file| file.write(tree, &policy))?;
+        self.write_people(tree)?;
         for system in self.systems() {
             let folder = format!("{}/systems/{system}", self.folder);
             self.issue(tree, &folder, &self.id(SpiffeRole::System, system)?)?;
@@ -92,21 +103,31 @@ impl Member {
     }
 
     /// A certificate to connect with, and one to sign with; keys are separate by role.
-    fn issue(&self, tree: &Tree, folder: &str, id: &SpiffeId) -> anyhow::Result<()> {
+    pub(super) fn issue(&self, tree: &Tree, folder: &str, id: &SpiffeId) -> anyhow::Result<()> {
         self.issue_one(tree, &format!("{folder}/tls"), id, Purpose::Tls)?;
         self.issue_one(tree, &format!("{folder}/signing"), id, Purpose::Signing)
     }
 
-    fn issue_one(
+    pub(super) fn issue_one(
         &self,
         tree: &Tree,
         name: &str,
         id: &SpiffeId,
         purpose: Purpose,
     ) -> anyhow::Result<()> {
-        let issued = self.authority.issue(id, purpose, self.validity)?;
+        let issued = self.certify(id, purpose)?;
         tree.text(&format!("{name}.pem"), &issued.certificate_pem)?;
         tree.key(&format!("{name}.key"), &issued.key_pem)
+    }
+
+    /// A certificate and its key, in memory.
+    pub(super) fn certify(&self, id: &SpiffeId, purpose: Purpose) -> anyhow::Result<Issued> {
+        Ok(self.authority.issue(id, purpose, self.validity)?)
+    }
+
+    /// The secret key with which its officers read what they release.
+    pub(super) fn release_key(&self) -> &SealingKey {
+        &self.release
     }
 
     fn relay_toml(&self) -> String {
@@ -117,10 +138,10 @@ relay = "r1"
 listen = "{address}"
 state = "state"
 
-federation = "../federation/federation.toml"
-catalogues = ["../federation/catalogue-fi.toml", "../federation/catalogue-eu.toml", "../federation/catalogue-tlp.toml"]
-rules = "../federation/policy.toml"
-translations = ["../federation/translate-eu-fi.toml"]
+federation = "policy/federation.toml"
+catalogues = ["policy/catalogue-fi.toml", "policy/catalogue-eu.toml", "policy/catalogue-tlp.toml"]
+rules = "policy/policy.toml"
+translations = ["policy/translate-eu-fi.toml"]
 revocation = "../federation/revocation"
 
 [tls]
@@ -134,11 +155,12 @@ key = "signing.key"
             ministry = self.ministry,
             address = self.address(),
         );
+        text += &self.signers_toml();
         for system in self.systems() {
             let address = format!("{system}@{}", self.ministry);
             text += &format!("\n[[system]]\nname = \"{system}\"\naddresses = [\"{address}\"]\n");
         }
-        text
+        text + &self.officers_toml()
     }
 
     fn system_toml(&self, system: &str) -> String {
@@ -163,15 +185,20 @@ key = "signing.key"
         )
     }
 
+    /// Whether it has systems, and people who look after them.
+    pub(super) fn has_systems(&self) -> bool {
+        self.has_systems
+    }
+
     fn systems(&self) -> &'static [&'static str] {
         if self.has_systems { &SYSTEMS } else { &[] }
     }
 
-    fn id(&self, role: SpiffeRole, name: &str) -> anyhow::Result<SpiffeId> {
+    pub(super) fn id(&self, role: SpiffeRole, name: &str) -> anyhow::Result<SpiffeId> {
         Ok(SpiffeId::new(self.ministry.clone(), role, name)?)
     }
 
-    fn address(&self) -> String {
+    pub(super) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 }

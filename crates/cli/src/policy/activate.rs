@@ -15,6 +15,7 @@ use super::{
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
+    person,
 };
 
 /// Put signed files in force in a running relay, together or not at all. Everything that waits there
@@ -73,7 +74,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         let files = if path.is_dir() { Files::read(path)?.0 } else { one(path)? };
         offered.extend(files.into_iter().map(offer).collect::<Result<Vec<_>, _>>()?);
     }
-    let officer = active::connect(&args.folder).await?;
+    let officer = person::connect(&args.folder).await?;
     let told = officer.activate(offered).await;
     officer.close().await;
     let activation = told.map_err(|error| Failure::new(error.code(), error))?;

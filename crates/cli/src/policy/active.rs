@@ -2,19 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use kuriiri_client::{ActiveFile, Officer, OfficerProfile};
+use kuriiri_client::ActiveFile;
 use kuriiri_policy::{FileKind, Record};
 use kuriiri_types as types;
 
 use super::folder::{File, Files};
-use crate::exit::Failure;
-
-/// A link to the relay of an officer or operator.
-pub(crate) async fn connect(folder: &Path) -> Result<Officer, Failure> {
-    let profile =
-        OfficerProfile::load(folder).map_err(|error| Failure::new(error.code(), error))?;
-    Officer::connect(profile).await.map_err(|error| Failure::new(error.code(), error))
-}
+use crate::{exit::Failure, person::connect};
 
 /// The files in force.
 pub(crate) async fn fetch(folder: &Path) -> Result<Files, Failure> {

@@ -43,6 +43,8 @@ struct Told<'a> {
     size: Option<usize>,
     sha256: Option<String>,
     recipient: Option<String>,
+    /// Officers who have to release it before it leaves.
+    waits_for: Option<u32>,
     code: Option<String>,
     reasons: &'a [String],
 }
@@ -76,9 +78,15 @@ impl Fates {
             at: Some(accepted.at.to_string()),
             size: Some(document.body.len()),
             sha256: Some(document.digest().to_string()),
+            waits_for: Some(accepted.waits_for),
             ..Told::of("accepted", &document.name)
         };
-        output.data(&told, || format!("accepted   {}  {}", accepted.id, document.name));
+        let waits = match accepted.waits_for {
+            0 => String::new(),
+            1 => "; waits for 1 releasing officer".into(),
+            n => format!("; waits for {n} releasing officers"),
+        };
+        output.data(&told, || format!("accepted   {}  {}{waits}", accepted.id, document.name));
     }
 
     pub(super) fn refused(&mut self, document: &Document, error: &SendError, output: Output) {
@@ -159,6 +167,7 @@ impl<'a> Told<'a> {
             size: None,
             sha256: None,
             recipient: None,
+            waits_for: None,
             code: None,
             reasons: &[],
         }

@@ -29,7 +29,7 @@ const OPERATOR: &str = "operator.toml";
 pub struct OfficerProfile {
     pub(super) party: Party,
     pub(super) signer: Option<Signer>,
-    pub(super) release_key: Option<SealingKey>,
+    pub(super) release_key: Option<Box<SealingKey>>,
     /// Sorted, none twice.
     pub(super) roles: Vec<String>,
 }
@@ -123,7 +123,7 @@ fn load_officer(path: &Path) -> Result<OfficerProfile, ProfileError> {
     let party = folder.tls(PartyBuilder::new(raw.officer, &raw.relay), &raw.tls)?;
     let party = folder.signing(party, &raw.signing)?;
     let (party, _) = read_trust(party, &path.join(raw.trust))?;
-    let key = raw.release_key.map(|key| folder.secret_key(&key)).transpose()?;
+    let key = raw.release_key.map(|key| folder.secret_key(&key)).transpose()?.map(Box::new);
     let builder = OfficerProfileBuilder { party, release_key: key, roles: raw.roles };
     builder.build_from(&path.join(OFFICER), SpiffeRole::Officer)
 }
@@ -140,7 +140,7 @@ fn load_operator(path: &Path) -> Result<OfficerProfile, ProfileError> {
 /// Gathers an [`OfficerProfile`] part by part.
 pub struct OfficerProfileBuilder {
     party: PartyBuilder,
-    release_key: Option<SealingKey>,
+    release_key: Option<Box<SealingKey>>,
     roles: Vec<String>,
 }
 
@@ -165,7 +165,7 @@ impl OfficerProfileBuilder {
 
     /// The ministry's key with which its officers read what is sealed.
     pub fn release_key(self, key: SealingKey) -> Self {
-        Self { release_key: Some(key), ..self }
+        Self { release_key: Some(Box::new(key)), ..self }
     }
 
     /// A role in which the officer signs. The relay knows who holds which.

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kuriiri_seal::{SealingKey, VerifiedApproval, VerifiedMessage, Verifier};
 use kuriiri_types::{
-    Approval, ApprovalAct, Envelope, Header, MessageId, SpiffeId, Timestamp, WireLabel,
+    Approval, ApprovalAct, Digest, Envelope, Header, MessageId, SpiffeId, Timestamp, WireLabel,
 };
 use kuriiri_wire::admin::{HeldMessage, Hold};
 
@@ -69,6 +69,11 @@ impl Shown {
     /// Its id.
     pub fn id(&self) -> MessageId {
         self.header().id
+    }
+
+    /// Of its exact header: no two messages that differ in anything share one.
+    pub fn fingerprint(&self) -> Digest {
+        self.message.leaf()
     }
 
     /// Everything that its sender signed about it. The size in it is that of the body as carried.

@@ -3,7 +3,7 @@
 use kuriiri_certs::Purpose;
 use kuriiri_client::{
     Approved, CallError, Hold, Officer, OfficerError, OfficerProfile, OfficerProfileBuilder,
-    Unacceptable, VerifiedApproval,
+    Unacceptable, VerifiedApproval, approved_by,
 };
 use kuriiri_seal::{Authorities, Verifier, leaf};
 use kuriiri_types::{ApprovalAct, Code, MessageId, Refusal, Role, SpiffeId, Timestamp};
@@ -140,6 +140,9 @@ async fn a_sealed_message_is_read_and_released_exactly_as_it_was_shown() {
     assert_eq!(shown.expires(), Some(Timestamp::from_millis(2)));
     assert_eq!(shown.approvals().len(), 1);
     assert_eq!(shown.approvals()[0].officer().name(), "bertta");
+
+    let claimed = approved_by(&soon(anna.holds()).await.unwrap()[0]);
+    assert_eq!(claimed, [shown.approvals()[0].officer().clone()]);
 
     let until = now();
     let outcome = soon(anna.release(&shown, Some(until))).await.unwrap();

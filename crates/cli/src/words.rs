@@ -1,14 +1,14 @@
-//! Times and receipts as people write them.
+//! Times, receipts and types as people write them.
 
 use std::time::Duration;
 
-use kuriiri_types::{ReceiptKind, Timestamp};
+use kuriiri_types::{MessageType, ReceiptKind, Timestamp};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::system::now;
 
 /// A time (RFC 3339), or a span from now such as `90 s`, `15 min`, `2 h` or `3 d`.
-pub(super) fn parse(text: &str) -> Result<Timestamp, String> {
+pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     if let Some(span) = span(text) {
         return Ok(now().after(span));
     }
@@ -33,12 +33,28 @@ fn span(text: &str) -> Option<Duration> {
 }
 
 /// A receipt that can be waited for.
-pub(super) fn waitable(text: &str) -> Result<ReceiptKind, String> {
+pub(crate) fn waitable(text: &str) -> Result<ReceiptKind, String> {
     match text.parse()? {
         kind @ (ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Delivered) => Ok(kind),
         ReceiptKind::Refused | ReceiptKind::Expired => {
             Err(format!("nobody waits for `{text}`; use accepted, relayed or delivered"))
         }
+    }
+}
+
+/// A type of message: operation, exercise or drill.
+pub(crate) fn message_type(text: &str) -> Result<MessageType, String> {
+    let all = [MessageType::Operation, MessageType::Exercise, MessageType::Drill];
+    let found = all.into_iter().find(|known| type_word(*known) == text);
+    found.ok_or_else(|| format!("`{text}` is none; use operation, exercise or drill"))
+}
+
+/// The word for a type of message.
+pub(crate) fn type_word(message_type: MessageType) -> &'static str {
+    match message_type {
+        MessageType::Operation => "operation",
+        MessageType::Exercise => "exercise",
+        MessageType::Drill => "drill",
     }
 }
 

@@ -1,0 +1,179 @@
+//! `kuriiri hold show`: a message that waits, as its officer must read it.
+
+use std::{
+    fmt,
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use kuriiri_client::{Shown, VerifiedApproval};
+use kuriiri_types::{MessageId, SpiffeId};
+
+use super::{addresses, failure, plain, readable};
+use crate::{
+    exit::{DONE, Failure, Outcome},
+    output::Output,
+    person::AsOfficer,
+    words::type_word,
+};
+
+/// Read a message that waits for officers: everything that its sender signed, who released it so
+/// far, and what it says. It is verified and, if it is sealed, opened.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    officer: AsOfficer,
+    /// The message.
+    id: MessageId,
+    /// Write the body to this new file instead of showing it.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    let officer = args.officer.connect().await?;
+    let (id, shown) = (officer.id().clone(), officer.show(args.id).await);
+    officer.close().await;
+    let shown = shown.map_err(failure)?;
+    if let Some(file) = &args.out {
+        save(file, shown.body()).map_err(Failure::usage)?;
+    }
+    let page = Page { shown: &shown, officer: &id, out: args.out.as_deref() };
+    output.data(&page.object(), || page.to_string());
+    Ok(DONE)
+}
+
+/// What it says is for this officer alone.
+fn save(file: &Path, body: &[u8]) -> anyhow::Result<()> {
+    let write =
+        || OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?.write_all(body);
+    write().with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// A message and who reads it.
+struct Page<'a> {
+    shown: &'a Shown,
+    officer: &'a SpiffeId,
+    out: Option<&'a Path>,
+}
+
+impl Page<'_> {
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.shown.body()).ok().filter(|_| self.out.is_none())
+    }
+
+    fn object(&self) -> serde_json::Value {
+        let (shown, header) = (self.shown, self.shown.header());
+        let body = shown.body();
+        let hex = || body.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let is_hex = self.out.is_none() && self.text().is_none();
+        serde_json::json!({
+            "event": "held",
+            "id": header.id.to_string(),
+            "fingerprint": shown.fingerprint().to_string(),
+            "from": header.from.to_string(),
+            "signer": shown.sender().to_string(),
+            "to": addresses(&header.to),
+            "label": shown.label().to_string(),
+            "precedence": header.precedence.as_str(),
+            "type": type_word(header.message_type),
+            "drafter": header.drafter,
+            "subject": header.subject,
+            "content_type": header.content_type,
+            "size": body.len(),
+            "sha256": kuriiri_seal::digest(body).to_string(),
+            "sealed": shown.is_sealed(),
+            "created": header.created.to_string(),
+            "deliver_by": header.expires.map(|at| at.to_string()),
+            "accepted": shown.accepted().map(|at| at.to_string()),
+            "expires": shown.expires().map(|at| at.to_string()),
+            "needed": shown.needed(),
+            "approved_by": shown.approvals().iter().map(|a| a.officer().to_string())
+                .collect::<Vec<_>>(),
+            "missing": shown.missing(),
+            "file": self.out,
+            "body": self.text(),
+            "body_hex": is_hex.then(hex),
+        })
+    }
+
+    /// Who wrote it, and what that means for whoever reads it now.
+    fn drafter(&self) -> String {
+        match &self.shown.header().drafter {
+            None => "not said".into(),
+            Some(name) if self.shown.header().is_drafted_by(self.officer) => {
+                format!("{name}: that is you, and another officer must release it")
+            }
+            Some(name) => name.clone(),
+        }
+    }
+
+    fn releases(&self) -> String {
+        let approvals = self.shown.approvals();
+        let names: Vec<_> = approvals.iter().map(release).collect();
+        let who = if names.is_empty() { "nobody yet".into() } else { names.join(", ") };
+        format!("{} of {}: {who}", approvals.len(), self.shown.needed())
+    }
+
+    fn size(&self) -> String {
+        let (shown, header) = (self.shown, self.shown.header());
+        let sealed = if shown.is_sealed() {
+            "sealed; opened with the ministry's release key"
+        } else {
+            "not sealed"
+        };
+        format!("{} bytes of {}, {sealed}", shown.body().len(), header.content_type)
+    }
+}
+
+/// A release, with its end if it has one of its own.
+fn release(approval: &VerifiedApproval) -> String {
+    let name = approval.officer().name();
+    approval.approval().until.map_or_else(|| name.to_owned(), |at| format!("{name} (until {at})"))
+}
+
+impl fmt::Display for Page<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, header) = (self.shown, self.shown.header());
+        let maybe = |at: Option<kuriiri_types::Timestamp>, none: &str| {
+            at.map_or_else(|| none.to_owned(), |at| at.to_string())
+        };
+        let rows = [
+            ("message", header.id.to_string()),
+            ("subject", plain(&header.subject)),
+            ("from", format!("{}, signed by {}", header.from, shown.sender())),
+            ("to", readable(&header.to)),
+            ("label", shown.label().to_string()),
+            (
+                "urgency",
+                format!("{}, {}", header.precedence.as_str(), type_word(header.message_type)),
+            ),
+            ("written by", self.drafter()),
+            ("written at", header.created.to_string()),
+            ("size", self.size()),
+            ("deliver by", maybe(header.expires, "not said")),
+            ("goes back at", maybe(shown.expires(), "it has just gone")),
+            ("released by", self.releases()),
+            (
+                "missing",
+                if shown.missing().is_empty() {
+                    "nothing".into()
+                } else {
+                    shown.missing().join("; ")
+                },
+            ),
+            ("fingerprint", shown.fingerprint().to_string()),
+        ];
+        for (what, says) in rows {
+            writeln!(f, "{what:<13} {says}")?;
+        }
+        match (self.out, self.text()) {
+            (Some(file), _) => write!(f, "its text is in {}", file.display()),
+            (None, Some(text)) => write!(f, "{:-<60}\n{}", "", plain(text)),
+            (None, None) => f.write_str("it is no text; --out FILE writes it to a file"),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! What the commands of officers and operators share.
+
+use std::path::{Path, PathBuf};
+
+use kuriiri_client::{Officer, OfficerProfile};
+
+use crate::{exit::Failure, system::patiently};
+
+/// As which officer a command acts.
+#[derive(Debug, clap::Args)]
+pub(crate) struct AsOfficer {
+    /// The officer's folder, with the `officer.toml` and keys.
+    #[arg(long = "as", value_name = "DIR")]
+    folder: PathBuf,
+}
+
+impl AsOfficer {
+    /// A link to the ministry's relay.
+    pub(crate) async fn connect(&self) -> Result<Officer, Failure> {
+        connect(&self.folder).await
+    }
+}
+
+/// A link to the relay for the officer or operator of this folder. A relay that cannot be reached is
+/// given some time, for it may just be starting.
+pub(crate) async fn connect(folder: &Path) -> Result<Officer, Failure> {
+    patiently(|| OfficerProfile::load(folder), Officer::connect).await
+}
