@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// Each line of output as an object.
-fn lines(said: &str) -> Vec<Value> {
+pub(crate) fn lines(said: &str) -> Vec<Value> {
     said.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn text(path: &Path) -> String {
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
 

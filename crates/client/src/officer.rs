@@ -7,8 +7,7 @@ use std::{fmt, sync::Arc};
 
 use kuriiri_seal::{Purpose, SealingKey, Signer, Verifier, leaf};
 use kuriiri_types::{
-    Approval, ApprovalAct, MessageId, SignedApproval, SpiffeId, Timestamp,
-    limits::HOLDS_MAX as HOLDS_OF_A_RELAY_MAX,
+    Approval, ApprovalAct, MessageId, SignedApproval, SpiffeId, Timestamp, limits::HOLDS_MAX,
 };
 use kuriiri_wire::{
     Frame,
@@ -83,7 +82,7 @@ impl Officer {
             if !page.more {
                 break;
             }
-            if holds.len() > HOLDS_OF_A_RELAY_MAX {
+            if holds.len() > HOLDS_MAX {
                 return Err(CallError::Misfit);
             }
         }

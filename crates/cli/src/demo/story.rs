@@ -106,7 +106,7 @@ pub(super) async fn tell(
     }
     output.text("\nRELEASED, by a person who did not write it");
     let first = documents.first().context("no document")?;
-    hold_and_release(stage, first, &mut tally, output).await?;
+    Box::pin(hold_and_release(stage, first, &mut tally, output)).await?;
     output.text("\nKILLED");
     kill_and_recover(stage, documents, &mut tally, output).await?;
     Ok(tally)

@@ -10,7 +10,7 @@ use crate::{
     approval, bodies, envelope,
     error::Flaw,
     field, header, label,
-    limits::{HELD_CERTIFICATES_MAX, HOLDS_MAX, REASONS_MAX},
+    limits::{HELD_CERTIFICATES_MAX, HOLDS_PAGE, REASONS_MAX},
     proto::{self, approved::Outcome},
     shape::{Part, Shape},
     verdict,
@@ -19,7 +19,7 @@ use crate::{
 /// Messages that wait for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Holds {
-    /// At most [`HOLDS_MAX`], in the order of their ids.
+    /// At most [`HOLDS_PAGE`], in the order of their ids.
     pub holds: Vec<Hold>,
     /// Whether there are more after these.
     pub more: bool,
@@ -113,7 +113,7 @@ static HOLD: Shape = Shape::new(
         Part::plain("missing", 14, REASONS_MAX),
     ],
 );
-pub(super) static HOLDS: Shape = Shape::new("Holds", &[Part::many("holds", 1, HOLDS_MAX, &HOLD)]);
+pub(super) static HOLDS: Shape = Shape::new("Holds", &[Part::many("holds", 1, HOLDS_PAGE, &HOLD)]);
 pub(super) static HELD_MESSAGE: Shape = Shape::new(
     "HeldMessage",
     &[
@@ -192,7 +192,7 @@ pub(super) fn write_approved(approved: Approved) -> proto::Approved {
 // === wire → domain ===
 
 pub(super) fn read(wire: proto::Holds) -> Result<Holds, Flaw> {
-    field::at_most("holds", HOLDS_MAX, wire.holds.len())?;
+    field::at_most("holds", HOLDS_PAGE, wire.holds.len())?;
     Ok(Holds { holds: field::each(wire.holds, read_hold)?, more: wire.more })
 }
 

@@ -78,7 +78,7 @@ fn activation(change: impl Fn(&mut Activation)) -> AdminReply {
 
 #[test]
 fn the_messages_that_wait() {
-    edge(holds(HOLDS_MAX, |_| ()), holds(HOLDS_MAX + 1, |_| ()));
+    edge(holds(HOLDS_PAGE, |_| ()), holds(HOLDS_PAGE + 1, |_| ()));
     edge(holds(1, |h| h.needed = 255), holds(1, |h| h.needed = 256));
     let approvals = |count| holds(1, move |h| h.approvals = vec![sample::signed_approval(); count]);
     edge(approvals(APPROVALS_MAX), approvals(APPROVALS_MAX + 1));
@@ -95,7 +95,7 @@ fn the_messages_that_wait() {
 fn the_fullest_list_of_messages_fits_its_frame() {
     let proof = sample::longest_acceptance().proof;
     let approval = SignedApproval { approval: vec![7; APPROVAL_BYTES_MAX].into(), proof };
-    let full = holds(HOLDS_MAX, |h| {
+    let full = holds(HOLDS_PAGE, |h| {
         h.recipients = sample::recipients(RECIPIENTS_MAX, 259);
         h.subject = "s".repeat(SUBJECT_BYTES_MAX);
         h.approvals = vec![approval.clone(); APPROVALS_MAX];
