@@ -199,12 +199,13 @@ impl Sender {
         let needs_officers = !cleared.is_empty();
         let is_signed = rng.chance(if needs_officers { 80 } else { 20 });
         let drafter = rng.pick(&DRAFTERS).filter(|_| is_signed).map(|name| (*name).to_owned());
+        let from = from.ok_or_else(|| Failure::setup("a system without an address"))?;
         let mut random = [0; 10];
         rng.fill(&mut random);
         Ok(Header {
             id: MessageId::new(now, random),
-            from: from.ok_or_else(|| Failure::setup("a system without an address"))?,
-            sealing: (seal && rng.chance(90)).then(|| sealing(&to)),
+            sealing: (seal && rng.chance(90)).then(|| sealing(&from, &to)),
+            from,
             to: to.into_iter().map(|address| Recipient { address, role: Role::Action }).collect(),
             label: (!rng.chance(2)).then_some(label),
             precedence: precedence(rng),
@@ -366,13 +367,15 @@ fn expires(now: Timestamp, rng: &mut Rng) -> Option<Timestamp> {
     Some(now.after(Duration::from_secs(seconds)))
 }
 
-/// Looks like sealing and seals nothing: relays cannot tell.
-fn sealing(to: &[Address]) -> Sealing {
+/// Looks like sealing to the recipients and the sender's officers, and seals nothing: relays cannot
+/// tell.
+fn sealing(from: &Address, to: &[Address]) -> Sealing {
     let key = |address: &Address| {
         let ministry = address.ministry().clone();
         SealKeyId { key: leaf(ministry.as_str().as_bytes()), ministry }
     };
-    let mut keys: Vec<SealKeyId> = to.iter().map(key).collect();
+    let officers = SealKeyId { key: leaf(b"officers"), ministry: from.ministry().clone() };
+    let mut keys: Vec<SealKeyId> = to.iter().map(key).chain([officers]).collect();
     keys.sort();
     keys.dedup();
     Sealing { suite: 1, keys, content: leaf(b"content") }

@@ -3,7 +3,7 @@
 use kuriiri_sim::{Sabotage, World};
 
 /// Worlds of this many seeds have the fault; not in each does chance bring it to light.
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 48;
 
 /// Runs sabotaged worlds until one fails by this invariant. Others that the same fault breaks may
 /// be broken first.

@@ -180,6 +180,8 @@ pub(crate) struct Letter {
     pub(crate) to: Vec<Address>,
     pub(crate) label: Option<&'static str>,
     pub(crate) is_sealed: bool,
+    /// Sealed to the sender's officers too, if it is sealed.
+    pub(crate) officers_read: bool,
     pub(crate) precedence: Precedence,
     pub(crate) created: Timestamp,
     pub(crate) expires: Option<Timestamp>,
@@ -199,6 +201,7 @@ impl Letter {
             to: to.iter().map(|to| address(to)).collect(),
             label: Some("FI JULK"),
             is_sealed: false,
+            officers_read: true,
             precedence: Precedence::Routine,
             created: NOW,
             expires: None,
@@ -213,11 +216,10 @@ impl Letter {
     }
 
     pub(crate) fn header(&self) -> Header {
-        let sealing = || Sealing {
-            suite: 1,
-            keys: self.to.iter().map(sealing_key).collect(),
-            content: leaf(b"content"),
-        };
+        let officers = self.officers_read.then(|| release_key(&self.from));
+        let mut keys: Vec<_> = self.to.iter().map(sealing_key).chain(officers).collect();
+        keys.sort();
+        let sealing = || Sealing { suite: 1, keys, content: leaf(b"content") };
         let recipient = |to: &Address| Recipient { address: to.clone(), role: Role::Action };
         Header {
             id: self.id(),
@@ -309,4 +311,8 @@ pub(crate) fn delivery_of(letter: &Letter, at: Timestamp) -> VerifiedReceipt {
 
 fn sealing_key(to: &Address) -> SealKeyId {
     SealKeyId { ministry: to.ministry().clone(), key: leaf(to.mailbox().as_bytes()) }
+}
+
+fn release_key(from: &Address) -> SealKeyId {
+    SealKeyId { ministry: from.ministry().clone(), key: leaf(b"officers") }
 }

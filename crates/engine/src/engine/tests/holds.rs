@@ -90,6 +90,27 @@ fn a_repeat_of_a_held_message_is_the_same_message() {
 }
 
 #[test]
+fn what_its_officers_could_never_read_is_refused_and_not_held() {
+    let mut host = relay();
+    let closed = Letter { officers_read: false, ..letter(1) };
+    let (verdicts, _) = host.submit(std::slice::from_ref(&closed));
+    let [Verdict::Refused(Refusal { code: Code::NEEDS_RELEASE, reasons })] = &verdicts[..] else {
+        panic!("{verdicts:?}")
+    };
+    assert_eq!(
+        reasons[0],
+        "it is not sealed to the officers of plm.example, who would have to read it"
+    );
+    assert!(host.holds().is_empty());
+    let home = |officers_read| {
+        let to = [RECIPIENT, SENDER].map(address).to_vec();
+        Letter { to, officers_read, ..secret(2) }
+    };
+    assert!(matches!(host.submit(&[home(false)]).0[0], Verdict::Refused(_)), "its recipients' key");
+    assert_eq!(host.submit(&[home(true)]).0, [accepted(NOW)]);
+}
+
+#[test]
 fn two_officers_means_two_persons_and_the_drafter_is_none() {
     let mut host = relay();
     host.submit(&[secret(1)]);
