@@ -7,8 +7,8 @@ use kuriiri_policy::{
     Record, Route,
 };
 use kuriiri_types::{
-    Code, Digest, Handling, Header, Marker, Ministry, Onward, Outcome, Refusal, SpiffeId,
-    Timestamp, WireLabel,
+    Code, Digest, Handling, Header, Marker, Ministry, Outcome, Refusal, SpiffeId, Timestamp,
+    WireLabel,
     limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MARKERS_MAX, MESSAGE_TTL_MAX},
 };
 
@@ -225,11 +225,7 @@ impl Judge {
         };
         Handling {
             markers: self.policy.markers(terms).take(MARKERS_MAX).map(marker).collect(),
-            onward: match terms.onward {
-                kuriiri_policy::Onward::Never => Onward::Never,
-                kuriiri_policy::Onward::OriginatorConsent => Onward::OriginatorConsent,
-                kuriiri_policy::Onward::Free => Onward::Free,
-            },
+            onward: terms.onward,
             retain_max: terms.retain_max,
             retain_min: terms.retain_min,
         }

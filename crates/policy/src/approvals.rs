@@ -1,10 +1,10 @@
 //! What only people can supply: releases by officers, and the originator's consent.
 
-use kuriiri_types::Timestamp;
+use kuriiri_types::{Onward, Timestamp};
 
 use crate::{
     facts::{APPROVALS_MAX, Approval, Facts},
-    merge::{Onward, Terms},
+    merge::Terms,
     policy::Policy,
     reason::Missing,
 };

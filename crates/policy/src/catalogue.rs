@@ -4,11 +4,11 @@ mod compile;
 
 use std::sync::Arc;
 
-use kuriiri_types::{Category, Timestamp, WireLabel};
+use kuriiri_types::{Category, FileKind, Timestamp, WireLabel};
 
 use crate::{
     bits::Bits,
-    error::{FileKind, PolicyError},
+    error::PolicyError,
     file,
     label::Label,
     names::Names,

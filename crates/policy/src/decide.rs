@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kuriiri_types::{Code, Precedence, Timestamp};
+use kuriiri_types::{Code, Onward, Precedence, Timestamp};
 
 use crate::{
     catalogue::Catalogue,
     facts::Facts,
     federation::NodeId,
     label::{Label, LabelFault},
-    merge::{Onward, ReceiptDemand, Terms, Transit},
+    merge::{ReceiptDemand, Terms, Transit},
     plan::Compiled,
     policy::Policy,
     reason::{Missing, Reason, coarse},

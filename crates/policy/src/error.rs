@@ -1,14 +1,12 @@
 //! What is wrong in a file of the policy, and where.
 
-use std::fmt;
-
-use kuriiri_types::Code;
+use kuriiri_types::{Code, FileKind};
 
 /// A file was refused. Nothing of it is in force; the policy that runs goes on.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The text is not TOML, or has a key or a type that the format does not have.
-    #[error("the {file} cannot be read; correct it at the place that the cause names")]
+    #[error("the {} cannot be read; correct it at the place that the cause names", file.title())]
     Syntax {
         /// Which file.
         file: FileKind,
@@ -17,7 +15,7 @@ pub enum PolicyError {
         cause: Box<toml::de::Error>,
     },
     /// The text is of the right form and says something impossible.
-    #[error("the {file} is wrong at {item}: {flaw}")]
+    #[error("the {} is wrong at {item}: {flaw}", file.title())]
     Content {
         /// Which file.
         file: FileKind,
@@ -36,42 +34,6 @@ impl PolicyError {
     /// The stable number: always that of a wrong policy file.
     pub fn code(&self) -> Code {
         Code::POLICY_FILE
-    }
-}
-
-/// The kinds of file that a policy is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
-    /// `label-catalogue/1`
-    Catalogue,
-    /// `federation/1`
-    Federation,
-    /// `routing-policy/1`
-    Rules,
-    /// `label-translation/1`
-    Translation,
-}
-
-impl FileKind {
-    /// The value of `format` that this version reads.
-    pub const fn format(self) -> &'static str {
-        match self {
-            Self::Catalogue => "label-catalogue/1",
-            Self::Federation => "federation/1",
-            Self::Rules => "routing-policy/1",
-            Self::Translation => "label-translation/1",
-        }
-    }
-}
-
-impl fmt::Display for FileKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Catalogue => "label catalogue",
-            Self::Federation => "federation file",
-            Self::Rules => "routing policy",
-            Self::Translation => "translation table",
-        })
     }
 }
 

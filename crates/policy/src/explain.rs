@@ -7,7 +7,7 @@ pub(crate) mod render;
 
 use std::time::Duration;
 
-use kuriiri_types::{Timestamp, WireLabel};
+use kuriiri_types::{Onward, Timestamp, WireLabel};
 use serde::Serialize;
 
 use crate::{
@@ -18,7 +18,7 @@ use crate::{
     facts::Facts,
     gates::{Asked, Holding},
     label::{Label, Use},
-    merge::{Onward, Terms, Transit},
+    merge::{Terms, Transit},
     nearest::UnknownNode,
     plan::Compiled,
     policy::Policy,

@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use kuriiri_types::{Ministry, Timestamp};
+use kuriiri_types::{FileKind, Ministry, Timestamp};
 use serde::Deserialize;
 use toml::value::Datetime;
 
 use crate::{
-    error::{FileKind, Flaw, PolicyError},
+    error::{Flaw, PolicyError},
     file::{check_format, optional_instant, read},
     names::is_id,
     text::Phrase,

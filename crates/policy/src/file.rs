@@ -1,11 +1,11 @@
 //! Reading TOML: the same first steps for every file.
 
-use kuriiri_types::Timestamp;
+use kuriiri_types::{FileKind, Timestamp};
 use serde::{Deserialize, de::DeserializeOwned};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use toml::value::Datetime;
 
-use crate::error::{FileKind, Flaw, PolicyError};
+use crate::error::{Flaw, PolicyError};
 
 /// Bytes of one file: a thousand nodes with their certificates. Larger: refused before parsing.
 pub const FILE_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -113,7 +113,7 @@ pub use diff::{
     Change, ChangeKind, DIFF_CHANGES_MAX, DIFF_LABELS_MAX, DIFF_WORK_MAX, FieldChange, Note,
     PolicyDiff,
 };
-pub use error::{FileKind, Flaw, PolicyError};
+pub use error::{Flaw, PolicyError};
 pub use explain::{
     ExplainedAct, ExplainedGate, ExplainedLabel, ExplainedLimit, ExplainedRule, Explanation,
     InForce, LabelSource,
@@ -124,7 +124,7 @@ pub use file::FILE_BYTES_MAX;
 pub use findings::Finding;
 pub use join::NeedsPerson;
 pub use label::{Invalid, Label, LabelFault, Use, sole_label};
-pub use merge::{Onward, ReceiptDemand};
+pub use merge::ReceiptDemand;
 pub use nearest::UnknownNode;
 pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kuriiri_types::{Precedence, limits::HOPS_MAX};
+use kuriiri_types::{Onward, Precedence, limits::HOPS_MAX};
 use serde::{Deserialize, Serialize};
 
 /// Whether a message may pass a hub, strictest first.
@@ -20,29 +20,6 @@ impl Transit {
             Self::No => "no",
             Self::Sealed => "sealed",
             Self::Clear => "clear",
-        }
-    }
-}
-
-/// Whether a recipient may pass the content on, strictest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Onward {
-    /// Never.
-    Never,
-    /// Only with the originator's written consent ((EU) 2019/1961 article 14).
-    OriginatorConsent,
-    /// As the label allows.
-    Free,
-}
-
-impl Onward {
-    /// The word as in the rule files.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Never => "never",
-            Self::OriginatorConsent => "originator-consent",
-            Self::Free => "free",
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use kuriiri_types::{Ministry, Timestamp};
+use kuriiri_types::{FileKind, Ministry, Timestamp};
 
 use crate::{
     catalogue::Catalogue,
     clearance::Clearance,
     decide::Obligations,
-    error::{FileKind, Flaw, PolicyError},
+    error::{Flaw, PolicyError},
     federation::{Federation, Node, NodeId, WrittenClearance},
     label::Label,
     plan::{self, Compiled, Marker, Plans, Words},

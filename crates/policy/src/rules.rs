@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use kuriiri_types::{MessageType, Precedence, Timestamp};
+use kuriiri_types::{FileKind, MessageType, Onward, Precedence, Timestamp};
 use serde::Deserialize;
 use toml::value::Datetime;
 
 use crate::{
-    error::{FileKind, Flaw, PolicyError},
+    error::{Flaw, PolicyError},
     file::{OneOrMany, check_format, optional_instant, read},
-    merge::{Onward, ReceiptDemand, Transit},
+    merge::{ReceiptDemand, Transit},
     names::is_id,
     text::Phrase,
     trial::{Trial, read_embedded, value::Value},

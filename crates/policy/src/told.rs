@@ -1,12 +1,13 @@
 //! What people and programs are told: reasons with their sentences, obligations with their units.
 
+use kuriiri_types::Onward;
 use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
 use crate::{
     decide::{Decision, Obligations},
-    merge::{Onward, ReceiptDemand},
+    merge::ReceiptDemand,
     policy::Policy,
     reason::{Missing, Reason},
     text::{Lang, Phrase},

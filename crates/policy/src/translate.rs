@@ -4,14 +4,14 @@ mod compile;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use kuriiri_types::Timestamp;
+use kuriiri_types::{FileKind, Timestamp};
 use serde::Deserialize;
 use toml::value::Datetime;
 
 use crate::{
     bits::Bits,
     catalogue::Catalogue,
-    error::{FileKind, PolicyError},
+    error::PolicyError,
     file::{check_format, optional_instant, read},
     label::{Label, list},
     reason::Reason,

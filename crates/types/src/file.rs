@@ -30,6 +30,26 @@ impl FileKind {
             Self::Translation => "label-translation",
         }
     }
+
+    /// The value of the file's `format` that this version reads.
+    pub const fn format(self) -> &'static str {
+        match self {
+            Self::Catalogue => "label-catalogue/1",
+            Self::Federation => "federation/1",
+            Self::Rules => "routing-policy/1",
+            Self::Translation => "label-translation/1",
+        }
+    }
+
+    /// What people call it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Catalogue => "label catalogue",
+            Self::Federation => "federation file",
+            Self::Rules => "routing policy",
+            Self::Translation => "translation table",
+        }
+    }
 }
 
 impl fmt::Display for FileKind {
@@ -59,6 +79,7 @@ mod tests {
     fn words_come_back() {
         for kind in FileKind::ALL {
             assert_eq!(kind.as_str().parse(), Ok(kind));
+            assert_eq!(kind.format(), format!("{kind}/1"));
         }
         assert!("catalog".parse::<FileKind>().is_err());
     }

@@ -40,6 +40,7 @@ pub struct Marker {
 
 /// Whether a recipient may pass the content on, strictest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Onward {
     /// Never.
     Never,

@@ -9,7 +9,7 @@ use kuriiri_types::Code;
 use serde::Serialize;
 
 use super::{
-    active::{self, signed_kind},
+    active,
     folder::{File, Files},
 };
 use crate::{
@@ -64,7 +64,7 @@ struct DifferenceLine<'a> {
 struct ActiveLine<'a> {
     event: &'static str,
     file: &'a str,
-    kind: String,
+    kind: &'static str,
     serial: u64,
 }
 
@@ -90,10 +90,12 @@ pub(crate) async fn active(args: &ActiveArgs, output: Output) -> Outcome {
         let line = ActiveLine {
             event: "active",
             file: &file.name,
-            kind: file.kind.to_string(),
+            kind: file.kind.as_str(),
             serial: file.about()?.serial,
         };
-        output.data(&line, || format!("{}: {}, serial {}", line.file, line.kind, line.serial));
+        output.data(&line, || {
+            format!("{}: {}, serial {}", line.file, file.kind.title(), line.serial)
+        });
         if let Some(folder) = &args.out {
             fs::create_dir_all(folder)?;
             fs::write(folder.join(&file.name), &file.text)?;
@@ -120,7 +122,7 @@ fn offer(file: File) -> Result<OfferedFile, Failure> {
         Failure::new(Code::POLICY_SIGNATURE, anyhow::Error::msg(what))
     };
     let signatures = file.signatures.clone().ok_or_else(unsigned)?;
-    let (kind, name) = (signed_kind(file.kind), file.name);
+    let (kind, name) = (file.kind, file.name);
     Ok(OfferedFile { kind, name, bytes: Bytes::from(file.text), signatures })
 }
 

@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kuriiri_client::ActiveFile;
-use kuriiri_policy::{FileKind, Record};
-use kuriiri_types as types;
+use kuriiri_policy::Record;
 
 use super::folder::{File, Files};
 use crate::{exit::Failure, person::connect};
@@ -28,29 +27,10 @@ pub(crate) async fn decisions(folder: &Path, limit: u32) -> Result<Vec<Record>, 
 fn file(active: ActiveFile) -> Result<File, Failure> {
     let text = String::from_utf8(active.bytes.to_vec())?;
     Ok(File {
-        kind: kind(active.kind),
+        kind: active.kind,
         path: PathBuf::from(&active.name),
         name: active.name,
         text,
         signatures: Some(active.signatures),
     })
-}
-
-fn kind(kind: types::FileKind) -> FileKind {
-    match kind {
-        types::FileKind::Catalogue => FileKind::Catalogue,
-        types::FileKind::Federation => FileKind::Federation,
-        types::FileKind::Rules => FileKind::Rules,
-        types::FileKind::Translation => FileKind::Translation,
-    }
-}
-
-/// The same kind as files are signed under.
-pub(crate) fn signed_kind(kind: FileKind) -> types::FileKind {
-    match kind {
-        FileKind::Catalogue => types::FileKind::Catalogue,
-        FileKind::Federation => types::FileKind::Federation,
-        FileKind::Rules => types::FileKind::Rules,
-        FileKind::Translation => types::FileKind::Translation,
-    }
 }

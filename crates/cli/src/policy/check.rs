@@ -26,7 +26,7 @@ pub(crate) struct Args {
 struct FileLine<'a> {
     event: &'static str,
     file: &'a str,
-    kind: String,
+    kind: &'static str,
     serial: u64,
     issued: Option<String>,
     expires: Option<String>,
@@ -82,7 +82,7 @@ fn show_file(file: &File, output: Output) -> Result<(), crate::exit::Failure> {
     let line = FileLine {
         event: "file",
         file: &file.name,
-        kind: file.kind.to_string(),
+        kind: file.kind.as_str(),
         serial: about.serial,
         issued: time(about.issued),
         expires: time(about.expires),
@@ -91,7 +91,7 @@ fn show_file(file: &File, output: Output) -> Result<(), crate::exit::Failure> {
     output.data(&line, || {
         let expires = line.expires.as_ref().map_or(String::new(), |at| format!(", until {at}"));
         let signed = if line.signed { "signed" } else { "not signed" };
-        format!("{}: {}, serial {}{expires}, {signed}", line.file, line.kind, line.serial)
+        format!("{}: {}, serial {}{expires}, {signed}", line.file, file.kind.title(), line.serial)
     });
     Ok(())
 }

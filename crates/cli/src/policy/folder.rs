@@ -5,10 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kuriiri_policy::{
-    Catalogue, Federation, FileKind, Policy, PolicyError, Rules, Sources, Translation,
-};
-use kuriiri_types::{Code, Timestamp};
+use kuriiri_policy::{Catalogue, Federation, Policy, PolicyError, Rules, Sources, Translation};
+use kuriiri_types::{Code, FileKind, Timestamp};
 use serde::Deserialize;
 
 use crate::exit::Failure;
@@ -150,8 +148,7 @@ impl Files {
 
 /// The kind of file whose `format` this is.
 pub(crate) fn kind_of(format: &str) -> Option<FileKind> {
-    let kinds = [FileKind::Catalogue, FileKind::Federation, FileKind::Rules, FileKind::Translation];
-    kinds.into_iter().find(|kind| kind.format() == format)
+    FileKind::ALL.into_iter().find(|kind| kind.format() == format)
 }
 
 fn all<'a, T>(

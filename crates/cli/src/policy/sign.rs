@@ -11,7 +11,7 @@ use kuriiri_client::OfficerProfile;
 use kuriiri_seal::{Signer, digest, sign_file};
 use kuriiri_types::{Code, Digest, FileKind};
 
-use super::{active::signed_kind, folder as policy};
+use super::folder as policy;
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
@@ -61,7 +61,6 @@ pub(crate) fn sign(file: &Path, signer: &Signer, afresh: bool) -> Result<Signed,
         format!("{} is no catalogue, federation, rules or translation", file.display())
     });
     let policy::File { kind, text, .. } = read.map_err(wrong)?;
-    let kind = signed_kind(kind);
     let beside = signatures_of(file);
     let place = || beside.display().to_string();
     // One that cannot be read holds signatures of others all the same.

@@ -2,13 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
+use kuriiri_types::FileKind;
 use serde::Deserialize;
 use toml::value::Datetime;
 
 use super::{Catalogue, LEVELS_MAX, Level, TAGS_MAX, Tag, TagKind, VALUES_MAX, Value};
 use crate::{
     bits::Bits,
-    error::{FileKind, Flaw, PolicyError},
+    error::{Flaw, PolicyError},
     file::{check_format, instant},
     names::{Names, is_id},
     text::Phrase,

@@ -1,13 +1,13 @@
 //! From the written table to the compiled one. What could lose a restriction is refused here, so
 //! that no label can meet it later.
 
-use kuriiri_types::Timestamp;
+use kuriiri_types::{FileKind, Timestamp};
 
 use super::{Action, Applied, Mapping, Table, Translation, Written};
 use crate::{
     bits::Bits,
     catalogue::{Catalogue, TagKind},
-    error::{FileKind, Flaw, PolicyError},
+    error::{Flaw, PolicyError},
 };
 
 /// Compiles all tables and holds them against each other.

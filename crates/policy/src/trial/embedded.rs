@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use kuriiri_types::FileKind;
+
 use super::{Body, Trial, TrialReport, TrialResult, Value, coverage::Coverage, read, run};
 use crate::{
-    error::{FileKind, Flaw, PolicyError},
+    error::{Flaw, PolicyError},
     policy::Policy,
 };
 
@@ -55,7 +57,7 @@ impl Policy {
             for trial in &*embedded.tests {
                 let outcome = run::run_plain(self, trial, &mut coverage);
                 let (name, title) = (trial.name.clone(), trial.title.clone());
-                let file = Some(embedded.file.to_string());
+                let file = Some(embedded.file.title().to_owned());
                 results.push(TrialResult { file, name, title, outcome });
             }
         }

@@ -2,8 +2,8 @@
 
 use std::{sync::LazyLock, time::Duration};
 
-use kuriiri_policy::{Catalogue, Clearance, Decision, Facts, Label, Onward, Policy, Use, admits};
-use kuriiri_types::{Category, Precedence, Timestamp, WireLabel};
+use kuriiri_policy::{Catalogue, Clearance, Decision, Facts, Label, Policy, Use, admits};
+use kuriiri_types::{Category, Onward, Precedence, Timestamp, WireLabel};
 use proptest::{collection::vec, prelude::*, sample::subsequence};
 
 use crate::example::{Files, NOW, approval, facts, node, rank};
