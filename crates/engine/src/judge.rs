@@ -100,7 +100,7 @@ impl Judge {
             return Ruling::End(refusal);
         }
         self.with_facts(case, case.path.is_empty() && case.submitter.is_some(), |facts| {
-            self.hop(now, &facts)
+            self.hop(now, case.header, &facts)
         })
     }
 
@@ -118,10 +118,10 @@ impl Judge {
         Some(Refusal { code: Code::POLICY_EXPIRED, reasons: vec![what] })
     }
 
-    fn hop(&self, now: Timestamp, facts: &Facts<'_>) -> Ruling<Way> {
+    fn hop(&self, now: Timestamp, header: &Header, facts: &Facts<'_>) -> Ruling<Way> {
         match self.policy.next_hop(now, facts) {
             Err(why) => Ruling::End(refuse(&why)),
-            Ok(Route::Hold(_, missing)) => Ruling::Wait(Need::People(missing)),
+            Ok(Route::Hold(_, missing)) => wait_for(missing, header),
             Ok(Route::Arrived(terms)) => Ruling::Go(Way { hop: Hop::Here, terms }),
             Ok(Route::Forward(next, terms)) if self.policy.may_leave(&terms, now) => {
                 match self.domain(next) {
@@ -147,7 +147,7 @@ impl Judge {
                 Ruling::Go(terms)
             }
             Decision::Permit(_) => Ruling::Wait(Need::Later),
-            Decision::Hold(_, missing) => Ruling::Wait(Need::People(missing)),
+            Decision::Hold(_, missing) => wait_for(missing, case.header),
             Decision::Deny(reasons) => Ruling::End(withdrawn(refuse(&reasons))),
         }
     }
@@ -427,6 +427,26 @@ fn is_sealed_to(header: &Header, dest: &Ministry) -> bool {
         ministry == header.from.ministry() || header.recipients_at(ministry).next().is_some()
     };
     sealing.keys.iter().any(|key| key.ministry == *dest) && keys.all(concerned)
+}
+
+/// Waits for officers, if they can ever read it. They cannot when the rules have begun to ask for them
+/// after the sender was told that they do not; it must be sealed anew.
+fn wait_for<T>(missing: Vec<Missing>, header: &Header) -> Ruling<T> {
+    if is_readable_by_officers(header) {
+        return Ruling::Wait(Need::People(missing));
+    }
+    let home = header.from.ministry();
+    let what = format!("it is not sealed to the officers of {home}, who would have to read it");
+    Ruling::End(Refusal { code: Code::NEEDS_RELEASE, reasons: vec![what] })
+}
+
+/// True when the sender's officers can read the body: it is open, or sealed to a key of their
+/// ministry beside the one that its own recipients there have.
+fn is_readable_by_officers(header: &Header) -> bool {
+    let home = header.from.ministry();
+    let Some(sealing) = &header.sealing else { return true };
+    let keys = sealing.keys.iter().filter(|key| key.ministry == *home).count();
+    keys > usize::from(header.recipients_at(home).next().is_some())
 }
 
 fn approval<'a>(node: NodeId, release: &'a Release, roles: &'a [&'a str]) -> Approval<'a> {

@@ -8,7 +8,7 @@ use crate::{
     engine::Engine,
     event::Token,
     holds::{Endorsed, HeldBack, stricter},
-    judge::{Case, Need, Ruling, named},
+    judge::{Case, Ruling, named},
     seen::Spot,
     view::ViewError,
     work::Work,
@@ -68,9 +68,6 @@ impl Engine {
                 let (path, endorsed) = (Vec::new(), Endorsed::default());
                 let admitted = Admitted { message, path, endorsed, stops, spot };
                 Ok(self.with_room(work.now, lane, admitted))
-            }
-            Ruling::Wait(Need::People(_)) if !is_readable_by_officers(header) => {
-                Ok(unreadable(header.from.ministry()).into())
             }
             Ruling::Wait(need) => {
                 let expires = self.deadline(work.now, header, leaf, &dests);
@@ -148,20 +145,4 @@ impl Engine {
         };
         dests.iter().map(deadline).min().unwrap_or(now)
     }
-}
-
-/// True when the sender's officers can read the body: it is open, or sealed to a key of their
-/// ministry beside the one that its own recipients there have.
-fn is_readable_by_officers(header: &Header) -> bool {
-    let home = header.from.ministry();
-    let Some(sealing) = &header.sealing else { return true };
-    let keys = sealing.keys.iter().filter(|key| key.ministry == *home).count();
-    keys > usize::from(header.recipients_at(home).next().is_some())
-}
-
-/// The rules have begun to ask for officers after the sender was told that they do not: nobody could
-/// ever release it.
-fn unreadable(home: &Ministry) -> Refusal {
-    let what = format!("it is not sealed to the officers of {home}, who would have to read it");
-    Refusal { code: Code::NEEDS_RELEASE, reasons: vec![what] }
 }

@@ -99,7 +99,7 @@ fn what_its_officers_could_never_read_is_refused_and_not_held() {
     };
     assert_eq!(
         reasons[0],
-        "it is not sealed to the officers of plm.example, who would have to read it"
+        "um.example: it is not sealed to the officers of plm.example, who would have to read it"
     );
     assert!(host.holds().is_empty());
     let home = |officers_read| {
@@ -291,6 +291,15 @@ fn what_now_needs_people_waits_and_what_no_longer_does_goes() {
     let mut host = host.restart();
     assert_eq!(host.holds().len(), 0, "the example's rules are in force again");
     assert_eq!(host.waiting(&outbox()), 1);
+}
+
+#[test]
+fn what_now_needs_people_who_cannot_read_it_goes_back_at_once() {
+    let mut host = relay();
+    host.submit(&[Letter { label: Some("FI SALP"), officers_read: false, ..letter(1) }]);
+    change(&mut host, "level = \"SALP\"", "level = \"SALP\"\napprovals = 1");
+    assert_eq!((host.waiting(&outbox()), host.holds().len()), (0, 0));
+    assert_eq!(kinds(&host), [(ReceiptKind::Refused, Some(Code::NEEDS_RELEASE))]);
 }
 
 #[test]
