@@ -209,10 +209,7 @@ impl Engine {
             Event::DialFailed { peer, problem } => self.on_dial_failed(work, peer, problem),
             Event::Heard { peer } => self.on_heard(peer),
             Event::LinkDown { peer, link, problem } => {
-                self.held_off.retain(|(held, _), _| *held != link);
-                if let Some(peer) = peer {
-                    self.on_link_down(work, &peer, link, problem);
-                }
+                self.on_link_down(work, peer.as_ref(), link, problem);
             }
             Event::HoldAsked { officer, token, message } => {
                 let reply = self.on_hold_asked(work, &officer, message)?;

@@ -99,10 +99,12 @@ impl Engine {
     pub(crate) fn on_link_down(
         &mut self,
         work: &mut Work<'_>,
-        peer: &Ministry,
+        peer: Option<&Ministry>,
         link: LinkId,
         problem: String,
     ) {
+        self.held_off.retain(|(held, _), _| *held != link);
+        let Some(peer) = peer else { return };
         let Some(state) = self.peers.get_mut(peer).filter(|p| p.link == Some(link)) else {
             return;
         };
