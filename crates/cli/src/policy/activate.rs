@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{
     active,
-    folder::{File, Files},
+    folder::{File, Files, signatures_of},
 };
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
@@ -100,7 +100,7 @@ pub(crate) async fn active(args: &ActiveArgs, output: Output) -> Outcome {
             fs::create_dir_all(folder)?;
             fs::write(folder.join(&file.name), &file.text)?;
             let signatures = file.signatures.as_deref().unwrap_or_default();
-            fs::write(folder.join(format!("{}.sig", file.name)), signatures)?;
+            fs::write(signatures_of(&folder.join(&file.name)), signatures)?;
         }
     }
     Ok(DONE)

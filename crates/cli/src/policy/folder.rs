@@ -47,7 +47,7 @@ impl File {
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Failure> {
         let text = fs::read_to_string(path).map_err(|error| failure(path, error))?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let signatures = fs::read_to_string(path.with_file_name(format!("{name}.sig"))).ok();
+        let signatures = fs::read_to_string(signatures_of(path)).ok();
         let head: Head = match toml::from_str(&text) {
             Ok(head) => head,
             Err(error) => return Err(failure(path, error)),
@@ -144,6 +144,13 @@ impl Files {
             }
         }
     }
+}
+
+/// The file of signatures beside a file.
+pub(crate) fn signatures_of(file: &Path) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(".sig");
+    file.with_file_name(name)
 }
 
 /// The kind of file whose `format` this is.

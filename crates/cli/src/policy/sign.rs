@@ -34,9 +34,9 @@ pub(crate) struct Args {
 }
 
 /// A file that was signed.
-pub(crate) struct Signed {
-    pub(crate) kind: FileKind,
-    pub(crate) digest: Digest,
+struct Signed {
+    kind: FileKind,
+    digest: Digest,
 }
 
 pub(crate) fn run(args: &Args, output: Output) -> Outcome {
@@ -55,13 +55,13 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
 }
 
 /// Signs a file, and keeps the signatures of others that stand beside it unless it begins afresh.
-pub(crate) fn sign(file: &Path, signer: &Signer, afresh: bool) -> Result<Signed, Failure> {
+fn sign(file: &Path, signer: &Signer, afresh: bool) -> Result<Signed, Failure> {
     let wrong = |error: anyhow::Error| Failure::new(Code::POLICY_FILE, error);
     let read = policy::File::read(file)?.with_context(|| {
         format!("{} is no catalogue, federation, rules or translation", file.display())
     });
     let policy::File { kind, text, .. } = read.map_err(wrong)?;
-    let beside = signatures_of(file);
+    let beside = policy::signatures_of(file);
     let place = || beside.display().to_string();
     // One that cannot be read holds signatures of others all the same.
     let so_far = if afresh || !beside.exists() {
@@ -74,13 +74,6 @@ pub(crate) fn sign(file: &Path, signer: &Signer, afresh: bool) -> Result<Signed,
         .map_err(|error| Failure::new(error.code(), anyhow::Error::new(error).context(place())))?;
     replace(&beside, &signed).map_err(wrong)?;
     Ok(Signed { kind, digest: digest(text.as_bytes()) })
-}
-
-/// The file of signatures beside a file.
-pub(crate) fn signatures_of(file: &Path) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(".sig");
-    file.with_file_name(name)
 }
 
 /// Puts a text in the place of a file, whole or not at all.
