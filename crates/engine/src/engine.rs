@@ -185,7 +185,7 @@ impl Engine {
             Event::Approved { officer, token, approval, certificates } => {
                 work.keep(certificates);
                 let reply = self.on_approved(work, &officer, &approval)?;
-                work.actions.push(Action::Answer(token, reply));
+                work.answer(token, reply);
             }
             Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
                 work.keep(certificates);
@@ -193,8 +193,7 @@ impl Engine {
                 answers.push((token, self.on_arrived(work, &peer, &source, parcels)?));
             }
             Event::Asked { system, token, question } => {
-                let reply = self.on_asked(work.now, &system, &question);
-                work.actions.push(Action::Answer(token, reply));
+                work.answer(token, self.on_asked(work.now, &system, &question));
             }
             Event::Answered { peer, link, lane, batch, verdicts } => {
                 self.on_answered(work, &peer, link, (lane, batch), verdicts);
@@ -203,8 +202,7 @@ impl Engine {
                 self.on_confirmed(work, subscription, tickets);
             }
             Event::DecisionsAsked { person, token, limit } => {
-                let reply = self.on_decisions_asked(&person, limit);
-                work.actions.push(Action::Answer(token, reply));
+                work.answer(token, self.on_decisions_asked(&person, limit));
             }
             Event::DialFailed { peer, problem } => self.on_dial_failed(work, peer, problem),
             Event::Heard { peer } => self.on_heard(peer),
@@ -213,11 +211,11 @@ impl Engine {
             }
             Event::HoldAsked { officer, token, message } => {
                 let reply = self.on_hold_asked(work, &officer, message)?;
-                work.actions.push(Action::Answer(token, reply));
+                work.answer(token, reply);
             }
             Event::HoldsAsked { officer, token, after } => {
                 let reply = self.on_holds_asked(work, &officer, after)?;
-                work.actions.push(Action::Answer(token, reply));
+                work.answer(token, reply);
             }
             Event::LinkUp { peer, link } => self.on_link_up(work, peer, link),
             Event::PolicyChanged(policy) => self.on_policy_changed(policy),
@@ -232,8 +230,7 @@ impl Engine {
                 self.on_receipts_wanted(work, &system, subscription, address, mode)?;
             }
             Event::StatusAsked { system, token } => {
-                let reply = self.on_status_asked(work, &system)?;
-                work.actions.push(Action::Answer(token, reply));
+                work.answer(token, self.on_status_asked(work, &system)?);
             }
             Event::Submitted { system, link, token, lane, epoch, messages, certificates } => {
                 work.keep(certificates);

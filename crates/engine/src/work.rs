@@ -4,9 +4,10 @@ use bytes::Bytes;
 use kuriiri_types::{Timestamp, limits::BODY_INLINE_BYTES_MAX};
 
 use crate::{
-    action::Action,
+    action::{Action, Reply},
     commit::{BodyFile, Commit, Write},
     config::Random,
+    event::Token,
     held::Reader,
     receipts::Draft,
     record::{Body, BodyRef, Certificate},
@@ -75,6 +76,11 @@ impl<'a> Work<'a> {
         bodies.references = bodies.references.saturating_add(copies);
         let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
         Body::File(BodyRef { file: bodies.file, offset, len })
+    }
+
+    /// Has a question answered, once the step is durable.
+    pub(crate) fn answer(&mut self, token: Token, reply: Reply) {
+        self.actions.push(Action::Answer(token, reply));
     }
 
     /// Keeps certificates that came along and are new.
