@@ -1,0 +1,210 @@
+//! What a log says about itself (C2SP `tlog-checkpoint`): so many entries, with this root.
+
+use std::fmt;
+
+use bytes::Bytes;
+use kuriiri_types::Digest;
+
+use crate::{
+    CheckpointError, KeyKind, Note, NoteError, NoteSigner, SIZE_MAX, VerifierKey,
+    text::{base64, decimal, hash_from_base64},
+};
+
+/// Origin, size and root of a log at one moment. Whether the log said so, [`verify`](Self::verify)
+/// tells.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Checkpoint {
+    /// Which log.
+    pub origin: String,
+    /// How many entries.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: Digest,
+}
+
+impl Checkpoint {
+    /// Reads the text of a checkpoint, without signatures. Lines after the third are tolerated and
+    /// forgotten: nobody can audit what stands there.
+    ///
+    /// # Errors
+    /// When a line is missing, empty, or not what should stand there; or the size is above
+    /// [`SIZE_MAX`].
+    pub fn parse(text: &str) -> Result<Self, CheckpointError> {
+        let lines =
+            text.strip_suffix('\n').ok_or(CheckpointError::Text("its last line does not end"))?;
+        let mut lines = lines.split('\n');
+        let origin = lines.next().filter(|line| !line.is_empty());
+        let origin = origin.ok_or(CheckpointError::Text("it has no origin"))?.to_owned();
+        let size = lines.next().and_then(decimal).filter(|size| *size <= SIZE_MAX);
+        let size = size.ok_or(CheckpointError::Text("the second line is not a size"))?;
+        let root = lines.next().and_then(hash_from_base64);
+        let root = root.ok_or(CheckpointError::Text("the third line is not a root"))?;
+        if lines.any(str::is_empty) {
+            return Err(CheckpointError::Text("it has an empty line"));
+        }
+        Ok(Self { origin, size, root })
+    }
+
+    /// Signs it as its log, and gives the whole note.
+    ///
+    /// A log must never sign two checkpoints of which one does not grow out of the other: this
+    /// does not look.
+    ///
+    /// # Errors
+    /// When the signer's name is not the origin, or the size is above [`SIZE_MAX`].
+    pub fn sign(&self, signer: &NoteSigner) -> Result<Bytes, CheckpointError> {
+        self.check_origin(signer.verifier_key())?;
+        if self.size > SIZE_MAX {
+            return Err(CheckpointError::Text("the size is too large"));
+        }
+        let mut note = Note::new(self.to_string())?;
+        note.add(signer.sign(note.text())?)?;
+        Ok(note.to_bytes())
+    }
+
+    /// The checkpoint in a note that its log signed.
+    ///
+    /// # Errors
+    /// When the note or its text is not readable, the key's holder did not sign it or a signature
+    /// in its name is not genuine, the key is a witness's, or the origin is not the key's name.
+    pub fn verify(note: &[u8], log: &VerifierKey) -> Result<Self, CheckpointError> {
+        Self::in_note(&Note::parse(note)?, log)
+    }
+
+    /// The checkpoint in a note that has been read already; else as [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// As there.
+    pub fn in_note(note: &Note, log: &VerifierKey) -> Result<Self, CheckpointError> {
+        if log.kind() != KeyKind::Note {
+            return Err(CheckpointError::Kind(log.name().clone()));
+        }
+        if note.verify(log)?.is_none() {
+            return Err(NoteError::NotSignedBy(log.name().clone()).into());
+        }
+        let checkpoint = Self::parse(note.text())?;
+        checkpoint.check_origin(log)?;
+        Ok(checkpoint)
+    }
+
+    fn check_origin(&self, key: &VerifierKey) -> Result<(), CheckpointError> {
+        if self.origin == key.name().as_str() {
+            return Ok(());
+        }
+        Err(CheckpointError::Origin { origin: self.origin.clone(), key: key.name().clone() })
+    }
+}
+
+/// The text that is signed.
+impl fmt::Display for Checkpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\n{}\n{}\n", self.origin, self.size, base64(self.root.as_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::{flipped_bytes, key};
+
+    const ROOT: &str = "CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=";
+
+    fn signer(origin: &str) -> NoteSigner {
+        NoteSigner::new(origin.parse().unwrap(), key(1))
+    }
+
+    fn checkpoint(origin: &str) -> Checkpoint {
+        Checkpoint { origin: origin.to_owned(), size: 20_852_163, root: Digest([7; 32]) }
+    }
+
+    #[test]
+    fn the_example_of_the_specification_is_read() {
+        let text = format!("example.com/behind-the-sofa\n20852163\n{ROOT}\n");
+        let checkpoint = Checkpoint::parse(&text).unwrap();
+        assert_eq!(checkpoint.origin, "example.com/behind-the-sofa");
+        assert_eq!(checkpoint.size, 20_852_163);
+        assert_eq!(checkpoint.to_string(), text);
+    }
+
+    #[test]
+    fn what_a_log_signs_is_verified_and_only_for_its_origin() {
+        let log = signer("sm.example/log");
+        let note = checkpoint("sm.example/log").sign(&log).unwrap();
+        let verified = Checkpoint::verify(&note, log.verifier_key());
+        assert_eq!(verified, Ok(checkpoint("sm.example/log")));
+
+        let other = signer("plm.example/log");
+        let refused = Checkpoint::verify(&note, other.verifier_key());
+        let not_signed = NoteError::NotSignedBy(other.name().clone());
+        assert_eq!(refused, Err(not_signed.into()));
+        let origin = checkpoint("sm.example/log").sign(&other);
+        assert!(matches!(origin, Err(CheckpointError::Origin { .. })));
+
+        let witness = VerifierKey::new(log.name().clone(), KeyKind::Cosignature, [7; 32]);
+        let refused = Checkpoint::verify(&note, &witness);
+        assert_eq!(refused, Err(CheckpointError::Kind(log.name().clone())));
+
+        let text = checkpoint("sm.example/log").to_string();
+        let mut foreign = Note::new(text.clone()).unwrap();
+        foreign.add(other.sign(&text).unwrap()).unwrap();
+        let refused = Checkpoint::in_note(&foreign, other.verifier_key());
+        assert!(matches!(refused, Err(CheckpointError::Origin { .. })));
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_refused() {
+        let log = signer("sm.example/log");
+        let note = checkpoint("sm.example/log").sign(&log).unwrap();
+        for mutant in flipped_bytes(&note) {
+            assert!(Checkpoint::verify(&mutant, log.verifier_key()).is_err());
+        }
+    }
+
+    #[test]
+    fn further_lines_are_tolerated_and_forgotten() {
+        let checkpoint = Checkpoint::parse(&format!("a\n1\n{ROOT}\nmore\nand more\n")).unwrap();
+        assert_eq!(checkpoint.to_string(), format!("a\n1\n{ROOT}\n"));
+    }
+
+    #[test]
+    fn what_is_not_a_checkpoint_is_refused() {
+        let root = ROOT;
+        for bad in [
+            "".to_owned(),
+            "\n".to_owned(),
+            "a\n1\n".to_owned(),
+            format!("a\n1\n{root}"),
+            format!("\n1\n{root}\n"),
+            format!("a\n01\n{root}\n"),
+            format!("a\n+1\n{root}\n"),
+            format!("a\n1 \n{root}\n"),
+            format!("a\n\n{root}\n"),
+            format!("a\n9223372036854775808\n{root}\n"),
+            format!("a\n18446744073709551616\n{root}\n"),
+            format!("a\n1\n{}\n", &root[..43]),
+            format!("a\n1\n{}\n", &root[..40]),
+            format!("a\n1\n{root}=\n"),
+            format!("a\n1\nAAAA{root}\n"),
+            format!("a\n1\n{root}\n\n"),
+            format!("a\n1\n{root}\n\nmore\n"),
+        ] {
+            let refused = Checkpoint::parse(&bad);
+            assert!(matches!(refused, Err(CheckpointError::Text(_))), "{bad:?}");
+        }
+        let largest = format!("a\n{SIZE_MAX}\n{root}\n");
+        assert_eq!(Checkpoint::parse(&largest).unwrap().size, SIZE_MAX);
+        let too_large = Checkpoint { size: SIZE_MAX + 1, ..checkpoint("a") };
+        assert!(too_large.sign(&signer("a")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in "[a\n]{0,3}[0-9]{0,3}\n?[A-Za-z0-9+/]{43}=[\na]{0,3}") {
+            if let Ok(read) = Checkpoint::parse(&text) {
+                prop_assert!(text.starts_with(&read.to_string()));
+            }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+//! The transparency log as pure functions: its tree, its files, what it signs, and proofs.
+//!
+//! - A [`Frontier`] is all that a tree needs to grow; a [`Growth`] is one that grows and keeps what
+//!   it completes. [`Nodes`] is where proofs find the nodes of a tree.
+//! - [`inclusion`] and [`consistency`] prove what RFC 9162 defines; [`prove_many`] proves several
+//!   leaves at once.
+//! - [`Tile`] and [`Bundle`] are the files that a log consists of.
+//! - A [`Checkpoint`] is what the log signs, a [`Note`] around it carries the signatures, and a
+//!   [`Cosigner`] adds that of a witness.
+//! - A [`TlogProof`] is a file that proves one entry; a [`Trust`] is the file that says whom to
+//!   believe.
+//!
+//! All formats are those of C2SP (`tlog-tiles`, `signed-note`, `tlog-checkpoint`,
+//! `tlog-cosignature`, `tlog-proof`, `tlog-policy`), so tools that nobody here wrote read them.
+//!
+//! This crate does NOT know what an entry says, keeps nothing, and reads no clock, no file and no
+//! network. That a log signs only what grows out of what it signed before, and a witness only what
+//! it checked, is for those who call it.
+//!
+//! ```
+//! use kuriiri_seal::{NoteKey, leaf};
+//! use kuriiri_tlog::{Checkpoint, Frontier, Growth, NoteSigner, TlogProof, inclusion};
+//!
+//! let mut tree = Growth::on(&Frontier::new());
+//! for entry in ["one", "two", "three"] {
+//!     tree.push(leaf(entry.as_bytes()));
+//! }
+//! let (key, _pem) = NoteKey::generate()?;
+//! let signer = NoteSigner::new("relay.sm.example/log/2027".parse()?, key);
+//! let origin = signer.name().to_string();
+//! let checkpoint = Checkpoint { origin, size: tree.size(), root: tree.root() }.sign(&signer)?;
+//!
+//! let hashes = inclusion(&tree, 1, tree.size())?;
+//! let proof = TlogProof { extra: Vec::new(), index: 1, hashes, checkpoint };
+//! let read = TlogProof::parse(&proof.to_bytes())?;
+//! assert_eq!(read.verify_entry(b"two", signer.verifier_key())?.size, 3);
+//! assert!(read.verify_entry(b"three", signer.verifier_key()).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod checkpoint;
+mod cosignature;
+mod error;
+mod frontier;
+mod growth;
+mod key;
+mod many;
+mod nodes;
+mod note;
+mod policy_file;
+mod proof;
+mod receipt;
+mod shape;
+#[cfg(test)]
+mod testing;
+mod text;
+mod tile;
+mod tlog_proof;
+mod trust;
+
+pub use checkpoint::Checkpoint;
+pub use cosignature::{Cosigner, add_signature};
+pub use error::{
+    BundleError, CheckpointError, KeyTextError, NoteError, PolicyFault, ProofFileError, TrustError,
+};
+pub use frontier::Frontier;
+pub use growth::{Growth, MissingNode};
+pub use key::{KeyKind, KeyName, NoteSigner, VerifierKey};
+pub use many::{Opened, open_many, prove_many};
+pub use nodes::Nodes;
+pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, Signature, Signed};
+pub use policy_file::{POLICY_BYTES_MAX, POLICY_LINES_MAX};
+pub use proof::{consistency, inclusion, root, root_from_inclusion, verify_consistency};
+pub use receipt::{
+    LogKeys, ReceiptError, ReceiptVerifier, VerifiedReceipt, log_number, log_origin, ministry_of,
+    nth_log_origin,
+};
+pub use shape::{PATH_MAX, SIZE_MAX, empty_root};
+pub use tile::{
+    Bundle, ENTRY_BYTES_MAX, Place, TILE_HEIGHT, TILE_WIDTH, Tile, append_entry, bundles_between,
+    bundles_of, decode_bundle, decode_tile, encode_bundle, encode_tile, node_in_tile,
+    tiles_between, tiles_of,
+};
+pub use tlog_proof::{PROOF_BYTES_MAX, TlogProof};
+pub use trust::{Cosigned, Log, Quorum, Trust, Witness, witnesses_needed};

@@ -1,0 +1,343 @@
+//! Signed notes (C2SP `signed-note`): a text, an empty line, and a line for each signature.
+
+use std::fmt::{self, Write};
+
+use bytes::Bytes;
+use kuriiri_seal::verify_ed25519;
+
+use crate::{
+    KeyKind, KeyName, NoteError, VerifierKey, cosignature,
+    text::{base64, from_base64},
+};
+
+/// Bytes of a note. The specification wants a bound and leaves it open; other tools take as much.
+/// Larger: refused before it is read.
+pub const NOTE_BYTES_MAX: usize = 1_000_000;
+/// Signatures on one note: a log and its witnesses. The specification demands at least 16. More:
+/// refused.
+pub const NOTE_SIGNATURES_MAX: usize = 64;
+
+/// What a signature line begins with: an em dash and a space.
+const DASH: &str = "— ";
+const ID_BYTES: usize = 4;
+
+/// A text, and what is said to be signatures over it. That a note can be read says nothing about
+/// who signed it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<Signature>,
+}
+
+/// One signature line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signature {
+    name: KeyName,
+    id: u32,
+    bytes: Vec<u8>,
+}
+
+/// A genuine signature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signed {
+    /// When, in seconds since 1970, if the signature states a time: those of witnesses do.
+    pub time: Option<u64>,
+}
+
+impl Note {
+    /// A note without signatures, which is not one yet.
+    ///
+    /// # Errors
+    /// When the text does not end in a line end, has control characters, or is too long.
+    pub fn new(text: String) -> Result<Self, NoteError> {
+        check_text(&text)?;
+        Ok(Self { text, signatures: Vec::new() })
+    }
+
+    /// Reads a note, strictly.
+    ///
+    /// # Errors
+    /// When it is too large, not plain text, has no signature, or a line among the signatures that
+    /// is not one.
+    pub fn parse(note: &[u8]) -> Result<Self, NoteError> {
+        if note.len() > NOTE_BYTES_MAX {
+            return Err(NoteError::TooLarge(note.len()));
+        }
+        let note = str::from_utf8(note).map_err(|_| NoteError::NotText)?;
+        check_letters(note)?;
+        // The last empty line divides; the text keeps the line end before it.
+        let divide = note.rfind("\n\n").ok_or(NoteError::Unsigned)?;
+        let (text, rest) = note.split_at_checked(divide + 1).ok_or(NoteError::Unsigned)?;
+        let lines = rest.strip_prefix('\n').and_then(|lines| lines.strip_suffix('\n'));
+        let lines: Vec<&str> = lines.ok_or(NoteError::Unsigned)?.split('\n').collect();
+        if lines.len() > NOTE_SIGNATURES_MAX {
+            return Err(NoteError::TooMany);
+        }
+        let numbered = (1..).zip(lines);
+        let signature = |(at, line)| Signature::parse(line).ok_or(NoteError::Line(at));
+        let signatures = numbered.map(signature).collect::<Result<_, _>>()?;
+        Ok(Self { text: text.to_owned(), signatures })
+    }
+
+    /// The text that is signed, with its last line end.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The signature lines, whoever made them.
+    pub fn signatures(&self) -> &[Signature] {
+        &self.signatures
+    }
+
+    /// Adds a signature line after the others.
+    ///
+    /// # Errors
+    /// When the note has as many as are read, or would be too large.
+    pub fn add(&mut self, signature: Signature) -> Result<(), NoteError> {
+        if self.signatures.len() >= NOTE_SIGNATURES_MAX {
+            return Err(NoteError::TooMany);
+        }
+        self.signatures.push(signature);
+        let length = self.to_string().len();
+        if length > NOTE_BYTES_MAX {
+            self.signatures.pop();
+            return Err(NoteError::TooLarge(length));
+        }
+        Ok(())
+    }
+
+    /// Whether the holder of a key signed the note; nothing when no signature is in its name. When
+    /// there are several, as a witness may make, the latest counts.
+    ///
+    /// # Errors
+    /// When any signature in the key's name and id is not genuine: then the whole note is refused.
+    pub fn verify(&self, key: &VerifierKey) -> Result<Option<Signed>, NoteError> {
+        let mut latest = None;
+        for signature in self.signatures.iter().filter(|signature| signature.is_by(key)) {
+            let signed = signature.check(&self.text, key);
+            let signed = signed.ok_or_else(|| NoteError::BadSignature(key.name().clone()))?;
+            latest = latest.max(Some(signed.time));
+        }
+        Ok(latest.map(|time| Signed { time }))
+    }
+
+    /// The whole note.
+    pub fn to_bytes(&self) -> Bytes {
+        self.to_string().into()
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        f.write_char('\n')?;
+        self.signatures.iter().try_for_each(|signature| writeln!(f, "{signature}"))
+    }
+}
+
+impl Signature {
+    /// A signature by this key.
+    pub(crate) fn new(key: &VerifierKey, bytes: Vec<u8>) -> Self {
+        Self { name: key.name().clone(), id: key.id(), bytes }
+    }
+
+    /// Reads a line, without its line end; nothing when it is not a signature line.
+    pub fn parse(line: &str) -> Option<Self> {
+        let (name, signature) = line.strip_prefix(DASH)?.split_once(' ')?;
+        let name = name.parse().ok()?;
+        let signature = from_base64(signature)?;
+        let (id, bytes) = signature.split_first_chunk::<ID_BYTES>()?;
+        let id = u32::from_be_bytes(*id);
+        (!bytes.is_empty()).then(|| Self { name, id, bytes: bytes.to_vec() })
+    }
+
+    /// In whose name it is.
+    pub fn name(&self) -> &KeyName {
+        &self.name
+    }
+
+    /// The id of the key that it is said to be made with.
+    pub fn id(&self) -> u32 {
+        self.id
+    }
+
+    fn is_by(&self, key: &VerifierKey) -> bool {
+        self.name == *key.name() && self.id == key.id()
+    }
+
+    fn check(&self, text: &str, key: &VerifierKey) -> Option<Signed> {
+        match key.kind() {
+            KeyKind::Note => {
+                let signature = self.bytes.as_slice().try_into().ok()?;
+                verify_ed25519(key.public_key(), text.as_bytes(), signature)
+                    .then_some(Signed { time: None })
+            }
+            KeyKind::Cosignature => {
+                let time = cosignature::time_of(&self.bytes, text, key.public_key())?;
+                Some(Signed { time: Some(time) })
+            }
+        }
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = self.id.to_be_bytes().to_vec();
+        bytes.extend_from_slice(&self.bytes);
+        write!(f, "{DASH}{} {}", self.name, base64(&bytes))
+    }
+}
+
+/// Whether a note can be made of a text.
+pub(crate) fn check_text(text: &str) -> Result<(), NoteError> {
+    if text.len() > NOTE_BYTES_MAX {
+        return Err(NoteError::TooLarge(text.len()));
+    }
+    check_letters(text)?;
+    if text.ends_with('\n') { Ok(()) } else { Err(NoteError::Unended) }
+}
+
+fn check_letters(text: &str) -> Result<(), NoteError> {
+    let is_control = |byte: u8| byte < b' ' && byte != b'\n';
+    if text.bytes().any(is_control) { Err(NoteError::NotText) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        NoteSigner,
+        testing::{flipped_bytes, key},
+    };
+
+    /// The example of the specification.
+    const EXAMPLE: &str = "This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL\
+        1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
+    const EXAMPLE_KEY: &str =
+        "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+
+    fn signer(name: &str, seed: u8) -> NoteSigner {
+        NoteSigner::new(name.parse().unwrap(), key(seed))
+    }
+
+    fn signed(text: &str, signers: &[&NoteSigner]) -> Note {
+        let mut note = Note::new(text.to_owned()).unwrap();
+        signers.iter().for_each(|signer| note.add(signer.sign(text).unwrap()).unwrap());
+        note
+    }
+
+    #[test]
+    fn the_example_of_the_specification_is_genuine() {
+        let note = Note::parse(EXAMPLE.as_bytes()).unwrap();
+        let key = EXAMPLE_KEY.parse().unwrap();
+        assert_eq!(note.verify(&key), Ok(Some(Signed { time: None })));
+        assert_eq!(note.text(), "This is an example message.\n");
+        assert_eq!(note.to_bytes(), EXAMPLE);
+    }
+
+    #[test]
+    fn a_flipped_bit_anywhere_is_refused() {
+        let key = EXAMPLE_KEY.parse().unwrap();
+        for mutant in flipped_bytes(EXAMPLE.as_bytes()) {
+            let signed = Note::parse(&mutant).and_then(|note| note.verify(&key));
+            assert!(!matches!(signed, Ok(Some(_))), "{}", String::from_utf8_lossy(&mutant));
+        }
+    }
+
+    #[test]
+    fn the_last_empty_line_divides() {
+        let log = signer("log", 1);
+        for text in ["\n", "\n\n", "one\n\ntwo\n", "one\n\n— log YQ==\n\n", "ends\n\n"] {
+            let note = signed(text, &[&log]);
+            let read = Note::parse(&note.to_bytes()).unwrap();
+            assert_eq!((read.text(), &read), (text, &note));
+            assert!(read.verify(log.verifier_key()).unwrap().is_some());
+        }
+    }
+
+    #[test]
+    fn unknown_keys_are_ignored_and_a_known_one_must_be_right() {
+        let (log, other) = (signer("log", 1), signer("other", 2));
+        let (same_name, same_key) = (signer("log", 3), signer("other", 1));
+        let note = signed("text\n", &[&other, &log, &same_name]);
+        assert!(note.verify(log.verifier_key()).unwrap().is_some());
+        assert_eq!(note.verify(same_key.verifier_key()), Ok(None));
+
+        let mut forged = signed("text\n", &[&log]);
+        forged.add(log.sign("another text\n").unwrap()).unwrap();
+        let refused = NoteError::BadSignature(log.name().clone());
+        assert_eq!(forged.verify(log.verifier_key()), Err(refused));
+        assert_eq!(forged.verify(other.verifier_key()), Ok(None));
+        let short = Signature::new(log.verifier_key(), vec![1]);
+        forged.signatures = vec![short];
+        assert!(forged.verify(log.verifier_key()).is_err());
+    }
+
+    #[test]
+    fn what_is_not_a_note_is_refused() {
+        let fault = |note: &str| Note::parse(note.as_bytes()).unwrap_err();
+        let line = EXAMPLE.lines().next_back().unwrap();
+        for unsigned in ["", "\n", "text\n", "text\n\n", "\n\n", "text\n\n\n"] {
+            assert_eq!(fault(unsigned), NoteError::Unsigned, "{unsigned:?}");
+        }
+        assert_eq!(fault(&format!("text\n\n{line}")), NoteError::Unsigned);
+        assert_eq!(fault(&format!("text\n{line}\n")), NoteError::Unsigned);
+        for bad in [
+            line.replace("— ", "- "),
+            line.replace("— ", "—"),
+            line.replace("foo U", "foo  U"),
+            line.replace("foo", "fo+o"),
+            line.replace("foo", "fo\u{a0}o"),
+            line.replace('=', ""),
+            format!("{line} "),
+            "— a YWJjZA==".to_owned(),
+            "— a ".to_owned(),
+            "— a".to_owned(),
+            "—  YWJjZGU=".to_owned(),
+        ] {
+            assert_eq!(fault(&format!("text\n\n{line}\n{bad}\n")), NoteError::Line(2), "{bad}");
+        }
+        assert_eq!(fault(&format!("te\txt\n\n{line}\n")), NoteError::NotText);
+        assert_eq!(fault(&format!("text\r\n\n{line}\n")), NoteError::NotText);
+        assert_eq!(Note::parse(b"te\xffxt\n\n"), Err(NoteError::NotText));
+        assert_eq!(Note::new("text".to_owned()), Err(NoteError::Unended));
+        assert_eq!(Note::new("te\0xt\n".to_owned()), Err(NoteError::NotText));
+    }
+
+    #[test]
+    fn there_is_room_for_a_log_and_its_witnesses_and_an_end() {
+        let log = signer("log", 1);
+        let mut note = Note::new("text\n".to_owned()).unwrap();
+        for _ in 0..NOTE_SIGNATURES_MAX {
+            note.add(log.sign("text\n").unwrap()).unwrap();
+        }
+        assert_eq!(Note::parse(&note.to_bytes()).unwrap(), note);
+        assert_eq!(note.add(log.sign("text\n").unwrap()), Err(NoteError::TooMany));
+        let one_more = format!("{note}{}\n", log.sign("text\n").unwrap());
+        assert_eq!(Note::parse(one_more.as_bytes()), Err(NoteError::TooMany));
+
+        let large = NOTE_BYTES_MAX + 1;
+        assert_eq!(Note::parse(&vec![b'a'; large]), Err(NoteError::TooLarge(large)));
+        let text = format!("{}\n", "a".repeat(NOTE_BYTES_MAX - 1));
+        let mut note = Note::new(text.clone()).unwrap();
+        assert!(matches!(note.add(log.sign(&text).unwrap()), Err(NoteError::TooLarge(_))));
+        assert!(note.signatures().is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic_and_what_is_read_is_what_was_written(
+            bytes in any::<Vec<u8>>(),
+            text in "[a\n—]{0,9}\n",
+            line in "(— )?[a +]{1,4} [A-Za-z0-9+/=]{4,12}",
+        ) {
+            let _ = Note::parse(&bytes);
+            let note = format!("{text}\n{line}\n");
+            if let Ok(read) = Note::parse(note.as_bytes()) {
+                prop_assert_eq!(read.to_bytes(), note);
+            }
+        }
+    }
+}

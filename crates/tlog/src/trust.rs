@@ -1,0 +1,260 @@
+//! Whom an auditor believes (C2SP `tlog-policy`): logs, witnesses, and how many of them.
+//!
+//! ```text
+//! log relay.sm.example/log/2027+…
+//! witness plm relay.plm.example/witness+…
+//! witness um relay.um.example/witness+…
+//! group ministries 2 plm um
+//! quorum ministries
+//! ```
+
+use std::borrow::Cow;
+
+use crate::{
+    Checkpoint, CheckpointError, KeyName, Note, NoteError, TrustError, VerifierKey,
+    policy_file::read,
+};
+
+/// How many of `witnesses` must have cosigned, so that no log can show two histories as long as no
+/// more than a third of them help it.
+///
+/// Two quorums of k among n have at least 2k − n witnesses in common, and each of these would have
+/// to sign both histories. With k = 1 + ⌊2n/3⌋ these are more than a third of all. A mere majority
+/// has one in common, who may be the dishonest one: with 2 of 3, one witness suffices for a fork.
+pub const fn witnesses_needed(witnesses: usize) -> usize {
+    // Twice the number cannot overflow before the division this way.
+    1 + witnesses / 3 * 2 + witnesses % 3 * 2 / 3
+}
+
+/// A policy, as read from a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trust {
+    pub(crate) logs: Vec<Log>,
+    pub(crate) witnesses: Vec<Witness>,
+    pub(crate) groups: Vec<Group>,
+    /// Nothing when no cosignature is required.
+    pub(crate) quorum: Option<Member>,
+}
+
+/// A log that is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Log {
+    pub(crate) key: VerifierKey,
+    pub(crate) url: Option<Vec<u8>>,
+}
+
+/// A witness that is believed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Witness {
+    pub(crate) name: Vec<u8>,
+    pub(crate) key: VerifierKey,
+    pub(crate) url: Option<Vec<u8>>,
+}
+
+/// So many of these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Group {
+    pub(crate) name: Vec<u8>,
+    pub(crate) needed: usize,
+    pub(crate) members: Vec<Member>,
+}
+
+/// A witness or an earlier group, by its place in the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Member {
+    Witness(usize),
+    Group(usize),
+}
+
+/// Who cosigned, and whether that is enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quorum {
+    /// Whether the policy is satisfied.
+    pub met: bool,
+    /// The witnesses of the policy that cosigned, in its order.
+    pub by: Vec<Cosigned>,
+}
+
+/// That a witness cosigned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cosigned {
+    /// What the policy calls it.
+    pub witness: String,
+    /// The name of its key.
+    pub key: KeyName,
+    /// When it saw the checkpoint, in seconds since 1970, by its own clock.
+    pub time: u64,
+}
+
+impl Trust {
+    /// A policy of these logs, and of these witnesses of whom so many are `needed`; see
+    /// [`witnesses_needed`]. With none needed, cosignatures are told of and not required.
+    ///
+    /// # Errors
+    /// When more are needed than there are, a key is of the wrong kind or there twice, or two
+    /// witnesses have one name.
+    pub fn new(
+        logs: &[VerifierKey],
+        witnesses: &[VerifierKey],
+        needed: usize,
+    ) -> Result<Self, TrustError> {
+        if needed > witnesses.len() {
+            return Err(TrustError::Needed { needed, witnesses: witnesses.len() });
+        }
+        let mut text: String = logs.iter().map(|log| format!("log {log}\n")).collect();
+        let names: String = witnesses.iter().map(|key| format!(" {}", key.name())).collect();
+        for key in witnesses {
+            text.push_str(&format!("witness {} {key}\n", key.name()));
+        }
+        text.push_str(&match needed {
+            0 => "quorum none\n".to_owned(),
+            _ => format!("group witnesses-needed {needed}{names}\nquorum witnesses-needed\n"),
+        });
+        Self::parse(text.as_bytes())
+    }
+
+    /// Reads a policy file, strictly.
+    ///
+    /// # Errors
+    /// With the line and what is wrong with it; or when there is no quorum line, the file is too
+    /// large, or its last line does not end.
+    pub fn parse(file: &[u8]) -> Result<Self, TrustError> {
+        read(file)
+    }
+
+    /// The policy as a file, which [`parse`](Self::parse) reads as the same policy.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut line = |words: &[&[u8]]| {
+            file.extend(words.join(&b' '));
+            file.push(b'\n');
+        };
+        for log in &self.logs {
+            let key = log.key.to_string();
+            let words = [b"log", key.as_bytes()].into_iter().chain(log.url.as_deref());
+            line(&words.collect::<Vec<_>>());
+        }
+        for witness in &self.witnesses {
+            let key = witness.key.to_string();
+            let words = [b"witness", witness.name.as_slice(), key.as_bytes()].into_iter();
+            line(&words.chain(witness.url.as_deref()).collect::<Vec<_>>());
+        }
+        for group in &self.groups {
+            let needed = group.needed.to_string();
+            let words = [b"group", group.name.as_slice(), needed.as_bytes()].into_iter();
+            let members = group.members.iter().map(|member| self.name(*member));
+            line(&words.chain(members).collect::<Vec<_>>());
+        }
+        line(&[b"quorum", self.quorum.map_or(b"none", |member| self.name(member))]);
+        file
+    }
+
+    /// The logs that are believed.
+    pub fn logs(&self) -> &[Log] {
+        &self.logs
+    }
+
+    /// The witnesses that are believed.
+    pub fn witnesses(&self) -> &[Witness] {
+        &self.witnesses
+    }
+
+    /// The log of this origin. When it changed its key and both are listed, the one listed first.
+    pub fn log(&self, origin: &str) -> Option<&Log> {
+        self.logs.iter().find(|log| log.key.name().as_str() == origin)
+    }
+
+    /// The checkpoint in a note, if a log that is listed signed it, and who cosigned it. Whether
+    /// these are enough is in the [`Quorum`]; it is for the caller to insist.
+    ///
+    /// # Errors
+    /// When the note is not a readable checkpoint, the log of its origin is not listed or did not
+    /// sign it, or any signature in the name of a known key is not genuine.
+    pub fn checkpoint(&self, note: &[u8]) -> Result<(Checkpoint, Quorum), TrustError> {
+        let note = Note::parse(note).map_err(CheckpointError::from)?;
+        let checkpoint = Checkpoint::parse(note.text())?;
+        let mut is_signed = false;
+        for log in &self.logs {
+            let signed = note.verify(&log.key).map_err(CheckpointError::from)?;
+            is_signed |= signed.is_some() && log.key.name().as_str() == checkpoint.origin;
+        }
+        if !is_signed {
+            return Err(TrustError::UnknownLog(checkpoint.origin));
+        }
+        let quorum = self.quorum(&note).map_err(CheckpointError::from)?;
+        Ok((checkpoint, quorum))
+    }
+
+    /// Who cosigned a note, and whether that is enough. The log's own signature is not looked at.
+    ///
+    /// # Errors
+    /// When a cosignature in the name of a known witness is not genuine.
+    pub fn quorum(&self, note: &Note) -> Result<Quorum, NoteError> {
+        let mut by = Vec::new();
+        let mut has_cosigned = Vec::new();
+        for witness in &self.witnesses {
+            let time = note.verify(&witness.key)?.and_then(|signed| signed.time);
+            has_cosigned.push(time.is_some());
+            by.extend(time.map(|time| Cosigned {
+                witness: witness.name().into_owned(),
+                key: witness.key.name().clone(),
+                time,
+            }));
+        }
+        Ok(Quorum { met: self.is_met(&has_cosigned), by })
+    }
+
+    fn is_met(&self, has_cosigned: &[bool]) -> bool {
+        // A group has only earlier ones as members, so they are known when it comes.
+        let mut is_met: Vec<bool> = Vec::with_capacity(self.groups.len());
+        let counts = |member: &Member, is_met: &[bool]| match member {
+            Member::Witness(at) => has_cosigned.get(*at).copied().unwrap_or(false),
+            Member::Group(at) => is_met.get(*at).copied().unwrap_or(false),
+        };
+        for group in &self.groups {
+            let count = group.members.iter().filter(|member| counts(member, &is_met)).count();
+            is_met.push(count >= group.needed);
+        }
+        self.quorum.is_none_or(|member| counts(&member, &is_met))
+    }
+
+    fn name(&self, member: Member) -> &[u8] {
+        let name = match member {
+            Member::Witness(at) => self.witnesses.get(at).map(|witness| &witness.name),
+            Member::Group(at) => self.groups.get(at).map(|group| &group.name),
+        };
+        name.map_or(b"", Vec::as_slice)
+    }
+}
+
+impl Log {
+    /// Its key, whose name is the log's origin.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// Where to ask it, if the policy says. Bytes that are not UTF-8 are shown as such.
+    pub fn url(&self) -> Option<Cow<'_, str>> {
+        self.url.as_deref().map(String::from_utf8_lossy)
+    }
+}
+
+impl Witness {
+    /// What the policy calls it. Bytes that are not UTF-8 are shown as such.
+    pub fn name(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.name)
+    }
+
+    /// Its key.
+    pub fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
+    /// Where to ask it, if the policy says. Bytes that are not UTF-8 are shown as such.
+    pub fn url(&self) -> Option<Cow<'_, str>> {
+        self.url.as_deref().map(String::from_utf8_lossy)
+    }
+}
+
+#[cfg(test)]
+mod tests;
