@@ -76,6 +76,10 @@ codes! {
         "Either the rules or the expectations are wrong; nothing was activated.";
     POLICY_SECOND_SIGNATURE = 1013, Operator, false, "A policy file permits something new and has one signature only.",
         "Have a second person read the difference and sign the same bytes.";
+    LOG_KEY = 1014, Operator, false, "The key of a transparency log or a witness cannot be used.",
+        "Every member's relay needs `log` in the federation file, and this relay's key file must belong to its own.";
+    LOG_FOLDER = 1015, Operator, false, "The folder of a transparency log cannot be read, or lacks what was asked for.",
+        "Give the folder with `checkpoint` and `tile`, or that of its relay; copy it again if files are missing.";
     POLICY = 2101, Sender, false, "The label does not allow this message to go there.",
         "The receipt at home lists every reason. Choose other recipients or ask a security officer.";
     MALFORMED = 2102, Sender, false, "The message breaks the rules of the format.",
@@ -112,6 +116,8 @@ codes! {
         "A message that was accepted goes by itself when the time comes.";
     RATE_EXCEEDED = 2118, Sender, true, "More messages of this label than may go in an hour.",
         "A message that was accepted goes by itself when there is room. Otherwise send it again later.";
+    ERASED = 2119, Sender, false, "The body was erased by order before it was delivered.",
+        "Header and receipts stand. The log of the relay that erased it names the order; send a new message if it may be sent again.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",
@@ -130,6 +136,8 @@ codes! {
         "Free space or replace the disk and start the relay again; nothing acknowledged is lost.";
     STORE_LOCKED = 4103, Operator, true, "Another process uses this state folder.",
         "Only one relay may run on a folder; stop the other one.";
+    LOG_BEHIND = 4104, Operator, false, "The log is behind what its witnesses hold.",
+        "This state folder is an old copy. Start the newest one; if it is lost, begin a new log with `kuriiri log renew`, and tell the auditors.";
     INTERNAL = 9001, Kuriiri, true, "A fault in Kuriiri.",
         "Please report it with the log.";
 }

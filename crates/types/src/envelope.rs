@@ -17,13 +17,21 @@ pub struct Envelope {
     pub proof: BatchProof,
 }
 
-/// A receipt's signed bytes, verbatim, with the proof that the issuing relay signed them.
+/// A receipt: an entry of the issuing relay's log, verbatim, with the proof that it is in the log
+/// whose signed checkpoint comes along.
+///
+/// Having one says nothing about the truth of the proof; `kuriiri-tlog` turns it into
+/// `VerifiedReceipt` or refuses it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedReceipt {
-    /// The receipt's bytes as signed; never re-encoded on the way.
-    pub receipt: Bytes,
-    /// The issuing relay's signature over the batch that the receipt was part of.
-    pub proof: BatchProof,
+    /// The entry's bytes; never re-encoded on the way.
+    pub entry: Bytes,
+    /// Its place in the log, from 0.
+    pub index: u64,
+    /// Sibling hashes from the entry's leaf to the root of the tree (RFC 9162 §2.1.3).
+    pub path: Vec<Digest>,
+    /// The signed note with the log's origin, size and root (C2SP tlog-checkpoint).
+    pub checkpoint: Bytes,
 }
 
 /// One signature for many: an Ed25519 signature over the Merkle root (RFC 9162 §2.1) of a batch,

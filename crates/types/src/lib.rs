@@ -19,6 +19,7 @@
 mod address;
 mod approval;
 mod code;
+mod entry;
 mod envelope;
 mod file;
 mod handling;
@@ -35,6 +36,10 @@ mod verdict;
 pub use address::{Address, AddressError, Ministry};
 pub use approval::{Approval, ApprovalAct, SignedApproval};
 pub use code::{CODES, Code, Fault};
+pub use entry::{
+    Channel, Decided, Direction, Entry, FileInForce, FilePart, Giver, HeldClearance, LogEvent,
+    LoggedRuling, PolicyInForce,
+};
 pub use envelope::{BatchProof, Envelope, SignedReceipt};
 pub use file::FileKind;
 pub use handling::{Handling, Marker, Onward};

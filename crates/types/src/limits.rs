@@ -103,6 +103,26 @@ pub const FILE_SIGNATURES_MAX: usize = 32;
 /// Bytes of a file of signatures; one takes about 300. Larger: refused before it is parsed.
 pub const FILE_SIGNATURES_BYTES_MAX: usize = 64 * 1024;
 
+// === the log ===
+
+/// Bytes of an entry that C2SP tlog-tiles allows: its length has 16 bits.
+pub const LOG_ENTRY_BYTES_LIMIT: usize = 65_535;
+/// Bytes of an entry that a relay writes; it must fit a stored value. Larger: what it would say at
+/// length is left out.
+pub const ENTRY_BYTES_MAX: usize = PACK_BYTES_MAX - 1024;
+/// Bytes of one part of a file in the log.
+pub const FILE_PART_BYTES_MAX: usize = 16 * 1024;
+/// Hashes in the path of an entry: the depth of the largest tree that can be. More: malformed.
+pub const LOG_PATH_MAX: usize = 63;
+/// Bytes of a checkpoint: its three lines and a signature of the log and each witness. Larger:
+/// malformed.
+pub const CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
+/// Bytes of a checkpoint that a witness keeps: the log's own signature and a few more. Larger: not
+/// cosigned.
+pub const CHECKPOINT_SEEN_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a legal basis or a description of what somebody did. Longer: refused.
+pub const BASIS_BYTES_MAX: usize = 1024;
+
 // === storage ===
 
 /// Bytes of one stored value: larger ones make sled spill to files that it never syncs.

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Code, Digest, MessageId, Ministry, Timestamp};
+use crate::{Address, Code, Digest, MessageId, Ministry, SpiffeId, Timestamp};
 
 /// A statement of one relay about one message and one recipient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Receipt {
     pub code: Option<Code>,
     /// The reasons in words, for people at home; empty in receipts of a foreign relay.
     pub reasons: Vec<String>,
+    /// The system that handed the message in, or that confirmed it.
+    pub by: Option<SpiffeId>,
 }
 
 /// The rungs of the ladder, and the two negatives.
