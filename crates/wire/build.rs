@@ -7,7 +7,8 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 const PROTO: &str = "../../proto";
-const FILES: [&str; 7] = ["header", "envelope", "receipt", "approval", "relay", "client", "admin"];
+const FILES: [&str; 8] =
+    ["header", "envelope", "receipt", "approval", "log", "relay", "client", "admin"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={PROTO}/kuriiri");

@@ -92,10 +92,7 @@ fn read_needed(needed: u32) -> Result<u32, Flaw> {
 fn read_roles(roles: Vec<String>) -> Result<Vec<String>, Flaw> {
     let field = "roles";
     field::at_most(field, APPROVAL_ROLES_MAX, roles.len())?;
-    let roles = field::each(roles, |role| {
-        field::some_at_most(field, ROLE_NAME_BYTES_MAX, role.len())?;
-        field::line(field, ROLE_NAME_BYTES_MAX, role)
-    })?;
+    let roles = field::each(roles, |role| field::word(field, ROLE_NAME_BYTES_MAX, role))?;
     if roles.is_sorted_by(|a, b| a < b) {
         return Ok(roles);
     }

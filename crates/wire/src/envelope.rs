@@ -31,15 +31,11 @@ pub(crate) fn read(wire: Option<proto::Envelope>) -> Result<Envelope, Flaw> {
 }
 
 pub(crate) fn write_proof(proof: &BatchProof) -> proto::BatchProof {
-    let mut path = BytesMut::with_capacity(proof.path.len() * HASH_BYTES);
-    for hash in &proof.path {
-        path.put_slice(hash.as_bytes());
-    }
     proto::BatchProof {
         signer: Bytes::copy_from_slice(proof.signer.as_bytes()),
         index: proof.index,
         size: proof.size,
-        path: path.freeze(),
+        path: write_path(&proof.path),
         signature: proof.signature.clone(),
     }
 }
@@ -62,14 +58,22 @@ pub(crate) fn read_proof(wire: Option<proto::BatchProof>) -> Result<BatchProof, 
         signer: field::digest("proof.signer", &wire.signer)?,
         index: wire.index,
         size: wire.size,
-        path: read_path(&wire.path)?,
+        path: read_path("proof.path", PROOF_PATH_MAX, &wire.path)?,
         signature: wire.signature,
     })
 }
 
-fn read_path(bytes: &[u8]) -> Result<Vec<Digest>, Flaw> {
-    let field = "proof.path";
-    field::at_most(field, PROOF_PATH_MAX * HASH_BYTES, bytes.len())?;
+/// Hashes, one after the other.
+pub(crate) fn write_path(hashes: &[Digest]) -> Bytes {
+    let mut path = BytesMut::with_capacity(hashes.len() * HASH_BYTES);
+    for hash in hashes {
+        path.put_slice(hash.as_bytes());
+    }
+    path.freeze()
+}
+
+pub(crate) fn read_path(field: field::Name, max: usize, bytes: &[u8]) -> Result<Vec<Digest>, Flaw> {
+    field::at_most(field, max * HASH_BYTES, bytes.len())?;
     let (hashes, rest) = bytes.as_chunks::<HASH_BYTES>();
     if !rest.is_empty() {
         let rule = "must be whole hashes of 32 bytes";

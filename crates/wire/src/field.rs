@@ -89,6 +89,11 @@ pub(crate) fn identity(field: Name, text: &str) -> Result<SpiffeId, Flaw> {
     text.parse().map_err(|_| Flaw::Form { field, rule })
 }
 
+/// An identity that may be left out.
+pub(crate) fn maybe_identity(field: Name, text: &str) -> Result<Option<SpiffeId>, Flaw> {
+    if text.is_empty() { Ok(None) } else { identity(field, text).map(Some) }
+}
+
 /// Text for people: it goes to screens and logs, so it is one line.
 pub(crate) fn line(field: Name, max: usize, text: String) -> Result<String, Flaw> {
     at_most(field, max, text.len())?;
@@ -97,6 +102,12 @@ pub(crate) fn line(field: Name, max: usize, text: String) -> Result<String, Flaw
         return Err(Flaw::Form { field, rule });
     }
     Ok(text)
+}
+
+/// The same of a name or a word, which is never empty.
+pub(crate) fn word(field: Name, max: usize, text: String) -> Result<String, Flaw> {
+    some_at_most(field, max, text.len())?;
+    line(field, max, text)
 }
 
 /// Text made to pass [`line`], for what is said about others and may quote them.

@@ -5,8 +5,8 @@
 //!
 //! Two kinds of bytes:
 //!
-//! * *signed bytes*, [`header`], [`receipt`] and [`approval`], kept verbatim by everyone, so only their canonical
-//!   encoding is read;
+//! * *signed bytes*, [`header`], [`approval`] and the [`entry`] of a log, which a [`receipt`] is, kept
+//!   verbatim by everyone, so only their canonical encoding is read;
 //! * *frames*, every [`Frame`] of the conversations [`relay`], [`client`] and [`admin`]. Unknown fields of
 //!   frames are skipped, so that a contract can grow.
 //!
@@ -24,6 +24,7 @@
 //!     software: "kuriiri 0.1.0".into(),
 //!     federation_serial: 7,
 //!     policy_digest: None,
+//!     witnessed: None,
 //! };
 //! assert_eq!(Hello::decode(hello.encode())?, hello);
 //! # Ok::<(), kuriiri_wire::WireError>(())
@@ -33,6 +34,7 @@ pub mod admin;
 pub mod approval;
 mod bodies;
 pub mod client;
+pub mod entry;
 mod envelope;
 mod error;
 mod field;

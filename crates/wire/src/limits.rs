@@ -1,10 +1,10 @@
 //! Bounds of the encoding alone; those of the domain are in [`kuriiri_types::limits`].
 
-use kuriiri_types::limits::{APPROVALS_MAX, BATCH_LEAVES_MAX};
+use kuriiri_types::limits::{
+    APPROVALS_MAX, BATCH_LEAVES_MAX, BATCH_MESSAGES_MAX, CHECKPOINT_BYTES_MAX, ENTRY_BYTES_MAX,
+    FRAME_BYTES_MAX, HOPS_MAX, LABEL_ID_BYTES_MAX, RECIPIENTS_MAX,
+};
 
-/// Bytes of an encoded receipt: all that keep the other limits fit, and it fits a stored pack.
-/// Larger: malformed.
-pub const RECEIPT_BYTES_MAX: usize = 16 * 1024;
 /// Reasons in a refusal or a receipt. More: left out when encoding, malformed when decoding.
 pub const REASONS_MAX: usize = 32;
 /// Bytes of one reason or problem; a sentence or two. Longer: cut when encoding, malformed when
@@ -20,10 +20,40 @@ pub const SOFTWARE_BYTES_MAX: usize = 128;
 pub const STATUS_NAME_BYTES_MAX: usize = 384;
 /// Mailboxes, and peers, in a status report. More: malformed.
 pub const STATUS_ENTRIES_MAX: usize = 4096;
-/// Bytes of a frame of verdicts: 64 refusals with all their reasons. Larger: protocol error.
-pub const VERDICTS_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of the line of a cosignature. Longer: protocol error.
+pub const COSIGNATURE_BYTES_MAX: usize = 1024;
+/// Bytes of a witness's answer: the checkpoint that it holds. Larger: protocol error.
+pub const WITNESSED_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + 1024;
+/// Bytes of the checkpoint in a Hello: the log's own signature and one more. Longer: malformed.
+pub const WITNESSED_NOTE_BYTES_MAX: usize = 4 * 1024;
+/// Bytes of a frame of verdicts: a receipt with the longest names and its proof for each recipient of
+/// 64 messages. Larger: protocol error.
+pub const VERDICTS_BYTES_MAX: usize = FRAME_BYTES_MAX;
+/// Receipts in one answer: one for each recipient of each message. More: protocol error.
+pub const ANSWER_RECEIPTS_MAX: usize = BATCH_MESSAGES_MAX * RECIPIENTS_MAX;
+/// Bytes of a receipt with its proof: whoever gets it writes all of it into an entry of their own,
+/// beside two chains and the longest names. Larger: malformed.
+pub const SIGNED_RECEIPT_BYTES_MAX: usize = ENTRY_BYTES_MAX - 1024;
 /// Bytes of a frame that only confirms. Larger: protocol error.
 pub const CONFIRM_BYTES_MAX: usize = 64 * 1024;
+
+// === the log ===
+
+/// Chains that one entry is a link of: more than there are ways in and out. More: malformed.
+pub const CHANNELS_MAX: usize = 2 * HOPS_MAX;
+/// Reasons of one decision, as codes. More: left out when encoding, malformed when decoding.
+pub const REASON_CODES_MAX: usize = 64;
+/// Bytes of the code of a reason: two words and the id of a tag or role. Longer: cut when encoding,
+/// malformed when decoding.
+pub const REASON_CODE_BYTES_MAX: usize = 128;
+/// Label policies under which one system is cleared. More: malformed.
+pub const CLEARANCES_MAX: usize = 16;
+/// Levels in one clearance: all of a catalogue. More: malformed.
+pub const CLEARANCE_LEVELS_MAX: usize = 64;
+/// Parts of one file: of 8 MiB, the largest that rules are read from. More: malformed.
+pub const FILE_PARTS_MAX: usize = 512;
+/// Bytes of a value in a clearance: `TAG:VALUE`. Longer: malformed.
+pub const GRANT_BYTES_MAX: usize = 2 * LABEL_ID_BYTES_MAX + 1;
 
 // === administration ===
 

@@ -1,39 +1,34 @@
-//! The receipt as the bytes that are signed.
+//! The receipt: an entry of the issuing relay's log, as it is handed out.
 
 use bytes::Bytes;
-use kuriiri_types::{Receipt, ReceiptKind, SignedReceipt, Timestamp};
-use prost::Message;
-
-use crate::{
-    envelope,
-    error::{Flaw, WireError},
-    field,
-    limits::RECEIPT_BYTES_MAX,
-    proto,
-    shape::{Part, Shape},
-    signed, verdict,
+use kuriiri_types::{
+    LogEvent, Receipt, ReceiptKind, SignedReceipt, Timestamp,
+    limits::{CHECKPOINT_BYTES_MAX, LOG_PATH_MAX},
 };
 
-/// The canonical encoding of a receipt: what is signed.
-///
-/// Reasons over [`REASONS_MAX`](crate::limits::REASONS_MAX) are left out and longer ones cut: a
-/// receipt that its reader had to refuse would be worse.
-pub fn encode(receipt: &Receipt) -> Bytes {
-    write(receipt).encode_to_vec().into()
-}
+use crate::{
+    entry, envelope,
+    error::{Flaw, WireError},
+    field,
+    limits::SIGNED_RECEIPT_BYTES_MAX,
+    proto,
+    shape::Shape,
+    verdict,
+};
 
-/// The receipt in these bytes. Says nothing about who signed them.
+/// The receipt in an entry's bytes. Says nothing about whether the entry is in a log.
 ///
 /// # Errors
-/// [`Code::MALFORMED`](kuriiri_types::Code::MALFORMED) when the bytes are not the canonical
-/// encoding of a receipt, or the receipt breaks a rule or a limit.
+/// [`Code::MALFORMED`](kuriiri_types::Code::MALFORMED) when the bytes are not the canonical encoding
+/// of an entry, or it holds no receipt.
 pub fn decode(bytes: &[u8]) -> Result<Receipt, WireError> {
-    signed::canonical(RECEIPT_BYTES_MAX, bytes)
-        .and_then(read)
-        .map_err(|flaw| WireError::signed("receipt", flaw))
+    let LogEvent::Receipt(receipt) = entry::decode(bytes)?.event else {
+        return Err(WireError::signed("receipt", Flaw::Missing("receipt")));
+    };
+    Ok(receipt)
 }
 
-fn write(receipt: &Receipt) -> proto::Receipt {
+pub(crate) fn write(receipt: &Receipt) -> proto::Receipt {
     proto::Receipt {
         message: Bytes::copy_from_slice(receipt.message.as_bytes()),
         header_digest: Bytes::copy_from_slice(receipt.header_digest.as_bytes()),
@@ -44,10 +39,11 @@ fn write(receipt: &Receipt) -> proto::Receipt {
         issuer: receipt.issuer.as_str().into(),
         code: receipt.code.map(|code| code.number().into()),
         reasons: verdict::write_reasons(&receipt.reasons),
+        by: receipt.by.as_ref().map(ToString::to_string).unwrap_or_default(),
     }
 }
 
-fn read(wire: proto::Receipt) -> Result<Receipt, Flaw> {
+pub(crate) fn read(wire: proto::Receipt) -> Result<Receipt, Flaw> {
     Ok(Receipt {
         message: field::message_id("message", &wire.message)?,
         header_digest: field::digest("header_digest", &wire.header_digest)?,
@@ -58,6 +54,7 @@ fn read(wire: proto::Receipt) -> Result<Receipt, Flaw> {
         issuer: field::ministry("issuer", &wire.issuer)?,
         code: wire.code.map(field::code).transpose()?,
         reasons: verdict::read_reasons(wire.reasons)?,
+        by: field::maybe_identity("by", &wire.by)?,
     })
 }
 
@@ -78,19 +75,28 @@ fn read_kind(number: i32) -> Result<ReceiptKind, Flaw> {
     })
 }
 
-// === the signed receipt in a frame ===
+// === the receipt in a frame ===
 
-pub(crate) static SIGNED_RECEIPT: Shape =
-    Shape::new("SignedReceipt", &[Part::one("proof", 2, &envelope::BATCH_PROOF)]);
+pub(crate) static SIGNED_RECEIPT: Shape = Shape::new("SignedReceipt", &[]);
 
 pub(crate) fn write_signed(signed: &SignedReceipt) -> proto::SignedReceipt {
     proto::SignedReceipt {
-        receipt: signed.receipt.clone(),
-        proof: Some(envelope::write_proof(&signed.proof)),
+        entry: signed.entry.clone(),
+        index: signed.index,
+        path: envelope::write_path(&signed.path),
+        checkpoint: signed.checkpoint.clone(),
     }
 }
 
 pub(crate) fn read_signed(wire: proto::SignedReceipt) -> Result<SignedReceipt, Flaw> {
-    field::some_at_most("receipt", RECEIPT_BYTES_MAX, wire.receipt.len())?;
-    Ok(SignedReceipt { receipt: wire.receipt, proof: envelope::read_proof(wire.proof)? })
+    field::some_at_most("entry", SIGNED_RECEIPT_BYTES_MAX, wire.entry.len())?;
+    field::some_at_most("checkpoint", CHECKPOINT_BYTES_MAX, wire.checkpoint.len())?;
+    let total = wire.entry.len() + wire.path.len() + wire.checkpoint.len();
+    field::at_most("receipt", SIGNED_RECEIPT_BYTES_MAX, total)?;
+    Ok(SignedReceipt {
+        entry: wire.entry,
+        index: wire.index,
+        path: envelope::read_path("path", LOG_PATH_MAX, &wire.path)?,
+        checkpoint: wire.checkpoint,
+    })
 }

@@ -1,7 +1,10 @@
 //! The conversation between two relays, ALPN `kuriiri-relay/1`.
 //!
-//! Both sides first send a [`Hello`]. Then the side that dialled opens a stream for each [`Batch`]
-//! and reads its [`Verdicts`] from the same stream.
+//! Both sides first send a [`Hello`]. Then the side that dialled opens a stream for each
+//! [`RelayRequest`] and reads the answer from the same stream: [`Verdicts`] for a [`Batch`],
+//! [`Witnessed`] for a checkpoint.
+
+pub(crate) mod witness;
 
 use bytes::Bytes;
 use kuriiri_types::{
@@ -18,10 +21,11 @@ use crate::{
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
-    limits::SOFTWARE_BYTES_MAX,
+    limits::{SOFTWARE_BYTES_MAX, WITNESSED_NOTE_BYTES_MAX},
     proto, receipt,
     shape::{Part, Shape},
 };
+pub use witness::{RelayRequest, WitnessRequest, Witnessed};
 
 /// The first frame on a connection, from both sides: a TLS 1.3 client believes itself connected
 /// before its certificate is judged, and knows better once this is answered.
@@ -36,6 +40,9 @@ pub struct Hello {
     pub federation_serial: u64,
     /// SHA-256 of the policy in force, if the relay tells.
     pub policy_digest: Option<Digest>,
+    /// The checkpoint of the other side's log that this relay cosigned last, if it ever did: who is
+    /// behind it has lost a part of its log.
+    pub witnessed: Option<Bytes>,
 }
 
 /// Messages of one lane, or receipts: the unit that travels, is committed and is answered.
@@ -81,6 +88,7 @@ impl Frame for Hello {
             software: field::cut(SOFTWARE_BYTES_MAX, &self.software),
             federation_serial: self.federation_serial,
             policy_digest: self.policy_digest.map(|d| Bytes::copy_from_slice(d.as_bytes())),
+            witnessed: self.witnessed.clone(),
         })
     }
 
@@ -94,14 +102,7 @@ impl Frame for Batch {
     const BYTES_MAX: usize = FRAME_BYTES_MAX;
 
     fn encode(&self) -> Bytes {
-        frame::pack(&proto::Batch {
-            lane: self.lane.number().into(),
-            number: self.number,
-            epoch: self.epoch,
-            certificates: self.certificates.clone(),
-            parcels: self.parcels.iter().map(write_parcel).collect(),
-            receipts: self.receipts.iter().map(receipt::write_signed).collect(),
-        })
+        frame::pack(&write_batch(self))
     }
 
     fn decode(bytes: Bytes) -> Result<Self, WireError> {
@@ -131,16 +132,30 @@ pub(crate) static BATCH: Shape = Shape::new(
 
 // === wire ⇄ domain ===
 
+fn write_batch(batch: &Batch) -> proto::Batch {
+    proto::Batch {
+        lane: batch.lane.number().into(),
+        number: batch.number,
+        epoch: batch.epoch,
+        certificates: batch.certificates.clone(),
+        parcels: batch.parcels.iter().map(write_parcel).collect(),
+        receipts: batch.receipts.iter().map(receipt::write_signed).collect(),
+    }
+}
+
 fn read_hello(wire: proto::Hello) -> Result<Hello, Flaw> {
     if wire.version == 0 {
         return Err(Flaw::Missing("version"));
     }
     let digest = |bytes: Bytes| field::digest("policy_digest", &bytes);
+    let witnessed = wire.witnessed.unwrap_or_default();
+    field::at_most("witnessed", WITNESSED_NOTE_BYTES_MAX, witnessed.len())?;
     Ok(Hello {
         version: wire.version,
         software: field::line("software", SOFTWARE_BYTES_MAX, wire.software)?,
         federation_serial: wire.federation_serial,
         policy_digest: wire.policy_digest.map(digest).transpose()?,
+        witnessed: Some(witnessed).filter(|note| !note.is_empty()),
     })
 }
 

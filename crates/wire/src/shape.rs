@@ -143,7 +143,8 @@ mod tests {
         let contract = FileDescriptorSet::decode(CONTRACT).unwrap();
         for root in [
             &relay::HELLO,
-            &relay::BATCH,
+            &relay::witness::RELAY_REQUEST,
+            &relay::witness::WITNESSED,
             &verdict::VERDICTS,
             &client::REQUEST,
             &client::REPLY,

@@ -1,14 +1,15 @@
 //! Verdicts, and refusals wherever they stand.
 
 use bytes::Bytes;
-use kuriiri_types::{Refusal, Timestamp, Verdict, limits::BATCH_MESSAGES_MAX};
+use kuriiri_types::{Refusal, SignedReceipt, Timestamp, Verdict, limits::BATCH_MESSAGES_MAX};
 
 use crate::{
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
-    limits::{REASON_BYTES_MAX, REASONS_MAX, VERDICTS_BYTES_MAX},
+    limits::{ANSWER_RECEIPTS_MAX, REASON_BYTES_MAX, REASONS_MAX, VERDICTS_BYTES_MAX},
     proto::{self, verdict::Kind},
+    receipt,
     shape::{Part, Shape},
 };
 
@@ -18,6 +19,9 @@ pub struct Verdicts {
     /// One for each item, in the order of the items; 1 to
     /// [`BATCH_MESSAGES_MAX`](kuriiri_types::limits::BATCH_MESSAGES_MAX).
     pub verdicts: Vec<Verdict>,
+    /// For each message that was taken a receipt for each of its recipients there; at most
+    /// [`ANSWER_RECEIPTS_MAX`].
+    pub receipts: Vec<SignedReceipt>,
 }
 
 impl Frame for Verdicts {
@@ -44,17 +48,26 @@ pub(crate) static VERDICT: Shape = Shape::new(
         Part::one("busy", 3, &BUSY),
     ],
 );
-pub(crate) static VERDICTS: Shape =
-    Shape::new("Verdicts", &[Part::many("verdicts", 1, BATCH_MESSAGES_MAX, &VERDICT)]);
+pub(crate) static VERDICTS: Shape = Shape::new(
+    "Verdicts",
+    &[
+        Part::many("verdicts", 1, BATCH_MESSAGES_MAX, &VERDICT),
+        Part::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
+    ],
+);
 
 pub(crate) fn write(verdicts: &Verdicts) -> proto::Verdicts {
-    proto::Verdicts { verdicts: verdicts.verdicts.iter().map(write_one).collect() }
+    proto::Verdicts {
+        verdicts: verdicts.verdicts.iter().map(write_one).collect(),
+        receipts: verdicts.receipts.iter().map(receipt::write_signed).collect(),
+    }
 }
 
 pub(crate) fn read(wire: proto::Verdicts) -> Result<Verdicts, Flaw> {
     field::some_at_most("verdicts", BATCH_MESSAGES_MAX, wire.verdicts.len())?;
+    field::at_most("receipts", ANSWER_RECEIPTS_MAX, wire.receipts.len())?;
     let verdicts = field::each(wire.verdicts, read_one)?;
-    Ok(Verdicts { verdicts })
+    Ok(Verdicts { verdicts, receipts: field::each(wire.receipts, receipt::read_signed)? })
 }
 
 pub(crate) fn write_one(verdict: &Verdict) -> proto::Verdict {

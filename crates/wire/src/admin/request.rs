@@ -1,7 +1,10 @@
 //! The request and its answer.
 
 use bytes::Bytes;
-use kuriiri_types::{MessageId, Refusal, limits::FRAME_BYTES_MAX};
+use kuriiri_types::{
+    MessageId, Refusal,
+    limits::{BASIS_BYTES_MAX, FRAME_BYTES_MAX},
+};
 
 use super::{
     Activation, ActiveFiles, Approve, Approved, DecisionRecords, HeldMessage, Holds, OfferedFile,
@@ -38,6 +41,13 @@ pub enum AdminRequest {
         /// 1 to [`FILES_MAX`](crate::limits::FILES_MAX), no name twice.
         files: Vec<OfferedFile>,
     },
+    /// Erase salt and body of a message.
+    Erase {
+        /// The message.
+        id: MessageId,
+        /// The legal basis: 1 to [`BASIS_BYTES_MAX`] bytes, one line.
+        basis: String,
+    },
     /// What was decided of late?
     Decisions {
         /// How many; the relay gives at most
@@ -61,6 +71,8 @@ pub enum AdminReply {
     Activation(Activation),
     /// To [`AdminRequest::Decisions`].
     Decisions(DecisionRecords),
+    /// To [`AdminRequest::Erase`], after the commit: how many copies were erased.
+    Erased(u32),
     /// The request was refused.
     Refused(Refusal),
 }
@@ -97,6 +109,8 @@ static HOLD_LIST: Shape = Shape::new("HoldList", &[]);
 static HOLD_SHOW: Shape = Shape::new("HoldShow", &[]);
 static POLICY_ACTIVE: Shape = Shape::new("PolicyActive", &[]);
 static DECISIONS: Shape = Shape::new("Decisions", &[]);
+static ERASE: Shape = Shape::new("Erase", &[]);
+static ERASED: Shape = Shape::new("ErasedCopies", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "AdminRequest",
     &[
@@ -106,6 +120,7 @@ pub(crate) static REQUEST: Shape = Shape::new(
         Part::one("policy_active", 4, &POLICY_ACTIVE),
         Part::one("policy_activate", 5, &files::POLICY_ACTIVATE),
         Part::one("decisions", 6, &DECISIONS),
+        Part::one("erase", 7, &ERASE),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
@@ -118,6 +133,7 @@ pub(crate) static REPLY: Shape = Shape::new(
         Part::one("activation", 5, &files::ACTIVATION),
         Part::one("decisions", 6, &decisions::RECORDS),
         Part::one("refused", 7, &verdict::REFUSAL),
+        Part::one("erased", 8, &ERASED),
     ],
 );
 
@@ -134,6 +150,9 @@ fn write_request(request: &AdminRequest) -> RequestKind {
         AdminRequest::PolicyActive => RequestKind::PolicyActive(proto::PolicyActive {}),
         AdminRequest::PolicyActivate { files } => {
             RequestKind::PolicyActivate(files::write_offered(files))
+        }
+        AdminRequest::Erase { id: message, basis } => {
+            RequestKind::Erase(proto::Erase { id: id(message), basis: basis.clone() })
         }
         AdminRequest::Decisions { limit } => {
             RequestKind::Decisions(proto::Decisions { limit: *limit })
@@ -155,6 +174,13 @@ fn read_request(wire: proto::AdminRequest) -> Result<AdminRequest, Flaw> {
         RequestKind::PolicyActivate(wire) => {
             AdminRequest::PolicyActivate { files: files::read_offered(wire)? }
         }
+        RequestKind::Erase(wire) => {
+            field::some_at_most("basis", BASIS_BYTES_MAX, wire.basis.len())?;
+            AdminRequest::Erase {
+                id: field::message_id("id", &wire.id)?,
+                basis: field::line("basis", BASIS_BYTES_MAX, wire.basis)?,
+            }
+        }
         RequestKind::Decisions(wire) => AdminRequest::Decisions { limit: wire.limit },
     })
 }
@@ -167,6 +193,7 @@ fn write_reply(reply: &AdminReply) -> ReplyKind {
         AdminReply::Active(active) => ReplyKind::Active(files::write_active(active)),
         AdminReply::Activation(done) => ReplyKind::Activation(files::write_activation(done)),
         AdminReply::Decisions(records) => ReplyKind::Decisions(decisions::write(records)),
+        AdminReply::Erased(copies) => ReplyKind::Erased(proto::ErasedCopies { copies: *copies }),
         AdminReply::Refused(refusal) => ReplyKind::Refused(verdict::write_refusal(refusal)),
     }
 }
@@ -179,6 +206,7 @@ fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
         ReplyKind::Active(wire) => AdminReply::Active(files::read_active(wire)?),
         ReplyKind::Activation(wire) => AdminReply::Activation(files::read_activation(wire)?),
         ReplyKind::Decisions(wire) => AdminReply::Decisions(decisions::read(wire)?),
+        ReplyKind::Erased(wire) => AdminReply::Erased(wire.copies),
         ReplyKind::Refused(wire) => AdminReply::Refused(verdict::read_refusal(wire)?),
     })
 }

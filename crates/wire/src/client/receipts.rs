@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kuriiri_types::{
     Address, Refusal, SignedReceipt,
-    limits::{BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, FRAME_BYTES_MAX},
+    limits::{BATCH_MESSAGES_MAX, FRAME_BYTES_MAX},
 };
 
 use crate::{
@@ -42,8 +42,6 @@ pub enum ToReceiptReader {
 /// Receipts for a reader.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceiptBatch {
-    /// The signers' certificates (DER) that were not yet sent on this stream.
-    pub certificates: Vec<Bytes>,
     /// At most [`BATCH_MESSAGES_MAX`] receipts in order, each with its place in the queue. A watch
     /// begins with a batch, of none unless it has to catch up.
     pub receipts: Vec<(u64, SignedReceipt)>,
@@ -89,13 +87,8 @@ impl Frame for ConfirmReceipts {
 
 static NUMBERED_RECEIPT: Shape =
     Shape::new("NumberedReceipt", &[Part::one("receipt", 2, &receipt::SIGNED_RECEIPT)]);
-static RECEIPT_BATCH: Shape = Shape::new(
-    "ReceiptBatch",
-    &[
-        Part::plain("certificates", 1, BATCH_CERTIFICATES_MAX),
-        Part::many("receipts", 2, BATCH_MESSAGES_MAX, &NUMBERED_RECEIPT),
-    ],
-);
+static RECEIPT_BATCH: Shape =
+    Shape::new("ReceiptBatch", &[Part::many("receipts", 2, BATCH_MESSAGES_MAX, &NUMBERED_RECEIPT)]);
 pub(crate) static TO_RECEIPT_READER: Shape = Shape::new(
     "ToReceiptReader",
     &[Part::one("receipts", 1, &RECEIPT_BATCH), Part::one("refused", 2, &verdict::REFUSAL)],
@@ -109,7 +102,6 @@ fn write(frame: &ToReceiptReader) -> Kind {
     };
     match frame {
         ToReceiptReader::Receipts(batch) => Kind::Receipts(proto::ReceiptBatch {
-            certificates: batch.certificates.clone(),
             receipts: batch.receipts.iter().map(numbered).collect(),
             next: batch.next,
         }),
@@ -130,11 +122,7 @@ fn read_batch(wire: proto::ReceiptBatch) -> Result<ReceiptBatch, Flaw> {
         let signed = field::present("receipt", numbered.receipt)?;
         Ok((numbered.seq, receipt::read_signed(signed)?))
     };
-    Ok(ReceiptBatch {
-        certificates: field::certificates(BATCH_CERTIFICATES_MAX, wire.certificates)?,
-        receipts: field::each(wire.receipts, numbered)?,
-        next: wire.next,
-    })
+    Ok(ReceiptBatch { receipts: field::each(wire.receipts, numbered)?, next: wire.next })
 }
 
 pub(super) fn write_request(address: &Address, mode: ReceiptMode) -> proto::ReadReceipts {

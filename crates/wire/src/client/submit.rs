@@ -3,19 +3,18 @@
 use bytes::Bytes;
 use kuriiri_types::{
     Envelope, Lane, SignedReceipt, Verdict,
-    limits::{BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, RECIPIENTS_MAX},
+    limits::{BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX},
 };
 
 use crate::{
     bodies, envelope,
     error::Flaw,
-    field, proto, receipt,
+    field,
+    limits::ANSWER_RECEIPTS_MAX,
+    proto, receipt,
     shape::{Part, Shape},
     verdict,
 };
-
-/// Receipts in one answer: one for each recipient of each message. More: protocol error.
-const ANSWER_RECEIPTS_MAX: usize = BATCH_MESSAGES_MAX * RECIPIENTS_MAX;
 
 /// Messages of one lane for the relay to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +45,9 @@ pub struct Submitted {
 pub struct SubmissionAnswer {
     /// One for each message, in the order of the messages; 1 to [`BATCH_MESSAGES_MAX`].
     pub verdicts: Vec<Verdict>,
-    /// For each accepted message a receipt for each of its recipients, in order; at most
-    /// [`BATCH_MESSAGES_MAX`] × [`RECIPIENTS_MAX`].
+    /// What the relay states of the messages, accepted or refused: a receipt for each recipient, in the
+    /// order of the messages; at most [`ANSWER_RECEIPTS_MAX`]. None of a message that cannot be read.
     pub receipts: Vec<SignedReceipt>,
-    /// The certificates (DER) of those who signed the receipts, at most
-    /// [`BATCH_CERTIFICATES_MAX`].
-    pub certificates: Vec<Bytes>,
 }
 
 static SUBMITTED: Shape = Shape::new("Submitted", &[Part::one("envelope", 1, &envelope::ENVELOPE)]);
@@ -68,7 +64,6 @@ pub(super) static ANSWER: Shape = Shape::new(
     &[
         Part::many("verdicts", 1, BATCH_MESSAGES_MAX, &verdict::VERDICT),
         Part::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
-        Part::plain("certificates", 3, BATCH_CERTIFICATES_MAX),
     ],
 );
 
@@ -102,7 +97,6 @@ pub(super) fn write_answer(answer: &SubmissionAnswer) -> proto::SubmissionAnswer
     proto::SubmissionAnswer {
         verdicts: answer.verdicts.iter().map(verdict::write_one).collect(),
         receipts: answer.receipts.iter().map(receipt::write_signed).collect(),
-        certificates: answer.certificates.clone(),
     }
 }
 
@@ -112,7 +106,6 @@ pub(super) fn read_answer(wire: proto::SubmissionAnswer) -> Result<SubmissionAns
     Ok(SubmissionAnswer {
         verdicts: field::each(wire.verdicts, verdict::read_one)?,
         receipts: field::each(wire.receipts, receipt::read_signed)?,
-        certificates: field::certificates(BATCH_CERTIFICATES_MAX, wire.certificates)?,
     })
 }
 

@@ -93,7 +93,7 @@ fn the_messages_that_wait() {
 
 #[test]
 fn the_fullest_list_of_messages_fits_its_frame() {
-    let proof = sample::longest_acceptance().proof;
+    let proof = sample::longest_proof();
     let approval = SignedApproval { approval: vec![7; APPROVAL_BYTES_MAX].into(), proof };
     let full = holds(HOLDS_PAGE, |h| {
         h.recipients = sample::recipients(RECIPIENTS_MAX, 259);

@@ -2,12 +2,14 @@
 
 mod admin;
 mod frames;
+mod log;
 
 use kuriiri_types::*;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 pub(crate) use admin::*;
 pub(crate) use frames::*;
+pub(crate) use log::*;
 
 // === words ===
 
@@ -173,7 +175,8 @@ fn identity() -> impl Strategy<Value = SpiffeId> {
 pub(crate) fn receipt() -> impl Strategy<Value = Receipt> {
     let about = (id(), digest(), address(), address());
     let what = (select(&ReceiptKind::ALL[..]), time(), ministry(), option::of(code()));
-    (about, what, vec(line(), 0..4)).prop_map(|(about, what, reasons)| Receipt {
+    let more = (vec(line(), 0..4), option::of(identity()));
+    (about, what, more).prop_map(|(about, what, (reasons, by))| Receipt {
         message: about.0,
         header_digest: about.1,
         sender: about.2,
@@ -183,5 +186,6 @@ pub(crate) fn receipt() -> impl Strategy<Value = Receipt> {
         issuer: what.2,
         code: what.3,
         reasons,
+        by,
     })
 }

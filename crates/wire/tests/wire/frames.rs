@@ -39,6 +39,8 @@ macro_rules! every_frame {
 
 every_frame! {
     hello: Hello,
+    relay_request: RelayRequest,
+    witnessed: Witnessed,
     batch: Batch,
     verdicts: Verdicts,
     request: Request,
@@ -55,6 +57,8 @@ every_frame! {
 fn a_frame_without_its_choice_is_refused() {
     for bytes in [Vec::new(), pieces::field(99, b"from a later version")] {
         let bytes = Bytes::from(bytes);
+        assert!(RelayRequest::decode(bytes.clone()).is_err());
+        assert!(Witnessed::decode(bytes.clone()).is_err());
         assert!(Request::decode(bytes.clone()).is_err());
         assert!(Reply::decode(bytes.clone()).is_err());
         assert!(AdminRequest::decode(bytes.clone()).is_err());
@@ -109,7 +113,9 @@ fn crowds_are_counted_before_they_are_unpacked() {
     let in_answer = |number| inside(1, crowd(pieces::field(number, b"")));
     stops_at(Reply::decode(in_answer(1)).unwrap_err(), 64);
     stops_at(Reply::decode(in_answer(2)).unwrap_err(), 4096);
-    stops_at(Reply::decode(in_answer(3)).unwrap_err(), 64);
+    let in_verdicts = |number| crowd(pieces::field(number, b""));
+    stops_at(Verdicts::decode(in_verdicts(1)).unwrap_err(), 64);
+    stops_at(Verdicts::decode(in_verdicts(2)).unwrap_err(), 4096);
     let peers = inside(3, crowd(pieces::field(5, b"")));
     stops_at(Reply::decode(peers).unwrap_err(), 4096);
     let in_reply = |answer, number| inside(answer, crowd(pieces::field(number, b"")));
@@ -137,18 +143,16 @@ fn a_single_part_cannot_grow_by_repeats() {
 #[test]
 fn a_path_is_whole_hashes() {
     let with_path = |length: usize| {
-        let proof = [
-            pieces::field(1, &[1; 32]),
-            pieces::number(3, 2),
-            pieces::field(4, &vec![6; length]),
-            pieces::field(5, &[2; 64]),
+        let receipt = [
+            pieces::field(3, b"entry"),
+            pieces::field(5, &vec![6; length]),
+            pieces::field(6, b"checkpoint"),
         ];
-        let receipt = [pieces::field(1, b"receipt"), pieces::field(2, &proof.concat())];
         let batch = [pieces::number(1, 6), pieces::field(6, &receipt.concat())];
         Batch::decode(batch.concat().into())
     };
     let batch = with_path(64).unwrap();
-    assert_eq!(batch.receipts[0].proof.path, [kuriiri_types::Digest([6; 32]); 2]);
+    assert_eq!(batch.receipts[0].path, [kuriiri_types::Digest([6; 32]); 2]);
     for length in [1, 31, 33, 65] {
         with_path(length).unwrap_err();
     }

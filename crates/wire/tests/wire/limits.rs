@@ -4,14 +4,9 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use kuriiri_types::{limits::*, *};
-use kuriiri_wire::{
-    Flaw, Frame, WireError, approval, client::*, header, limits::*, receipt, relay::*,
-};
+use kuriiri_wire::{Flaw, Frame, WireError, approval, client::*, header, limits::*, relay::*};
 
 use crate::{pieces, sample};
-
-/// Receipts in the answer to a submission: one for each recipient of each message.
-const ANSWER_RECEIPTS: usize = BATCH_MESSAGES_MAX * RECIPIENTS_MAX;
 
 pub(crate) fn over<T: Debug>(result: Result<T, WireError>) {
     let error = result.expect_err("over the limit");
@@ -145,40 +140,13 @@ fn an_approval_of_the_largest_header_can_be_read() {
 }
 
 #[test]
-fn the_reasons_of_a_receipt() {
-    let with = |reasons: Vec<String>| {
-        let mut value = sample::receipt();
-        value.reasons = reasons;
-        receipt::encode(&value)
-    };
-    let full = vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX];
-    let bytes = with(full.clone());
-    assert_eq!(receipt::decode(&bytes).unwrap().reasons, full);
-    over(receipt::decode(&[bytes.to_vec(), pieces::field(9, b"more")].concat()));
-    let long = pieces::field(9, "r".repeat(REASON_BYTES_MAX + 1).as_bytes());
-    over(receipt::decode(&[with(vec![]).to_vec(), long].concat()));
-}
-
-#[test]
-fn the_largest_receipt_can_be_read_whatever_its_reasons() {
-    let mut value = sample::receipt();
-    value.sender = sample::addresses(1, 259).remove(0);
-    value.recipient = value.sender.clone();
-    value.at = Timestamp::from_millis(-1);
-    value.reasons = vec!["words\n".repeat(1000); REASONS_MAX + 1];
-    let read = receipt::decode(&receipt::encode(&value)).unwrap();
-    assert_eq!(read.reasons.len(), REASONS_MAX);
-    assert!(read.reasons[0].starts_with("words words "));
-    assert_eq!(read.reasons[0].len(), REASON_BYTES_MAX);
-}
-
-#[test]
 fn a_hello() {
     let hello = Hello {
         version: 1,
         software: "s".repeat(SOFTWARE_BYTES_MAX + 1),
         federation_serial: 1,
         policy_digest: None,
+        witnessed: None,
     };
     let read = Hello::decode(hello.encode()).unwrap();
     assert_eq!(read.software.len(), SOFTWARE_BYTES_MAX);
@@ -255,7 +223,7 @@ fn the_approvals_of_a_message() {
 
 #[test]
 fn the_fullest_batch_and_delivery_fit_their_frames() {
-    let proof = sample::longest_acceptance().proof;
+    let proof = sample::longest_proof();
     let approval =
         SignedApproval { approval: vec![7; APPROVAL_BYTES_MAX].into(), proof: proof.clone() };
     let envelope = Envelope { header: vec![7; HEADER_BYTES_MAX].into(), proof };
@@ -363,13 +331,27 @@ fn the_signed_bytes_in_a_frame() {
     };
     edge(message(HEADER_BYTES_MAX), message(HEADER_BYTES_MAX + 1));
     Batch::decode(message(0).encode()).unwrap_err();
-    let receipt = |length: usize| {
+}
+
+#[test]
+fn the_receipts_in_a_frame() {
+    let with = |change: &dyn Fn(&mut SignedReceipt)| {
         let mut batch = sample::receipts(1);
-        batch.receipts[0].receipt = vec![7; length].into();
+        change(&mut batch.receipts[0]);
         batch
     };
-    edge(receipt(RECEIPT_BYTES_MAX), receipt(RECEIPT_BYTES_MAX + 1));
-    Batch::decode(receipt(0).encode()).unwrap_err();
+    let entry = |length: usize| with(&|r| r.entry = vec![7; length].into());
+    let rest = sample::signed_receipt();
+    let most = SIGNED_RECEIPT_BYTES_MAX - 32 * rest.path.len() - rest.checkpoint.len();
+    edge(entry(most), entry(most + 1));
+    let checkpoint = |length: usize| with(&|r| r.checkpoint = vec![7; length].into());
+    edge(checkpoint(CHECKPOINT_BYTES_MAX), checkpoint(CHECKPOINT_BYTES_MAX + 1));
+    let path = |hashes: usize| with(&|r| r.path = vec![Digest([6; 32]); hashes]);
+    edge(path(LOG_PATH_MAX), path(LOG_PATH_MAX + 1));
+    Batch::decode(path(0).encode()).expect("the only entry of a log");
+    for spoiled in [entry(0), checkpoint(0)] {
+        Batch::decode(spoiled.encode()).unwrap_err();
+    }
 }
 
 #[test]
@@ -399,35 +381,52 @@ fn the_answer_to_a_submission() {
     edge(verdicts(BATCH_MESSAGES_MAX), verdicts(BATCH_MESSAGES_MAX + 1));
     Reply::decode(verdicts(0).encode()).unwrap_err();
     let receipts = |count| with(&|a| a.receipts = vec![sample::signed_receipt(); count]);
-    edge(receipts(ANSWER_RECEIPTS), receipts(ANSWER_RECEIPTS + 1));
+    edge(receipts(ANSWER_RECEIPTS_MAX), receipts(ANSWER_RECEIPTS_MAX + 1));
     Reply::decode(receipts(0).encode()).expect("nothing was accepted");
-    let sized = |length| with(&|a| a.receipts[0].receipt = vec![7; length].into());
-    edge(sized(RECEIPT_BYTES_MAX), sized(RECEIPT_BYTES_MAX + 1));
-    let certificates =
-        |count, length: usize| with(&|a| a.certificates = vec![vec![5; length].into(); count]);
-    edge(certificates(BATCH_CERTIFICATES_MAX, 9), certificates(BATCH_CERTIFICATES_MAX + 1, 9));
-    edge(certificates(1, CERTIFICATE_BYTES_MAX), certificates(1, CERTIFICATE_BYTES_MAX + 1));
+}
+
+/// Refusals with everything that one may say.
+fn full_refusals(count: usize) -> Vec<Verdict> {
+    let reasons = vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX];
+    vec![Verdict::Refused(Refusal { code: Code::POLICY, reasons }); count]
 }
 
 #[test]
 fn the_largest_answer_to_a_submission_fits_its_frame() {
     // An accepted message has a receipt without reasons for each recipient, a refused one has
     // reasons and no receipt; here every message has both.
-    let refusal =
-        Refusal { code: Code::POLICY, reasons: vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX] };
     let answer = Reply::Submission(SubmissionAnswer {
-        verdicts: vec![Verdict::Refused(refusal); BATCH_MESSAGES_MAX],
-        receipts: vec![sample::longest_acceptance(); ANSWER_RECEIPTS],
-        certificates: vec![vec![5; CERTIFICATE_BYTES_MAX].into(); BATCH_CERTIFICATES_MAX],
+        verdicts: full_refusals(BATCH_MESSAGES_MAX),
+        receipts: vec![sample::longest_acceptance(); ANSWER_RECEIPTS_MAX],
     });
     assert_eq!(Reply::decode(answer.encode()), Ok(answer));
 }
 
 #[test]
+fn a_frame_of_verdicts() {
+    let verdicts = |count| Verdicts { verdicts: full_refusals(count), receipts: Vec::new() };
+    edge(verdicts(BATCH_MESSAGES_MAX), verdicts(BATCH_MESSAGES_MAX + 1));
+    Verdicts::decode(verdicts(0).encode()).unwrap_err();
+    let taken = |receipt: SignedReceipt, count| {
+        let at = Timestamp::from_millis(-1);
+        let verdicts = vec![Verdict::Accepted { at, repeat: true }; BATCH_MESSAGES_MAX];
+        Verdicts { verdicts, receipts: vec![receipt; count] }
+    };
+    let receipt = sample::signed_receipt();
+    edge(
+        taken(receipt.clone(), ANSWER_RECEIPTS_MAX),
+        taken(receipt.clone(), ANSWER_RECEIPTS_MAX + 1),
+    );
+    let checkpoint = 2000 - receipt.entry.len() - 32 * receipt.path.len();
+    let checkpoint = vec![b'c'; checkpoint].into();
+    let full = taken(SignedReceipt { checkpoint, ..receipt }, ANSWER_RECEIPTS_MAX);
+    assert_eq!(Verdicts::decode(full.encode()), Ok(full));
+}
+
+#[test]
 fn a_batch_of_receipts_may_be_empty_and_still_says_where_to_go_on() {
     for next in [0, 2, u64::MAX] {
-        let (certificates, receipts) = (Vec::new(), Vec::new());
-        let batch = ToReceiptReader::Receipts(ReceiptBatch { certificates, receipts, next });
+        let batch = ToReceiptReader::Receipts(ReceiptBatch { receipts: Vec::new(), next });
         assert_eq!(ToReceiptReader::decode(batch.encode()), Ok(batch));
     }
 }
@@ -454,10 +453,21 @@ fn a_problem_that_quotes_a_hostile_peer_does_not_spoil_the_report() {
 }
 
 #[test]
-fn a_refusal_that_explains_everything_fits_a_frame_of_verdicts() {
-    let refusal =
-        Refusal { code: Code::POLICY, reasons: vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX] };
-    let verdicts = |count| Verdicts { verdicts: vec![Verdict::Refused(refusal.clone()); count] };
-    edge(verdicts(BATCH_MESSAGES_MAX), verdicts(BATCH_MESSAGES_MAX + 1));
-    Verdicts::decode(verdicts(0).encode()).unwrap_err();
+fn the_questions_and_answers_of_a_witness() {
+    let ask = |proof: usize, checkpoint: usize| {
+        RelayRequest::Witness(WitnessRequest {
+            old: 1,
+            proof: vec![Digest([7; 32]); proof],
+            checkpoint: vec![b'c'; checkpoint].into(),
+        })
+    };
+    edge(ask(LOG_PATH_MAX, 1), ask(LOG_PATH_MAX + 1, 1));
+    edge(ask(0, CHECKPOINT_BYTES_MAX), ask(0, CHECKPOINT_BYTES_MAX + 1));
+    assert!(RelayRequest::decode(ask(0, 0).encode()).is_err(), "no checkpoint");
+    let cosigned = |length| Witnessed::Cosigned("l".repeat(length));
+    edge(cosigned(COSIGNATURE_BYTES_MAX), cosigned(COSIGNATURE_BYTES_MAX + 1));
+    let lines = Witnessed::Cosigned("— two\nlines".into());
+    assert!(Witnessed::decode(lines.encode()).is_err());
+    let holds = |length| Witnessed::Holds(vec![b'c'; length].into());
+    edge(holds(CHECKPOINT_BYTES_MAX), holds(CHECKPOINT_BYTES_MAX + 1));
 }

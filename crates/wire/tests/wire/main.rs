@@ -12,6 +12,7 @@ mod admin;
 mod arbitrary;
 mod contract;
 mod damage;
+mod entries;
 mod frames;
 mod limits;
 mod pieces;

@@ -34,6 +34,13 @@ pub(crate) fn split(mut bytes: &[u8]) -> Vec<Piece> {
     pieces
 }
 
+/// What stands in a field with a length.
+pub(crate) fn content(mut piece: &[u8]) -> Vec<u8> {
+    read_varint(&mut piece);
+    let length = read_varint(&mut piece) as usize;
+    piece[..length].to_vec()
+}
+
 pub(crate) fn varint(mut value: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while value >= 0x80 {

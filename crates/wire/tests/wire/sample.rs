@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    limits::{BATCH_LEAVES_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX},
+    limits::{BATCH_LEAVES_MAX, LOG_PATH_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX},
     *,
 };
 use kuriiri_wire::{client::*, limits::PROOF_PATH_MAX, relay::*};
@@ -56,6 +56,7 @@ pub(crate) fn receipt() -> Receipt {
         issuer: "um.example".parse().unwrap(),
         code: Some(Code::POLICY),
         reasons: Vec::new(),
+        by: None,
     }
 }
 
@@ -100,8 +101,51 @@ pub(crate) fn signed_approval() -> SignedApproval {
     SignedApproval { approval: kuriiri_wire::approval::encode(&approval()), proof: proof() }
 }
 
+/// The proof deepest in the largest tree that one signature can cover.
+pub(crate) fn longest_proof() -> BatchProof {
+    let size = BATCH_LEAVES_MAX;
+    let path = vec![Digest([6; 32]); PROOF_PATH_MAX];
+    BatchProof { index: size - 1, size, path, ..proof() }
+}
+
+pub(crate) fn entry(event: LogEvent) -> Entry {
+    Entry {
+        salt: [4; 32],
+        at: Timestamp::from_millis(1_795_000_000_600),
+        boot: 3,
+        channels: Vec::new(),
+        event,
+    }
+}
+
+pub(crate) fn channel(peer: &str, direction: Direction) -> Channel {
+    Channel { peer: peer.parse().unwrap(), direction, seq: 7, prev: Digest([5; 32]) }
+}
+
+pub(crate) fn decided() -> Decided {
+    Decided {
+        subject: Digest([8; 32]),
+        envelope: Some(envelope()),
+        dest: "um.example".parse().unwrap(),
+        path: Vec::new(),
+        submitter: Some("spiffe://sm.example/system/kirjaamo".parse().unwrap()),
+        clearances: None,
+        approvals: Vec::new(),
+        next: Some("um.example".into()),
+        policy: Digest([3; 32]),
+        semantics: 1,
+        ruling: LoggedRuling::Permit,
+        reasons: Vec::new(),
+    }
+}
+
 pub(crate) fn signed_receipt() -> SignedReceipt {
-    SignedReceipt { receipt: kuriiri_wire::receipt::encode(&receipt()), proof: proof() }
+    SignedReceipt {
+        entry: kuriiri_wire::entry::encode(&entry(LogEvent::Receipt(receipt()))),
+        index: 41,
+        path: vec![Digest([6; 32]); 6],
+        checkpoint: Bytes::from_static(b"sm.example/log"),
+    }
 }
 
 /// The receipt of an accepted message with the longest names, deepest in the largest tree.
@@ -115,12 +159,18 @@ pub(crate) fn longest_acceptance() -> SignedReceipt {
         at: Timestamp::from_millis(-1),
         issuer: ministry.parse().unwrap(),
         code: None,
+        by: Some(format!("spiffe://{ministry}/system/{}", "n".repeat(64)).parse().unwrap()),
         ..receipt()
     };
-    let size = BATCH_LEAVES_MAX;
-    let path = vec![Digest([6; 32]); PROOF_PATH_MAX];
-    let proof = BatchProof { index: size - 1, size, path, ..proof() };
-    SignedReceipt { receipt: kuriiri_wire::receipt::encode(&value), proof }
+    let channels = vec![channel(&ministry, Direction::Out)];
+    let entry = Entry { channels, ..entry(LogEvent::Receipt(value)) };
+    SignedReceipt {
+        entry: kuriiri_wire::entry::encode(&entry),
+        index: u64::MAX,
+        path: vec![Digest([6; 32]); LOG_PATH_MAX],
+        // Origin, size and root, and the log's own signature.
+        checkpoint: vec![b'c'; 260 + 21 + 45 + 1 + 4 + 260 + 100].into(),
+    }
 }
 
 /// Salt and a body of this many bytes.
@@ -169,7 +219,6 @@ pub(crate) fn submission_answer() -> SubmissionAnswer {
     SubmissionAnswer {
         verdicts: vec![Verdict::Accepted { at, repeat: false }],
         receipts: vec![signed_receipt()],
-        certificates: vec![vec![5; 9].into()],
     }
 }
 
@@ -190,11 +239,8 @@ pub(crate) fn tickets(count: usize) -> Vec<Ticket> {
 }
 
 pub(crate) fn receipt_batch(count: usize) -> ToReceiptReader {
-    ToReceiptReader::Receipts(ReceiptBatch {
-        certificates: Vec::new(),
-        receipts: vec![(1, signed_receipt()); count],
-        next: 2,
-    })
+    let receipts = vec![(1, signed_receipt()); count];
+    ToReceiptReader::Receipts(ReceiptBatch { receipts, next: 2 })
 }
 
 pub(crate) fn question(to: Vec<Address>) -> Request {

@@ -1,4 +1,4 @@
-//! Headers, receipts and approvals as people write them, with their bytes.
+//! Headers, log entries and approvals as people write them, with their bytes.
 
 use std::{
     collections::BTreeMap,
@@ -7,7 +7,7 @@ use std::{
 };
 
 use kuriiri_types::*;
-use kuriiri_wire::{approval, header, receipt};
+use kuriiri_wire::{approval, entry, header};
 
 /// The lines `name value` of a file, by name, and the bytes after the line `bytes`.
 struct Vector {
@@ -28,14 +28,14 @@ fn headers() {
 }
 
 #[test]
-fn receipts() {
-    let vectors = files("receipt-");
+fn entries() {
+    let vectors = files("entry-");
     assert!(!vectors.is_empty());
     for path in vectors {
         let vector = Vector::read(&path);
-        let value = vector.receipt();
-        assert_eq!(hex(&receipt::encode(&value)), hex(&vector.bytes), "{path:?}");
-        assert_eq!(receipt::decode(&vector.bytes), Ok(value), "{path:?}");
+        let value = vector.entry();
+        assert_eq!(hex(&entry::encode(&value)), hex(&vector.bytes), "{path:?}");
+        assert_eq!(entry::decode(&vector.bytes), Ok(value), "{path:?}");
     }
 }
 
@@ -57,14 +57,21 @@ fn refused() {
     assert!(!vectors.is_empty());
     for path in vectors {
         let vector = Vector::read(&path);
-        let error = header::decode(&vector.bytes).expect_err("a header to refuse");
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let error = match name.strip_prefix("refused-entry-") {
+            Some(_) => entry::decode(&vector.bytes).expect_err("an entry to refuse"),
+            None => header::decode(&vector.bytes).expect_err("a header to refuse"),
+        };
         assert_eq!(error.to_string(), vector.one("error"), "{path:?}");
     }
 }
 
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/wire")
+}
+
 fn files(prefix: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/wire");
-    let paths = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let paths = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
     paths.filter(|path| path.file_name().unwrap().to_str().unwrap().starts_with(prefix)).collect()
 }
 
@@ -168,6 +175,26 @@ impl Vector {
         }
     }
 
+    fn entry(&self) -> Entry {
+        Entry {
+            salt: digest(self.one("salt")).0,
+            at: time(self.one("at")),
+            boot: self.one("boot").parse().unwrap(),
+            channels: self.all("channel").iter().map(|text| channel(text)).collect(),
+            event: match self.one("event") {
+                "receipt" => LogEvent::Receipt(self.receipt()),
+                "decided" => LogEvent::Decided(Box::new(self.decided())),
+                "policy_changed" => LogEvent::PolicyChanged(PolicyInForce {
+                    files: self.all("file").iter().map(|text| file(text)).collect(),
+                    by: self.identity("by"),
+                }),
+                "restored" => LogEvent::Restored { checkpoint: self.checkpoint().into() },
+                "clock_stepped" => LogEvent::ClockStepped { from: time(self.one("from")) },
+                other => panic!("{other}"),
+            },
+        }
+    }
+
     fn receipt(&self) -> Receipt {
         let code = |code: &str| Code::from_number(code.parse().unwrap()).unwrap();
         Receipt {
@@ -176,12 +203,88 @@ impl Vector {
             sender: self.one("sender").parse().unwrap(),
             recipient: self.one("recipient").parse().unwrap(),
             kind: self.one("kind").parse().unwrap(),
-            at: time(self.one("at")),
+            at: time(self.one("said_at")),
             issuer: self.one("issuer").parse().unwrap(),
             code: self.maybe("code").map(code),
             reasons: self.all("reason").to_vec(),
+            by: self.identity("by"),
         }
     }
+
+    fn decided(&self) -> Decided {
+        let ministry = |name: &String| name.parse().unwrap();
+        let clearances = self.all("clearance");
+        Decided {
+            subject: digest(self.one("subject")),
+            envelope: self.maybe("envelope.header").map(|_| self.envelope()),
+            dest: self.one("dest").parse().unwrap(),
+            path: self.all("path").iter().map(ministry).collect(),
+            submitter: self.identity("submitter"),
+            clearances: (!clearances.is_empty())
+                .then(|| clearances.iter().map(|text| clearance(text)).collect()),
+            approvals: Vec::new(),
+            next: self.maybe("next").map(Into::into),
+            policy: digest(self.one("policy")),
+            semantics: self.one("semantics").parse().unwrap(),
+            ruling: match self.one("ruling") {
+                "deny" => LoggedRuling::Deny,
+                "hold" => LoggedRuling::Hold,
+                "permit" => LoggedRuling::Permit,
+                other => panic!("{other}"),
+            },
+            reasons: self.all("reason").to_vec(),
+        }
+    }
+
+    /// The header is the bytes of another vector.
+    fn envelope(&self) -> Envelope {
+        let header = Self::read(&folder().join(self.one("envelope.header"))).bytes;
+        let proof = BatchProof {
+            signer: digest(self.one("envelope.signer")),
+            index: self.one("envelope.index").parse().unwrap(),
+            size: self.one("envelope.size").parse().unwrap(),
+            path: self.all("envelope.path").iter().map(|hash| digest(hash)).collect(),
+            signature: unhex(self.one("envelope.signature")).into(),
+        };
+        Envelope { header: header.into(), proof }
+    }
+
+    /// Lines that stand behind `|`.
+    fn checkpoint(&self) -> String {
+        let lines = self.all("checkpoint").iter().map(|line| line.strip_prefix('|').unwrap());
+        lines.map(|line| format!("{}\n", line.trim())).collect()
+    }
+
+    fn identity(&self, name: &str) -> Option<SpiffeId> {
+        self.maybe(name).map(|id| id.parse().unwrap())
+    }
+}
+
+fn channel(text: &str) -> Channel {
+    let [direction, peer, seq, prev] = words(text);
+    let direction = match direction {
+        "in" => Direction::In,
+        "out" => Direction::Out,
+        other => panic!("{other}"),
+    };
+    let (peer, seq) = (peer.parse().unwrap(), seq.parse().unwrap());
+    Channel { peer, direction, seq, prev: digest(prev) }
+}
+
+fn file(text: &str) -> FileInForce {
+    let [kind, name, serial, bytes] = words(text);
+    let (kind, serial) = (kind.parse().unwrap(), serial.parse().unwrap());
+    FileInForce { kind, name: name.into(), serial, digest: digest(bytes) }
+}
+
+fn clearance(text: &str) -> HeldClearance {
+    let [policy, levels, grants] = words(text);
+    let list = |text: &str| text.split(',').map(Into::into).collect();
+    HeldClearance { policy: policy.into(), levels: list(levels), grants: list(grants) }
+}
+
+fn words<const N: usize>(text: &str) -> [&str; N] {
+    text.split(' ').collect::<Vec<_>>().try_into().unwrap()
 }
 
 fn recipient(text: &str) -> Recipient {

@@ -22,6 +22,7 @@ pub(crate) fn admin_request() -> impl Strategy<Value = AdminRequest> {
         Just(AdminRequest::PolicyActive),
         vec(offered(), 1..4).prop_map(|files| AdminRequest::PolicyActivate { files: named(files) }),
         any::<u32>().prop_map(|limit| AdminRequest::Decisions { limit }),
+        (id(), "[ -~]{1,40}").prop_map(|(id, basis)| AdminRequest::Erase { id, basis }),
     ]
 }
 
@@ -61,6 +62,7 @@ pub(crate) fn admin_reply() -> impl Strategy<Value = AdminReply> {
         activation().prop_map(AdminReply::Activation),
         vec(bytes(40), 0..5)
             .prop_map(|records: Vec<Bytes>| AdminReply::Decisions(DecisionRecords { records })),
+        any::<u32>().prop_map(AdminReply::Erased),
         refusal().prop_map(AdminReply::Refused),
     ]
 }

@@ -41,8 +41,10 @@ pub(super) fn envelope() -> impl Strategy<Value = Envelope> {
     (bytes(60), proof()).prop_map(|(header, proof)| Envelope { header, proof })
 }
 
-fn signed_receipt() -> impl Strategy<Value = SignedReceipt> {
-    (bytes(60), proof()).prop_map(|(receipt, proof)| SignedReceipt { receipt, proof })
+pub(super) fn signed_receipt() -> impl Strategy<Value = SignedReceipt> {
+    (bytes(60), any::<u64>(), vec(digest(), 0..=63), bytes(60)).prop_map(
+        |(entry, index, path, checkpoint)| SignedReceipt { entry, index, path, checkpoint },
+    )
 }
 
 pub(super) fn signed_approvals() -> impl Strategy<Value = Vec<SignedApproval>> {
@@ -79,14 +81,33 @@ fn verdict() -> impl Strategy<Value = Verdict> {
 // === whole frames ===
 
 pub(crate) fn hello() -> impl Strategy<Value = Hello> {
-    (1_u32.., line(), any::<u64>(), option::of(digest())).prop_map(
-        |(version, software, federation_serial, policy_digest)| Hello {
+    (1_u32.., line(), any::<u64>(), option::of(digest()), option::of(bytes(60))).prop_map(
+        |(version, software, federation_serial, policy_digest, witnessed)| Hello {
             version,
             software,
             federation_serial,
             policy_digest,
+            witnessed,
         },
     )
+}
+
+pub(crate) fn relay_request() -> impl Strategy<Value = RelayRequest> {
+    let witness = (any::<u64>(), vec(digest(), 0..=63), bytes(60));
+    prop_oneof![
+        batch().prop_map(RelayRequest::Batch),
+        witness.prop_map(|(old, proof, checkpoint)| {
+            RelayRequest::Witness(WitnessRequest { old, proof, checkpoint })
+        }),
+    ]
+}
+
+pub(crate) fn witnessed() -> impl Strategy<Value = Witnessed> {
+    prop_oneof![
+        line().prop_map(Witnessed::Cosigned),
+        vec(any::<u8>(), 0..60).prop_map(|held| Witnessed::Holds(held.into())),
+        refusal().prop_map(Witnessed::Refused),
+    ]
 }
 
 pub(crate) fn batch() -> impl Strategy<Value = Batch> {
@@ -111,7 +132,8 @@ pub(crate) fn batch() -> impl Strategy<Value = Batch> {
 }
 
 pub(crate) fn verdicts() -> impl Strategy<Value = Verdicts> {
-    vec(verdict(), 1..6).prop_map(|verdicts| Verdicts { verdicts })
+    (vec(verdict(), 1..6), vec(signed_receipt(), 0..4))
+        .prop_map(|(verdicts, receipts)| Verdicts { verdicts, receipts })
 }
 
 pub(crate) fn request() -> impl Strategy<Value = Request> {
@@ -156,9 +178,8 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
 }
 
 fn submission_answer() -> impl Strategy<Value = SubmissionAnswer> {
-    (vec(verdict(), 1..6), vec(signed_receipt(), 0..4), certificates()).prop_map(
-        |(verdicts, receipts, certificates)| SubmissionAnswer { verdicts, receipts, certificates },
-    )
+    (vec(verdict(), 1..6), vec(signed_receipt(), 0..4))
+        .prop_map(|(verdicts, receipts)| SubmissionAnswer { verdicts, receipts })
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
@@ -226,8 +247,8 @@ pub(crate) fn to_receiver() -> impl Strategy<Value = ToReceiver> {
 pub(crate) fn to_receipt_reader() -> impl Strategy<Value = ToReceiptReader> {
     let receipts = vec((any::<u64>(), signed_receipt()), 0..4);
     prop_oneof![
-        (certificates(), receipts, any::<u64>()).prop_map(|(certificates, receipts, next)| {
-            ToReceiptReader::Receipts(ReceiptBatch { certificates, receipts, next })
+        (receipts, any::<u64>()).prop_map(|(receipts, next)| {
+            ToReceiptReader::Receipts(ReceiptBatch { receipts, next })
         }),
         refusal().prop_map(ToReceiptReader::Refused),
     ]

@@ -1,0 +1,210 @@
+//! The entry of a relay's log as the bytes that its tree commits to.
+
+mod decided;
+mod files;
+
+use std::collections::HashSet;
+
+use bytes::Bytes;
+use kuriiri_types::{
+    Channel, Digest, Direction, Entry, Giver, LogEvent, Timestamp,
+    limits::{BASIS_BYTES_MAX, CERTIFICATE_BYTES_MAX, CHECKPOINT_BYTES_MAX, LOG_ENTRY_BYTES_LIMIT},
+};
+use prost::Message;
+
+use crate::{
+    approval,
+    error::{Flaw, WireError},
+    field,
+    limits::{CHANNELS_MAX, SOFTWARE_BYTES_MAX},
+    proto::{self, log_entry::Event},
+    receipt, signed,
+};
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// The canonical encoding of an entry: what is hashed and kept.
+///
+/// Words and reasons over their limits are cut or left out. An entry that breaks another limit
+/// encodes to bytes that [`decode`] refuses.
+pub fn encode(entry: &Entry) -> Bytes {
+    write(entry).encode_to_vec().into()
+}
+
+/// The entry in these bytes. Says nothing about whether it is in a log.
+///
+/// # Errors
+/// [`Code::MALFORMED`](kuriiri_types::Code::MALFORMED) when the bytes are not the canonical encoding
+/// of an entry, or the entry breaks a rule or a limit.
+pub fn decode(bytes: &[u8]) -> Result<Entry, WireError> {
+    signed::canonical(LOG_ENTRY_BYTES_LIMIT, bytes)
+        .and_then(read)
+        .map_err(|flaw| WireError::signed("log entry", flaw))
+}
+
+fn write(entry: &Entry) -> proto::LogEntry {
+    proto::LogEntry {
+        version: VERSION,
+        salt: Bytes::copy_from_slice(&entry.salt),
+        at: entry.at.as_millis(),
+        boot: entry.boot,
+        channels: entry.channels.iter().map(write_channel).collect(),
+        event: Some(write_event(&entry.event)),
+    }
+}
+
+fn read(wire: proto::LogEntry) -> Result<Entry, Flaw> {
+    if wire.version != VERSION {
+        return Err(Flaw::Unknown { field: "version", number: wire.version.into() });
+    }
+    Ok(Entry {
+        salt: field::fixed("salt", &wire.salt)?,
+        at: Timestamp::from_millis(wire.at),
+        boot: wire.boot,
+        channels: read_channels(&wire.channels)?,
+        event: read_event(field::present("event", wire.event)?)?,
+    })
+}
+
+fn write_channel(channel: &Channel) -> proto::Channel {
+    let direction = match channel.direction {
+        Direction::In => proto::Direction::In,
+        Direction::Out => proto::Direction::Out,
+    };
+    proto::Channel {
+        peer: channel.peer.as_str().into(),
+        direction: direction.into(),
+        seq: channel.seq,
+        prev: Bytes::copy_from_slice(channel.prev.as_bytes()),
+    }
+}
+
+fn read_channels(wire: &[proto::Channel]) -> Result<Vec<Channel>, Flaw> {
+    let field = "channels";
+    field::at_most(field, CHANNELS_MAX, wire.len())?;
+    let channels = wire.iter().map(read_channel).collect::<Result<Vec<_>, _>>()?;
+    let chain = |channel: &Channel| (channel.peer.clone(), channel.direction);
+    let chains: HashSet<_> = channels.iter().map(chain).collect();
+    if chains.len() == channels.len() {
+        return Ok(channels);
+    }
+    let rule = "has a chain twice";
+    Err(Flaw::Form { field, rule })
+}
+
+fn read_channel(wire: &proto::Channel) -> Result<Channel, Flaw> {
+    Ok(Channel {
+        peer: field::ministry("channels.peer", &wire.peer)?,
+        direction: field::known("channels.direction", wire.direction, |number| match number {
+            1 => Some(Direction::In),
+            2 => Some(Direction::Out),
+            _ => None,
+        })?,
+        seq: wire.seq,
+        prev: field::digest("channels.prev", &wire.prev)?,
+    })
+}
+
+fn write_event(event: &LogEvent) -> Event {
+    match event {
+        LogEvent::Receipt(said) => Event::Receipt(receipt::write(said)),
+        LogEvent::ReceiptIn { from, receipt } => Event::ReceiptIn(proto::ReceiptIn {
+            from: from.as_str().into(),
+            receipt: Some(receipt::write_signed(receipt)),
+        }),
+        LogEvent::Decided(taken) => Event::Decided(decided::write(taken)),
+        LogEvent::TurnedAway { by, code, count } => Event::TurnedAway(proto::TurnedAway {
+            by: write_giver(by),
+            code: code.number().into(),
+            count: *count,
+        }),
+        LogEvent::Approved { subject, approval } => Event::Approved(proto::LoggedApproval {
+            subject: digest_bytes(*subject),
+            approval: Some(approval::write_signed(approval)),
+        }),
+        LogEvent::Certificate { der } => Event::Certificate(der.clone()),
+        LogEvent::PolicyChanged(policy) => Event::PolicyChanged(files::write(policy)),
+        LogEvent::FilePart(part) => Event::FilePart(files::write_part(part)),
+        LogEvent::PeerCheckpoint { checkpoint } => Event::PeerCheckpoint(checkpoint.clone()),
+        LogEvent::Booted { software } => Event::Booted(field::cut(SOFTWARE_BYTES_MAX, software)),
+        LogEvent::Restored { checkpoint } => Event::Restored(checkpoint.clone()),
+        LogEvent::Erased { subject, by, basis } => Event::Erased(proto::Erased {
+            subject: digest_bytes(*subject),
+            by: by.to_string(),
+            basis: field::cut(BASIS_BYTES_MAX, basis),
+        }),
+        LogEvent::Acted { by, what } => Event::Acted(proto::Acted {
+            by: by.to_string(),
+            what: field::cut(BASIS_BYTES_MAX, what),
+        }),
+        LogEvent::ClockStepped { from } => Event::ClockStepped(from.as_millis()),
+    }
+}
+
+fn read_event(wire: Event) -> Result<LogEvent, Flaw> {
+    Ok(match wire {
+        Event::Receipt(wire) => LogEvent::Receipt(receipt::read(wire)?),
+        Event::ReceiptIn(wire) => LogEvent::ReceiptIn {
+            from: field::ministry("from", &wire.from)?,
+            receipt: receipt::read_signed(field::present("receipt", wire.receipt)?)?.into(),
+        },
+        Event::Decided(wire) => LogEvent::Decided(Box::new(decided::read(wire)?)),
+        Event::TurnedAway(wire) => LogEvent::TurnedAway {
+            by: read_giver(&wire.by)?,
+            code: field::code(wire.code)?,
+            count: wire.count,
+        },
+        Event::Approved(wire) => LogEvent::Approved {
+            subject: field::digest("subject", &wire.subject)?,
+            approval: approval::read_signed(field::present("approval", wire.approval)?)?,
+        },
+        Event::Certificate(der) => {
+            LogEvent::Certificate { der: some_bytes("certificate", CERTIFICATE_BYTES_MAX, der)? }
+        }
+        Event::PolicyChanged(wire) => LogEvent::PolicyChanged(files::read(wire)?),
+        Event::FilePart(wire) => LogEvent::FilePart(files::read_part(wire)?),
+        Event::PeerCheckpoint(note) => LogEvent::PeerCheckpoint {
+            checkpoint: some_bytes("peer_checkpoint", CHECKPOINT_BYTES_MAX, note)?,
+        },
+        Event::Booted(software) => {
+            LogEvent::Booted { software: field::line("booted", SOFTWARE_BYTES_MAX, software)? }
+        }
+        Event::Restored(note) => {
+            LogEvent::Restored { checkpoint: some_bytes("restored", CHECKPOINT_BYTES_MAX, note)? }
+        }
+        Event::Erased(wire) => LogEvent::Erased {
+            subject: field::digest("subject", &wire.subject)?,
+            by: field::identity("by", &wire.by)?,
+            basis: field::line("basis", BASIS_BYTES_MAX, wire.basis)?,
+        },
+        Event::Acted(wire) => LogEvent::Acted {
+            by: field::identity("by", &wire.by)?,
+            what: field::line("what", BASIS_BYTES_MAX, wire.what)?,
+        },
+        Event::ClockStepped(from) => LogEvent::ClockStepped { from: Timestamp::from_millis(from) },
+    })
+}
+
+fn some_bytes(field: field::Name, max: usize, bytes: Bytes) -> Result<Bytes, Flaw> {
+    field::some_at_most(field, max, bytes.len()).map(|()| bytes)
+}
+
+fn write_giver(giver: &Giver) -> String {
+    match giver {
+        Giver::System(system) => system.to_string(),
+        Giver::Peer(peer) => peer.to_string(),
+    }
+}
+
+fn read_giver(text: &str) -> Result<Giver, Flaw> {
+    if text.starts_with("spiffe://") {
+        field::identity("by", text).map(Giver::System)
+    } else {
+        field::ministry("by", text).map(Giver::Peer)
+    }
+}
+
+fn digest_bytes(digest: Digest) -> Bytes {
+    Bytes::copy_from_slice(digest.as_bytes())
+}

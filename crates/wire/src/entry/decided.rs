@@ -1,0 +1,96 @@
+//! Decisions in the log.
+
+use kuriiri_types::{
+    Decided, HeldClearance, LoggedRuling,
+    limits::{HOPS_MAX, LABEL_ID_BYTES_MAX, LABEL_VALUES_MAX, MINISTRY_NAME_BYTES_MAX},
+};
+
+use super::digest_bytes;
+use crate::{
+    approval, envelope,
+    error::Flaw,
+    field,
+    limits::{
+        CLEARANCE_LEVELS_MAX, CLEARANCES_MAX, GRANT_BYTES_MAX, REASON_CODE_BYTES_MAX,
+        REASON_CODES_MAX,
+    },
+    proto,
+};
+
+pub(super) fn write(decided: &Decided) -> proto::Decided {
+    let clearances = decided.clearances.as_ref();
+    let reasons = decided.reasons.iter().take(REASON_CODES_MAX);
+    proto::Decided {
+        subject: digest_bytes(decided.subject),
+        envelope: decided.envelope.as_ref().map(envelope::write),
+        dest: decided.dest.as_str().into(),
+        path: decided.path.iter().map(|ministry| ministry.as_str().into()).collect(),
+        submitter: decided.submitter.as_ref().map(ToString::to_string).unwrap_or_default(),
+        clearances: clearances
+            .map(|held| proto::Clearances { held: held.iter().map(write_clearance).collect() }),
+        approvals: decided.approvals.iter().map(approval::write_signed).collect(),
+        next: decided.next.clone().unwrap_or_default(),
+        policy: digest_bytes(decided.policy),
+        semantics: decided.semantics,
+        ruling: write_ruling(decided.ruling).into(),
+        reasons: reasons.map(|reason| field::cut(REASON_CODE_BYTES_MAX, reason)).collect(),
+    }
+}
+
+pub(super) fn read(wire: proto::Decided) -> Result<Decided, Flaw> {
+    field::at_most("path", HOPS_MAX, wire.path.len())?;
+    field::at_most("reasons", REASON_CODES_MAX, wire.reasons.len())?;
+    let next = field::line("next", MINISTRY_NAME_BYTES_MAX, wire.next)?;
+    Ok(Decided {
+        subject: field::digest("subject", &wire.subject)?,
+        envelope: wire.envelope.map(|wire| envelope::read(Some(wire))).transpose()?,
+        dest: field::ministry("dest", &wire.dest)?,
+        path: field::each(wire.path, |ministry| field::ministry("path", &ministry))?,
+        submitter: field::maybe_identity("submitter", &wire.submitter)?,
+        clearances: wire.clearances.map(read_clearances).transpose()?,
+        approvals: approval::read_all(wire.approvals)?,
+        next: Some(next).filter(|next| !next.is_empty()),
+        policy: field::digest("policy", &wire.policy)?,
+        semantics: wire.semantics,
+        ruling: read_ruling(wire.ruling)?,
+        reasons: field::each(wire.reasons, |r| field::word("reasons", REASON_CODE_BYTES_MAX, r))?,
+    })
+}
+
+fn write_clearance(held: &HeldClearance) -> proto::Clearance {
+    let HeldClearance { policy, levels, grants } = held.clone();
+    proto::Clearance { policy, levels, grants }
+}
+
+fn read_clearances(wire: proto::Clearances) -> Result<Vec<HeldClearance>, Flaw> {
+    field::at_most("clearances", CLEARANCES_MAX, wire.held.len())?;
+    field::each(wire.held, read_clearance)
+}
+
+fn read_clearance(wire: proto::Clearance) -> Result<HeldClearance, Flaw> {
+    let (levels, grants) = ("clearances.levels", "clearances.grants");
+    field::at_most(levels, CLEARANCE_LEVELS_MAX, wire.levels.len())?;
+    field::at_most(grants, LABEL_VALUES_MAX, wire.grants.len())?;
+    Ok(HeldClearance {
+        policy: field::word("clearances.policy", LABEL_ID_BYTES_MAX, wire.policy)?,
+        levels: field::each(wire.levels, |l| field::word(levels, LABEL_ID_BYTES_MAX, l))?,
+        grants: field::each(wire.grants, |g| field::word(grants, GRANT_BYTES_MAX, g))?,
+    })
+}
+
+fn write_ruling(ruling: LoggedRuling) -> proto::Ruling {
+    match ruling {
+        LoggedRuling::Deny => proto::Ruling::Deny,
+        LoggedRuling::Hold => proto::Ruling::Hold,
+        LoggedRuling::Permit => proto::Ruling::Permit,
+    }
+}
+
+fn read_ruling(number: i32) -> Result<LoggedRuling, Flaw> {
+    field::known("ruling", number, |number| match number {
+        1 => Some(LoggedRuling::Deny),
+        2 => Some(LoggedRuling::Hold),
+        3 => Some(LoggedRuling::Permit),
+        _ => None,
+    })
+}

@@ -1,0 +1,470 @@
+//! The entries of a log: their one encoding, their rules and their limits.
+
+use kuriiri_types::{limits::*, *};
+use kuriiri_wire::{Flaw, WireError, entry, limits::*, receipt};
+
+use crate::{limits::over, pieces, sample, signed::assert_not_canonical};
+
+/// What comes of an entry that says this.
+fn with(event: LogEvent) -> Result<Entry, WireError> {
+    entry::decode(&entry::encode(&sample::entry(event)))
+}
+
+fn decided(change: impl FnOnce(&mut Decided)) -> Result<Entry, WireError> {
+    let mut value = sample::decided();
+    change(&mut value);
+    with(LogEvent::Decided(Box::new(value)))
+}
+
+fn broken(result: Result<Entry, WireError>, expected: &str) {
+    let error = result.expect_err(expected);
+    assert!(error.to_string().contains(expected), "{error}");
+    assert_eq!(error.code(), Code::MALFORMED);
+}
+
+/// All that stands before the event.
+fn head() -> Vec<u8> {
+    let fields = pieces::split(&entry::encode(&sample::entry(booted())));
+    fields[..4].concat()
+}
+
+/// What comes of an entry with this event, written by hand.
+fn by_hand(event: pieces::Piece) -> Result<Entry, WireError> {
+    entry::decode(&[head(), event].concat())
+}
+
+/// The fields of an event.
+fn fields_of(event: LogEvent) -> Vec<pieces::Piece> {
+    let outer = pieces::split(&entry::encode(&sample::entry(event)));
+    pieces::split(&pieces::content(&outer[4]))
+}
+
+fn booted() -> LogEvent {
+    LogEvent::Booted { software: "kuriiri 0.1.0".into() }
+}
+
+fn officer() -> SpiffeId {
+    "spiffe://sm.example/officer/anna".parse().unwrap()
+}
+
+// === one encoding ===
+
+#[test]
+fn a_second_encoding_of_an_entry_is_refused() {
+    let good = entry::encode(&sample::entry(LogEvent::Receipt(sample::receipt())));
+    let fields = pieces::split(&good);
+    let last = |piece: pieces::Piece| [head(), piece].concat();
+    let mut reordered = fields.clone();
+    reordered.swap(0, 1);
+    let mut shuffled = fields_of(LogEvent::Receipt(sample::receipt()));
+    let hidden = [shuffled.concat(), pieces::number(99, 1)].concat();
+    shuffled.swap(0, 1);
+    let booted = pieces::field(19, b"kuriiri 0.1.0");
+    let second_encodings = [
+        ("fields out of order", reordered.concat()),
+        ("an unknown field", [good.to_vec(), pieces::field(99, b"hidden")].concat()),
+        ("an unknown field inside", last(pieces::field(10, &hidden))),
+        ("fields out of order inside", last(pieces::field(10, &shuffled.concat()))),
+        ("the event twice", [good.to_vec(), fields[4].clone()].concat()),
+        ("a second event", [good.to_vec(), booted.clone()].concat()),
+        ("a second event before it", [head(), booted, fields[4].clone()].concat()),
+    ];
+    for (what, bytes) in second_encodings {
+        assert_not_canonical(what, entry::decode(&bytes));
+    }
+    entry::decode(&good).unwrap();
+}
+
+#[test]
+fn an_event_is_written_even_when_it_is_zero_or_empty() {
+    for event in [
+        LogEvent::ClockStepped { from: Timestamp::from_millis(0) },
+        LogEvent::Booted { software: String::new() },
+        LogEvent::PolicyChanged(PolicyInForce::default()),
+    ] {
+        assert_eq!(with(event.clone()), Ok(sample::entry(event)));
+    }
+    let cleared_for_nothing = decided(|d| d.clearances = Some(Vec::new())).unwrap();
+    let LogEvent::Decided(read) = cleared_for_nothing.event else { panic!("a decision") };
+    assert_eq!(read.clearances, Some(Vec::new()));
+}
+
+#[test]
+fn an_entry_of_another_version_or_without_its_event_is_refused() {
+    let fields = pieces::split(&entry::encode(&sample::entry(booted())));
+    let first = |piece: pieces::Piece| [piece, fields[1..].concat()].concat();
+    let version = |number| Flaw::Unknown { field: "version", number };
+    for (bytes, flaw) in [
+        (first(Vec::new()), version(0)),
+        (first(pieces::number(1, 2)), version(2)),
+        (head(), Flaw::Missing("event")),
+    ] {
+        assert_eq!(entry::decode(&bytes).unwrap_err().flaw(), &flaw);
+    }
+}
+
+#[test]
+fn a_receipt_is_read_only_from_an_entry_that_is_one() {
+    let other = entry::encode(&sample::entry(booted()));
+    let error = receipt::decode(&other).unwrap_err();
+    assert_eq!((error.flaw(), error.code()), (&Flaw::Missing("receipt"), Code::MALFORMED));
+    assert_eq!(receipt::decode(&sample::signed_receipt().entry).unwrap(), sample::receipt());
+}
+
+// === rules ===
+
+#[test]
+fn a_receipt_of_no_known_kind_or_code_is_refused() {
+    let fields = fields_of(LogEvent::Receipt(sample::receipt()));
+    let with = |at: usize, piece: pieces::Piece| {
+        let mut fields = fields.clone();
+        fields[at] = piece;
+        by_hand(pieces::field(10, &fields.concat()))
+    };
+    assert!(with(4, pieces::number(5, 5)).is_ok());
+    assert!(with(4, pieces::number(5, 6)).is_err());
+    assert!(with(4, Vec::new()).is_err());
+    assert!(with(7, pieces::number(8, 2102)).is_ok());
+    assert!(with(7, pieces::number(8, 65_535 + 2103)).is_err());
+}
+
+#[test]
+fn an_entry_is_a_link_of_a_chain_once() {
+    let linked = |channels| {
+        let event = LogEvent::Receipt(sample::receipt());
+        entry::decode(&entry::encode(&Entry { channels, ..sample::entry(event) }))
+    };
+    let channel = sample::channel;
+    let both = vec![channel("um.example", Direction::In), channel("um.example", Direction::Out)];
+    linked(both.clone()).unwrap();
+    let mut again = channel("um.example", Direction::In);
+    again.seq += 1;
+    broken(linked([both, vec![again]].concat()), "`channels` has a chain twice");
+    let many = |count: usize| -> Vec<_> {
+        (0..count).map(|i| channel(&format!("m{i}.example"), Direction::Out)).collect()
+    };
+    linked(many(CHANNELS_MAX)).unwrap();
+    over(linked(many(CHANNELS_MAX + 1)));
+}
+
+#[test]
+fn directions_and_rulings_are_known() {
+    let channels = vec![sample::channel("um.example", Direction::In)];
+    let linked = Entry { channels, ..sample::entry(booted()) };
+    let fields = pieces::split(&entry::encode(&linked));
+    let channel = |direction: pieces::Piece| {
+        let (ends, prev) = (pieces::field(1, b"um.example"), pieces::field(4, &[5; 32]));
+        let channel = [ends, direction, pieces::number(3, 7), prev].concat();
+        let mut fields = fields.clone();
+        fields[4] = pieces::field(5, &channel);
+        entry::decode(&fields.concat())
+    };
+    assert!(channel(pieces::number(2, 1)).is_ok() && channel(pieces::number(2, 2)).is_ok());
+    assert!(channel(Vec::new()).is_err() && channel(pieces::number(2, 3)).is_err());
+
+    let inner = fields_of(LogEvent::Decided(Box::new(sample::decided())));
+    let place = inner.iter().position(|piece| piece[0] == 11 << 3).unwrap();
+    let ruling = |ruling: pieces::Piece| {
+        let mut inner = inner.clone();
+        inner[place] = ruling;
+        by_hand(pieces::field(12, &inner.concat()))
+    };
+    assert!((1..=3).all(|number| ruling(pieces::number(11, number)).is_ok()));
+    assert!(ruling(Vec::new()).is_err() && ruling(pieces::number(11, 4)).is_err());
+}
+
+#[test]
+fn files_in_force_have_one_order() {
+    let file = |kind, name: &str| FileInForce {
+        kind,
+        name: name.into(),
+        serial: 42,
+        digest: Digest([1; 32]),
+    };
+    let changed = |files| with(LogEvent::PolicyChanged(PolicyInForce { files, by: None }));
+    let sorted = vec![
+        file(FileKind::Federation, "z.toml"),
+        file(FileKind::Catalogue, "eu.toml"),
+        file(FileKind::Catalogue, "fi.toml"),
+        file(FileKind::Translation, "a.toml"),
+        file(FileKind::Rules, "a.toml"),
+    ];
+    changed(sorted.clone()).unwrap();
+    let rule = "`files` must be sorted by kind and name, and none may stand twice";
+    for at in 1..sorted.len() {
+        let mut swapped = sorted.clone();
+        swapped.swap(at - 1, at);
+        broken(changed(swapped), rule);
+    }
+    broken(changed(vec![sorted[0].clone(); 2]), rule);
+    broken(changed(vec![file(FileKind::Rules, "")]), "`files.name` is missing");
+    let many = |count: usize| -> Vec<_> {
+        (0..count).map(|i| file(FileKind::Rules, &format!("{i:0>3}.toml"))).collect()
+    };
+    changed(many(FILES_MAX)).unwrap();
+    over(changed(many(FILES_MAX + 1)));
+    let named = |length| vec![file(FileKind::Rules, &"n".repeat(length))];
+    changed(named(FILE_NAME_BYTES_MAX)).unwrap();
+    over(changed(named(FILE_NAME_BYTES_MAX + 1)));
+}
+
+#[test]
+fn a_kind_of_file_that_nobody_knows_is_refused() {
+    let kind = |word: &str| {
+        let file = [pieces::field(1, word.as_bytes()), pieces::field(2, b"a.toml")].concat();
+        let file = [file, pieces::field(4, &[1; 32])].concat();
+        by_hand(pieces::field(16, &pieces::field(1, &file)))
+    };
+    kind("routing-policy").unwrap();
+    broken(kind("Routing-Policy"), "`files.kind` is not a kind of signed file");
+}
+
+#[test]
+fn parts_of_a_file() {
+    let part = |part, parts, length: usize| {
+        let (digest, bytes) = (Digest([1; 32]), vec![7; length].into());
+        with(LogEvent::FilePart(FilePart { digest, part, parts, bytes }))
+    };
+    let most = FILE_PARTS_MAX as u32;
+    part(most - 1, most, FILE_PART_BYTES_MAX).unwrap();
+    over(part(0, most + 1, 1));
+    over(part(0, 1, FILE_PART_BYTES_MAX + 1));
+    broken(part(1, 1, 1), "`part` must be below `parts`");
+    broken(part(0, 0, 1), "`parts` is missing");
+    broken(part(0, 1, 0), "`content` is missing");
+}
+
+#[test]
+fn who_handed_over_is_a_system_or_the_ministry_of_a_peer() {
+    let by = |text: &str| {
+        let away = [pieces::field(1, text.as_bytes()), pieces::number(2, 2102)].concat();
+        by_hand(pieces::field(13, &away))
+    };
+    let system: SpiffeId = "spiffe://sm.example/system/kirjaamo".parse().unwrap();
+    let away = |by| sample::entry(LogEvent::TurnedAway { by, code: Code::MALFORMED, count: 0 });
+    assert_eq!(by("um.example"), Ok(away(Giver::Peer("um.example".parse().unwrap()))));
+    assert_eq!(by("spiffe://sm.example/system/kirjaamo"), Ok(away(Giver::System(system))));
+    for bad in ["", "spiffe://", "spiffe://sm.example/boss/a", "SPIFFE://sm.example/system/a"] {
+        by(bad).expect_err(bad);
+    }
+}
+
+// === limits ===
+
+#[test]
+fn the_bytes_of_an_entry() {
+    let last_approval = |length: usize| {
+        let approval = |length: usize| SignedApproval {
+            approval: vec![7; length].into(),
+            ..sample::signed_approval()
+        };
+        let mut approvals = vec![approval(APPROVAL_BYTES_MAX); 6];
+        approvals.push(approval(length));
+        let decided = Box::new(Decided { approvals, ..sample::decided() });
+        entry::encode(&sample::entry(LogEvent::Decided(decided)))
+    };
+    let rest = last_approval(1000).len() - 1000;
+    let sized = |length: usize| last_approval(length - rest);
+    assert_eq!(sized(LOG_ENTRY_BYTES_LIMIT).len(), LOG_ENTRY_BYTES_LIMIT);
+    entry::decode(&sized(LOG_ENTRY_BYTES_LIMIT)).unwrap();
+    over(entry::decode(&sized(LOG_ENTRY_BYTES_LIMIT + 1)));
+    entry::decode(&[]).unwrap_err();
+}
+
+#[test]
+fn the_bytes_that_an_entry_quotes() {
+    let bytes = |length: usize| vec![7; length].into();
+    let certificate = |length| with(LogEvent::Certificate { der: bytes(length) });
+    let peer = |length| with(LogEvent::PeerCheckpoint { checkpoint: bytes(length) });
+    let restored = |length| with(LogEvent::Restored { checkpoint: bytes(length) });
+    certificate(CERTIFICATE_BYTES_MAX).unwrap();
+    over(certificate(CERTIFICATE_BYTES_MAX + 1));
+    peer(CHECKPOINT_BYTES_MAX).unwrap();
+    over(peer(CHECKPOINT_BYTES_MAX + 1));
+    restored(CHECKPOINT_BYTES_MAX).unwrap();
+    over(restored(CHECKPOINT_BYTES_MAX + 1));
+    broken(certificate(0), "`certificate` is missing");
+    broken(peer(0), "`peer_checkpoint` is missing");
+    broken(restored(0), "`restored` is missing");
+    let approved = |length| {
+        let approval = SignedApproval { approval: bytes(length), ..sample::signed_approval() };
+        with(LogEvent::Approved { subject: Digest([8; 32]), approval })
+    };
+    approved(APPROVAL_BYTES_MAX).unwrap();
+    over(approved(APPROVAL_BYTES_MAX + 1));
+}
+
+#[test]
+fn words_are_cut_when_written_and_refused_when_read() {
+    let long = || "sanoja\n".repeat(1000);
+    let (by, subject) = (officer(), Digest([8; 32]));
+    let read = |event| {
+        let (LogEvent::Booted { software: text }
+        | LogEvent::Erased { basis: text, .. }
+        | LogEvent::Acted { what: text, .. }) = with(event).unwrap().event
+        else {
+            panic!("words")
+        };
+        text
+    };
+    let erased = LogEvent::Erased { subject, by: by.clone(), basis: long() };
+    let acted = LogEvent::Acted { by, what: long() };
+    let booted = LogEvent::Booted { software: long() };
+    for (event, most) in
+        [(booted, SOFTWARE_BYTES_MAX), (erased, BASIS_BYTES_MAX), (acted, BASIS_BYTES_MAX)]
+    {
+        let text = read(event);
+        assert!(text.starts_with("sanoja sanoja ") && text.len() == most, "{text}");
+    }
+    let booted = |text: &str| by_hand(pieces::field(19, text.as_bytes()));
+    booted(&"s".repeat(SOFTWARE_BYTES_MAX)).unwrap();
+    over(booted(&"s".repeat(SOFTWARE_BYTES_MAX + 1)));
+    broken(booted("a\nb"), "one line");
+    let by = pieces::field(1, officer().to_string().as_bytes());
+    let acted = |length: usize| {
+        let acted = [by.clone(), pieces::field(2, "w".repeat(length).as_bytes())].concat();
+        by_hand(pieces::field(22, &acted))
+    };
+    acted(BASIS_BYTES_MAX).unwrap();
+    over(acted(BASIS_BYTES_MAX + 1));
+    let erased = |length: usize| {
+        let basis = pieces::field(3, "b".repeat(length).as_bytes());
+        let by = pieces::field(2, officer().to_string().as_bytes());
+        by_hand(pieces::field(21, &[pieces::field(1, &[8; 32]), by, basis].concat()))
+    };
+    erased(BASIS_BYTES_MAX).unwrap();
+    over(erased(BASIS_BYTES_MAX + 1));
+}
+
+#[test]
+fn the_reasons_of_a_receipt() {
+    let inner = fields_of(LogEvent::Receipt(sample::receipt())).concat();
+    let reasons = |count: usize, length: usize| {
+        let reason = pieces::field(9, "r".repeat(length).as_bytes());
+        by_hand(pieces::field(10, &[inner.clone(), reason.repeat(count)].concat()))
+    };
+    reasons(REASONS_MAX, REASON_BYTES_MAX).unwrap();
+    over(reasons(REASONS_MAX + 1, 1));
+    over(reasons(1, REASON_BYTES_MAX + 1));
+}
+
+#[test]
+fn the_largest_receipt_can_be_written_read_and_logged_by_who_gets_it() {
+    let longest = sample::longest_acceptance();
+    let mut value = receipt::decode(&longest.entry).unwrap();
+    value.code = Some(Code::POLICY);
+    value.reasons = vec!["words\n".repeat(1000); REASONS_MAX + 1];
+    let (ministry, event) = (value.issuer.clone(), LogEvent::Receipt(value));
+    let ends = [Direction::In, Direction::Out];
+    let channels = ends.map(|direction| sample::channel(ministry.as_str(), direction)).to_vec();
+    let value = Entry { channels: channels.clone(), ..sample::entry(event) };
+    let entry = entry::encode(&value);
+    let read = receipt::decode(&entry).unwrap();
+    assert_eq!(read.reasons.len(), REASONS_MAX);
+    assert!(read.reasons[0].starts_with("words words "));
+    assert_eq!(read.reasons[0].len(), REASON_BYTES_MAX);
+
+    let signed = SignedReceipt { entry, ..longest };
+    let size = signed.entry.len() + 32 * signed.path.len() + signed.checkpoint.len();
+    assert!(size <= SIGNED_RECEIPT_BYTES_MAX, "{size}");
+    let entry = vec![7; SIGNED_RECEIPT_BYTES_MAX - size + signed.entry.len()].into();
+    let receipt = Box::new(SignedReceipt { entry, ..signed });
+    let value = Entry {
+        at: Timestamp::from_millis(-1),
+        boot: u64::MAX,
+        channels: channels.into_iter().map(|c| Channel { seq: u64::MAX, ..c }).collect(),
+        ..sample::entry(LogEvent::ReceiptIn { from: ministry, receipt })
+    };
+    let bytes = entry::encode(&value);
+    assert!(bytes.len() <= ENTRY_BYTES_MAX, "{}", bytes.len());
+    assert_eq!(entry::decode(&bytes), Ok(value));
+}
+
+#[test]
+fn the_receipt_of_another_relay() {
+    let sized = |length: usize| {
+        let entry = vec![7; length].into();
+        let receipt = SignedReceipt { entry, ..sample::signed_receipt() };
+        let from = "um.example".parse().unwrap();
+        with(LogEvent::ReceiptIn { from, receipt: Box::new(receipt) })
+    };
+    let rest = sample::signed_receipt();
+    let most = SIGNED_RECEIPT_BYTES_MAX - 32 * rest.path.len() - rest.checkpoint.len();
+    sized(most).unwrap();
+    over(sized(most + 1));
+    broken(sized(0), "`entry` is missing");
+}
+
+#[test]
+fn the_parts_of_a_decision() {
+    let path = |hops| decided(move |d| d.path = vec!["sm.example".parse().unwrap(); hops]);
+    path(HOPS_MAX).unwrap();
+    over(path(HOPS_MAX + 1));
+    let header = |length: usize| {
+        decided(move |d| d.envelope.as_mut().unwrap().header = vec![7; length].into())
+    };
+    header(HEADER_BYTES_MAX).unwrap();
+    over(header(HEADER_BYTES_MAX + 1));
+    let approvals = |count| decided(move |d| d.approvals = vec![sample::signed_approval(); count]);
+    approvals(APPROVALS_MAX).unwrap();
+    over(approvals(APPROVALS_MAX + 1));
+    let next = |length| decided(move |d| d.next = Some("n".repeat(length)));
+    next(MINISTRY_NAME_BYTES_MAX).unwrap();
+    over(next(MINISTRY_NAME_BYTES_MAX + 1));
+}
+
+#[test]
+fn the_reasons_of_a_decision() {
+    // The longest that a policy gives.
+    let code = format!("origin:RESTRICTIVE:{}", "T".repeat(LABEL_ID_BYTES_MAX));
+    let full = vec![code; REASON_CODES_MAX];
+    let reasons = |reasons: Vec<String>| {
+        let LogEvent::Decided(read) = decided(|d| d.reasons = reasons)?.event else {
+            panic!("a decision")
+        };
+        Ok::<_, WireError>(read.reasons)
+    };
+    assert_eq!(reasons(full.clone()), Ok(full.clone()));
+    assert_eq!(reasons([full.clone(), vec!["HOPS".into()]].concat()), Ok(full));
+    let long = vec!["r".repeat(REASON_CODE_BYTES_MAX + 1)];
+    assert_eq!(reasons(long), Ok(vec!["r".repeat(REASON_CODE_BYTES_MAX)]));
+    reasons(vec![String::new()]).unwrap_err();
+
+    let inner = fields_of(LogEvent::Decided(Box::new(sample::decided()))).concat();
+    let read = |count: usize, length: usize| {
+        let reason = pieces::field(12, "r".repeat(length).as_bytes());
+        by_hand(pieces::field(12, &[inner.clone(), reason.repeat(count)].concat()))
+    };
+    read(REASON_CODES_MAX, REASON_CODE_BYTES_MAX).unwrap();
+    over(read(REASON_CODES_MAX + 1, 1));
+    over(read(1, REASON_CODE_BYTES_MAX + 1));
+}
+
+#[test]
+fn what_a_system_is_cleared_for() {
+    let cleared = |count: usize, change: &dyn Fn(&mut HeldClearance)| {
+        let (levels, grants) = (vec!["TL4".into()], vec!["REL:SM".into()]);
+        let mut held = HeldClearance { policy: "FI".into(), levels, grants };
+        change(&mut held);
+        decided(|d| d.clearances = Some(vec![held; count]))
+    };
+    cleared(CLEARANCES_MAX, &|_| ()).unwrap();
+    over(cleared(CLEARANCES_MAX + 1, &|_| ()));
+    let one = |change: &dyn Fn(&mut HeldClearance)| cleared(1, change);
+    let id = |length: usize| "I".repeat(length);
+    one(&|h| h.policy = id(LABEL_ID_BYTES_MAX)).unwrap();
+    over(one(&|h| h.policy = id(LABEL_ID_BYTES_MAX + 1)));
+    one(&|h| h.levels = vec![id(LABEL_ID_BYTES_MAX); CLEARANCE_LEVELS_MAX]).unwrap();
+    over(one(&|h| h.levels = vec![id(1); CLEARANCE_LEVELS_MAX + 1]));
+    over(one(&|h| h.levels = vec![id(LABEL_ID_BYTES_MAX + 1)]));
+    one(&|h| h.grants = vec![id(GRANT_BYTES_MAX); LABEL_VALUES_MAX]).unwrap();
+    over(one(&|h| h.grants = vec![id(1); LABEL_VALUES_MAX + 1]));
+    over(one(&|h| h.grants = vec![id(GRANT_BYTES_MAX + 1)]));
+    for spoiled in [
+        one(&|h| h.policy.clear()),
+        one(&|h| h.levels = vec![String::new()]),
+        one(&|h| h.grants = vec!["REL:\n".into()]),
+    ] {
+        spoiled.unwrap_err();
+    }
+}
