@@ -18,8 +18,6 @@ use crate::{
 pub enum Purpose {
     /// Headers of messages, signed by a system.
     Messages,
-    /// Receipts, signed by a relay.
-    Receipts,
     /// Approvals, signed by an officer.
     Approvals,
 }
@@ -29,7 +27,6 @@ impl Purpose {
     pub const fn payload_type(self) -> &'static str {
         match self {
             Self::Messages => "application/vnd.kuriiri.messages.v1",
-            Self::Receipts => "application/vnd.kuriiri.receipts.v1",
             Self::Approvals => "application/vnd.kuriiri.approvals.v1",
         }
     }
@@ -146,7 +143,7 @@ mod tests {
         let signer = Signer::for_vectors(seed.as_bytes());
         let public_key = signer.public_key();
         let mut text = format!("seed {seed}\npublic-key {}\n", hex::encode(&public_key));
-        for purpose in [Purpose::Messages, Purpose::Receipts, Purpose::Approvals] {
+        for purpose in [Purpose::Messages, Purpose::Approvals] {
             for size in [1, 2, 3, 5, 8] {
                 let item = |i: u32| format!("item {i}");
                 let leaves: Vec<Digest> = (0..size).map(|i| leaf(item(i).as_bytes())).collect();

@@ -81,7 +81,7 @@ pub enum KeyError {
     Randomness,
 }
 
-/// Why a message, a receipt or an approval is not believed.
+/// Why a message or an approval is not believed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     /// The certificate that the proof names has not been admitted, or was forgotten since. Ask the

@@ -10,8 +10,8 @@ use zeroize::Zeroize;
 
 use crate::{KeyError, certificate::Claims, tree::sha256};
 
-/// A private Ed25519 key (RFC 8032) with its certificate: what a system signs messages with, and a
-/// relay receipts.
+/// A private Ed25519 key (RFC 8032) with its certificate: what a system signs messages with, and an
+/// officer approvals.
 ///
 /// `Debug` shows whose it is and never the key.
 pub struct Signer {
@@ -72,7 +72,7 @@ pub(crate) fn fingerprint(certificate: &[u8]) -> Fingerprint {
     sha256(&[certificate])
 }
 
-fn private_key(pem: &str) -> Result<Ed25519KeyPair, KeyError> {
+pub(crate) fn private_key(pem: &str) -> Result<Ed25519KeyPair, KeyError> {
     let mut der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
         .map_err(|source| KeyError::Pem { what: "private key in PKCS#8", source })?;
     let key = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.secret_pkcs8_der());

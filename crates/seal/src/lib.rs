@@ -1,6 +1,6 @@
 //! Signing, verifying, body commitment and end-to-end sealing.
 //!
-//! - A [`Signer`] signs a whole batch once; every message or receipt gets a proof of its own.
+//! - A [`Signer`] signs a whole batch once; every message or approval gets a proof of its own.
 //! - A [`Verifier`] turns an envelope into a [`VerifiedHeader`] and, with its body, into a
 //!   [`VerifiedMessage`]. Nothing else can make these values, so who holds one knows that the
 //!   signature, the certificate and the names in it were checked.
@@ -45,6 +45,7 @@ mod commitment;
 mod error;
 mod hex;
 mod key;
+mod raw;
 mod remember;
 mod sealing;
 mod signed_file;
@@ -57,10 +58,8 @@ pub use certificate::Authorities;
 pub use commitment::{commit, salted};
 pub use error::{CertificateError, KeyError, SealError, SignedFileError, VerifyError};
 pub use key::Signer;
+pub use raw::{NoteKey, random_secret, verify_ed25519};
 pub use sealing::{SUITE, SealingKey, SealingPublicKey, open, seal};
 pub use signed_file::{PinnedSigners, VerifiedFile, payload_type, sign_file};
-pub use tree::{digest, leaf};
-pub use verify::{
-    ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, VerifiedReceipt,
-    Verifier,
-};
+pub use tree::{digest, leaf, node};
+pub use verify::{ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, Verifier};

@@ -84,7 +84,8 @@ fn parent(children: &[Digest]) -> Option<Digest> {
     }
 }
 
-fn node(left: &Digest, right: &Digest) -> Digest {
+/// The hash of two subtrees beside each other: SHA-256(0x01 ‖ left ‖ right), RFC 9162 §2.1.1.
+pub fn node(left: &Digest, right: &Digest) -> Digest {
     sha256(&[&[NODE], left.as_bytes(), right.as_bytes()])
 }
 

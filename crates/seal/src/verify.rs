@@ -10,8 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_types::{
-    BatchProof, Digest, Envelope, Fingerprint, Header, Ministry, Receipt, SignedReceipt, SpiffeId,
-    SpiffeRole, Timestamp,
+    BatchProof, Digest, Envelope, Fingerprint, Header, Ministry, SpiffeId, SpiffeRole, Timestamp,
     limits::{BATCHES_IN_FLIGHT_MAX, BODY_SALT_BYTES, CONNECTIONS_MAX},
 };
 
@@ -99,29 +98,6 @@ impl Verifier {
         let header = decode(&envelope.header).map_err(|error| VerifyError::Decode(error.into()))?;
         require_ministry(&signer, header.from.ministry())?;
         Ok(VerifiedHeader { header: Arc::new(header), envelope, leaf, signer })
-    }
-
-    /// Checks that a relay signed this receipt, for its own ministry. The bytes are decoded only
-    /// once the signature is known to be good.
-    ///
-    /// # Errors
-    /// [`VerifyError::UnknownSigner`] when the certificate must be admitted first; otherwise what
-    /// is not genuine, or the error of `decode`.
-    pub fn receipt<E>(
-        &self,
-        signed: SignedReceipt,
-        decode: impl FnOnce(&Bytes) -> Result<Receipt, E>,
-        now: Timestamp,
-    ) -> Result<VerifiedReceipt, VerifyError>
-    where
-        E: Into<Box<dyn std::error::Error + Send + Sync>>,
-    {
-        let leaf = leaf(&signed.receipt);
-        let signer = self.signer_of(Purpose::Receipts, leaf, &signed.proof, now)?;
-        require_role(&signer, SpiffeRole::Relay)?;
-        let receipt = decode(&signed.receipt).map_err(|error| VerifyError::Decode(error.into()))?;
-        require_ministry(&signer, &receipt.issuer)?;
-        Ok(VerifiedReceipt { receipt, signed, signer })
     }
 
     /// How many signatures it has really verified since it was made; the rest were remembered. It
@@ -261,36 +237,6 @@ impl VerifiedMessage {
     /// The verified header, and the body with its salt in front.
     pub fn into_parts(self) -> (VerifiedHeader, Bytes) {
         (self.header, self.salted_body)
-    }
-}
-
-/// A receipt that the issuing ministry's relay is known to have signed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedReceipt {
-    receipt: Receipt,
-    signed: SignedReceipt,
-    signer: SpiffeId,
-}
-
-impl VerifiedReceipt {
-    /// What was signed, decoded.
-    pub fn receipt(&self) -> &Receipt {
-        &self.receipt
-    }
-
-    /// What was signed, verbatim, with its proof.
-    pub fn signed(&self) -> &SignedReceipt {
-        &self.signed
-    }
-
-    /// The relay that signed it; its ministry is the receipt's issuer.
-    pub fn signer(&self) -> &SpiffeId {
-        &self.signer
-    }
-
-    /// The receipt and its signed form, giving up the proof.
-    pub fn into_parts(self) -> (Receipt, SignedReceipt) {
-        (self.receipt, self.signed)
     }
 }
 

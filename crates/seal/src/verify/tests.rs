@@ -7,7 +7,7 @@ mod signers;
 use std::convert::Infallible;
 
 use kuriiri_certs::{Authority, Purpose as For, Validity};
-use kuriiri_types::{Code, MessageId, MessageType, Precedence, ReceiptKind, Recipient};
+use kuriiri_types::{Code, MessageId, MessageType, Precedence, Recipient};
 
 use super::*;
 use crate::{Signer, salted};
@@ -112,50 +112,8 @@ fn lone(signer: &Signer, from: &str) -> Envelope {
 fn a_signature_for_one_purpose_is_none_for_another() {
     let world = world();
     let system = world.system();
-    let envelope = envelopes(&system, Purpose::Receipts, 1).remove(0);
+    let envelope = envelopes(&system, Purpose::Approvals, 1).remove(0);
     assert!(matches!(world.verify(&envelope), Err(VerifyError::Signature(_))));
-
-    let relay = signer(&world.sm, "spiffe://sm.example/relay/r1", For::Signing, days(30));
-    world.admit(&relay).unwrap();
-    let Envelope { header, proof } = envelopes(&relay, Purpose::Messages, 1).remove(0);
-    let signed = SignedReceipt { receipt: header, proof };
-    let refused = world.verifier.receipt(signed, receipt_of("sm.example"), NOW);
-    assert!(matches!(refused, Err(VerifyError::Signature(_))));
-}
-
-fn receipt_of(issuer: &str) -> impl FnOnce(&Bytes) -> Result<Receipt, Infallible> {
-    let receipt = Receipt {
-        message: MessageId::new(NOW, [1; 10]),
-        header_digest: leaf(b"header"),
-        sender: "kirjaamo@um.example".parse().unwrap(),
-        recipient: "kirjaamo@sm.example".parse().unwrap(),
-        kind: ReceiptKind::Delivered,
-        at: NOW,
-        issuer: issuer.parse().unwrap(),
-        code: None,
-        reasons: Vec::new(),
-    };
-    move |_| Ok(receipt)
-}
-
-#[test]
-fn receipts_come_from_a_relay_in_its_own_name() {
-    let world = world();
-    let relay = signer(&world.sm, "spiffe://sm.example/relay/r1", For::Signing, days(30));
-    world.admit(&relay).unwrap();
-    let sign = |signer: &Signer| SignedReceipt {
-        receipt: Bytes::from_static(b"receipt"),
-        proof: signer.sign(Purpose::Receipts, &[leaf(b"receipt")]).remove(0),
-    };
-    let verify = |signed, issuer| world.verifier.receipt(signed, receipt_of(issuer), NOW);
-
-    let verified = verify(sign(&relay), "sm.example").unwrap();
-    assert_eq!(verified.signer(), relay.id());
-    assert_eq!(verified.receipt().kind, ReceiptKind::Delivered);
-    let foreign = verify(sign(&relay), "um.example");
-    assert!(matches!(foreign, Err(VerifyError::Ministry { .. })));
-    let by_system = verify(sign(&world.system()), "sm.example");
-    assert!(matches!(by_system, Err(VerifyError::Role { .. })));
 }
 
 #[test]
