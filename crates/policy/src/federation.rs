@@ -57,6 +57,8 @@ pub struct Node {
     transit: bool,
     ca: Option<Box<str>>,
     sealing_key: Option<Box<str>>,
+    log: Option<Box<str>>,
+    witness: Option<Box<str>>,
     pub(crate) governing: Box<str>,
     pub(crate) clearance: Box<[WrittenClearance]>,
     pub(crate) carriage: Box<[WrittenClearance]>,
@@ -99,6 +101,8 @@ struct WrittenNode {
     links: Option<Vec<String>>,
     ca: Option<String>,
     sealing_key: Option<String>,
+    log: Option<String>,
+    witness: Option<String>,
     governing: String,
     #[serde(default)]
     transit: bool,
@@ -274,6 +278,17 @@ impl Node {
         self.sealing_key.as_deref()
     }
 
+    /// The public key of its relay's transparency log, as a C2SP `vkey`. Not looked at here.
+    pub fn log(&self) -> Option<&str> {
+        self.log.as_deref()
+    }
+
+    /// The public key with which its relay witnesses the logs of others, as a C2SP `vkey`. Not looked
+    /// at here.
+    pub fn witness(&self) -> Option<&str> {
+        self.witness.as_deref()
+    }
+
     fn new(written: WrittenNode, by_id: &BTreeMap<Box<str>, NodeId>) -> Result<Self, PolicyError> {
         let item = format!("node `{}`", written.id);
         let bad = written.endpoints.iter().find(|text| !is_endpoint(text));
@@ -300,6 +315,8 @@ impl Node {
             transit: written.transit,
             ca: written.ca.map(Into::into),
             sealing_key: written.sealing_key.map(Into::into),
+            log: written.log.map(Into::into),
+            witness: written.witness.map(Into::into),
             governing: written.governing.into(),
             clearance: written.clearance.into(),
             carriage: written.carriage.into(),
