@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kuriiri_policy::Record;
 use kuriiri_types::{
     Envelope, Handling, Header, Lane, Ministry, Outcome, Refusal, SignedApproval, SignedReceipt,
@@ -84,7 +85,22 @@ pub enum Reply {
     Resolved(Resolution),
     /// Decisions of late, newest first.
     Decisions(Vec<Record>),
+    /// How many copies of a message were erased.
+    Erased(u32),
+    /// What became of a checkpoint that was shown.
+    Witnessed(WitnessAnswer),
     /// No answer, and why.
+    Refused(Refusal),
+}
+
+/// What a witness says to a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WitnessAnswer {
+    /// It is remembered and cosigned: the line of the signature.
+    Cosigned(String),
+    /// Another size than the asker thought was cosigned last: the note of it, or nothing.
+    Holds(Bytes),
+    /// It is not believed.
     Refused(Refusal),
 }
 

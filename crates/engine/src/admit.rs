@@ -6,9 +6,12 @@
 mod arrival;
 mod submission;
 
+use std::collections::BTreeMap;
+
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Address, Code, Header, Lane, Ministry, Refusal, Timestamp, Verdict,
+    Address, Code, Decided, Giver, Header, Lane, LogEvent, Ministry, Refusal, SpiffeId, Timestamp,
+    Verdict,
     limits::{
         BODY_BYTES_MAX, CLOCK_SKEW_MAX, MAILBOX_MESSAGES_MAX, MESSAGE_TTL_MAX, OUTBOX_MESSAGES_MAX,
     },
@@ -20,9 +23,8 @@ use crate::{
     held::{Custody, Held, Message},
     holds::{Endorsed, HeldBack},
     judge::{Hop, Way},
-    receipts::Subject,
     record::{QueueId, approvals_weight},
-    seen::Spot,
+    seen::{Spot, Taken},
     view::ViewError,
     work::Work,
 };
@@ -34,6 +36,7 @@ struct Admitted {
     endorsed: Endorsed,
     stops: Vec<Stop>,
     spot: Spot,
+    decided: Vec<Decided>,
 }
 
 /// One way on from here.
@@ -51,23 +54,53 @@ enum Admission {
     Admitted(Box<Admitted>),
     /// Taken, and waits for people or hours.
     Held(Box<HeldBack>, Spot),
-    /// Taken before, at this time.
-    Repeat(Box<VerifiedMessage>, Timestamp),
+    /// Taken before.
+    Repeat(Box<VerifiedMessage>, Taken),
+    /// Genuine, and not taken.
+    Denied(Box<Denied>),
+    /// Not even read.
     Refused(Refusal),
     Busy,
 }
 
-impl From<Refusal> for Admission {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
+/// A message that is not taken.
+struct Denied {
+    message: VerifiedMessage,
+    refusal: Refusal,
+    /// What the rules said, if they were asked.
+    decided: Vec<Decided>,
+}
+
+impl Admission {
+    fn deny(message: VerifiedMessage, refusal: Refusal, decided: Vec<Decided>) -> Self {
+        Self::Denied(Box::new(Denied { message, refusal, decided }))
     }
 }
 
 /// Who hands over a batch, and on which terms.
 pub(crate) struct Source {
+    pub(crate) giver: Giver,
+    /// Where the verdicts and receipts go.
+    pub(crate) token: Token,
     pub(crate) link: LinkId,
     pub(crate) lane: Lane,
     pub(crate) epoch: u32,
+}
+
+impl Source {
+    fn system(&self) -> Option<&SpiffeId> {
+        match &self.giver {
+            Giver::System(system) => Some(system),
+            Giver::Peer(_) => None,
+        }
+    }
+
+    fn peer(&self) -> Option<&Ministry> {
+        match &self.giver {
+            Giver::System(_) => None,
+            Giver::Peer(peer) => Some(peer),
+        }
+    }
 }
 
 impl Engine {
@@ -101,7 +134,8 @@ impl Engine {
         }
         if !self.within_rates(now, lane, &admitted.stops) {
             let reasons = vec!["as many such messages have left in this hour as may".into()];
-            return Admission::Refused(Refusal { code: Code::RATE_EXCEEDED, reasons });
+            let refusal = Refusal { code: Code::RATE_EXCEEDED, reasons };
+            return Admission::deny(admitted.message, refusal, admitted.decided);
         }
         Admission::Admitted(Box::new(admitted))
     }
@@ -111,7 +145,7 @@ impl Engine {
         match self.may_hold(&held.message, &held.need) {
             Ok(true) => Admission::Held(Box::new(held), spot),
             Ok(false) => Admission::Busy,
-            Err(refusal) => refusal.into(),
+            Err(refusal) => Admission::deny(held.message, refusal, held.decided),
         }
     }
 
@@ -147,59 +181,87 @@ impl Engine {
         }
     }
 
-    /// Turns the end of an admission into a verdict, taking the message if it was admitted.
+    /// Turns the end of an admission into a verdict, taking the message if it was admitted. The log
+    /// gets the decisions first, and then what is answered.
     fn conclude(
         &mut self,
         work: &mut Work<'_>,
         source: &Source,
+        dest: Option<&Ministry>,
         admission: Admission,
-        submission: Option<Token>,
     ) -> Result<Verdict, ViewError> {
+        let accepted = Verdict::Accepted { at: work.now, repeat: false };
         match admission {
             Admission::Refused(refusal) => Ok(Verdict::Refused(refusal)),
             Admission::Busy => {
                 self.hold_off(source);
                 Ok(Verdict::Busy)
             }
-            Admission::Repeat(message, at) => {
-                self.tell_submission(work, &message, submission, at);
+            Admission::Repeat(message, Taken { at, entry }) => {
+                let to = recipients(message.header(), dest);
+                match work.log.index_of(entry) {
+                    Some(first) => self.answer_again(work, first, to.len(), source.token)?,
+                    // It was stated in a log that is lost, so it is stated anew.
+                    None => {
+                        let subject = (message.header(), message.leaf());
+                        self.answer_taken(work, subject, &to, (source.token, source.system()));
+                    }
+                }
                 Ok(Verdict::Accepted { at, repeat: true })
             }
+            Admission::Denied(denied) => {
+                let Denied { message, refusal, decided } = *denied;
+                self.log_decided(work, decided, Some(message.envelope()), source.peer(), &[]);
+                let to = recipients(message.header(), dest);
+                let subject = (message.header(), message.leaf());
+                self.answer_refused(work, subject, &to, source.token, &refusal);
+                Ok(Verdict::Refused(refusal))
+            }
             Admission::Admitted(admitted) => {
-                self.tell_submission(work, &admitted.message, submission, work.now);
-                self.take_into_custody(work, *admitted)?;
-                Ok(Verdict::Accepted { at: work.now, repeat: false })
+                let entry = self.log_taken(
+                    work,
+                    source,
+                    dest,
+                    &admitted.message,
+                    (&admitted.decided, &admitted.stops),
+                );
+                self.take_into_custody(work, *admitted, entry)?;
+                Ok(accepted)
             }
             Admission::Held(held, spot) => {
-                self.tell_submission(work, &held.message, submission, work.now);
-                self.seen.take(spot, work)?;
+                let decided = (held.decided.as_slice(), [].as_slice());
+                let entry = self.log_taken(work, source, dest, &held.message, decided);
+                self.seen.take(spot, entry, work)?;
                 self.hold_message(work, *held);
-                Ok(Verdict::Accepted { at: work.now, repeat: false })
+                Ok(accepted)
             }
         }
     }
 
-    fn tell_submission(
+    /// Writes that a message is taken. Gives the place of the first receipt.
+    fn log_taken(
         &self,
         work: &mut Work<'_>,
+        source: &Source,
+        dest: Option<&Ministry>,
         message: &VerifiedMessage,
-        submission: Option<Token>,
-        at: Timestamp,
-    ) {
-        let Some(token) = submission else { return };
-        for recipient in &message.header().to {
-            let subject = Subject::new(message.header(), message.leaf());
-            self.tell_submitter(work, subject, &recipient.address, token, at);
-        }
+        (decided, stops): (&[Decided], &[Stop]),
+    ) -> u64 {
+        let (envelope, peer) = (Some(message.envelope()), source.peer());
+        self.log_decided(work, decided.to_vec(), envelope, peer, stops);
+        let to = recipients(message.header(), dest);
+        let subject = (message.header(), message.leaf());
+        self.answer_taken(work, subject, &to, (source.token, source.system()))
     }
 
     fn take_into_custody(
         &mut self,
         work: &mut Work<'_>,
         admitted: Admitted,
+        entry: u64,
     ) -> Result<(), ViewError> {
-        let Admitted { message, path, endorsed, stops, spot } = admitted;
-        self.seen.take(spot, work)?;
+        let Admitted { message, path, endorsed, stops, spot, .. } = admitted;
+        self.seen.take(spot, entry, work)?;
         let copies = u32::try_from(stops.len()).unwrap_or(u32::MAX);
         let beside = approvals_weight(&endorsed.approvals);
         let body = self.place(work, message.salted_body(), copies, beside);
@@ -212,6 +274,23 @@ impl Engine {
             self.enqueue(&queue, lane, Held::Message(Message::take(&message, custody)));
         }
         Ok(())
+    }
+
+    /// Writes how many of a batch the host could not show to be genuine, by reason.
+    pub(crate) fn log_turned_away<T>(
+        &self,
+        work: &mut Work<'_>,
+        giver: &Giver,
+        items: &[Result<T, Refusal>],
+    ) {
+        let mut counts: BTreeMap<Code, u32> = BTreeMap::new();
+        for refusal in items.iter().filter_map(|item| item.as_ref().err()) {
+            let count = counts.entry(refusal.code).or_default();
+            *count = count.saturating_add(1);
+        }
+        for (code, count) in counts {
+            work.note(LogEvent::TurnedAway { by: giver.clone(), code, count });
+        }
     }
 
     /// Puts an item into a queue; a peer for which something waits is dialled.
@@ -232,6 +311,14 @@ impl Engine {
 
     fn hold_off(&mut self, source: &Source) {
         self.held_off.insert((source.link, source.lane), source.epoch);
+    }
+}
+
+/// The recipients that a copy is for: those at one ministry, or all of a submission.
+fn recipients(header: &Header, dest: Option<&Ministry>) -> Vec<Address> {
+    match dest {
+        Some(dest) => header.recipients_at(dest).map(|r| r.address.clone()).collect(),
+        None => header.to.iter().map(|r| r.address.clone()).collect(),
     }
 }
 

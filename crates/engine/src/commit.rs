@@ -1,9 +1,11 @@
 //! The durable change set of one step, as a value.
 
 use bytes::Bytes;
-use kuriiri_types::Timestamp;
+use kuriiri_types::{Digest, Ministry, Timestamp};
 
-use crate::record::{BodyRef, Certificate, Done, Hold, HoldNumber, Pack, PackKey, SeenRun};
+use crate::record::{
+    BodyRef, Certificate, Done, Hold, HoldNumber, LogHead, Pack, PackKey, SeenLog, SeenRun,
+};
 
 /// Everything that one step wants to be durable, all of it or nothing.
 ///
@@ -19,6 +21,28 @@ pub struct Commit {
     pub retained: Vec<BodyRef>,
     /// One entry for each reference to a body file that went with a finished item.
     pub released: Vec<BodyRef>,
+    /// Bodies in body files whose bytes are to be overwritten once the commit is durable: nothing that
+    /// is still to be delivered refers to them.
+    pub erased: Vec<BodyRef>,
+    /// What the log grows by.
+    pub log: Option<LogAppend>,
+}
+
+/// New entries of the log, and how it stands with them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogAppend {
+    /// The place of the first.
+    pub first: u64,
+    /// The entries' bytes.
+    pub entries: Vec<Bytes>,
+    /// Their leaf hashes.
+    pub leaves: Vec<Digest>,
+    /// The log after them.
+    pub head: LogHead,
+    /// The signed checkpoint of the log after them. Nobody may see it before they are durable.
+    pub checkpoint: Bytes,
+    /// False when nothing happened but that the logs of others were witnessed.
+    pub news: bool,
 }
 
 /// A new file of bodies, one after the other from offset 0.
@@ -65,6 +89,8 @@ pub enum Write {
     DeleteHold(HoldNumber),
     /// Keeps a certificate.
     PutCertificate(Certificate),
+    /// Remembers what was cosigned of a peer's log.
+    PutSeenLog(Ministry, SeenLog),
     /// Counts a start of the relay.
     PutStart(u64),
 }
@@ -76,5 +102,6 @@ impl Commit {
             && self.bodies.is_none()
             && self.retained.is_empty()
             && self.released.is_empty()
+            && self.log.is_none()
     }
 }

@@ -7,17 +7,21 @@ use std::{
 };
 
 use kuriiri_policy::{Clearance, Policy};
-use kuriiri_seal::Signer;
 use kuriiri_types::{Address, Ministry, SpiffeId};
 
-use crate::view::Codec;
+use crate::{
+    log::{LogConfig, SignedSet},
+    view::Codec,
+};
 
 /// The fixed parts of a relay. Checked by the host before the engine sees it.
 pub struct Config {
     /// Whose relay this is.
     pub ministry: Ministry,
-    /// Signs receipts.
-    pub signer: Arc<Signer>,
+    /// The transparency log.
+    pub log: LogConfig,
+    /// The signed files that `policy` was made of.
+    pub files: SignedSet,
     /// Reads and writes signed bytes.
     pub codec: Arc<dyn Codec>,
     /// Catalogues, federation and rules in force.

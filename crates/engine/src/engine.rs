@@ -6,7 +6,7 @@ use std::{
 };
 
 use kuriiri_policy::Policy;
-use kuriiri_types::{Code, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict};
+use kuriiri_types::{Code, Giver, Lane, LogEvent, Ministry, Refusal, SpiffeId, Timestamp, Verdict};
 
 use crate::{
     action::{Action, Reply, Status, Waiting},
@@ -18,6 +18,7 @@ use crate::{
     held::Reader,
     holds::Holds,
     judge::Judge,
+    log::{Log, SignedSet},
     mailbox::Subscriptions,
     outbound::Peer,
     queues::Queues,
@@ -27,6 +28,7 @@ use crate::{
     review::Review,
     seen::Seen,
     view::{View, ViewError},
+    witness::Witness,
     work::Work,
 };
 
@@ -48,6 +50,10 @@ pub struct Engine {
     serial: u64,
     /// The body file of the step in hand, if it has one.
     body_file: u64,
+    /// The transparency log.
+    pub(crate) log: Log,
+    /// What was cosigned of the logs of peers.
+    pub(crate) witness: Witness,
     /// What waits for people or hours.
     pub(crate) holds: Holds,
     /// What left when, by peer and lane.
@@ -96,7 +102,9 @@ impl Engine {
         let reader = Reader { view, codec: &*codec };
         let queues = Queues::restore(base, &reader)?;
         let holds = Holds::restore(&reader)?;
+        let witness = Witness::restore(&reader)?;
         let judge = judge(&config, Arc::clone(&config.policy));
+        let log = Log::restore(&config.log, &config.codec, starts, view)?;
         let mut engine = Self {
             judge,
             queues,
@@ -108,6 +116,8 @@ impl Engine {
             held_off: HashMap::new(),
             serial: base,
             body_file: base,
+            log,
+            witness,
             holds,
             rates: Rates::default(),
             decided: Decided::default(),
@@ -116,7 +126,7 @@ impl Engine {
             look_for_due: true,
         };
         engine.meet_queued_peers();
-        let mut step = engine.step(now, random, view, Vec::new())?;
+        let mut step = engine.advance(now, random, view, Vec::new(), Self::log_start)?;
         step.commit.writes.push(Write::PutStart(starts));
         Ok((engine, step))
     }
@@ -134,16 +144,29 @@ impl Engine {
         view: &dyn View,
         events: Vec<Event>,
     ) -> Result<Step, ViewError> {
+        self.advance(now, random, view, events, |_, _| {})
+    }
+
+    fn advance(
+        &mut self,
+        now: Timestamp,
+        random: &mut dyn Random,
+        view: &dyn View,
+        events: Vec<Event>,
+        first: impl FnOnce(&Self, &mut Work<'_>),
+    ) -> Result<Step, ViewError> {
         let codec = Arc::clone(&self.config.codec);
-        let mut work = Work::new(now, random, Reader { view, codec: &*codec });
+        let mut work = Work::new(now, random, Reader { view, codec: &*codec }, self.log.begin());
         let mut answers = Answers::new();
+        first(self, &mut work);
         self.queues.look_again(&work.reader)?;
         self.begin_review();
         for event in events {
             self.on(&mut work, &mut answers, event)?;
         }
         self.tend_holds(&mut work)?;
-        let ended_on_disk = self.expire(&mut work)? || self.review(&mut work)?;
+        let ended_on_disk =
+            work.ended_on_disk || self.expire(&mut work)? || self.review(&mut work)?;
         self.settle(&mut work, answers);
         if ended_on_disk {
             // Whoever reads now would still find there what has just ended.
@@ -160,15 +183,29 @@ impl Engine {
         self.seen.settle(&mut self.serial, &mut work);
         self.plan_expiry(&mut work)?;
         self.holds_are_committed();
+        work.commit.log = work.log.finish(&mut work.actions, view)?;
+        self.log.advance(&work.log, work.commit.log.as_ref());
         let wake = work.wake();
         Ok(Step { commit: work.commit, actions: work.actions, wake })
     }
 
-    /// Signs what is to be said, and packs what was queued.
+    /// What the log says of a start.
+    fn log_start(&self, work: &mut Work<'_>) {
+        let config = &self.config.log;
+        if let (true, Some(checkpoint)) = (self.log.is_empty(), config.restored.clone()) {
+            work.note(LogEvent::Restored { checkpoint });
+        }
+        work.note(LogEvent::Booted { software: config.software.clone() });
+        if self.log.policy() != Some(self.config.files.digest()) {
+            work.log.put_in_force(work.now, &self.config.files);
+        }
+    }
+
+    /// Sends on its way what is to be said, and packs what was queued.
     fn settle(&mut self, work: &mut Work<'_>, answers: Answers) {
-        let mut receipts = self.issue(work);
+        self.issue(work);
         for (token, verdicts) in answers {
-            let receipts = receipts.remove(&token).unwrap_or_default();
+            let receipts = work.answered.remove(&token).unwrap_or_default();
             work.actions.push(Action::Answer(token, Reply::Verdicts { verdicts, receipts }));
         }
         self.show_watches(work);
@@ -184,44 +221,48 @@ impl Engine {
         match event {
             Event::Approved { officer, token, approval, certificates } => {
                 work.keep(certificates);
-                let reply = self.on_approved(work, &officer, &approval)?;
-                work.answer(token, reply);
+                self.on_approved(work, token, &officer, &approval)?;
             }
             Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
                 work.keep(certificates);
-                let source = Source { link, lane, epoch };
-                answers.push((token, self.on_arrived(work, &peer, &source, parcels)?));
+                let source = Source { giver: Giver::Peer(peer), token, link, lane, epoch };
+                answers.push((token, self.on_arrived(work, &source, parcels)?));
             }
             Event::Asked { system, token, question } => {
                 work.answer(token, self.on_asked(work.now, &system, &question));
             }
-            Event::Answered { peer, link, lane, batch, verdicts } => {
-                self.on_answered(work, &peer, link, (lane, batch), verdicts);
+            Event::Answered { peer, link, lane, batch, verdicts, receipts } => {
+                self.on_answered(work, &peer, link, (lane, batch), verdicts, receipts);
+            }
+            Event::CheckpointShown { peer, token, shown } => {
+                self.on_checkpoint_shown(work, &peer, token, shown);
             }
             Event::Confirmed { subscription, tickets } => {
-                self.on_confirmed(work, subscription, tickets);
+                self.on_confirmed(work, subscription, tickets)
             }
             Event::DecisionsAsked { person, token, limit } => {
                 work.answer(token, self.on_decisions_asked(&person, limit));
             }
             Event::DialFailed { peer, problem } => self.on_dial_failed(work, peer, problem),
+            Event::EraseAsked { person, token, message, basis } => {
+                self.on_erase_asked(work, token, person, message, basis)?;
+            }
             Event::Heard { peer } => self.on_heard(peer),
             Event::LinkDown { peer, link, problem } => {
                 self.on_link_down(work, peer.as_ref(), link, problem);
             }
             Event::HoldAsked { officer, token, message } => {
-                let reply = self.on_hold_asked(work, &officer, message)?;
-                work.answer(token, reply);
+                work.answer(token, self.on_hold_asked(work, &officer, message)?);
             }
             Event::HoldsAsked { officer, token, after } => {
-                let reply = self.on_holds_asked(work, &officer, after)?;
-                work.answer(token, reply);
+                work.answer(token, self.on_holds_asked(work, &officer, after)?);
             }
             Event::LinkUp { peer, link } => self.on_link_up(work, peer, link),
-            Event::PolicyChanged(policy) => self.on_policy_changed(policy),
-            Event::ReceiptsArrived { peer: _, token, receipts, certificates } => {
-                work.keep(certificates);
-                answers.push((token, self.on_receipts_arrived(work, receipts)?));
+            Event::PolicyChanged { policy, files } => {
+                self.on_policy_changed(work, policy, &files);
+            }
+            Event::ReceiptsArrived { peer, token, receipts } => {
+                answers.push((token, self.on_receipts_arrived(work, &peer, receipts)?));
             }
             Event::ReceiptsConfirmed { subscription, through } => {
                 self.on_receipts_confirmed(subscription, through);
@@ -234,8 +275,8 @@ impl Engine {
             }
             Event::Submitted { system, link, token, lane, epoch, messages, certificates } => {
                 work.keep(certificates);
-                let source = Source { link, lane, epoch };
-                answers.push((token, self.on_submitted(work, &system, &source, token, messages)?));
+                let source = Source { giver: Giver::System(system), token, link, lane, epoch };
+                answers.push((token, self.on_submitted(work, &source, messages)?));
             }
             Event::Unsubscribed { subscription } => self.on_unsubscribed(work, subscription),
             Event::Wanted { system, subscription, mailbox, credit } => {
@@ -246,7 +287,10 @@ impl Engine {
     }
 
     /// Everything that waits is decided again, a part of it in each step.
-    fn on_policy_changed(&mut self, policy: Arc<Policy>) {
+    fn on_policy_changed(&mut self, work: &mut Work<'_>, policy: Arc<Policy>, files: &SignedSet) {
+        if work.log.policy() != Some(files.digest()) {
+            work.log.put_in_force(work.now, files);
+        }
         self.judge = judge(&self.config, policy);
         self.holds.look_at_all();
         self.review = Review::wanted();

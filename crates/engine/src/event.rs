@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use kuriiri_policy::Policy;
-use kuriiri_seal::{VerifiedApproval, VerifiedMessage, VerifiedReceipt};
+use kuriiri_seal::{VerifiedApproval, VerifiedMessage};
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
     Address, Lane, MessageId, Ministry, Precedence, Refusal, SpiffeId, Verdict, WireLabel,
 };
 
-use crate::record::{Certificate, Seq};
+use crate::{
+    log::SignedSet,
+    record::{Certificate, Seq},
+    witness::Shown,
+};
 
 /// Names a question of the host, so that the answer finds its way back. Given by the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -79,6 +84,17 @@ pub enum Event {
         batch: BatchId,
         /// One for each item, in order.
         verdicts: Vec<Verdict>,
+        /// The peer's receipts for the messages that it took, or would not take.
+        receipts: Vec<VerifiedReceipt>,
+    },
+    /// A peer wants a checkpoint of its log to be cosigned.
+    CheckpointShown {
+        /// Whose relay, by its certificate.
+        peer: Ministry,
+        /// Where the answer goes.
+        token: Token,
+        /// The checkpoint.
+        shown: Shown,
     },
     /// A receiver confirmed items.
     Confirmed {
@@ -95,6 +111,17 @@ pub enum Event {
         token: Token,
         /// How many at most.
         limit: usize,
+    },
+    /// An officer or operator wants salt and body of a message erased.
+    EraseAsked {
+        /// Who, by the certificate.
+        person: SpiffeId,
+        /// Where the answer goes, when all that waits was gone through.
+        token: Token,
+        /// Which message.
+        message: MessageId,
+        /// The legal basis, in words.
+        basis: String,
     },
     /// A peer made contact by itself: it is alive, whatever the back-off says.
     Heard {
@@ -143,7 +170,12 @@ pub enum Event {
         problem: String,
     },
     /// New catalogues, federation or rules are in force.
-    PolicyChanged(Arc<Policy>),
+    PolicyChanged {
+        /// What they come to.
+        policy: Arc<Policy>,
+        /// The signed files.
+        files: Box<SignedSet>,
+    },
     /// A peer handed over receipts.
     ReceiptsArrived {
         /// Whose relay, by its certificate.
@@ -152,8 +184,6 @@ pub enum Event {
         token: Token,
         /// The receipts, or why the host refused one already.
         receipts: Vec<Result<VerifiedReceipt, Refusal>>,
-        /// Certificates that came along and are new to the host.
-        certificates: Vec<Certificate>,
     },
     /// A reader of receipts has dealt with all up to a number.
     ReceiptsConfirmed {

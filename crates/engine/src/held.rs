@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kuriiri_seal::{VerifiedMessage, leaf};
 use kuriiri_types::{
-    Address, Approval, Digest, Envelope, Header, Lane, Ministry, SignedApproval, SignedReceipt,
-    Timestamp, limits::MESSAGE_TTL_MAX,
+    Address, Approval, Digest, Envelope, Header, Lane, LogEvent, Ministry, SignedApproval,
+    SignedReceipt, Timestamp, limits::MESSAGE_TTL_MAX,
 };
 
 use crate::{
@@ -15,11 +16,22 @@ use crate::{
     view::{Codec, View, ViewError},
 };
 
+/// Bytes of a receipt's proof on the wire, roughly: a path of 20 hashes and a checkpoint.
+const RECEIPT_PROOF_BYTES: usize = 1024;
+
 /// An item of a queue, cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) enum Held {
     Message(Arc<Message>),
-    Receipt(Arc<SignedReceipt>),
+    Receipt(Arc<HeldReceipt>),
+}
+
+/// A receipt, and the place of the own log's entry that is it or holds it.
+#[derive(Debug)]
+pub(crate) struct HeldReceipt {
+    pub(crate) entry: u64,
+    /// One of this relay gets its proof when it is handed out.
+    pub(crate) signed: SignedReceipt,
 }
 
 /// A message in custody: only made of a verified one, or of one that was committed.
@@ -127,14 +139,22 @@ impl Held {
     pub(crate) fn to_record(&self) -> Item {
         match self {
             Self::Message(message) => Item::Parcel(message.parcel.clone()),
-            Self::Receipt(signed) => Item::Receipt(SignedReceipt::clone(signed)),
+            Self::Receipt(receipt) => Item::Receipt(receipt.entry),
         }
     }
 
     pub(crate) fn weight(&self) -> usize {
         match self {
             Self::Message(message) => message.parcel.weight(),
-            Self::Receipt(signed) => Item::receipt_weight(signed),
+            Self::Receipt(_) => Item::RECEIPT_WEIGHT,
+        }
+    }
+
+    /// Bytes that it takes in memory, roughly.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        match self {
+            Self::Message(_) => self.weight(),
+            Self::Receipt(_) => self.load_bytes(),
         }
     }
 
@@ -142,7 +162,7 @@ impl Held {
     pub(crate) fn load_bytes(&self) -> usize {
         match self {
             Self::Message(message) => self.weight().saturating_add(message.parcel.body.len()),
-            Self::Receipt(_) => self.weight(),
+            Self::Receipt(receipt) => receipt.signed.entry.len() + RECEIPT_PROOF_BYTES,
         }
     }
 
@@ -205,13 +225,28 @@ impl Reader<'_> {
 
     fn hold(&self, item: Item) -> Result<Held, ViewError> {
         match item {
-            Item::Receipt(signed) => Ok(Held::Receipt(Arc::new(signed))),
+            Item::Receipt(entry) => Ok(Held::Receipt(Arc::new(self.receipt(entry)?))),
             Item::Parcel(parcel) => {
                 let (header, leaf) = self.header(&parcel.envelope)?;
                 let releases = self.releases(&parcel.approvals)?;
                 Ok(Held::Message(Arc::new(Message { header, leaf, releases, parcel })))
             }
         }
+    }
+
+    /// The receipt that an entry of the own log is or holds.
+    fn receipt(&self, index: u64) -> Result<HeldReceipt, ViewError> {
+        let damaged = || ViewError(format!("entry {index} of the log is not what was queued"));
+        let entry = self.view.log_entry(index)?.ok_or_else(damaged)?;
+        let event = self.codec.entry(&entry).ok_or_else(damaged)?.event;
+        let signed = if let LogEvent::ReceiptIn { receipt, .. } = event {
+            *receipt
+        } else if let LogEvent::Receipt(_) = event {
+            SignedReceipt { entry, index, path: Vec::new(), checkpoint: Bytes::new() }
+        } else {
+            return Err(damaged());
+        };
+        Ok(HeldReceipt { entry: index, signed })
     }
 
     /// The first hold whose number is `from` or higher, with its signed bytes read.

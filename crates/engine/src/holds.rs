@@ -11,7 +11,7 @@ use std::{
 
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Code, MessageId, Ministry, Refusal, SignedApproval, Timestamp,
+    Code, Decided, MessageId, Ministry, Refusal, SignedApproval, Timestamp,
     limits::{APPROVALS_MAX, HOLDS_MAX},
 };
 
@@ -140,6 +140,8 @@ pub(crate) struct HeldBack {
     pub(crate) endorsed: Endorsed,
     pub(crate) need: Need,
     pub(crate) expires: Timestamp,
+    /// The decisions, for the log.
+    pub(crate) decided: Vec<Decided>,
 }
 
 /// What officers have signed of a message, verbatim and as decisions need it, in the same order.
@@ -166,7 +168,7 @@ impl Engine {
 
     /// Keeps a message that may be taken until what it needs comes about.
     pub(crate) fn hold_message(&mut self, work: &mut Work<'_>, held: HeldBack) {
-        let HeldBack { message, dests, path, endorsed, need, expires } = held;
+        let HeldBack { message, dests, path, endorsed, need, expires, .. } = held;
         let officers = officers_of(&need).max(endorsed.approvals.len());
         let beside = approvals_bytes(message.envelope().header.len(), officers);
         let body = self.place(work, message.salted_body(), 1, beside);
@@ -179,7 +181,16 @@ impl Engine {
     }
 
     /// Takes a copy out of a queue that may not go on now. The caller ends it there.
-    pub(crate) fn hold_copy(&mut self, work: &mut Work<'_>, message: &Message, need: &Need) {
+    pub(crate) fn hold_copy(
+        &mut self,
+        work: &mut Work<'_>,
+        message: &Message,
+        next: Option<&Ministry>,
+        need: &Need,
+    ) {
+        if matches!(need, Need::People(_)) {
+            self.log_decided_again(work, message, next);
+        }
         let parcel = message.parcel();
         let hold = Hold {
             envelope: parcel.envelope.clone(),
@@ -273,6 +284,7 @@ impl Engine {
                 Ruling::Wait(need)
             }
             Ruling::End(refusal) => {
+                self.log_hold(work, &waiting, &[]);
                 self.end_hold(work, number, &waiting, &Negative::refused(refusal.clone()));
                 Ruling::End(refusal)
             }
@@ -310,6 +322,7 @@ impl Engine {
             return false;
         }
         self.count_rates(work.now, lane, &stops);
+        self.log_hold(work, waiting, &stops);
         if let Body::File(place) = waiting.hold.body {
             // The hold's own reference goes to the first copy.
             work.commit.retained.extend(stops.iter().skip(1).map(|_| place));
@@ -321,6 +334,14 @@ impl Engine {
         }
         self.forget_hold(work, number);
         true
+    }
+
+    /// Writes what was decided on a hold that goes, or ends.
+    fn log_hold(&self, work: &mut Work<'_>, waiting: &Waiting, stops: &[Stop]) {
+        let approvals = &waiting.hold.approvals;
+        let dests = waiting.hold.dests.iter();
+        let decided = dests.map(|dest| self.decided(work.now, &waiting.case(dest), approvals));
+        self.log_decided(work, decided.collect(), None, None, stops);
     }
 
     /// Ends a hold and tells its sender why, for every recipient that a copy waited for.

@@ -1,10 +1,11 @@
 //! The policy as the engine asks it.
 
+mod written;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_policy::{
-    Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason,
-    Record, Route,
+    Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route,
 };
 use kuriiri_types::{
     Code, Digest, Handling, Header, Marker, Ministry, Outcome, Refusal, SpiffeId, Timestamp,
@@ -45,6 +46,17 @@ pub(crate) enum Hop {
     Here,
     /// To this relay.
     Peer(Ministry),
+}
+
+/// Which next step a decision is about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Onward<'a> {
+    /// The one that the message takes, or would have to take.
+    Considered,
+    /// To this relay.
+    To(&'a Ministry),
+    /// None: it has arrived.
+    Nowhere,
 }
 
 /// What becomes of a message now.
@@ -150,28 +162,6 @@ impl Judge {
             Decision::Hold(_, missing) => wait_for(missing, case.header),
             Decision::Deny(reasons) => Ruling::End(withdrawn(refuse(&reasons))),
         }
-    }
-
-    /// A decision as a record of it: what the rules in force say of the facts of that time, on the
-    /// way that [`route`](Self::route) takes or would have to take.
-    pub(crate) fn record(&self, at: Timestamp, case: &Case<'_>) -> Record {
-        let originating = case.path.is_empty() && case.submitter.is_some();
-        self.with_facts(case, originating, |facts| {
-            let (federation, dest) = (self.policy.federation(), facts.dest);
-            let next = match self.policy.next_hop(at, &facts) {
-                Ok(Route::Forward(next, _)) => Some(next),
-                Ok(Route::Arrived(_)) => None,
-                Ok(Route::Hold(..)) | Err(_) if facts.at == dest => None,
-                Ok(Route::Hold(..)) | Err(_) if federation.linked(facts.at, dest) => Some(dest),
-                Ok(Route::Hold(..)) | Err(_) => {
-                    let joins = |hub: &NodeId| federation.linked(*hub, dest);
-                    federation.hubs().find(joins).or(Some(dest))
-                }
-            };
-            let facts = Facts { next, ..facts };
-            let decision = self.policy.decide(at, &facts);
-            Record::of(&self.policy, case.header.id.to_string(), at, &facts, &decision)
-        })
     }
 
     /// What would happen to a message that does not exist yet. If it may only go sealed, says so.
@@ -318,6 +308,11 @@ impl Judge {
             precedence: question.precedence,
             ..self.blank(self.here)
         }
+    }
+
+    /// True when the rules in force know every name in a clearance.
+    pub(crate) fn can_read(&self, clearance: &SystemClearance) -> bool {
+        clearance.compile(&self.policy).is_some()
     }
 
     fn clearances(&self, system: &SpiffeId) -> Option<&[Clearance]> {

@@ -57,6 +57,7 @@ pub(crate) struct Loaded {
     done: Done,
     /// When its note of expiry stands.
     due: Timestamp,
+    /// Bytes in memory, roughly.
     weight: usize,
 }
 
@@ -242,14 +243,14 @@ impl Lane {
             let more = item.weight();
             let full = weight + more > PACK_BYTES_MAX || pack.len() == PACK_MESSAGES_MAX;
             if full && !pack.is_empty() {
-                self.settle_pack(mem::take(&mut pack), weight, now, &mut changes);
+                self.settle_pack(mem::take(&mut pack), now, &mut changes);
                 weight = PACK_FIXED_BYTES;
             }
             weight += more;
             pack.push(item);
         }
         if !pack.is_empty() {
-            self.settle_pack(pack, weight, now, &mut changes);
+            self.settle_pack(pack, now, &mut changes);
         }
         changes
     }
@@ -270,13 +271,7 @@ impl Lane {
         self.packs.remove(&first);
     }
 
-    fn settle_pack(
-        &mut self,
-        items: Vec<Held>,
-        weight: usize,
-        now: Timestamp,
-        changes: &mut LaneChanges,
-    ) {
+    fn settle_pack(&mut self, items: Vec<Held>, now: Timestamp, changes: &mut LaneChanges) {
         let first = self.next;
         let count = items.len() as u64;
         let loaded = Loaded::new(items, now, 0, first);
@@ -291,7 +286,7 @@ impl Lane {
         if let Some(unread) = &mut self.unread {
             unread.last = first;
             changes.read_back = true;
-        } else if self.memory + weight > LANE_MEMORY_BYTES_MAX {
+        } else if self.memory + loaded.weight > LANE_MEMORY_BYTES_MAX {
             self.unread = Some(Unread { from: first, last: first });
             changes.read_back = true;
         } else {
@@ -389,7 +384,7 @@ impl Lane {
 
 impl Loaded {
     pub(crate) fn new(items: Vec<Held>, packed: Timestamp, done: Done, first: Seq) -> Self {
-        let weight = PACK_FIXED_BYTES + items.iter().map(Held::weight).sum::<usize>();
+        let weight = PACK_FIXED_BYTES + items.iter().map(Held::memory_bytes).sum::<usize>();
         let mut pack = Self { items, packed, done, due: packed, weight };
         pack.due = pack.expiry(first).unwrap_or(packed);
         pack

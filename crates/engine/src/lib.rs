@@ -16,12 +16,14 @@ mod commit;
 mod config;
 mod decided;
 mod engine;
+mod erase;
 mod event;
 mod expiry;
 mod held;
 mod holds;
 mod judge;
 mod lane;
+mod log;
 mod mailbox;
 mod officers;
 mod outbound;
@@ -31,24 +33,28 @@ mod receipts;
 mod record;
 mod retry;
 mod review;
+mod ruled;
 mod seen;
 mod view;
+mod witness;
 mod work;
 
 pub use action::{
-    Action, Delivery, HoldState, Load, PeerState, Reply, Resolution, Status, Waiting,
+    Action, Delivery, HoldState, Load, PeerState, Reply, Resolution, Status, Waiting, WitnessAnswer,
 };
-pub use commit::{BodyFile, Commit, Write};
+pub use commit::{BodyFile, Commit, LogAppend, Write};
 pub use config::{Config, Random, SystemClearance};
 pub use engine::{Engine, Step};
 pub use event::{
     Arrival, BatchId, Event, LinkId, Question, ReceiptMode, SubscriptionId, Ticket, Token,
 };
+pub use log::{LogConfig, SignedSet};
 pub use record::{
-    Body, BodyRef, Certificate, Done, Hold, HoldNumber, Item, Pack, PackKey, Parcel, QueueId,
-    SeenMark, SeenRun, Seq,
+    Body, BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, Item, LogHead, Marked, Pack,
+    PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun, Seq,
 };
 pub use view::{Codec, LaneSpan, View, ViewError};
+pub use witness::Shown;
 
 #[cfg(test)]
 mod testing;

@@ -31,10 +31,21 @@ pub(crate) struct Subscriptions {
 /// One receiver of one mailbox. Several of one mailbox share its messages.
 #[derive(Debug)]
 struct Subscription {
+    system: SpiffeId,
     mailbox: Address,
     credit: usize,
     /// Delivered and not confirmed.
     taken: BTreeSet<Ticket>,
+}
+
+impl Subscriptions {
+    /// Everything that was delivered and is not confirmed.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = (QueueId, Lane, Seq)> {
+        self.open.values().flat_map(|open| {
+            let queue = QueueId::Mailbox(open.mailbox.clone());
+            open.taken.iter().map(move |ticket| (queue.clone(), ticket.lane, ticket.seq))
+        })
+    }
 }
 
 impl Engine {
@@ -51,7 +62,8 @@ impl Engine {
             return;
         }
         let credit = usize::try_from(credit.clamp(1, CREDIT_MAX)).unwrap_or(1);
-        let new = Subscription { mailbox, credit, taken: BTreeSet::new() };
+        let system = system.clone();
+        let new = Subscription { system, mailbox, credit, taken: BTreeSet::new() };
         self.subscriptions.open.insert(subscription, new);
     }
 
@@ -79,12 +91,13 @@ impl Engine {
             return;
         };
         let tickets: Vec<_> = tickets.into_iter().filter(|t| receiver.taken.remove(t)).collect();
-        let mailbox = receiver.mailbox.clone();
+        let (mailbox, by) = (receiver.mailbox.clone(), receiver.system.clone());
         let queue = QueueId::Mailbox(mailbox.clone());
         for Ticket { lane, seq } in &tickets {
             let item = self.queues.lane(&queue, *lane).and_then(|l| l.item(*seq));
             if let Some(Held::Message(message)) = item {
-                self.tell(work, Subject::from(&*message), &mailbox, ReceiptKind::Delivered);
+                let subject = Subject::from(&*message);
+                self.tell(work, subject, &mailbox, ReceiptKind::Delivered, &by);
             }
             self.queues.finish(&queue, *lane, *seq);
         }
@@ -164,6 +177,7 @@ impl Engine {
                 Fate::End(why) => why,
             };
             self.queues.finish(&queue, lane, seq);
+            self.log_withdrawn(work, &message, None, &why);
             self.tell_negative(work, Subject::from(&*message), mailbox, &why);
         }
         Ok(None)

@@ -1,11 +1,12 @@
 //! What officers do with messages that wait: see them, release them, reject them.
 
 use kuriiri_seal::VerifiedApproval;
-use kuriiri_types::{ApprovalAct, Code, Header, MessageId, Refusal, SpiffeId};
+use kuriiri_types::{ApprovalAct, Code, Header, LogEvent, MessageId, Refusal, SpiffeId};
 
 use crate::{
     action::{HoldState, Reply, Resolution},
     engine::Engine,
+    event::Token,
     held::{Release, Waiting},
     holds::missing_texts,
     judge::{Need, Ruling, officers_counted, officers_needed},
@@ -60,6 +61,18 @@ impl Engine {
     pub(crate) fn on_approved(
         &mut self,
         work: &mut Work<'_>,
+        token: Token,
+        officer: &SpiffeId,
+        approval: &VerifiedApproval,
+    ) -> Result<(), ViewError> {
+        let reply = self.approved(work, officer, approval)?;
+        work.answer(token, reply);
+        Ok(())
+    }
+
+    fn approved(
+        &mut self,
+        work: &mut Work<'_>,
         officer: &SpiffeId,
         approval: &VerifiedApproval,
     ) -> Result<Reply, ViewError> {
@@ -72,6 +85,9 @@ impl Engine {
         if let Err(refusal) = checks.collect::<Result<(), _>>() {
             return Ok(Reply::Refused(refusal));
         }
+        let subject = approval.approval().subject;
+        let signed = approval.clone().into_parts().1;
+        work.note(LogEvent::Approved { subject, approval: signed });
         let mut told = None;
         for (number, waiting) in waiting {
             let reply = match &approval.approval().act {

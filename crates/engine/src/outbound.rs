@@ -1,10 +1,14 @@
 //! Peers: what waits for them, what is under way, when to try again.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use kuriiri_policy::Obligations;
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Lane, Ministry, ReceiptKind, Timestamp, Verdict,
+    Digest, Lane, LogEvent, Ministry, ReceiptKind, Timestamp, Verdict,
     limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX},
 };
 
@@ -14,7 +18,7 @@ use crate::{
     event::{BatchId, LinkId},
     held::{Held, Message},
     judge::{Need, Ruling, held},
-    receipts::{Negative, Subject},
+    receipts::Negative,
     record::{Parcel, QueueId, Seq},
     retry::Backoff,
     view::ViewError,
@@ -76,6 +80,42 @@ impl PeerLane {
         !self.is_busy
             && self.in_flight.len() < BATCHES_IN_FLIGHT_MAX
             && self.rests_until.is_none_or(|until| until <= now)
+    }
+}
+
+/// A peer's receipts that came with its verdicts, by the message that they are of.
+struct Proofs(HashMap<Digest, Vec<VerifiedReceipt>>);
+
+impl Proofs {
+    /// Those that are the peer's own.
+    fn of(peer: &Ministry, receipts: Vec<VerifiedReceipt>) -> Self {
+        let mut proofs: HashMap<Digest, Vec<VerifiedReceipt>> = HashMap::new();
+        for receipt in receipts.into_iter().filter(|r| r.receipt().issuer == *peer) {
+            proofs.entry(receipt.receipt().header_digest).or_default().push(receipt);
+        }
+        Self(proofs)
+    }
+
+    /// Those that say this of a message, one for each recipient that this copy is for; none unless
+    /// there is one for each. Those of another copy stay for it.
+    fn take(&mut self, message: &Message, kind: ReceiptKind) -> Vec<VerifiedReceipt> {
+        let Some(found) = self.0.get_mut(&message.leaf()) else {
+            return Vec::new();
+        };
+        let (id, sender) = (message.header().id, &message.header().from);
+        let mut taken = Vec::new();
+        for recipient in message.recipients() {
+            let is_it = |verified: &VerifiedReceipt| {
+                let said = verified.receipt();
+                let is_true = said.message == id && said.sender == *sender;
+                is_true && said.kind == kind && said.recipient == *recipient
+            };
+            let Some(place) = found.iter().position(is_it) else {
+                return Vec::new();
+            };
+            taken.push(found.remove(place));
+        }
+        taken
     }
 }
 
@@ -155,6 +195,7 @@ impl Engine {
         link: LinkId,
         (lane, batch): (Lane, BatchId),
         verdicts: Vec<Verdict>,
+        receipts: Vec<VerifiedReceipt>,
     ) {
         let state = self.peers.get_mut(peer).filter(|p| p.link == Some(link));
         let Some(under_way) = state.and_then(|p| p.lanes.get_mut(&lane)) else {
@@ -164,9 +205,9 @@ impl Engine {
             return;
         };
         let answers = verdicts.into_iter().chain(std::iter::repeat(Verdict::Busy));
-        let queue = QueueId::Outbox(peer.clone());
+        let mut proofs = Proofs::of(peer, receipts);
         for (seq, verdict) in seqs.into_iter().zip(answers) {
-            self.on_verdict(work, &queue, lane, seq, verdict);
+            self.on_verdict(work, (peer, lane, seq), verdict, &mut proofs);
         }
         self.rest_if_busy(work, peer, lane);
     }
@@ -174,43 +215,71 @@ impl Engine {
     fn on_verdict(
         &mut self,
         work: &mut Work<'_>,
-        queue: &QueueId,
-        lane: Lane,
-        seq: Seq,
+        (peer, lane, seq): (&Ministry, Lane, Seq),
         verdict: Verdict,
+        proofs: &mut Proofs,
     ) {
-        let item = self.queues.lane(queue, lane).and_then(|l| l.item(seq));
+        let queue = QueueId::Outbox(peer.clone());
+        let item = self.queues.lane(&queue, lane).and_then(|l| l.item(seq));
+        let message = match item {
+            Some(Held::Message(message)) => Some(message),
+            Some(Held::Receipt(_)) | None => None,
+        };
+        let kind = match verdict {
+            Verdict::Accepted { .. } => Some(ReceiptKind::Relayed),
+            Verdict::Refused(_) => Some(ReceiptKind::Refused),
+            Verdict::Busy => None,
+        };
+        let proof = message.as_deref().zip(kind).map(|(message, kind)| proofs.take(message, kind));
+        let proof = proof.unwrap_or_default();
+        proof.iter().for_each(|receipt| self.keep_proof(work, peer, receipt));
         match verdict {
-            Verdict::Busy => {
-                self.give_back(work, queue, lane, seq);
-                let QueueId::Outbox(peer) = queue else { return };
-                if let Some(under_way) =
-                    self.peers.get_mut(peer).and_then(|p| p.lanes.get_mut(&lane))
-                {
-                    under_way.is_busy = true;
-                }
+            // Who cannot show that it has the message has not taken it from us.
+            Verdict::Accepted { .. } if message.is_some() && proof.is_empty() => {
+                self.come_again(work, peer, lane, seq);
             }
+            Verdict::Busy => self.come_again(work, peer, lane, seq),
             Verdict::Accepted { .. } => {
-                self.queues.finish(queue, lane, seq);
-                if let Some(Held::Message(message)) = item {
-                    self.tell_relayed(work, &message);
-                }
+                self.queues.finish(&queue, lane, seq);
             }
             Verdict::Refused(refusal) => {
-                self.queues.finish(queue, lane, seq);
-                if let Some(Held::Message(message)) = item {
+                self.queues.finish(&queue, lane, seq);
+                if let Some(message) = message {
                     self.tell_failure(work, &message, &Negative::refused(refusal));
                 }
             }
         }
     }
 
-    /// The sender at home hears that the next relay has it.
-    fn tell_relayed(&self, work: &mut Work<'_>, message: &Message) {
-        if message.parcel().path.is_empty() {
-            for recipient in message.recipients() {
-                self.tell(work, Subject::from(message), recipient, ReceiptKind::Relayed);
-            }
+    /// Everything that is under way to peers.
+    pub(crate) fn under_way_to_peers(&self) -> impl Iterator<Item = (QueueId, Lane, Seq)> {
+        self.peers.iter().flat_map(|(peer, state)| {
+            let queue = QueueId::Outbox(peer.clone());
+            state.lanes.iter().flat_map(move |(lane, under_way)| {
+                let (lane, queue) = (*lane, queue.clone());
+                let seqs = under_way.in_flight.values().flatten();
+                seqs.map(move |seq| (queue.clone(), lane, *seq))
+            })
+        })
+    }
+
+    fn come_again(&mut self, work: &mut Work<'_>, peer: &Ministry, lane: Lane, seq: Seq) {
+        self.give_back(work, &QueueId::Outbox(peer.clone()), lane, seq);
+        if let Some(under_way) = self.peers.get_mut(peer).and_then(|p| p.lanes.get_mut(&lane)) {
+            under_way.is_busy = true;
+        }
+    }
+
+    /// Keeps what the next relay states of a message. That it has it goes on to a sender at home;
+    /// that it would not take it, the sender hears from us.
+    fn keep_proof(&self, work: &mut Work<'_>, peer: &Ministry, receipt: &VerifiedReceipt) {
+        let said = receipt.receipt();
+        let is_home = *said.sender.ministry() == *self.home();
+        if said.kind == ReceiptKind::Relayed && is_home {
+            self.keep_receipt(work, peer, receipt);
+        } else {
+            let signed = Box::new(receipt.signed().clone());
+            work.note(LogEvent::ReceiptIn { from: peer.clone(), receipt: signed });
         }
     }
 
@@ -331,8 +400,8 @@ impl Engine {
         held: &Held,
     ) -> Loaded {
         let message = match held {
-            Held::Receipt(signed) => {
-                return Loaded::Item(Box::new(Load::Receipt(signed.as_ref().clone())));
+            Held::Receipt(receipt) => {
+                return Loaded::Item(Box::new(Load::Receipt(receipt.signed.clone())));
             }
             Held::Message(message) => message,
         };
@@ -345,8 +414,11 @@ impl Engine {
                 }
                 return Loaded::Stays;
             }
-            Fate::Wait(need) => self.hold_copy(work, message, &need),
-            Fate::End(why) => self.tell_failure(work, message, &why),
+            Fate::Wait(need) => self.hold_copy(work, message, Some(peer), &need),
+            Fate::End(why) => {
+                self.log_withdrawn(work, message, Some(peer), &why);
+                self.tell_failure(work, message, &why);
+            }
         }
         self.queues.finish(queue, lane, seq);
         Loaded::Gone

@@ -5,10 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_seal::{Purpose, VerifiedReceipt, leaf};
+use bytes::Bytes;
+use kuriiri_seal::leaf;
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Address, Code, Digest, Header, Lane, MessageId, Ministry, Receipt, ReceiptKind, Refusal,
-    SignedReceipt, SpiffeId, Timestamp, Verdict,
+    Address, Code, Digest, Giver, Header, Lane, LogEvent, MessageId, Ministry, Receipt,
+    ReceiptKind, Refusal, SignedReceipt, SpiffeId, Timestamp, Verdict,
     limits::{CLOCK_SKEW_MAX, PACK_MESSAGES_MAX, RECEIPT_AGE_MAX, RECEIPTS_MAX},
 };
 
@@ -16,15 +18,13 @@ use crate::{
     action::Action,
     engine::Engine,
     event::{ReceiptMode, SubscriptionId, Token},
-    held::{Held, Message},
+    held::{Held, HeldReceipt, Message},
     record::{QueueId, Seq},
     seen::Spot,
     view::ViewError,
     work::Work,
 };
 
-/// Receipts under one signature: spreads its cost and keeps the path at 8 hashes.
-const RECEIPTS_PER_SIGNATURE: usize = 256;
 /// Receipts handed to one reader and not yet confirmed; a reader's memory, not ours.
 const IN_FLIGHT_MAX: usize = 1024;
 /// Receipts that a watch is given from the past; who missed more must consume.
@@ -32,12 +32,11 @@ const WATCH_BACKLOG_MAX: usize = 16 * 1024;
 /// Bytes of stored packs read at once for a watch.
 const WATCH_READ_BYTES: usize = 256 * 1024;
 
-/// A receipt to be signed at the end of the step.
+/// A receipt that stands in the log and has still to go its way.
 #[derive(Debug)]
 pub(crate) struct Draft {
-    receipt: Receipt,
-    /// The question that it answers, if it goes straight back and nowhere else.
-    answers: Option<Token>,
+    receipt: HeldReceipt,
+    sender: Address,
 }
 
 /// Why a message will not be delivered.
@@ -94,32 +93,75 @@ impl From<&Message> for Subject {
 // === making receipts ===
 
 impl Engine {
-    /// Drafts a positive receipt.
+    /// States something good of a message in the log; the receipt goes to its sender.
     pub(crate) fn tell(
         &self,
         work: &mut Work<'_>,
         subject: Subject,
         recipient: &Address,
         kind: ReceiptKind,
+        by: &SpiffeId,
     ) {
-        let receipt = self.receipt(subject, recipient, kind, work.now);
-        work.drafts.push(Draft { receipt, answers: None });
+        let mut receipt = self.receipt(subject, recipient, kind, work.now);
+        receipt.by = Some(by.clone());
+        self.draft(work, receipt);
     }
 
-    /// Drafts a receipt that goes straight back with the answer to a submission.
-    pub(crate) fn tell_submitter(
+    /// States in the log that a message was taken into custody, once for each of the recipients;
+    /// the receipts go straight back to whoever handed it over. Gives the place of the first.
+    pub(crate) fn answer_taken(
         &self,
         work: &mut Work<'_>,
-        subject: Subject,
-        recipient: &Address,
-        token: Token,
-        at: Timestamp,
-    ) {
-        let receipt = self.receipt(subject, recipient, ReceiptKind::Accepted, at);
-        work.drafts.push(Draft { receipt, answers: Some(token) });
+        (header, leaf): (&Header, Digest),
+        recipients: &[Address],
+        (token, by): (Token, Option<&SpiffeId>),
+    ) -> u64 {
+        let kind = if by.is_some() { ReceiptKind::Accepted } else { ReceiptKind::Relayed };
+        let mut first = None;
+        for recipient in recipients {
+            let mut receipt = self.receipt(Subject::new(header, leaf), recipient, kind, work.now);
+            receipt.by = by.cloned();
+            let index = self.answer(work, receipt, token);
+            first.get_or_insert(index);
+        }
+        first.unwrap_or_default()
     }
 
-    /// Drafts a negative receipt. The reasons go only to a sender at home.
+    /// States in the log that a message was not taken; the receipts go straight back to whoever
+    /// handed it over. Another ministry hears no reasons.
+    pub(crate) fn answer_refused(
+        &self,
+        work: &mut Work<'_>,
+        (header, leaf): (&Header, Digest),
+        recipients: &[Address],
+        token: Token,
+        refusal: &Refusal,
+    ) {
+        for recipient in recipients {
+            let subject = Subject::new(header, leaf);
+            let why = Negative::refused(refusal.clone());
+            let receipt = self.negative(work, subject, recipient, &why);
+            self.answer(work, receipt, token);
+        }
+    }
+
+    /// Gives receipts of before once more to whoever hands a message over again.
+    pub(crate) fn answer_again(
+        &self,
+        work: &mut Work<'_>,
+        first: u64,
+        count: usize,
+        token: Token,
+    ) -> Result<(), ViewError> {
+        for index in (first..).take(count) {
+            let receipt = work.log.receipt(index, &work.reader)?;
+            work.answered.entry(token).or_default().push(receipt);
+        }
+        Ok(())
+    }
+
+    /// States in the log that a message will not be delivered; the receipt goes to its sender, the
+    /// reasons only to one at home.
     pub(crate) fn tell_negative(
         &self,
         work: &mut Work<'_>,
@@ -127,20 +169,31 @@ impl Engine {
         recipient: &Address,
         why: &Negative,
     ) {
+        let receipt = self.negative(work, subject, recipient, why);
+        self.draft(work, receipt);
+    }
+
+    /// States so for every recipient of this copy.
+    pub(crate) fn tell_failure(&self, work: &mut Work<'_>, message: &Message, why: &Negative) {
+        for recipient in message.recipients() {
+            self.tell_negative(work, Subject::from(message), recipient, why);
+        }
+    }
+
+    fn negative(
+        &self,
+        work: &Work<'_>,
+        subject: Subject,
+        recipient: &Address,
+        why: &Negative,
+    ) -> Receipt {
         let is_home = subject.sender.ministry() == self.home();
         let mut receipt = self.receipt(subject, recipient, why.kind, work.now);
         receipt.code = Some(why.refusal.code);
         if is_home {
             receipt.reasons.clone_from(&why.refusal.reasons);
         }
-        work.drafts.push(Draft { receipt, answers: None });
-    }
-
-    /// Drafts a negative receipt for every recipient of this copy.
-    pub(crate) fn tell_failure(&self, work: &mut Work<'_>, message: &Message, why: &Negative) {
-        for recipient in message.recipients() {
-            self.tell_negative(work, Subject::from(message), recipient, why);
-        }
+        receipt
     }
 
     fn receipt(
@@ -160,32 +213,32 @@ impl Engine {
             issuer: self.home().clone(),
             code: None,
             reasons: Vec::new(),
+            by: None,
         }
     }
 
-    /// Signs all drafts and sends each on its way. Gives back those that answer a submission.
-    pub(crate) fn issue(&mut self, work: &mut Work<'_>) -> BTreeMap<Token, Vec<SignedReceipt>> {
-        let mut answers: BTreeMap<Token, Vec<SignedReceipt>> = BTreeMap::new();
-        let drafts = std::mem::take(&mut work.drafts);
-        for chunk in drafts.chunks(RECEIPTS_PER_SIGNATURE) {
-            let bytes: Vec<_> =
-                chunk.iter().map(|d| self.config.codec.encode_receipt(&d.receipt)).collect();
-            let leaves: Vec<Digest> = bytes.iter().map(|b| leaf(b)).collect();
-            let proofs = self.config.signer.sign(Purpose::Receipts, &leaves);
-            for ((draft, receipt), proof) in chunk.iter().zip(bytes).zip(proofs) {
-                let signed = SignedReceipt { receipt, proof };
-                match draft.answers {
-                    Some(token) => answers.entry(token).or_default().push(signed),
-                    None => self.pass_on(work, &draft.receipt.sender, signed),
-                }
-            }
+    fn answer(&self, work: &mut Work<'_>, receipt: Receipt, token: Token) -> u64 {
+        let (index, signed) = enter(work, receipt);
+        work.answered.entry(token).or_default().push(signed);
+        index
+    }
+
+    fn draft(&self, work: &mut Work<'_>, receipt: Receipt) {
+        let sender = receipt.sender.clone();
+        let (entry, signed) = enter(work, receipt);
+        work.drafts.push(Draft { receipt: HeldReceipt { entry, signed }, sender });
+    }
+
+    /// Sends what was stated in this step on its way.
+    pub(crate) fn issue(&mut self, work: &mut Work<'_>) {
+        for Draft { receipt, sender } in std::mem::take(&mut work.drafts) {
+            self.pass_on(work, &sender, receipt);
         }
-        answers
     }
 
     /// Puts a receipt where its way leads: to a system at home, or towards its ministry.
-    fn pass_on(&mut self, work: &mut Work<'_>, sender: &Address, signed: SignedReceipt) {
-        let held = Held::Receipt(Arc::new(signed));
+    fn pass_on(&mut self, work: &mut Work<'_>, sender: &Address, receipt: HeldReceipt) {
+        let held = Held::Receipt(Arc::new(receipt));
         if *sender.ministry() == self.config.ministry {
             let queue = QueueId::Receipts(sender.clone());
             self.drop_oldest(work, &queue);
@@ -212,14 +265,17 @@ impl Engine {
     pub(crate) fn on_receipts_arrived(
         &mut self,
         work: &mut Work<'_>,
+        peer: &Ministry,
         receipts: Vec<Result<VerifiedReceipt, Refusal>>,
     ) -> Result<Vec<Verdict>, ViewError> {
-        receipts.into_iter().map(|receipt| self.take_receipt(work, receipt)).collect()
+        self.log_turned_away(work, &Giver::Peer(peer.clone()), &receipts);
+        receipts.into_iter().map(|receipt| self.take_receipt(work, peer, receipt)).collect()
     }
 
     fn take_receipt(
         &mut self,
         work: &mut Work<'_>,
+        peer: &Ministry,
         receipt: Result<VerifiedReceipt, Refusal>,
     ) -> Result<Verdict, ViewError> {
         let verified = match receipt {
@@ -237,18 +293,33 @@ impl Engine {
         if receipt.at < work.now.before(RECEIPT_AGE_MAX + CLOCK_SKEW_MAX) {
             return Ok(Verdict::Refused(Refusal::bare(Code::EXPIRED)));
         }
-        let digest = leaf(&verified.signed().receipt);
+        let digest = leaf(&verified.signed().entry);
         let spot = Spot::new(receipt.at, &digest, self.home().as_str());
-        if let Some(at) = self.seen.taken(spot, &work.reader)? {
-            return Ok(Verdict::Accepted { at, repeat: true });
+        if let Some(taken) = self.seen.taken(spot, &work.reader)? {
+            return Ok(Verdict::Accepted { at: taken.at, repeat: true });
         }
-        self.seen.take(spot, work)?;
-        let sender = receipt.sender.clone();
-        let known = *sender.ministry() != self.config.ministry || self.config.is_mailbox(&sender);
-        if known {
-            self.pass_on(work, &sender, verified.signed().clone());
-        }
+        let entry = self.keep_receipt(work, peer, &verified);
+        self.seen.take(spot, entry, work)?;
         Ok(Verdict::Accepted { at: work.now, repeat: false })
+    }
+
+    /// Writes another relay's receipt into the log, and passes it on to the message's sender. Gives
+    /// the place of the entry.
+    pub(crate) fn keep_receipt(
+        &self,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        verified: &VerifiedReceipt,
+    ) -> u64 {
+        let signed = verified.signed().clone();
+        let (from, receipt) = (peer.clone(), Box::new(signed.clone()));
+        let entry = work.note(LogEvent::ReceiptIn { from, receipt });
+        let sender = verified.receipt().sender.clone();
+        if *sender.ministry() != self.config.ministry || self.config.is_mailbox(&sender) {
+            // With what this relay states itself, so that all of it goes in the log's order.
+            work.drafts.push(Draft { receipt: HeldReceipt { entry, signed }, sender });
+        }
+        entry
     }
 
     // === reading them ===
@@ -379,7 +450,14 @@ impl Engine {
 
 fn shown((seq, held): (Seq, &Held)) -> Option<(Seq, SignedReceipt)> {
     match held {
-        Held::Receipt(signed) => Some((seq, SignedReceipt::clone(signed))),
+        Held::Receipt(receipt) => Some((seq, receipt.signed.clone())),
         Held::Message(_) => None,
     }
+}
+
+/// Writes a receipt into the log. Its proof comes when the step is finished.
+fn enter(work: &mut Work<'_>, receipt: Receipt) -> (u64, SignedReceipt) {
+    let index = work.note(LogEvent::Receipt(receipt));
+    let entry = work.log.last();
+    (index, SignedReceipt { entry, index, path: Vec::new(), checkpoint: Bytes::new() })
 }

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Address, BatchProof, Digest, Envelope, Fingerprint, Lane, Ministry, SignedApproval,
-    SignedReceipt, Timestamp,
+    Address, BatchProof, Digest, Direction, Envelope, Fingerprint, Lane, Ministry, SignedApproval,
+    Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -51,11 +51,13 @@ pub type Done = u64;
 
 /// What can stand in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "most are messages, and they go at once to disk")]
 pub enum Item {
     /// A message.
     Parcel(Parcel),
-    /// A receipt on its way to the ministry of the message's sender.
-    Receipt(SignedReceipt),
+    /// A receipt on its way to the ministry of the message's sender: the place of the entry in this
+    /// relay's own log that is it, or that holds it if another relay issued it.
+    Receipt(u64),
 }
 
 /// A message in the custody of this relay.
@@ -130,7 +132,57 @@ pub struct SeenRun {
     /// When they were taken; a repeat is told this time.
     pub at: Timestamp,
     /// The marks.
-    pub marks: Vec<SeenMark>,
+    pub marks: Vec<Marked>,
+}
+
+/// A mark, and where the log says that the thing was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Marked {
+    /// The mark.
+    pub mark: SeenMark,
+    /// The place of the first entry that says so.
+    pub entry: u64,
+}
+
+/// How the log stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LogHead {
+    /// Number of entries.
+    pub size: u64,
+    /// The roots of the complete subtrees that the tree falls into, largest first.
+    pub frontier: Vec<Digest>,
+    /// The chains of messages with each peer.
+    pub channels: Vec<ChannelEnd>,
+    /// Which signed files are in force, once the log has said so.
+    pub policy: Option<Digest>,
+    /// The time of the last entry.
+    pub at: Timestamp,
+}
+
+/// The last checkpoint of a peer's log that this relay cosigned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeenLog {
+    /// Which log.
+    pub origin: String,
+    /// How many entries it had.
+    pub size: u64,
+    /// The root of the tree over them.
+    pub root: Digest,
+    /// The checkpoint as the log signed it.
+    pub note: Bytes,
+}
+
+/// The end of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChannelEnd {
+    /// The other relay.
+    pub peer: Ministry,
+    /// To it or from it.
+    pub direction: Direction,
+    /// The next number.
+    pub next: u64,
+    /// Leaf hash of the last entry.
+    pub last: Digest,
 }
 
 /// A certificate that signed something in custody here.
@@ -147,9 +199,7 @@ const ITEM_FIXED_BYTES: usize = 64;
 
 impl Item {
     /// Bytes that a receipt takes in a pack, a little over.
-    pub fn receipt_weight(signed: &SignedReceipt) -> usize {
-        ITEM_FIXED_BYTES + signed.receipt.len() + proof_weight(&signed.proof)
-    }
+    pub const RECEIPT_WEIGHT: usize = 16;
 }
 
 impl Parcel {

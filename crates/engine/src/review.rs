@@ -15,7 +15,6 @@ use crate::{
     judge::Need,
     lane::Loaded,
     outbound::Fate,
-    queues::Queues,
     receipts::{Negative, Subject},
     record::{PackKey, QueueId, Seq},
     view::ViewError,
@@ -41,13 +40,8 @@ impl Review {
     }
 
     /// A review of everything that waits now. What comes later is decided by the new rules anyway.
-    fn of(queues: &Queues) -> Self {
-        let messages = |queue: &&QueueId| !matches!(queue, QueueId::Receipts(_));
-        let lanes = queues.names().filter(messages).flat_map(|queue| {
-            let lanes = Lane::BY_URGENCY.into_iter().filter(|lane| *lane != Lane::Receipts);
-            lanes.map(|lane| (queue.clone(), lane))
-        });
-        Self { wanted: false, lanes: lanes.collect(), from: 0 }
+    fn of(lanes: VecDeque<(QueueId, Lane)>) -> Self {
+        Self { wanted: false, lanes, from: 0 }
     }
 }
 
@@ -55,8 +49,18 @@ impl Engine {
     /// Begins a review that is wanted. To be asked at the beginning of a step.
     pub(crate) fn begin_review(&mut self) {
         if self.review.wanted {
-            self.review = Review::of(&self.queues);
+            self.review = Review::of(self.message_lanes());
         }
+    }
+
+    /// All lanes in which messages can wait.
+    pub(crate) fn message_lanes(&self) -> VecDeque<(QueueId, Lane)> {
+        let messages = |queue: &&QueueId| !matches!(queue, QueueId::Receipts(_));
+        let lanes = self.queues.names().filter(messages).flat_map(|queue| {
+            let lanes = Lane::BY_URGENCY.into_iter().filter(|lane| *lane != Lane::Receipts);
+            lanes.map(|lane| (queue.clone(), lane))
+        });
+        lanes.collect()
     }
 
     /// Frees an item that was under way, and decides on it again: the rules may have changed.
@@ -120,13 +124,18 @@ impl Engine {
             return false;
         }
         self.queues.finished_on_disk(&key.queue, key.lane, ended);
+        self.end_pack(work, key, &pack);
+        true
+    }
+
+    /// Writes what is done of a pack that is only on disk; when all of it is, the pack goes.
+    pub(crate) fn end_pack(&self, work: &mut Work<'_>, key: &PackKey, pack: &Loaded) {
         if pack.open(key.first).next().is_none() {
             work.commit.released.extend(pack.body_refs());
             work.commit.writes.push(Write::DeletePack(key.clone()));
         } else {
             work.commit.writes.push(Write::PutDone(key.clone(), pack.done()));
         }
-        true
     }
 
     /// Decides on an item. True when it may not stay where it is; then it is dealt with.
@@ -142,17 +151,24 @@ impl Engine {
             // Decided again at its next attempt.
             Fate::Wait(_) if self.holds.is_full() => false,
             Fate::Wait(need) => {
-                self.hold_copy(work, message, &need);
+                self.hold_copy(work, message, next, &need);
                 true
             }
             Fate::End(why) => {
+                self.log_withdrawn(work, message, next, &why);
                 self.withdraw(work, queue, message, &why);
                 true
             }
         }
     }
 
-    fn withdraw(&self, work: &mut Work<'_>, queue: &QueueId, message: &Message, why: &Negative) {
+    pub(crate) fn withdraw(
+        &self,
+        work: &mut Work<'_>,
+        queue: &QueueId,
+        message: &Message,
+        why: &Negative,
+    ) {
         match queue {
             QueueId::Mailbox(address) => {
                 self.tell_negative(work, Subject::from(message), address, why);

@@ -17,27 +17,36 @@ use kuriiri_types::{
 use crate::{
     commit::Write,
     held::Reader,
-    record::{SeenMark, SeenRun},
+    record::{Marked, SeenMark, SeenRun},
     view::ViewError,
     work::Work,
 };
 
-/// Marks in one stored run: 16 bytes each, well within a stored value.
-const RUN_MARKS_MAX: usize = (PACK_BYTES_MAX - 1024) / 16;
+/// Marks in one stored run: at most 26 bytes each with their entries' places.
+const RUN_MARKS_MAX: usize = (PACK_BYTES_MAX - 1024) / 26;
 /// Milliseconds between two clearings of buckets too old to be asked about.
 const FORGET_EVERY_MS: i64 = 3_600_000;
 
 /// The memory of marks.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Buckets read so far, whole, with the time at which each mark was set.
-    buckets: BTreeMap<u64, HashMap<SeenMark, Timestamp>>,
+    /// Buckets read so far, whole.
+    buckets: BTreeMap<u64, HashMap<SeenMark, Taken>>,
     /// Marks in memory.
     held: usize,
     /// Set in this step.
-    fresh: BTreeMap<u64, Vec<SeenMark>>,
+    fresh: BTreeMap<u64, Vec<Marked>>,
     /// When old buckets are cleared next.
     forget_at: Timestamp,
+}
+
+/// What is remembered of a thing that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taken {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// The first entry of the log that says so; see [`Writing::index_of`](crate::log::Writing::index_of).
+    pub(crate) entry: u64,
 }
 
 /// Where a thing is remembered.
@@ -59,20 +68,27 @@ impl Spot {
 }
 
 impl Seen {
-    /// When the thing of this spot was taken, if it was.
+    /// What is known of the thing of this spot, if it was taken.
     pub(crate) fn taken(
         &mut self,
         spot: Spot,
         reader: &Reader<'_>,
-    ) -> Result<Option<Timestamp>, ViewError> {
+    ) -> Result<Option<Taken>, ViewError> {
         Ok(self.bucket(spot.bucket, reader)?.get(&spot.mark).copied())
     }
 
-    /// Remembers the thing of this spot.
-    pub(crate) fn take(&mut self, spot: Spot, work: &Work<'_>) -> Result<(), ViewError> {
-        self.bucket(spot.bucket, &work.reader)?.insert(spot.mark, work.now);
+    /// Remembers the thing of this spot, of which the log speaks from this entry on.
+    pub(crate) fn take(
+        &mut self,
+        spot: Spot,
+        entry: u64,
+        work: &Work<'_>,
+    ) -> Result<(), ViewError> {
+        let entry = work.log.reference(entry);
+        let taken = Taken { at: work.now, entry };
+        self.bucket(spot.bucket, &work.reader)?.insert(spot.mark, taken);
         self.held = self.held.saturating_add(1);
-        self.fresh.entry(spot.bucket).or_default().push(spot.mark);
+        self.fresh.entry(spot.bucket).or_default().push(Marked { mark: spot.mark, entry });
         Ok(())
     }
 
@@ -99,12 +115,14 @@ impl Seen {
         &mut self,
         number: u64,
         reader: &Reader<'_>,
-    ) -> Result<&mut HashMap<SeenMark, Timestamp>, ViewError> {
+    ) -> Result<&mut HashMap<SeenMark, Taken>, ViewError> {
         if !self.buckets.contains_key(&number) {
             self.make_room();
             let mut marks = HashMap::new();
             for run in reader.view.seen(number)? {
-                marks.extend(run.marks.into_iter().map(|mark| (mark, run.at)));
+                let at = run.at;
+                let taken = |marked: Marked| (marked.mark, Taken { at, entry: marked.entry });
+                marks.extend(run.marks.into_iter().map(taken));
             }
             self.held = self.held.saturating_add(marks.len());
             self.buckets.insert(number, marks);

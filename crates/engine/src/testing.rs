@@ -3,11 +3,13 @@
 
 mod cast;
 mod host;
+mod logs;
 mod memory;
 
 pub(crate) use cast::{
-    Letter, NOW, WireCodec, address, approval_of, config, delivery_of, ministry, officer, policy,
-    policy_with, system,
+    Letter, NOW, SOFTWARE, WireCodec, address, approval_of, change_of, config, files_with,
+    ministry, officer, policy, policy_with, system,
 };
 pub(crate) use host::{Host, Still, accepted};
+pub(crate) use logs::{cosigner_of, delivery_of, receipt_of, signer_of, stated, verified};
 pub(crate) use memory::Memory;

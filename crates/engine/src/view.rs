@@ -1,9 +1,11 @@
 //! What the engine may look up: the state as of the last commit, and the encoding it is not to know.
 
 use bytes::Bytes;
-use kuriiri_types::{Approval, Header, Lane, Receipt, Timestamp};
+use kuriiri_types::{Approval, Digest, Entry, Header, Lane, Ministry, Timestamp};
 
-use crate::record::{Done, Hold, HoldNumber, Pack, PackKey, QueueId, SeenRun, Seq};
+use crate::record::{
+    Done, Hold, HoldNumber, LogHead, Pack, PackKey, QueueId, SeenLog, SeenRun, Seq,
+};
 
 /// The committed state, read by the engine between two commits.
 ///
@@ -41,6 +43,21 @@ pub trait View {
 
     /// All runs of marks in one bucket.
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError>;
+
+    /// How the log stands; empty on a new state.
+    fn log_head(&self) -> Result<LogHead, ViewError>;
+
+    /// What was cosigned of the logs of peers.
+    fn seen_logs(&self) -> Result<Vec<(Ministry, SeenLog)>, ViewError> {
+        Ok(Vec::new())
+    }
+
+    /// The bytes of an entry of the log, if it has one at this place.
+    fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError>;
+
+    /// The hash of a perfect subtree of the log's tree, all of whose leaves were committed: of the
+    /// leaf itself at level 0, of `2^level` leaves from `index * 2^level` on above it.
+    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError>;
 }
 
 /// A lane that holds something.
@@ -69,6 +86,9 @@ pub trait Codec: Send + Sync {
     /// Reads an approval that was accepted before. Nothing means that the state is damaged.
     fn approval(&self, bytes: &Bytes) -> Option<Approval>;
 
-    /// The canonical bytes of a receipt.
-    fn encode_receipt(&self, receipt: &Receipt) -> Bytes;
+    /// The canonical bytes of an entry of the log.
+    fn encode_entry(&self, entry: &Entry) -> Bytes;
+
+    /// Reads an entry of the relay's own log. Nothing means that the state is damaged.
+    fn entry(&self, bytes: &Bytes) -> Option<Entry>;
 }

@@ -1,7 +1,9 @@
 //! One step in the making: what it may read, and what it has decided so far.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
-use kuriiri_types::{Timestamp, limits::BODY_INLINE_BYTES_MAX};
+use kuriiri_types::{LogEvent, SignedReceipt, Timestamp, limits::BODY_INLINE_BYTES_MAX};
 
 use crate::{
     action::{Action, Reply},
@@ -9,6 +11,7 @@ use crate::{
     config::Random,
     event::Token,
     held::Reader,
+    log::Writing,
     receipts::Draft,
     record::{Body, BodyRef, Certificate},
 };
@@ -21,12 +24,22 @@ pub(crate) struct Work<'a> {
     pub(crate) commit: Commit,
     pub(crate) actions: Vec<Action>,
     pub(crate) drafts: Vec<Draft>,
+    /// Receipts that go back with the answer to whoever handed messages over.
+    pub(crate) answered: BTreeMap<Token, Vec<SignedReceipt>>,
+    pub(crate) log: Writing,
+    /// Set when something ended that was only on disk: whoever reads in this step still finds it there.
+    pub(crate) ended_on_disk: bool,
     wake: Option<Timestamp>,
     earliest_due: Option<Timestamp>,
 }
 
 impl<'a> Work<'a> {
-    pub(crate) fn new(now: Timestamp, random: &'a mut dyn Random, reader: Reader<'a>) -> Self {
+    pub(crate) fn new(
+        now: Timestamp,
+        random: &'a mut dyn Random,
+        reader: Reader<'a>,
+        log: Writing,
+    ) -> Self {
         Self {
             now,
             random,
@@ -34,6 +47,9 @@ impl<'a> Work<'a> {
             commit: Commit::default(),
             actions: Vec::new(),
             drafts: Vec::new(),
+            answered: BTreeMap::new(),
+            log,
+            ended_on_disk: false,
             wake: None,
             earliest_due: None,
         }
@@ -83,8 +99,16 @@ impl<'a> Work<'a> {
         self.actions.push(Action::Answer(token, reply));
     }
 
+    /// Writes an entry into the log that is no link of a chain; gives its place.
+    pub(crate) fn note(&mut self, event: LogEvent) -> u64 {
+        self.log.append(self.now, Vec::new(), event)
+    }
+
     /// Keeps certificates that came along and are new.
     pub(crate) fn keep(&mut self, certificates: Vec<Certificate>) {
-        self.commit.writes.extend(certificates.into_iter().map(Write::PutCertificate));
+        for certificate in certificates {
+            self.note(LogEvent::Certificate { der: certificate.der.clone() });
+            self.commit.writes.push(Write::PutCertificate(certificate));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use kuriiri_seal::{VerifiedApproval, VerifiedMessage};
 use kuriiri_types::{
-    ApprovalAct, Code, Header, Lane, Ministry, Refusal, Verdict, limits::HOPS_MAX,
+    ApprovalAct, Code, Giver, Header, Lane, Ministry, Refusal, Verdict, limits::HOPS_MAX,
 };
 
 use super::{Admission, Admitted, Source, is_over};
@@ -24,18 +24,22 @@ impl Engine {
     pub(crate) fn on_arrived(
         &mut self,
         work: &mut Work<'_>,
-        peer: &Ministry,
         source: &Source,
         parcels: Vec<Result<Arrival, Refusal>>,
     ) -> Result<Vec<Verdict>, ViewError> {
+        let Giver::Peer(peer) = &source.giver else {
+            return Ok(Vec::new());
+        };
+        self.log_turned_away(work, &source.giver, &parcels);
         let mut verdicts = Vec::with_capacity(parcels.len());
         for parcel in parcels {
+            let dest = parcel.as_ref().ok().map(|arrival| arrival.dest.clone());
             let admission = match parcel {
                 _ if self.is_held_off(source) => Admission::Busy,
                 Ok(arrival) => self.admit_arrival(work, peer, source.lane, arrival)?,
                 Err(refusal) => Admission::Refused(refusal),
             };
-            verdicts.push(match self.conclude(work, source, admission, None)? {
+            verdicts.push(match self.conclude(work, source, dest.as_ref(), admission)? {
                 Verdict::Refused(refusal) => Verdict::Refused(refusal.coarse()),
                 other @ (Verdict::Accepted { .. } | Verdict::Busy) => other,
             });
@@ -56,18 +60,18 @@ impl Engine {
             .check_form(work.now, header, lane)
             .and_then(|()| self.check_path(header, &dest, &path, peer));
         if let Err(refusal) = form {
-            return Ok(refusal.into());
+            return Ok(Admission::deny(message, refusal, Vec::new()));
         }
         let spot = Spot::new(header.id.time(), &message.leaf(), dest.as_str());
-        if let Some(at) = self.seen.taken(spot, &work.reader)? {
-            return Ok(Admission::Repeat(Box::new(message), at));
+        if let Some(taken) = self.seen.taken(spot, &work.reader)? {
+            return Ok(Admission::Repeat(Box::new(message), taken));
         }
         if is_over(header, work.now) {
-            return Ok(Refusal::bare(Code::EXPIRED).into());
+            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED), Vec::new()));
         }
         let endorsed = Endorsed::of(&message, approvals);
         if !endorsed.fits(&message) {
-            return Ok(Refusal::bare(Code::TOO_BIG).into());
+            return Ok(Admission::deny(message, Refusal::bare(Code::TOO_BIG), Vec::new()));
         }
         let case = Case {
             header,
@@ -78,21 +82,23 @@ impl Engine {
             submitter: None,
         };
         self.decided.note(work.now, message.shared_header(), &case);
+        let decided = vec![self.decided(work.now, &case, &endorsed.approvals)];
         match self.judge.route(work.now, &case) {
-            Ruling::End(refusal) => Ok(refusal.into()),
+            Ruling::End(refusal) => Ok(Admission::deny(message, refusal, decided)),
             Ruling::Wait(need) => {
                 let expires = self.judge.deadline(work.now, &case);
                 let dests = vec![dest];
-                let held = HeldBack { message, dests, path, endorsed, need, expires };
+                let held = HeldBack { message, dests, path, endorsed, need, expires, decided };
                 Ok(self.hold_back(held, spot))
             }
             Ruling::Go(way) => {
                 let stops = self.stops(work.now, header, &dest, &way);
                 if stops.is_empty() {
-                    return Ok(Refusal::bare(Code::UNKNOWN_RECIPIENT).into());
+                    let refusal = Refusal::bare(Code::UNKNOWN_RECIPIENT);
+                    return Ok(Admission::deny(message, refusal, decided));
                 }
                 let arrived = way.hop == Hop::Here;
-                let admitted = Admitted { message, path, endorsed, stops, spot };
+                let admitted = Admitted { message, path, endorsed, stops, spot, decided };
                 let admission = self.with_room(work.now, lane, admitted);
                 if let (true, Admission::Admitted(admitted)) = (arrived, &admission) {
                     self.tell_unknown(work, &admitted.message);

@@ -1,12 +1,13 @@
 //! Messages from the ministry's own systems.
 
 use kuriiri_seal::VerifiedMessage;
-use kuriiri_types::{Code, Digest, Header, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict};
+use kuriiri_types::{
+    Code, Decided, Digest, Giver, Header, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict,
+};
 
 use super::{Admission, Admitted, Source, Stop, is_over};
 use crate::{
     engine::Engine,
-    event::Token,
     holds::{Endorsed, HeldBack, stricter},
     judge::{Case, Ruling, named},
     seen::Spot,
@@ -23,11 +24,13 @@ impl Engine {
     pub(crate) fn on_submitted(
         &mut self,
         work: &mut Work<'_>,
-        system: &SpiffeId,
         source: &Source,
-        token: Token,
         messages: Vec<Result<VerifiedMessage, Refusal>>,
     ) -> Result<Vec<Verdict>, ViewError> {
+        let Giver::System(system) = &source.giver else {
+            return Ok(Vec::new());
+        };
+        self.log_turned_away(work, &source.giver, &messages);
         let mut verdicts = Vec::with_capacity(messages.len());
         for message in messages {
             let admission = match message {
@@ -35,7 +38,7 @@ impl Engine {
                 Ok(message) => self.admit_submission(work, system, source.lane, message)?,
                 Err(refusal) => Admission::Refused(refusal),
             };
-            verdicts.push(self.conclude(work, source, admission, Some(token))?);
+            verdicts.push(self.conclude(work, source, None, admission)?);
         }
         Ok(verdicts)
     }
@@ -48,34 +51,36 @@ impl Engine {
         message: VerifiedMessage,
     ) -> Result<Admission, ViewError> {
         let header = message.header();
-        if !self.config.may_use(system, &header.from) || message.signer() != system {
-            return Ok(Refusal::bare(Code::NOT_YOURS).into());
-        }
-        if let Err(refusal) = self.check_form(work.now, header, lane) {
-            return Ok(refusal.into());
+        let form = if !self.config.may_use(system, &header.from) || message.signer() != system {
+            Err(Refusal::bare(Code::NOT_YOURS))
+        } else {
+            self.check_form(work.now, header, lane)
+        };
+        if let Err(refusal) = form {
+            return Ok(Admission::deny(message, refusal, Vec::new()));
         }
         let spot = Spot::new(header.id.time(), &message.leaf(), SUBMISSION);
-        if let Some(at) = self.seen.taken(spot, &work.reader)? {
-            return Ok(Admission::Repeat(Box::new(message), at));
+        if let Some(taken) = self.seen.taken(spot, &work.reader)? {
+            return Ok(Admission::Repeat(Box::new(message), taken));
         }
         if is_over(header, work.now) {
-            return Ok(Refusal::bare(Code::EXPIRED).into());
+            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED), Vec::new()));
         }
         let (leaf, dests) = (message.leaf(), header.destinations());
-        self.note_decided(work.now, &message, &dests, system);
+        let decided = self.note_decided(work.now, &message, &dests, system);
         match self.plan_submission(work.now, header, leaf, system) {
             Ruling::Go(stops) => {
                 let (path, endorsed) = (Vec::new(), Endorsed::default());
-                let admitted = Admitted { message, path, endorsed, stops, spot };
+                let admitted = Admitted { message, path, endorsed, stops, spot, decided };
                 Ok(self.with_room(work.now, lane, admitted))
             }
             Ruling::Wait(need) => {
                 let expires = self.deadline(work.now, header, leaf, &dests);
                 let (path, endorsed) = (Vec::new(), Endorsed::default());
-                let held = HeldBack { message, dests, path, endorsed, need, expires };
+                let held = HeldBack { message, dests, path, endorsed, need, expires, decided };
                 Ok(self.hold_back(held, spot))
             }
-            Ruling::End(refusal) => Ok(refusal.into()),
+            Ruling::End(refusal) => Ok(Admission::deny(message, refusal, decided)),
         }
     }
 
@@ -122,13 +127,16 @@ impl Engine {
         message: &VerifiedMessage,
         dests: &[Ministry],
         system: &SpiffeId,
-    ) {
+    ) -> Vec<Decided> {
         let (header, subject) = (message.header(), message.leaf());
+        let mut decided = Vec::with_capacity(dests.len());
         for dest in dests {
             let submitter = Some(system);
             let case = Case { header, subject, dest, path: &[], releases: &[], submitter };
             self.decided.note(now, message.shared_header(), &case);
+            decided.push(self.decided(now, &case, &[]));
         }
+        decided
     }
 
     /// Until when a submission may wait: as long as its copy that may live shortest.

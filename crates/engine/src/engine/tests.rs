@@ -1,7 +1,10 @@
 //! One relay as its host sees it: events in, commits and actions out.
 
 mod custody;
+mod erase;
 mod expiry;
 mod holds;
 mod links;
+mod log;
 mod mailboxes;
+mod witness;

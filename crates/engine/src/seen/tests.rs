@@ -1,15 +1,19 @@
 //! What was taken is known again for as long as anybody may ask, and no longer.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use kuriiri_types::MessageId;
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Commit,
-    testing::{Memory, NOW, Still, WireCodec},
+    Codec, Commit,
+    log::{Log, Writing},
+    testing::{Memory, NOW, Still, WireCodec, config, ministry},
 };
+
+/// The place of an entry that says that something was taken.
+const ENTRY: u64 = 70_000;
 
 /// A memory of marks and the state below it.
 struct Bench {
@@ -28,9 +32,9 @@ impl Bench {
     fn take(&mut self, spots: &[Spot]) -> Commit {
         let reader = Reader { view: &self.disk, codec: &WireCodec };
         let mut still = Still;
-        let mut work = Work::new(self.now, &mut still, reader);
+        let mut work = Work::new(self.now, &mut still, reader, log());
         for spot in spots {
-            self.seen.take(*spot, &work).unwrap();
+            self.seen.take(*spot, ENTRY, &work).unwrap();
         }
         self.seen.settle(&mut self.serial, &mut work);
         let commit = work.commit;
@@ -40,12 +44,21 @@ impl Bench {
 
     fn taken(&mut self, spot: Spot) -> Option<Timestamp> {
         let reader = Reader { view: &self.disk, codec: &WireCodec };
-        self.seen.taken(spot, &reader).unwrap()
+        let taken = self.seen.taken(spot, &reader).unwrap()?;
+        assert_eq!(taken.entry, ENTRY, "the log's entry is remembered with it");
+        Some(taken.at)
     }
 
     fn restart(&mut self) {
         self.seen = Seen::default();
     }
+}
+
+/// A log that nothing is written into.
+fn log() -> Writing {
+    let codec: Arc<dyn Codec> = Arc::new(WireCodec);
+    let config = config(&ministry("plm.example"));
+    Log::restore(&config.log, &codec, 1, &Memory::default()).unwrap().begin()
 }
 
 fn id(made: Timestamp, number: u8) -> MessageId {
@@ -77,9 +90,10 @@ fn a_mark_is_known_before_its_step_is_over() {
     let mut bench = Bench::new();
     let reader = Reader { view: &bench.disk, codec: &WireCodec };
     let mut still = Still;
-    let work = Work::new(NOW, &mut still, reader);
-    bench.seen.take(spot(NOW, 1), &work).unwrap();
-    assert_eq!(bench.seen.taken(spot(NOW, 1), &work.reader).unwrap(), Some(NOW));
+    let work = Work::new(NOW, &mut still, reader, log());
+    bench.seen.take(spot(NOW, 1), ENTRY, &work).unwrap();
+    let taken = Taken { at: NOW, entry: ENTRY };
+    assert_eq!(bench.seen.taken(spot(NOW, 1), &work.reader).unwrap(), Some(taken));
 }
 
 #[test]
@@ -113,11 +127,12 @@ fn marks_that_are_not_durable_yet_stay_however_full_memory_is() {
     let (fresh, other) = (spot(NOW.before(SEEN_BUCKET * 2), 1), spot(NOW, 2));
     let reader = Reader { view: &bench.disk, codec: &WireCodec };
     let mut still = Still;
-    let work = Work::new(NOW, &mut still, reader);
-    bench.seen.take(fresh, &work).unwrap();
+    let work = Work::new(NOW, &mut still, reader, log());
+    bench.seen.take(fresh, ENTRY, &work).unwrap();
     bench.seen.held = SEEN_IDS_IN_MEMORY_MAX + 1;
     assert_eq!(bench.seen.taken(other, &work.reader).unwrap(), None);
-    assert_eq!(bench.seen.taken(fresh, &work.reader).unwrap(), Some(NOW));
+    let taken = Taken { at: NOW, entry: ENTRY };
+    assert_eq!(bench.seen.taken(fresh, &work.reader).unwrap(), Some(taken));
 }
 
 #[test]

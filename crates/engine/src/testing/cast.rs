@@ -10,23 +10,23 @@ use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{
-    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, VerifiedReceipt, Verifier,
-    commit, leaf,
+    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit, digest, leaf,
 };
 use kuriiri_types::{
-    Address, Approval, ApprovalAct, Envelope, Header, MessageId, MessageType, Ministry, Precedence,
-    Receipt, ReceiptKind, Recipient, Role, SealKeyId, Sealing, SignedApproval, SignedReceipt,
-    SpiffeId, SpiffeRole, Timestamp, limits::BODY_SALT_BYTES,
+    Address, Approval, ApprovalAct, Entry, Envelope, FileInForce, FileKind, Header, MessageId,
+    MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role, SealKeyId, Sealing,
+    SignedApproval, SpiffeId, SpiffeRole, Timestamp, limits::BODY_SALT_BYTES,
 };
-use kuriiri_wire::{approval, header, receipt};
+use kuriiri_wire::{approval, entry, header};
 
-use crate::{Codec, Config};
+use super::logs;
+use crate::{Codec, Config, Event, LogConfig, SignedSet};
 
 /// When the tests begin: within the validity of all files of the federation.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
 /// Node, trust domain, direct links. `sm` and `um` meet through the hub only.
-const NODES: [(&str, &str, &str); 4] = [
+pub(crate) const NODES: [(&str, &str, &str); 4] = [
     ("sm", "sm.example", r#""plm", "hub""#),
     ("plm", "plm.example", r#""sm", "um", "hub""#),
     ("um", "um.example", r#""plm", "hub""#),
@@ -35,6 +35,8 @@ const NODES: [(&str, &str, &str); 4] = [
 /// The systems of each relay; each has the one mailbox of its name.
 const SYSTEMS: [&str; 2] = ["kirjaamo", "tilanne"];
 
+/// The program that every relay runs.
+pub(crate) const SOFTWARE: &str = "kuriiri in a test";
 /// The officers of each relay, all in the one role.
 const OFFICERS: [&str; 3] = ["anna", "bertta", "cecilia"];
 /// The role that they hold.
@@ -88,6 +90,30 @@ pub(crate) fn policy_with(change: impl Fn(&str) -> String) -> Arc<Policy> {
     Arc::new(Policy::compile(sources).unwrap())
 }
 
+/// The files that such a policy is made of, as a relay has them in force.
+pub(crate) fn files_with(change: impl Fn(&str) -> String) -> SignedSet {
+    let files = [
+        (FileKind::Federation, "example", federation()),
+        (FileKind::Catalogue, "EU", vector!("catalogue-eu.toml").to_owned()),
+        (FileKind::Catalogue, "FI", vector!("catalogue-fi.toml").to_owned()),
+        (FileKind::Catalogue, "TLP", vector!("catalogue-tlp.toml").to_owned()),
+        (FileKind::Translation, "EU to FI", vector!("translate-eu-fi.toml").to_owned()),
+        (FileKind::Rules, "example", change(vector!("policy.toml"))),
+    ];
+    let (mut policy, mut contents) = (PolicyInForce::default(), Vec::new());
+    for (kind, name, text) in files {
+        let (name, digest) = (name.to_owned(), digest(text.as_bytes()));
+        policy.files.push(FileInForce { kind, name, serial: 1, digest });
+        contents.push(Bytes::from(text));
+    }
+    SignedSet { policy, contents }
+}
+
+/// Other rules come into force.
+pub(crate) fn change_of(change: impl Fn(&str) -> String + Copy) -> Event {
+    Event::PolicyChanged { policy: policy_with(change), files: Box::new(files_with(change)) }
+}
+
 fn federation() -> String {
     let text = vector!("federation.toml").to_owned();
     NODES.iter().fold(text, |text, (node, domain, links)| {
@@ -118,8 +144,7 @@ fn cast() -> &'static Cast {
             authorities.add(&ministry, authority.certificate_pem()).unwrap();
             let systems = SYSTEMS.map(|name| format!("spiffe://{domain}/system/{name}"));
             let officers = OFFICERS.map(|name| format!("spiffe://{domain}/officer/{name}"));
-            let relay = [format!("spiffe://{domain}/relay/r1")];
-            for id in systems.into_iter().chain(officers).chain(relay) {
+            for id in systems.into_iter().chain(officers) {
                 let id: SpiffeId = id.parse().unwrap();
                 let issued = authority.issue(&id, For::Signing, validity).unwrap();
                 let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap();
@@ -136,14 +161,20 @@ fn cast() -> &'static Cast {
 
 /// What the engine of a ministry's relay is made of.
 pub(crate) fn config(ministry: &Ministry) -> Config {
-    let relay = format!("spiffe://{ministry}/relay/r1").parse().unwrap();
     let systems = SYSTEMS.map(|name| {
         let address = Address::new(name, ministry.clone()).unwrap();
         (system(&address), BTreeSet::from([address]))
     });
     Config {
         ministry: ministry.clone(),
-        signer: Arc::clone(&cast().signers[&relay]),
+        log: LogConfig {
+            signer: logs::signer_of(ministry),
+            cosigner: logs::cosigner_of(ministry),
+            secret: [7; 32],
+            software: SOFTWARE.to_owned(),
+            restored: None,
+        },
+        files: files_with(str::to_owned),
         codec: Arc::new(WireCodec),
         policy: policy(),
         systems: systems.into(),
@@ -164,8 +195,12 @@ impl Codec for WireCodec {
         approval::decode(bytes).ok()
     }
 
-    fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
-        receipt::encode(receipt)
+    fn encode_entry(&self, entry: &Entry) -> Bytes {
+        entry::encode(entry)
+    }
+
+    fn entry(&self, bytes: &Bytes) -> Option<Entry> {
+        entry::decode(bytes).ok()
     }
 }
 
@@ -286,27 +321,6 @@ pub(crate) fn approval_of(
     let proof = signer.sign(Purpose::Approvals, &[leaf(&bytes)]).remove(0);
     let signed = SignedApproval { approval: bytes, proof };
     cast().verifier.approval(signed, |bytes| approval::decode(bytes), NOW).unwrap()
-}
-
-/// What the relay of a letter's first recipient says of its delivery at a time.
-pub(crate) fn delivery_of(letter: &Letter, at: Timestamp) -> VerifiedReceipt {
-    let (header, recipient) = (letter.header(), letter.to[0].clone());
-    let issuer = recipient.ministry().clone();
-    let relay: SpiffeId = format!("spiffe://{issuer}/relay/r1").parse().unwrap();
-    let receipt = receipt::encode(&Receipt {
-        message: header.id,
-        header_digest: letter.verified().leaf(),
-        sender: header.from,
-        recipient,
-        kind: ReceiptKind::Delivered,
-        at,
-        issuer,
-        code: None,
-        reasons: Vec::new(),
-    });
-    let proof = cast().signers[&relay].sign(Purpose::Receipts, &[leaf(&receipt)]).remove(0);
-    let signed = SignedReceipt { receipt, proof };
-    cast().verifier.receipt(signed, |bytes| receipt::decode(bytes), NOW).unwrap()
 }
 
 fn sealing_key(to: &Address) -> SealKeyId {

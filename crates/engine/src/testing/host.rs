@@ -1,19 +1,22 @@
 //! One relay: an engine, its state, and the time.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use kuriiri_seal::VerifiedApproval;
+use kuriiri_seal::{VerifiedApproval, leaf};
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Address, Lane, Ministry, Precedence, Receipt, ReceiptKind, Timestamp, Verdict,
+    Address, Entry, Header, Lane, LogEvent, Ministry, Precedence, Receipt, ReceiptKind,
+    SignedReceipt, Timestamp, Verdict,
 };
 
 use super::{
     Letter, Memory, NOW,
     cast::{self, WireCodec, ministry, system},
+    logs::{stated, verified},
 };
 use crate::{
-    Action, Arrival, BatchId, Codec, Commit, Delivery, Engine, Event, HoldState, Item, LinkId,
-    Load, QueueId, Random, Reply, SubscriptionId, Token,
+    Action, Arrival, BatchId, Codec, Commit, Config, Delivery, Engine, Event, HoldState, Item,
+    LinkId, Load, QueueId, Random, Reply, SubscriptionId, Token,
 };
 
 /// No randomness: waits are never spread.
@@ -39,6 +42,10 @@ pub(crate) struct Host {
     pub(crate) wake: Option<Timestamp>,
     /// What comes along with everything that arrives.
     pub(crate) endorsements: Vec<VerifiedApproval>,
+    /// Receipts as they were handed out with answers, in order.
+    pub(crate) answered: Vec<SignedReceipt>,
+    /// What was handed to peers, by link and batch.
+    sent: BTreeMap<(LinkId, BatchId), Vec<Load>>,
     ministry: Ministry,
 }
 
@@ -49,14 +56,20 @@ impl Host {
     }
 
     /// A relay on a state that another left behind.
-    pub(crate) fn start(ministry: Ministry, mut disk: Memory, now: Timestamp) -> Self {
-        let config = cast::config(&ministry);
+    pub(crate) fn start(ministry: Ministry, disk: Memory, now: Timestamp) -> Self {
+        Self::start_as(cast::config(&ministry), disk, now)
+    }
+
+    /// A relay that is made of this.
+    pub(crate) fn start_as(config: Config, mut disk: Memory, now: Timestamp) -> Self {
+        let ministry = config.ministry.clone();
         let peers = ["plm.example", "verkko.example"].map(cast::ministry);
         let restored = Engine::restore(config, peers, now, &mut Still, &disk);
         let (engine, step) = restored.unwrap();
         disk.apply(&step.commit);
         let (commit, wake) = (step.commit, step.wake);
-        Self { engine, disk, now, commit, wake, endorsements: Vec::new(), ministry }
+        let (endorsements, answered, sent) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { engine, disk, now, commit, wake, endorsements, answered, sent, ministry }
     }
 
     /// The same relay after a loss of power.
@@ -68,7 +81,48 @@ impl Host {
         let step = self.engine.step(self.now, &mut Still, &self.disk, events).unwrap();
         self.disk.apply(&step.commit);
         (self.commit, self.wake) = (step.commit, step.wake);
+        step.actions.iter().for_each(|action| self.check(action));
         step.actions
+    }
+
+    /// Every receipt that is handed out stands in the log that it names, at the place that it names.
+    fn check(&mut self, action: &Action) {
+        for signed in Self::handed_out(action) {
+            let issuer = verified(&signed).receipt().issuer.clone();
+            if issuer == self.ministry {
+                let place = usize::try_from(signed.index).unwrap();
+                assert_eq!(self.disk.entries[place], signed.entry);
+                assert_eq!(self.disk.checkpoints.last(), Some(&signed.checkpoint));
+            }
+        }
+        if let Action::Transmit { link, lane: ROUTINE, batch, load, .. } = action {
+            self.sent.insert((*link, *batch), load.clone());
+        }
+        if let Action::Answer(_, Reply::Verdicts { receipts, .. }) = action {
+            self.answered.extend(receipts.iter().cloned());
+        }
+    }
+
+    /// The receipts that an action hands out.
+    pub(crate) fn handed_out(action: &Action) -> Vec<SignedReceipt> {
+        match action {
+            Action::Answer(_, Reply::Verdicts { receipts, .. }) => receipts.clone(),
+            Action::DeliverReceipts { receipts, .. } => {
+                receipts.iter().map(|(_, receipt)| receipt.clone()).collect()
+            }
+            Action::Transmit { load, .. } => {
+                let receipt = |load: &Load| match load {
+                    Load::Receipt(receipt) => Some(receipt.clone()),
+                    Load::Parcel { .. } => None,
+                };
+                load.iter().filter_map(receipt).collect()
+            }
+            Action::Answer(..)
+            | Action::Confirm { .. }
+            | Action::Deliver { .. }
+            | Action::Dial(_)
+            | Action::Refuse(..) => Vec::new(),
+        }
     }
 
     /// Lets time pass and takes all steps that are asked for by then.
@@ -110,8 +164,7 @@ impl Host {
             let Action::Answer(Token(7), Reply::Verdicts { verdicts, receipts }) = action else {
                 return None;
             };
-            let receipts =
-                receipts.iter().map(|r| kuriiri_wire::receipt::decode(&r.receipt).unwrap());
+            let receipts = receipts.iter().map(|signed| verified(signed).into_parts().0);
             Some((verdicts, receipts.collect()))
         });
         let answer = answers.next().unwrap();
@@ -147,14 +200,18 @@ impl Host {
             parcels: letters.iter().map(|letter| Ok(parcel(letter))).collect(),
             certificates: Vec::new(),
         }]);
-        let verdicts = actions.into_iter().find_map(|action| {
+        let answer = actions.into_iter().find_map(|action| {
             let Action::Answer(Token(8), Reply::Verdicts { verdicts, receipts }) = action else {
                 return None;
             };
-            assert_eq!(receipts, []);
-            Some(verdicts)
+            Some((verdicts, receipts))
         });
-        verdicts.unwrap()
+        let (verdicts, receipts) = answer.unwrap();
+        let headers = letters.iter().map(|letter| (letter.header(), dest.clone()));
+        let expected = statements(&dest, headers.zip(&verdicts), self.now);
+        let stated = receipts.iter().map(|signed| verified(signed).into_parts().0);
+        assert_eq!(stated.collect::<Vec<_>>(), expected);
+        verdicts
     }
 
     /// An officer hands in an approval.
@@ -168,20 +225,14 @@ impl Host {
     /// What officers see.
     pub(crate) fn holds(&mut self) -> Vec<HoldState> {
         let officer = cast::officer(&self.ministry, "anna");
-        match self.ask(Event::HoldsAsked { officer, token: Token(9), after: None }) {
-            Reply::Holds(holds, false) => holds,
-            Reply::Refused(refusal) => panic!("{refusal:?}"),
-            Reply::Verdicts { .. }
-            | Reply::Outcome(_)
-            | Reply::Status(_)
-            | Reply::Hold(_)
-            | Reply::Holds(..)
-            | Reply::Decisions(_)
-            | Reply::Resolved(_) => panic!("no list"),
-        }
+        let asked = Event::HoldsAsked { officer, token: Token(9), after: None };
+        let reply = self.ask(asked);
+        let Reply::Holds(holds, false) = reply else { panic!("no list: {reply:?}") };
+        holds
     }
 
-    fn ask(&mut self, event: Event) -> Reply {
+    /// The answer to a question that comes with token 9.
+    pub(crate) fn ask(&mut self, event: Event) -> Reply {
         let answers = self.step(vec![event]).into_iter().filter_map(|action| {
             let Action::Answer(Token(9), reply) = action else { return None };
             Some(reply)
@@ -200,14 +251,42 @@ impl Host {
         self.step(vec![Event::LinkDown { peer, link: LinkId(link), problem }])
     }
 
+    /// A peer answers a batch, with the receipts that it owes.
     pub(crate) fn answer(
         &mut self,
         peer: &str,
         (link, batch): (u64, u64),
         verdicts: Vec<Verdict>,
     ) -> Vec<Action> {
+        let receipts = self.owed(peer, (link, batch), &verdicts);
+        self.answer_with(peer, (link, batch), verdicts, receipts)
+    }
+
+    /// A peer answers a batch with these receipts.
+    pub(crate) fn answer_with(
+        &mut self,
+        peer: &str,
+        (link, batch): (u64, u64),
+        verdicts: Vec<Verdict>,
+        receipts: Vec<VerifiedReceipt>,
+    ) -> Vec<Action> {
         let (peer, link, batch) = (ministry(peer), LinkId(link), BatchId(batch));
-        self.step(vec![Event::Answered { peer, link, lane: ROUTINE, batch, verdicts }])
+        self.step(vec![Event::Answered { peer, link, lane: ROUTINE, batch, verdicts, receipts }])
+    }
+
+    /// The receipts that a peer owes with such verdicts on a batch.
+    pub(crate) fn owed(
+        &self,
+        peer: &str,
+        (link, batch): (u64, u64),
+        verdicts: &[Verdict],
+    ) -> Vec<VerifiedReceipt> {
+        let load = self.sent.get(&(LinkId(link), BatchId(batch)));
+        let parcels = load.into_iter().flatten().filter_map(|load| match load {
+            Load::Parcel { envelope, dest, .. } => Some((header(&envelope.header), dest.clone())),
+            Load::Receipt(_) => None,
+        });
+        stated(statements(&ministry(peer), parcels.zip(verdicts), self.now))
     }
 
     pub(crate) fn want(mailbox: &Address, subscription: u64, credit: u32) -> Event {
@@ -223,10 +302,37 @@ impl Host {
         let packs = self.disk.packs.iter().filter(|(key, _)| key.queue == queue);
         let items = packs.flat_map(|(_, pack)| &pack.items);
         let receipts = items.map(|item| match item {
-            Item::Receipt(signed) => kuriiri_wire::receipt::decode(&signed.receipt).unwrap(),
+            Item::Receipt(place) => self.receipt_at(*place),
             Item::Parcel(_) => panic!("a message among receipts"),
         });
         receipts.map(|receipt| (receipt.kind, receipt)).collect()
+    }
+
+    /// The receipt that an entry of the log is, or holds.
+    fn receipt_at(&self, place: u64) -> Receipt {
+        let entry = WireCodec.entry(&self.disk.entries[usize::try_from(place).unwrap()]);
+        let event = entry.unwrap().event;
+        let kind = event.kind();
+        if let LogEvent::ReceiptIn { receipt, .. } = event {
+            return verified(&receipt).into_parts().0;
+        }
+        let LogEvent::Receipt(receipt) = event else { panic!("{kind} among receipts") };
+        receipt
+    }
+
+    /// What the last step wrote into the log.
+    pub(crate) fn written(&self) -> Vec<Entry> {
+        let first = self
+            .commit
+            .log
+            .as_ref()
+            .map_or(self.disk.entries.len(), |append| usize::try_from(append.first).unwrap());
+        self.disk.entries_from(first)
+    }
+
+    /// The kinds of what the last step wrote into the log.
+    pub(crate) fn kinds(&self) -> Vec<&'static str> {
+        self.written().iter().map(|entry| entry.event.kind()).collect()
     }
 
     /// How many messages wait in a queue, as the engine counts them.
@@ -274,6 +380,41 @@ fn loaded(load: &Load) -> u8 {
 }
 
 /// The number of the letter with this header.
-fn number(header: &bytes::Bytes) -> u8 {
-    WireCodec.header(header).unwrap().id.as_bytes()[15]
+fn number(bytes: &bytes::Bytes) -> u8 {
+    header(bytes).id.as_bytes()[15]
+}
+
+fn header(bytes: &bytes::Bytes) -> Header {
+    WireCodec.header(bytes).unwrap()
+}
+
+/// What a relay has to state with its verdicts on copies of messages, which it gives now.
+fn statements<'a>(
+    issuer: &Ministry,
+    judged: impl Iterator<Item = ((Header, Ministry), &'a Verdict)>,
+    now: Timestamp,
+) -> Vec<Receipt> {
+    let mut statements = Vec::new();
+    for ((header, dest), verdict) in judged {
+        let (kind, at, code) = match verdict {
+            Verdict::Accepted { at, .. } => (ReceiptKind::Relayed, *at, None),
+            Verdict::Refused(refusal) => (ReceiptKind::Refused, now, Some(refusal.code)),
+            Verdict::Busy => continue,
+        };
+        for recipient in header.recipients_at(&dest) {
+            statements.push(Receipt {
+                message: header.id,
+                header_digest: leaf(&kuriiri_wire::header::encode(&header)),
+                sender: header.from.clone(),
+                recipient: recipient.address.clone(),
+                kind,
+                at,
+                issuer: issuer.clone(),
+                code,
+                reasons: Vec::new(),
+                by: None,
+            });
+        }
+    }
+    statements
 }

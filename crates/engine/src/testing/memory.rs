@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
+use kuriiri_seal::leaf;
+use kuriiri_tlog::{Checkpoint, Frontier, Growth, Note};
 use kuriiri_types::{
-    Lane, Timestamp,
-    limits::{PACK_BYTES_MAX, PACK_MESSAGES_MAX},
+    Digest, Direction, Entry, Lane, Ministry, Timestamp,
+    limits::{ENTRY_BYTES_MAX, PACK_BYTES_MAX, PACK_MESSAGES_MAX},
 };
+use kuriiri_wire::entry;
 
 use crate::{
-    BodyRef, Commit, Done, Hold, HoldNumber, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View,
-    ViewError, Write,
+    Body, BodyRef, ChannelEnd, Commit, Done, Hold, HoldNumber, Item, LaneSpan, LogAppend, LogHead,
+    Pack, PackKey, QueueId, SeenLog, SeenRun, Seq, View, ViewError, Write,
 };
 
 /// What was committed, and nothing else.
@@ -23,16 +27,40 @@ pub(crate) struct Memory {
     pub(crate) holds: BTreeMap<HoldNumber, Hold>,
     /// References into body files, by the file's number.
     pub(crate) references: BTreeMap<u64, u32>,
+    /// What was cosigned of the logs of peers.
+    pub(crate) witnessed: BTreeMap<Ministry, SeenLog>,
+    /// The log's entries.
+    pub(crate) entries: Vec<Bytes>,
+    /// The checkpoints of the log, in order.
+    pub(crate) checkpoints: Vec<Bytes>,
     /// Encoded bytes of each pack.
     sizes: BTreeMap<PackKey, usize>,
+    log: Log,
+}
+
+/// The log's tree and the ends of its chains, as they follow from its entries.
+#[derive(Debug, Clone)]
+struct Log {
+    tree: Growth,
+    ends: BTreeMap<(Ministry, Direction), (u64, Digest)>,
+    head: LogHead,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        let (ends, head) = (BTreeMap::new(), LogHead::default());
+        Self { tree: Growth::on(&Frontier::new()), ends, head }
+    }
 }
 
 impl Memory {
     /// Makes a commit durable as a whole.
     ///
     /// # Panics
-    /// When the commit does what no commit may: write a pack twice, or one that is too large;
-    /// mark or delete a pack that is not there; release more bodies than were referred to.
+    /// When the commit does what no commit may: write a pack twice, but to erase bodies, or one that is
+    /// too large;
+    /// mark or delete a pack that is not there; release more bodies than were referred to; write
+    /// into the log elsewhere than at its end, or break a chain of its entries.
     pub(crate) fn apply(&mut self, commit: &Commit) {
         if let Some(file) = &commit.bodies {
             let before = self.references.insert(file.file, file.references);
@@ -43,6 +71,37 @@ impl Memory {
             *self.references.get_mut(&place.file).expect("a body file that is there") += 1;
         }
         commit.released.iter().for_each(|place| self.release(place));
+        if let Some(append) = &commit.log {
+            self.append(append);
+        }
+    }
+
+    fn append(&mut self, append: &LogAppend) {
+        assert_eq!(append.first, self.log.tree.size(), "the log goes on where it ended");
+        assert_ne!(append.entries, [] as [Bytes; 0], "nothing is written for nothing");
+        assert_eq!(append.entries.len(), append.leaves.len());
+        for (bytes, hash) in append.entries.iter().zip(&append.leaves) {
+            assert!(bytes.len() <= ENTRY_BYTES_MAX, "an entry of {} bytes", bytes.len());
+            assert_eq!(leaf(bytes), *hash);
+            self.log.link(&entry::decode(bytes).expect("an entry that can be read"), *hash);
+            self.entries.push(bytes.clone());
+        }
+        let (size, root) = (self.log.tree.size(), self.log.tree.root());
+        let note = Note::parse(&append.checkpoint).expect("a note");
+        let signed = Checkpoint::parse(note.text()).expect("a checkpoint");
+        assert_eq!((signed.size, signed.root), (size, root), "what is signed is what stands");
+        self.log.check(&append.head);
+        self.checkpoints.push(append.checkpoint.clone());
+    }
+
+    /// The entries of the log from a place on.
+    pub(crate) fn entries_from(&self, first: usize) -> Vec<Entry> {
+        self.entries[first..].iter().map(|bytes| entry::decode(bytes).unwrap()).collect()
+    }
+
+    /// The log's tree.
+    pub(crate) fn tree(&self) -> &Growth {
+        &self.log.tree
     }
 
     fn write(&mut self, write: &Write) {
@@ -79,6 +138,9 @@ impl Memory {
             }
             Write::PutCertificate(_) => {}
             Write::PutStart(starts) => self.starts = *starts,
+            Write::PutSeenLog(peer, seen) => {
+                self.witnessed.insert(peer.clone(), seen.clone());
+            }
         }
     }
 
@@ -87,8 +149,11 @@ impl Memory {
         let bytes = postcard::to_stdvec(pack).unwrap().len() + 1;
         assert!(bytes <= PACK_BYTES_MAX, "{key:?} has {bytes} bytes");
         assert!((1..=PACK_MESSAGES_MAX).contains(&pack.items.len()), "{}", pack.items.len());
-        let before = self.packs.insert(key.clone(), pack.clone());
-        assert!(before.is_none(), "{key:?} is written twice");
+        if let Some(before) = self.packs.insert(key.clone(), pack.clone()) {
+            let mut before = before.items.iter().zip(&pack.items);
+            let only_less = before.all(|(before, now)| before == now || *now == erased(before));
+            assert!(only_less, "{key:?} is written twice");
+        }
         self.sizes.insert(key.clone(), bytes);
     }
 
@@ -111,6 +176,31 @@ impl Memory {
 
     fn with_done(&self, key: &PackKey, pack: &Pack) -> (Pack, Done) {
         (pack.clone(), self.done.get(key).copied().unwrap_or(0))
+    }
+}
+
+impl Log {
+    /// Takes an entry in, whose chains must go on where they ended.
+    fn link(&mut self, entry: &Entry, hash: Digest) {
+        for channel in &entry.channels {
+            let end = self.ends.entry((channel.peer.clone(), channel.direction));
+            let end = end.or_insert((0, Digest([0; 32])));
+            assert_eq!((channel.seq, channel.prev), *end, "a chain breaks at {entry:?}");
+            *end = (end.0 + 1, hash);
+        }
+        self.tree.push(hash);
+        self.head.at = entry.at;
+    }
+
+    /// A head must say what follows from the entries.
+    fn check(&mut self, head: &LogHead) {
+        let frontier = self.tree.frontier();
+        assert_eq!((head.size, head.frontier.as_slice()), (frontier.size(), frontier.nodes()));
+        let end = |end: &ChannelEnd| ((end.peer.clone(), end.direction), (end.next, end.last));
+        let ends: BTreeMap<_, _> = head.channels.iter().map(end).collect();
+        assert_eq!(ends, self.ends);
+        assert_eq!(head.at, self.head.at);
+        self.head = head.clone();
     }
 }
 
@@ -174,4 +264,30 @@ impl View for Memory {
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {
         Ok(self.seen.range((bucket, 0)..=(bucket, u64::MAX)).map(|(_, run)| run.clone()).collect())
     }
+
+    fn seen_logs(&self) -> Result<Vec<(Ministry, SeenLog)>, ViewError> {
+        Ok(self.witnessed.iter().map(|(peer, seen)| (peer.clone(), seen.clone())).collect())
+    }
+
+    fn log_head(&self) -> Result<LogHead, ViewError> {
+        Ok(self.log.head.clone())
+    }
+
+    fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
+        Ok(self.entries.get(usize::try_from(index).unwrap()).cloned())
+    }
+
+    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
+        let node = self.log.tree.node(level, index);
+        node.ok_or_else(|| ViewError(format!("no node {index} of level {level}")))
+    }
+}
+
+/// An item with nothing in the place of its body.
+fn erased(item: &Item) -> Item {
+    let mut item = item.clone();
+    if let Item::Parcel(parcel) = &mut item {
+        parcel.body = Body::Inline(Bytes::new());
+    }
+    item
 }

@@ -109,16 +109,21 @@ fn a_batch_gets_one_answer_with_a_verdict_for_each_message() {
     assert_eq!(refusal(&verdicts[1]), Code::POLICY);
     assert_eq!(refusal(&verdicts[2]), Code::UNKNOWN_RECIPIENT);
     assert_eq!(verdicts[3..], [accepted(host.now), accepted(host.now)]);
-    let told: Vec<_> = receipts.iter().map(|r| (r.message, r.recipient.clone(), r.at)).collect();
-    let (plm, um) = (address(RECIPIENT), address("kirjaamo@um.example"));
-    let both = letter(5).id();
+    let told: Vec<_> =
+        receipts.iter().map(|r| (r.message, r.recipient.to_string(), r.kind, r.at)).collect();
+    let (plm, um, now) = (RECIPIENT.to_owned(), "kirjaamo@um.example".to_owned(), host.now);
+    let (accepted, refused) = (ReceiptKind::Accepted, ReceiptKind::Refused);
     let expected = [
-        (letter(1).id(), plm.clone(), NOW),
-        (letter(4).id(), plm.clone(), host.now),
-        (both, plm, host.now),
-        (both, um, host.now),
+        (letter(1).id(), plm.clone(), accepted, NOW),
+        (letter(2).id(), plm.clone(), refused, now),
+        (letter(3).id(), "nobody@sm.example".to_owned(), refused, now),
+        (letter(4).id(), plm.clone(), accepted, now),
+        (letter(5).id(), plm, accepted, now),
+        (letter(5).id(), um, accepted, now),
     ];
     assert_eq!(told, expected);
+    assert_eq!(receipts[1].code, Some(Code::POLICY));
+    assert!(!receipts[1].reasons.is_empty(), "at home with reasons");
     let (plm, hub) = (outbox("plm.example"), outbox("verkko.example"));
     assert_eq!((host.waiting(&plm), host.waiting(&hub)), (3, 1));
 }
@@ -134,7 +139,10 @@ fn a_message_goes_to_all_its_ministries_or_to_none() {
     let (verdicts, receipts) = host.submit(std::slice::from_ref(&secret));
     let Verdict::Refused(refusal) = &verdicts[0] else { panic!("{verdicts:?}") };
     assert!(refusal.reasons.iter().all(|reason| reason.starts_with("um.example: ")));
-    assert!(receipts.is_empty() && packs(&host).is_empty());
+    let told: Vec<_> = receipts.iter().map(|r| (r.recipient.to_string(), r.kind)).collect();
+    let refused = |to: &str| (to.to_owned(), ReceiptKind::Refused);
+    assert_eq!(told, [refused(RECIPIENT), refused("kirjaamo@um.example")]);
+    assert_eq!(packs(&host), [], "and none waits in a queue");
     let to_plm = Letter { to: vec![address(RECIPIENT)], ..secret };
     assert_eq!(host.submit(&[to_plm]).0, [accepted(NOW)]);
 }

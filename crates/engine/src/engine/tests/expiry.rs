@@ -166,10 +166,9 @@ fn a_link_that_comes_in_the_step_of_the_expiry_changes_nothing() {
 fn a_receipt_that_waited_for_weeks_at_two_relays_is_taken_and_taken_once() {
     let mut host = Host::new("sm.example");
     let letter = Letter::new(1, SENDER, &["kirjaamo@plm.example"]);
-    let hand_over = |host: &mut Host, receipt: &kuriiri_seal::VerifiedReceipt| {
-        let (receipts, certificates) = (vec![Ok(receipt.clone())], Vec::new());
-        let (peer, token) = (ministry(PLM), Token(8));
-        let event = Event::ReceiptsArrived { peer, token, receipts, certificates };
+    let hand_over = |host: &mut Host, receipt: &kuriiri_tlog::VerifiedReceipt| {
+        let (peer, token, receipts) = (ministry(PLM), Token(8), vec![Ok(receipt.clone())]);
+        let event = Event::ReceiptsArrived { peer, token, receipts };
         let answer = host.step(vec![event]).into_iter().next();
         let Some(Action::Answer(_, Reply::Verdicts { verdicts, .. })) = answer else {
             panic!("{answer:?}");

@@ -8,7 +8,7 @@ use kuriiri_types::{
 
 use crate::{
     Action, Event, Load, QueueId, Reply, Resolution,
-    testing::{Host, Letter, Memory, NOW, accepted, address, approval_of, ministry, policy_with},
+    testing::{Host, Letter, Memory, NOW, accepted, address, approval_of, change_of, ministry},
 };
 
 const SENDER: &str = "kirjaamo@plm.example";
@@ -237,11 +237,11 @@ fn a_relay_on_the_way_wants_to_see_the_releases_and_holds_nothing() {
 // === when the rules change ===
 
 fn change(host: &mut Host, from: &str, to: &str) -> Vec<Action> {
-    let policy = policy_with(|rules| {
+    let changed = change_of(|rules| {
         assert!(rules.contains(from), "the rules have `{from}`");
         rules.replacen(from, to, 1)
     });
-    let actions = host.step(vec![Event::PolicyChanged(policy)]);
+    let actions = host.step(vec![changed]);
     host.pass(Duration::ZERO);
     actions
 }
@@ -374,8 +374,8 @@ fn what_is_taken_just_before_the_rules_change_is_decided_by_the_new_ones() {
         messages: vec![Ok(public.verified())],
         certificates: Vec::new(),
     };
-    let strict = policy_with(|rules| rules.replacen("transit = \"clear\"", "forbid = true", 1));
-    host.step(vec![submitted, Event::PolicyChanged(strict)]);
+    let strict = change_of(|rules| rules.replacen("transit = \"clear\"", "forbid = true", 1));
+    host.step(vec![submitted, strict]);
     host.pass(Duration::ZERO);
     assert_eq!(host.waiting(&outbox()), 0);
     assert_eq!(kinds(&host), [(ReceiptKind::Refused, Some(Code::WITHDRAWN))]);

@@ -9,7 +9,7 @@ use kuriiri_types::{
 
 use crate::{
     Action, Event, QueueId,
-    testing::{Host, Letter, NOW, accepted, address, ministry, policy_with},
+    testing::{Host, Letter, NOW, accepted, address, change_of, ministry},
 };
 
 const PLM: &str = "plm.example";
@@ -166,8 +166,8 @@ fn a_lost_link_is_dialled_again_after_a_grace_or_at_once_when_the_peer_is_heard(
 #[test]
 fn a_message_that_may_no_longer_go_ends_here_and_its_sender_is_told_why() {
     let mut host = host_with(&[1]);
-    let strict = policy_with(|rules| rules.replacen("transit = \"clear\"", "forbid = true", 1));
-    host.step(vec![Event::PolicyChanged(strict)]);
+    let strict = change_of(|rules| rules.replacen("transit = \"clear\"", "forbid = true", 1));
+    host.step(vec![strict]);
     let actions = host.link_up(PLM, 5);
     assert_eq!(Host::batches(&actions), []);
     assert_eq!(told(&host), [(1, ReceiptKind::Refused, Some(Code::WITHDRAWN))]);

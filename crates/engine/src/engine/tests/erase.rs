@@ -1,0 +1,130 @@
+//! Erasing bodies: they leave the state, the sender hears so, and the log keeps the order.
+
+use kuriiri_types::{
+    Code, Lane, LogEvent, MessageId, Precedence, ReceiptKind, SpiffeId, SpiffeRole,
+    limits::BODY_INLINE_BYTES_MAX,
+};
+
+use crate::{
+    Body, Event, Item, PackKey, QueueId, Reply, Token, View, Write,
+    testing::{Host, Letter, address, ministry},
+};
+
+const SENDER: &str = "kirjaamo@sm.example";
+const RECIPIENT: &str = "kirjaamo@plm.example";
+const ROUTINE: Lane = Lane::Messages(Precedence::Routine);
+
+fn letter(number: u8) -> Letter {
+    Letter::new(number, SENDER, &[RECIPIENT])
+}
+
+fn person(role: SpiffeRole, at: &str) -> SpiffeId {
+    SpiffeId::new(ministry(at), role, "anna").unwrap()
+}
+
+fn erase(host: &mut Host, by: SpiffeId, message: MessageId) -> Reply {
+    let (token, basis) = (Token(9), "Data Protection Act 1050/2018".into());
+    host.ask(Event::EraseAsked { person: by, token, message, basis })
+}
+
+fn operator(host: &mut Host, message: MessageId) -> Reply {
+    erase(host, person(SpiffeRole::Operator, "sm.example"), message)
+}
+
+/// The inline bodies in the one pack that waits for plm.
+fn bodies(host: &Host) -> Vec<usize> {
+    let queue = QueueId::Outbox(ministry("plm.example"));
+    let packs = host.disk.packs(&queue, ROUTINE, 0, usize::MAX).unwrap();
+    let items = packs.iter().flat_map(|(_, pack, _)| &pack.items);
+    let size = |item: &Item| match item {
+        Item::Parcel(parcel) => match &parcel.body {
+            Body::Inline(bytes) => bytes.len(),
+            Body::File(_) => panic!("in a file"),
+        },
+        Item::Receipt(_) => panic!("a receipt"),
+    };
+    items.map(size).collect()
+}
+
+#[test]
+fn the_body_leaves_the_state_and_the_order_stays_in_the_log() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1), letter(2), letter(3)]);
+    let before = bodies(&host);
+    assert_eq!(operator(&mut host, letter(2).id()), Reply::Erased(1));
+    assert_eq!(host.kinds(), ["ERASED", "REFUSED"]);
+    let LogEvent::Erased { subject, by, basis } = &host.written()[0].event else { panic!() };
+    assert_eq!(*subject, letter(2).verified().leaf());
+    assert_eq!(*by, person(SpiffeRole::Operator, "sm.example"));
+    assert!(basis.contains("1050/2018"));
+    assert_eq!(bodies(&host), [before[0], 0, before[2]]);
+
+    let told = host.receipts(&address(SENDER));
+    let (kind, receipt) = told.last().unwrap();
+    assert_eq!((*kind, receipt.code), (ReceiptKind::Refused, Some(Code::ERASED)));
+    assert!(receipt.reasons[0].contains("1050/2018"), "{receipt:?}");
+    let actions = host.link_up("plm.example", 1);
+    assert_eq!(Host::batches(&actions), [(1, 0, 0, vec![1, 3])], "the others go");
+}
+
+#[test]
+fn what_is_only_on_disk_is_erased_too() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1), letter(2)]);
+    let mut host = host.restart();
+    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased(1));
+    assert_eq!(bodies(&host)[0], 0);
+    let actions = host.restart().link_up("plm.example", 1);
+    assert_eq!(Host::batches(&actions), [(1, 0, 0, vec![2])]);
+}
+
+#[test]
+fn a_large_body_is_to_be_overwritten_in_its_file() {
+    let mut host = Host::new("sm.example");
+    let large = Letter { size: BODY_INLINE_BYTES_MAX + 1, ..letter(1) };
+    host.submit(&[large]);
+    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased(1));
+    assert_eq!(host.commit.erased.len(), 1);
+    let gone = |write: &Write| matches!(write, Write::DeletePack(PackKey { .. }));
+    assert!(host.commit.writes.iter().any(gone), "the only item of its pack");
+    assert_eq!(host.commit.released, host.commit.erased);
+}
+
+#[test]
+fn what_is_under_way_is_not_touched_and_can_be_asked_for_again() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1)]);
+    host.link_up("plm.example", 1);
+    let Reply::Refused(refusal) = operator(&mut host, letter(1).id()) else { panic!() };
+    assert_eq!(refusal.code, Code::BUSY);
+    assert!(host.written().is_empty());
+    host.link_down("plm.example", 1);
+    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased(1));
+}
+
+#[test]
+fn an_order_for_nothing_is_an_act_in_the_log_all_the_same() {
+    let mut host = Host::new("sm.example");
+    assert_eq!(operator(&mut host, letter(9).id()), Reply::Erased(0));
+    assert_eq!(host.kinds(), ["ADMIN"]);
+    let LogEvent::Acted { what, .. } = &host.written()[0].event else { panic!() };
+    assert!(what.contains(&letter(9).id().to_string()) && what.contains("no body"), "{what}");
+}
+
+#[test]
+fn only_people_of_the_ministry_may() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1)]);
+    for other in [
+        person(SpiffeRole::Operator, "plm.example"),
+        person(SpiffeRole::System, "sm.example"),
+        person(SpiffeRole::Auditor, "sm.example"),
+    ] {
+        let Reply::Refused(refusal) = erase(&mut host, other, letter(1).id()) else { panic!() };
+        assert_eq!(refusal.code, Code::NOT_AN_OFFICER);
+    }
+    assert_eq!(
+        erase(&mut host, person(SpiffeRole::Officer, "sm.example"), letter(1).id()),
+        Reply::Erased(1)
+    );
+}

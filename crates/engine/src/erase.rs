@@ -1,0 +1,184 @@
+//! Erasing a body because the law asks for it: salt and body leave the custody of this relay, the
+//! sender hears so, and header, receipts and every proof stand.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use kuriiri_types::{Code, Digest, LogEvent, MessageId, Refusal, SpiffeId, SpiffeRole};
+
+use crate::{
+    action::Reply,
+    commit::Write,
+    engine::Engine,
+    event::Token,
+    held::{Held, Message},
+    receipts::Negative,
+    record::{Body, Item, PackKey, Seq},
+    view::ViewError,
+    work::Work,
+};
+
+/// An erasure in the making.
+struct Erasure {
+    message: MessageId,
+    by: SpiffeId,
+    basis: String,
+    /// Copies erased so far.
+    copies: u32,
+}
+
+impl Erasure {
+    fn why(&self) -> Negative {
+        let reasons = vec![format!("erased: {}", self.basis)];
+        Negative::refused(Refusal { code: Code::ERASED, reasons })
+    }
+
+    /// Writes the order down with the first copy that goes; it stands for all of them.
+    fn note(&mut self, work: &mut Work<'_>, subject: Digest) {
+        if self.copies == 0 {
+            let (by, basis) = (self.by.clone(), self.basis.clone());
+            work.note(LogEvent::Erased { subject, by, basis });
+        }
+        self.copies = self.copies.saturating_add(1);
+    }
+}
+
+impl Engine {
+    /// Erases what is held of a message, all of it in this step: everything that waits is gone
+    /// through, which takes about a second for a million messages. What is under way cannot be erased
+    /// at that moment: it has left, or comes back.
+    pub(crate) fn on_erase_asked(
+        &mut self,
+        work: &mut Work<'_>,
+        token: Token,
+        by: SpiffeId,
+        message: MessageId,
+        basis: String,
+    ) -> Result<(), ViewError> {
+        let reply = self.erase(work, by, message, basis)?;
+        work.answer(token, reply);
+        Ok(())
+    }
+
+    fn erase(
+        &mut self,
+        work: &mut Work<'_>,
+        by: SpiffeId,
+        message: MessageId,
+        basis: String,
+    ) -> Result<Reply, ViewError> {
+        let is_person = [SpiffeRole::Officer, SpiffeRole::Operator].contains(&by.role());
+        if !is_person || by.ministry() != self.home() {
+            return Ok(Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER)));
+        }
+        if self.is_under_way(message) {
+            let reasons = vec!["a copy of it is under way; ask again".into()];
+            return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
+        }
+        let mut erasure = Erasure { message, by, basis, copies: 0 };
+        self.erase_holds(work, &mut erasure)?;
+        for (queue, lane) in self.message_lanes() {
+            let mut from = 0;
+            while let Some((first, _)) = self.queues.next_pack(&queue, lane, from, &work.reader)? {
+                let key = PackKey { queue: queue.clone(), lane, first };
+                self.erase_in(work, &key, &mut erasure)?;
+                from = first.saturating_add(1);
+            }
+        }
+        if erasure.copies == 0 {
+            let what = format!("erase {message}: {}; no body of it was held", erasure.basis);
+            work.note(LogEvent::Acted { by: erasure.by, what });
+        }
+        Ok(Reply::Erased(erasure.copies))
+    }
+
+    fn is_under_way(&self, message: MessageId) -> bool {
+        let is_it = |held: Option<Held>| match held {
+            Some(Held::Message(found)) => found.header().id == message,
+            Some(Held::Receipt(_)) | None => false,
+        };
+        self.under_way_to_peers().chain(self.subscriptions.under_way()).any(|(queue, lane, seq)| {
+            is_it(self.queues.lane(&queue, lane).and_then(|l| l.item(seq)))
+        })
+    }
+
+    fn erase_holds(&mut self, work: &mut Work<'_>, erasure: &mut Erasure) -> Result<(), ViewError> {
+        for number in self.holds.of(erasure.message) {
+            let Some(waiting) = self.waiting(work, number)? else { continue };
+            erasure.note(work, waiting.leaf);
+            work.commit.erased.extend(waiting.hold.body.reference());
+            self.end_hold(work, number, &waiting, &erasure.why());
+        }
+        Ok(())
+    }
+
+    /// Erases the copies in one pack. The pack is written anew without their bodies, unless it goes
+    /// altogether.
+    fn erase_in(
+        &mut self,
+        work: &mut Work<'_>,
+        key: &PackKey,
+        erasure: &mut Erasure,
+    ) -> Result<(), ViewError> {
+        let in_memory = self.queues.lane(&key.queue, key.lane).and_then(|l| l.free_in(key.first));
+        let mut on_disk = match in_memory {
+            Some(_) => None,
+            None => work.reader.pack(key)?.map(|(pack, _)| pack),
+        };
+        let found: Vec<(Seq, Arc<Message>)> = match (&in_memory, &on_disk) {
+            (Some(free), _) => of(erasure.message, free.iter().map(|(seq, held, _)| (*seq, held))),
+            (None, Some(pack)) => of(erasure.message, pack.open(key.first)),
+            (None, None) => Vec::new(),
+        };
+        if found.is_empty() {
+            return Ok(());
+        }
+        write_without(work, key, &found)?;
+        for (seq, message) in &found {
+            erasure.note(work, message.leaf());
+            work.commit.erased.extend(message.parcel().body.reference());
+            self.withdraw(work, &key.queue, message, &erasure.why());
+            match &mut on_disk {
+                Some(pack) => pack.end(key.first, *seq),
+                None => drop(self.queues.finish(&key.queue, key.lane, *seq)),
+            }
+        }
+        if let Some(pack) = on_disk {
+            self.queues.finished_on_disk(&key.queue, key.lane, found.len() as u64);
+            self.end_pack(work, key, &pack);
+            work.ended_on_disk = true;
+        }
+        Ok(())
+    }
+}
+
+/// The copies of a message among the items of a pack.
+fn of<'a>(
+    message: MessageId,
+    items: impl Iterator<Item = (Seq, &'a Held)>,
+) -> Vec<(Seq, Arc<Message>)> {
+    let copy = |(seq, held): (Seq, &Held)| match held {
+        Held::Message(found) if found.header().id == message => Some((seq, Arc::clone(found))),
+        Held::Message(_) | Held::Receipt(_) => None,
+    };
+    items.filter_map(copy).collect()
+}
+
+/// The stored pack, with nothing in the place of these bodies.
+fn write_without(
+    work: &mut Work<'_>,
+    key: &PackKey,
+    erased: &[(Seq, Arc<Message>)],
+) -> Result<(), ViewError> {
+    let Some((mut pack, _)) = work.reader.view.pack(key)? else { return Ok(()) };
+    for (seq, _) in erased {
+        let at = usize::try_from(seq.saturating_sub(key.first)).unwrap_or(usize::MAX);
+        if let Some(Item::Parcel(parcel)) = pack.items.get_mut(at)
+            && parcel.body.reference().is_none()
+        {
+            parcel.body = Body::Inline(Bytes::new());
+        }
+    }
+    work.commit.writes.push(Write::PutPack(key.clone(), pack));
+    Ok(())
+}

@@ -1,0 +1,358 @@
+//! The transparency log as the engine writes it: entries grow in a step, get their places in the
+//! tree, and leave with the commit under one signature.
+//!
+//! A receipt is such an entry. While a step is in the making it has its place and not yet its proof;
+//! [`Writing::finish`] gives all receipts that are about to be handed out their proofs, for the tree
+//! as it will be when the step is durable.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use bytes::Bytes;
+use kuriiri_seal::{digest, leaf};
+use kuriiri_tlog::{
+    Checkpoint, Cosigner, Frontier, Growth, Nodes, NoteSigner, inclusion, log_number,
+};
+use kuriiri_types::{
+    Channel, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, SignedReceipt, Timestamp,
+    limits::{ENTRY_BYTES_MAX, FILE_PART_BYTES_MAX},
+};
+
+use crate::{
+    action::{Action, Load, Reply},
+    commit::LogAppend,
+    held::Reader,
+    record::{ChannelEnd, LogHead},
+    view::{Codec, View, ViewError},
+};
+
+/// Bits of an entry's place below the number of its log: more entries than a relay writes in centuries.
+const NUMBER_SHIFT: u32 = 40;
+
+/// What a log is made of besides its state.
+pub struct LogConfig {
+    /// Signs checkpoints; its name is the log's origin.
+    pub signer: Arc<NoteSigner>,
+    /// Cosigns the checkpoints of peers.
+    pub cosigner: Arc<Cosigner>,
+    /// Random bytes that nobody else knows, new at each start: salts are derived from them.
+    pub secret: [u8; 32],
+    /// Name and version of the program, for the entry that says that the relay started.
+    pub software: String,
+    /// The last checkpoint of the log that this one goes on from, if that was lost or cut back.
+    pub restored: Option<Bytes>,
+}
+
+/// The signed files in force, with their bytes in the same order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignedSet {
+    /// What they are.
+    pub policy: PolicyInForce,
+    /// Their exact bytes.
+    pub contents: Vec<Bytes>,
+}
+
+impl SignedSet {
+    /// By which decisions name what they rested on: SHA-256 over the digests of the files in order.
+    pub fn digest(&self) -> Digest {
+        let all: Vec<u8> =
+            self.policy.files.iter().flat_map(|file| *file.digest.as_bytes()).collect();
+        digest(&all)
+    }
+}
+
+/// The log between two steps.
+pub(crate) struct Log {
+    parts: Arc<Parts>,
+    head: LogHead,
+    frontier: Frontier,
+    /// The signed checkpoint of this size, once one was needed.
+    checkpoint: Option<Bytes>,
+}
+
+struct Parts {
+    signer: Arc<NoteSigner>,
+    codec: Arc<dyn Codec>,
+    secret: [u8; 32],
+    boot: u64,
+    /// Which of the ministry's logs it is; the first is 1.
+    number: u32,
+}
+
+/// The log while a step is in the making.
+pub(crate) struct Writing {
+    parts: Arc<Parts>,
+    growth: Growth,
+    entries: Vec<Bytes>,
+    leaves: Vec<Digest>,
+    channels: BTreeMap<(Ministry, Direction), (u64, Digest)>,
+    policy: Option<Digest>,
+    at: Timestamp,
+    checkpoint: Option<Bytes>,
+    news: bool,
+}
+
+/// Chains that an entry becomes a link of.
+pub(crate) type Links = Vec<(Ministry, Direction)>;
+
+impl Log {
+    /// Takes up the log that was left behind.
+    pub(crate) fn restore(
+        config: &LogConfig,
+        codec: &Arc<dyn Codec>,
+        boot: u64,
+        view: &dyn View,
+    ) -> Result<Self, ViewError> {
+        let head = view.log_head()?;
+        let frontier = Frontier::from_parts(head.size, head.frontier.clone());
+        let frontier = frontier.ok_or_else(|| ViewError("the log's head is damaged".into()))?;
+        let (signer, codec) = (Arc::clone(&config.signer), Arc::clone(codec));
+        let number = log_number(signer.name().as_str()).unwrap_or(1);
+        let parts = Arc::new(Parts { signer, codec, secret: config.secret, boot, number });
+        Ok(Self { parts, head, frontier, checkpoint: None })
+    }
+
+    /// Which files the log says are in force.
+    pub(crate) fn policy(&self) -> Option<Digest> {
+        self.head.policy
+    }
+
+    /// True when nothing has been written yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.head.size == 0
+    }
+
+    /// Begins a step.
+    pub(crate) fn begin(&self) -> Writing {
+        let end = |end: &ChannelEnd| ((end.peer.clone(), end.direction), (end.next, end.last));
+        Writing {
+            parts: Arc::clone(&self.parts),
+            growth: Growth::on(&self.frontier),
+            entries: Vec::new(),
+            leaves: Vec::new(),
+            channels: self.head.channels.iter().map(end).collect(),
+            policy: self.head.policy,
+            at: self.head.at,
+            checkpoint: self.checkpoint.clone(),
+            news: false,
+        }
+    }
+
+    /// Takes over what a step wrote.
+    pub(crate) fn advance(&mut self, written: &Writing, append: Option<&LogAppend>) {
+        self.checkpoint.clone_from(&written.checkpoint);
+        if let Some(append) = append {
+            self.head.clone_from(&append.head);
+            self.frontier = written.growth.frontier();
+        }
+    }
+}
+
+impl Writing {
+    /// Writes an entry; gives its place in the log.
+    pub(crate) fn append(&mut self, now: Timestamp, links: Links, event: LogEvent) -> u64 {
+        if now < self.at {
+            let from = std::mem::replace(&mut self.at, now);
+            self.write(Vec::new(), LogEvent::ClockStepped { from });
+        }
+        self.at = now;
+        self.write(links, event)
+    }
+
+    fn write(&mut self, links: Links, event: LogEvent) -> u64 {
+        let index = self.growth.size();
+        self.news |= !matches!(event, LogEvent::PeerCheckpoint { .. });
+        let channels = links.iter().map(|link| self.channel(link)).collect();
+        let salt = self.parts.salt(index);
+        let mut entry = Entry { salt, at: self.at, boot: self.parts.boot, channels, event };
+        let mut bytes = self.parts.codec.encode_entry(&entry);
+        if bytes.len() > ENTRY_BYTES_MAX
+            && let LogEvent::Decided(decided) = &mut entry.event
+        {
+            // They are in the entries of the officers' acts, at the origin.
+            decided.approvals.clear();
+            bytes = self.parts.codec.encode_entry(&entry);
+        }
+        let hash = leaf(&bytes);
+        for link in links {
+            let end = self.channels.entry(link).or_insert((0, Digest([0; 32])));
+            *end = (end.0.saturating_add(1), hash);
+        }
+        self.entries.push(bytes);
+        self.leaves.push(hash);
+        self.growth.push(hash)
+    }
+
+    fn channel(&self, (peer, direction): &(Ministry, Direction)) -> Channel {
+        let end = self.channels.get(&(peer.clone(), *direction)).copied();
+        let (seq, prev) = end.unwrap_or((0, Digest([0; 32])));
+        Channel { peer: peer.clone(), direction: *direction, seq, prev }
+    }
+
+    /// Writes the files that came into force, and that they did.
+    pub(crate) fn put_in_force(&mut self, now: Timestamp, files: &SignedSet) {
+        for (file, content) in files.policy.files.iter().zip(&files.contents) {
+            let chunks = content.len().div_ceil(FILE_PART_BYTES_MAX).max(1);
+            let parts = u32::try_from(chunks).unwrap_or(u32::MAX);
+            for (part, bytes) in (0..parts).zip(content.chunks(FILE_PART_BYTES_MAX)) {
+                let bytes = content.slice_ref(bytes);
+                let digest = file.digest;
+                let part = kuriiri_types::FilePart { digest, part, parts, bytes };
+                self.append(now, Vec::new(), LogEvent::FilePart(part));
+            }
+        }
+        self.append(now, Vec::new(), LogEvent::PolicyChanged(files.policy.clone()));
+        self.policy = Some(files.digest());
+    }
+
+    /// Which files are in force.
+    pub(crate) fn policy(&self) -> Option<Digest> {
+        self.policy
+    }
+
+    /// The bytes of the entry written last in this step; none when there is none.
+    pub(crate) fn last(&self) -> Bytes {
+        self.entries.last().cloned().unwrap_or_default()
+    }
+
+    /// What the memory of things taken keeps of an entry's place: which of the ministry's logs it is in,
+    /// and where there.
+    pub(crate) fn reference(&self, index: u64) -> u64 {
+        u64::from(self.parts.number.saturating_sub(1)) << NUMBER_SHIFT | index
+    }
+
+    /// The place of an entry; nothing when it is in a log that was lost.
+    pub(crate) fn index_of(&self, reference: u64) -> Option<u64> {
+        let index = reference & ((1 << NUMBER_SHIFT) - 1);
+        (self.reference(index) == reference).then_some(index)
+    }
+
+    /// A receipt that is still to get its proof, from an entry of this step or of before.
+    pub(crate) fn receipt(
+        &self,
+        index: u64,
+        reader: &Reader<'_>,
+    ) -> Result<SignedReceipt, ViewError> {
+        let fresh = index.checked_sub(self.growth.base()).and_then(|at| usize::try_from(at).ok());
+        let entry = match fresh.and_then(|at| self.entries.get(at)) {
+            Some(entry) => Some(entry.clone()),
+            None => reader.view.log_entry(index)?,
+        };
+        let entry = entry.ok_or_else(|| ViewError(format!("entry {index} of the log is gone")))?;
+        Ok(SignedReceipt { entry, index, path: Vec::new(), checkpoint: Bytes::new() })
+    }
+
+    /// Gives the receipts of all actions their proofs, and what was written to the commit.
+    pub(crate) fn finish(
+        &mut self,
+        actions: &mut [Action],
+        view: &dyn View,
+    ) -> Result<Option<LogAppend>, ViewError> {
+        let has_grown = !self.entries.is_empty();
+        let mut unproven: Vec<&mut SignedReceipt> =
+            actions.iter_mut().flat_map(receipts).filter(|r| r.checkpoint.is_empty()).collect();
+        if has_grown {
+            self.checkpoint = None;
+        }
+        if !has_grown && unproven.is_empty() {
+            return Ok(None);
+        }
+        let checkpoint = self.checkpoint()?;
+        let tree = Tree { growth: &self.growth, view };
+        for receipt in &mut unproven {
+            receipt.path = inclusion(&tree, receipt.index, self.growth.size())?;
+            receipt.checkpoint = checkpoint.clone();
+        }
+        if !has_grown {
+            return Ok(None);
+        }
+        Ok(Some(LogAppend {
+            first: self.growth.base(),
+            entries: std::mem::take(&mut self.entries),
+            leaves: std::mem::take(&mut self.leaves),
+            head: self.head(),
+            checkpoint,
+            news: self.news,
+        }))
+    }
+
+    fn checkpoint(&mut self) -> Result<Bytes, ViewError> {
+        if let Some(checkpoint) = &self.checkpoint {
+            return Ok(checkpoint.clone());
+        }
+        let (size, root, signer) = (self.growth.size(), self.growth.root(), &self.parts.signer);
+        let checkpoint = Checkpoint { origin: signer.name().to_string(), size, root };
+        let signed = checkpoint.sign(signer);
+        let signed = signed.map_err(|error| ViewError(format!("the log cannot sign: {error}")))?;
+        Ok(self.checkpoint.insert(signed).clone())
+    }
+
+    fn head(&self) -> LogHead {
+        let frontier = self.growth.frontier();
+        let ends = self.channels.iter().map(|((peer, direction), (next, last))| ChannelEnd {
+            peer: peer.clone(),
+            direction: *direction,
+            next: *next,
+            last: *last,
+        });
+        LogHead {
+            size: frontier.size(),
+            frontier: frontier.nodes().to_vec(),
+            channels: ends.collect(),
+            policy: self.policy,
+            at: self.at,
+        }
+    }
+}
+
+impl Parts {
+    fn salt(&self, index: u64) -> [u8; 32] {
+        let text = [self.secret.as_slice(), &self.boot.to_be_bytes(), &index.to_be_bytes()];
+        digest(&text.concat()).0
+    }
+}
+
+/// The tree as it will be after the step.
+struct Tree<'a> {
+    growth: &'a Growth,
+    view: &'a dyn View,
+}
+
+impl Nodes for Tree<'_> {
+    type Error = ViewError;
+
+    fn node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
+        match self.growth.node(level, index) {
+            Some(node) => Ok(node),
+            None => self.view.log_node(level, index),
+        }
+    }
+}
+
+/// The receipts that an action hands out.
+fn receipts(action: &mut Action) -> Vec<&mut SignedReceipt> {
+    match action {
+        Action::Answer(_, Reply::Verdicts { receipts, .. }) => receipts.iter_mut().collect(),
+        Action::DeliverReceipts { receipts, .. } => {
+            receipts.iter_mut().map(|(_, receipt)| receipt).collect()
+        }
+        Action::Transmit { load, .. } => load.iter_mut().filter_map(in_load).collect(),
+        Action::Answer(..)
+        | Action::Confirm { .. }
+        | Action::Deliver { .. }
+        | Action::Dial(_)
+        | Action::Refuse(..) => Vec::new(),
+    }
+}
+
+fn in_load(load: &mut Load) -> Option<&mut SignedReceipt> {
+    match load {
+        Load::Receipt(receipt) => Some(receipt),
+        Load::Parcel { .. } => None,
+    }
+}
+
+impl fmt::Debug for LogConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogConfig").field("signer", &self.signer).finish_non_exhaustive()
+    }
+}
