@@ -13,8 +13,12 @@ use std::{
 };
 
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
-use kuriiri_engine::{Body, Commit, Item, Pack, PackKey, Parcel, QueueId, Write};
+use kuriiri_engine::{
+    Body, Commit, Item, LogAppend, LogHead, Pack, PackKey, Parcel, QueueId, Write,
+};
+use kuriiri_seal::{NoteKey, leaf};
 use kuriiri_store::{Options, Store};
+use kuriiri_tlog::{Checkpoint, Frontier, NoteSigner};
 use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, Timestamp};
 use tokio::runtime::Runtime;
 
@@ -24,6 +28,16 @@ const SIZES: [usize; 4] = [1, 16, 128, 512];
 const PACK_MESSAGES: usize = 20;
 /// Packs that stay in the store.
 const LIVE_PACKS: usize = 500;
+/// Commits of so many messages, and the entries of the log that come with them.
+const LOGGED: [(usize, usize); 2] = [(1, 1), (512, 1024)];
+/// Bytes of an entry.
+const ENTRY_BYTES: usize = 800;
+/// Between two times that the log is shown.
+const SHOWN_EVERY: Duration = Duration::from_secs(1);
+/// Turns in which the commits with and without the log are measured side by side.
+const TURNS: usize = 6;
+/// How long one of them is measured in one turn.
+const TURN: Duration = Duration::from_secs(2);
 /// Bytes of the bare append.
 const APPEND_BYTES: usize = 64 * 1024;
 
@@ -42,6 +56,103 @@ fn main() {
         println!("{size} messages: {rate:.0} messages/s, {:.2} x the bare append", took / bare);
     }
     group.finish();
+    if std::env::args().any(|arg| arg == "--bench") {
+        LOGGED.into_iter().for_each(|(messages, entries)| beside_log(messages, entries));
+    }
+}
+
+/// Commits with and without the log in turns, because a disk is not equally fast all the time.
+fn beside_log(messages: usize, entries: usize) {
+    let (mut bare, mut logged) = (Side::new(messages, 0), Side::new(messages, entries));
+    for _ in 0..TURNS {
+        bare.turn();
+        logged.turn();
+    }
+    let (bare, logged) = (bare.timer.seconds(), logged.timer.seconds());
+    println!(
+        "{messages} messages: {:.0} µs, with {entries} entries of the log {:.0} µs, {:.2} x",
+        bare * 1e6,
+        logged * 1e6,
+        logged / bare
+    );
+}
+
+/// A store, and commits for it.
+struct Side {
+    runtime: Runtime,
+    store: Store,
+    _dir: tempfile::TempDir,
+    queue: Queue,
+    log: Log,
+    messages: usize,
+    entries: usize,
+    timer: Timer,
+    shown: Instant,
+}
+
+impl Side {
+    fn new(messages: usize, entries: usize) -> Self {
+        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+        Self {
+            runtime: Runtime::new().unwrap(),
+            store: Store::open(dir.path(), Options::default()).unwrap(),
+            _dir: dir,
+            queue: Queue::default(),
+            log: Log::new(),
+            messages,
+            entries,
+            timer: Timer::default(),
+            shown: Instant::now(),
+        }
+    }
+
+    /// What an engine does is not measured, but what showing the log takes is.
+    fn turn(&mut self) {
+        let end = Instant::now() + TURN;
+        while Instant::now() < end {
+            let log = (self.entries > 0).then(|| self.log.append(self.entries));
+            let mut commit = Some(Commit { log, ..self.queue.turn(self.messages) });
+            let is_due = self.entries > 0 && self.shown.elapsed() >= SHOWN_EVERY;
+            self.timer.time(1, || {
+                let commit = commit.take().unwrap();
+                self.runtime.block_on(self.store.commit(commit)).unwrap();
+                if is_due {
+                    self.runtime.block_on(self.store.publish()).unwrap();
+                }
+            });
+            if is_due {
+                self.shown = Instant::now();
+            }
+        }
+    }
+}
+
+/// What an engine keeps of its log.
+struct Log {
+    signer: NoteSigner,
+    frontier: Frontier,
+}
+
+impl Log {
+    fn new() -> Self {
+        let key = NoteKey::generate().unwrap().0;
+        let signer = NoteSigner::new("relay.sm.example/log".parse().unwrap(), key);
+        Self { signer, frontier: Frontier::new() }
+    }
+
+    fn append(&mut self, count: usize) -> LogAppend {
+        let first = self.frontier.size();
+        let entry = |index| noise(ENTRY_BYTES, index).into();
+        let entries: Vec<bytes::Bytes> = (first..first + count as u64).map(entry).collect();
+        let leaves: Vec<Digest> = entries.iter().map(|entry| leaf(entry)).collect();
+        leaves.iter().for_each(|leaf| self.frontier.push(*leaf));
+        let (size, root) = (self.frontier.size(), self.frontier.root());
+        let checkpoint = Checkpoint { origin: self.signer.name().to_string(), size, root };
+        let checkpoint = checkpoint.sign(&self.signer).unwrap();
+        let frontier = self.frontier.nodes().to_vec();
+        let head = LogHead { size, frontier, ..LogHead::default() };
+        LogAppend { first, entries, leaves, head, checkpoint, news: true }
+    }
 }
 
 /// Seconds of one append and sync.

@@ -2,11 +2,21 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use kuriiri_engine::{Commit, PackKey, Write};
+use kuriiri_engine::{Commit, LogAppend, PackKey, Write};
+use kuriiri_tlog::TILE_WIDTH;
 use kuriiri_types::limits::PACK_BYTES_MAX;
 use serde::Serialize;
 
-use crate::{error::CommitError, key::Key, log::Mark, value, view};
+use crate::{error::CommitError, key::Key, log::LogPack, sled_log::Mark, value, view};
+
+/// Packs of entries that leave the records with one commit, beside as many as come: removals take
+/// time, and up to 65,536 packs become durable at once. Two bundles have at least one whole among
+/// so many.
+const FORGOTTEN_MAX: usize = 2 * TILE_WIDTH as usize;
+/// Bytes of a length in front of an entry.
+const LENGTH_BYTES: usize = 3;
+/// Bytes of entries in one value, with room for what stands in front of them.
+const ENTRIES_BYTES_MAX: usize = PACK_BYTES_MAX - 64;
 
 /// A commit that was checked and encoded; nothing of it is applied yet.
 #[derive(Debug)]
@@ -15,21 +25,28 @@ pub(crate) struct Prepared {
     pub(crate) batch: sled::Batch,
     /// Body files that nothing refers to once the batch is durable.
     pub(crate) dead: Vec<u64>,
+    /// Entries of the log before this one leave with it, if any do.
+    pub(crate) forgotten: Option<u64>,
 }
 
-/// Checks and encodes a commit and gives it its number.
+/// Checks and encodes a commit and gives it its number. Entries of the log that have become
+/// `durable` in their files leave with it, if not too many do.
 pub(crate) fn prepare(
     db: &sled::Db,
     commit: &Commit,
     number: u64,
+    durable: Option<u64>,
 ) -> Result<Prepared, CommitError> {
     let mut changes = Changes { db, records: BTreeMap::new() };
     for write in &commit.writes {
         changes.add(write)?;
     }
+    let packs = commit.log.as_ref().map_or(Ok(0), |append| changes.add_log(append))?;
+    let most = FORGOTTEN_MAX + packs;
+    let forgotten = durable.map(|durable| changes.forget_entries(durable, most)).transpose()?;
     let dead = changes.count_bodies(commit)?;
     changes.put(&Key::Commits, &Mark::new(number))?;
-    Ok(Prepared { batch: changes.into_batch(), dead })
+    Ok(Prepared { batch: changes.into_batch(), dead, forgotten })
 }
 
 /// What becomes of each record: its new value, or nothing for a removal.
@@ -62,8 +79,49 @@ impl Changes<'_> {
             Write::PutCertificate(certificate) => {
                 self.put(&Key::Certificate(certificate.fingerprint), &certificate.der)
             }
+            Write::PutSeenLog(peer, seen) => self.put(&Key::SeenLog(peer.clone()), seen),
             Write::PutStart(starts) => self.put(&Key::Starts, starts),
         }
+    }
+
+    /// Entries stand in packs, none of which reaches over the end of a bundle. Returns how many.
+    fn add_log(&mut self, append: &LogAppend) -> Result<usize, CommitError> {
+        let (mut first, mut pack, mut bytes) = (append.first, LogPack::new(), 0);
+        let mut packs = 0;
+        for (place, entry) in (append.first..).zip(&append.entries) {
+            let is_full = bytes + entry.len() > ENTRIES_BYTES_MAX;
+            if !pack.is_empty() && (is_full || place.is_multiple_of(TILE_WIDTH.into())) {
+                self.put(&Key::Entries(first), &std::mem::take(&mut pack))?;
+                (first, bytes, packs) = (place, 0, packs + 1);
+            }
+            bytes += entry.len() + LENGTH_BYTES;
+            pack.push(entry.clone());
+        }
+        if !pack.is_empty() {
+            self.put(&Key::Entries(first), &pack)?;
+            packs += 1;
+        }
+        self.put(&Key::LogHead, &append.head)?;
+        self.put(&Key::LogNote, &append.checkpoint)?;
+        Ok(packs)
+    }
+
+    /// Removes packs of entries before a place, so many at most, and only such that the first that
+    /// stays begins a bundle: from there a start goes on. Returns where that is.
+    fn forget_entries(&mut self, durable: u64, most: usize) -> Result<u64, CommitError> {
+        let mut leaving = Vec::new();
+        let mut until = durable;
+        for key in view::keys(self.db, Key::entries_before(durable)) {
+            let Key::Entries(first) = key? else { continue };
+            if leaving.len() == most {
+                until = first - first % u64::from(TILE_WIDTH);
+                break;
+            }
+            leaving.push(first);
+        }
+        leaving.retain(|first| *first < until);
+        leaving.into_iter().for_each(|first| self.delete(&Key::Entries(first)));
+        Ok(until)
     }
 
     fn put<T: Serialize>(&mut self, key: &Key, record: &T) -> Result<(), CommitError> {
@@ -152,4 +210,44 @@ impl Changes<'_> {
 
 fn unreferenced(file: u64) -> CommitError {
     CommitError::Inconsistent(format!("body file {file} has no references"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn forget(packs: &[u64], durable: u64, most: usize) -> (u64, Vec<u64>) {
+        let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
+        for first in packs {
+            db.insert(Key::Entries(*first).encode(), &[]).unwrap();
+        }
+        let mut changes = Changes { db: &db, records: BTreeMap::new() };
+        let until = changes.forget_entries(durable, most).unwrap();
+        db.apply_batch(changes.into_batch()).unwrap();
+        let left = packs.iter().copied();
+        let left = left.filter(|at| db.contains_key(Key::Entries(*at).encode()).unwrap());
+        (until, left.collect())
+    }
+
+    /// Where the first that stays does not begin a bundle, no start could go on from there.
+    #[test]
+    fn packs_leave_in_whole_bundles_and_not_too_many_at_once() {
+        let packs = [0, 100, 200, 256, 512, 600, 768, 800, 1024];
+        let left = |count: usize| packs[packs.len() - count..].to_vec();
+        for (durable, most, until, stay) in [
+            (768, 9, 768, 3),
+            (768, 6, 768, 3),
+            (768, 5, 512, 5),
+            (768, 4, 512, 5),
+            (768, 3, 256, 6),
+            (1024, 9, 1024, 1),
+            (0, 9, 0, 9),
+        ] {
+            assert_eq!(forget(&packs, durable, most), (until, left(stay)), "{durable} {most}");
+        }
+        // One entry in each pack: as many as a bundle can have are always let go.
+        let packs: Vec<u64> = (0..2000).collect();
+        assert_eq!(forget(&packs, 1792, FORGOTTEN_MAX).0, 512);
+        assert_eq!(forget(&packs[512..], 1792, FORGOTTEN_MAX).0, 1024);
+    }
 }

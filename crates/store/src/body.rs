@@ -103,6 +103,19 @@ impl Bodies {
         Ok(())
     }
 
+    /// Overwrites a body with zeros in the file that it shares with others, and makes that durable.
+    /// What the disk below keeps of the old bytes is beyond a program's reach.
+    pub(crate) fn erase(&self, body: BodyRef, sync: bool) -> io::Result<()> {
+        let file = OpenOptions::new().write(true).open(self.path(body.file))?;
+        let end = body.offset.checked_add(body.len.into());
+        if end.is_none_or(|end| file.metadata().is_ok_and(|meta| end > meta.len())) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let zeros = vec![0; usize::try_from(body.len).map_err(io::Error::other)?];
+        file.write_all_at(&zeros, body.offset)?;
+        if sync { file.sync_data() } else { Ok(()) }
+    }
+
     fn read(&self, body: BodyRef) -> Result<Bytes, BodyError> {
         let path = self.path(body.file);
         read_part(&path, body).map_err(|source| {

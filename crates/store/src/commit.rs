@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use kuriiri_engine::Commit;
+use kuriiri_engine::{BodyRef, Commit};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -29,12 +29,14 @@ pub(crate) struct Job {
 pub(crate) struct Committer {
     disk: Arc<Disk>,
     last: u64,
+    /// Entries of the log before this one have left the records.
+    forgotten: u64,
 }
 
 impl Committer {
     /// A committer that goes on after the last commit in the tree.
     pub(crate) fn new(disk: Arc<Disk>, last: u64) -> Self {
-        Self { disk, last }
+        Self { disk, last, forgotten: 0 }
     }
 
     /// Works until nobody can send any more. What this returns is whether all went well.
@@ -67,15 +69,36 @@ impl Committer {
     /// The whole way of a commit. Returns the body files that nothing refers to any more.
     pub(crate) fn apply(&mut self, commit: &Commit) -> Result<Vec<u64>, CommitError> {
         let number = self.last + 1;
-        let Prepared { batch, dead } = batch::prepare(&self.disk.db, commit, number)?;
+        let durable = Some(self.disk.log.durable()).filter(|durable| *durable > self.forgotten);
+        let log = &self.disk.log;
+        // First, so that what does not fit the log is found before anything is applied.
+        let grown = commit.log.as_ref().map(|append| log.grow(append)).transpose()?;
+        let prepared = batch::prepare(&self.disk.db, commit, number, durable)?;
+        let Prepared { batch, dead, forgotten } = prepared;
         if let Some(bodies) = &commit.bodies {
             self.disk.bodies.write(bodies, self.disk.synced)?;
         }
         self.disk.apply(batch)?;
         self.disk.flush()?;
         self.disk.note(number)?;
+        self.erase(&commit.erased);
+        if let Some(grown) = grown {
+            log.take(grown)?;
+        }
+        self.forgotten = forgotten.unwrap_or(self.forgotten);
         self.last = number;
         Ok(dead)
+    }
+
+    /// After the barrier: a body whose record still stood would be damaged by it. Dying in between
+    /// leaves the bytes until the file goes, which nobody reads any more.
+    fn erase(&self, bodies: &[BodyRef]) {
+        for body in bodies {
+            if let Err(error) = self.disk.bodies.erase(*body, self.disk.synced) {
+                let path = self.disk.bodies.path(body.file);
+                tracing::error!(path = %path.display(), %error, "an erased body could not be overwritten");
+            }
+        }
     }
 
     /// A file that cannot be removed now goes at the next start, as nothing refers to it.

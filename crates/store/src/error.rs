@@ -22,6 +22,17 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
+    /// Files cannot move into the log.
+    #[error(
+        "the log {} is not on the file system of {}; configure a folder that is",
+        log.display(), waiting.display()
+    )]
+    Apart {
+        /// The folder of the log.
+        log: PathBuf,
+        /// The folder in the state from which files move into it.
+        waiting: PathBuf,
+    },
     /// The system refused an operation.
     #[error("{} cannot be used; check its disk, owner and mode", path.display())]
     Io {
@@ -98,7 +109,7 @@ impl OpenError {
         match self {
             Self::Locked { .. } => Code::STORE_LOCKED,
             Self::Corrupt { .. } => Code::STORE_CORRUPT,
-            Self::Io { .. } => Code::STORE_IO,
+            Self::Apart { .. } | Self::Io { .. } => Code::STORE_IO,
         }
     }
 

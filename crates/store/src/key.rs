@@ -13,6 +13,9 @@ use kuriiri_types::{Address, Digest, Fingerprint, Lane, Ministry, Timestamp};
 const FORMAT: u8 = 0x01;
 const COMMITS: u8 = 0x02;
 const STARTS: u8 = 0x03;
+const LOG_HEAD: u8 = 0x04;
+const SEEN_LOG: u8 = 0x05;
+const LOG_NOTE: u8 = 0x06;
 const PACK: u8 = 0x10;
 const DONE: u8 = 0x11;
 const DUE: u8 = 0x12;
@@ -20,6 +23,7 @@ const HOLD: u8 = 0x18;
 const SEEN: u8 = 0x20;
 const CERTIFICATE: u8 = 0x30;
 const BODY_FILE: u8 = 0x40;
+const ENTRIES: u8 = 0x50;
 
 const OUTBOX: u8 = 1;
 const MAILBOX: u8 = 2;
@@ -37,6 +41,12 @@ pub(crate) enum Key {
     Commits,
     /// How often the relay has started.
     Starts,
+    /// How the log stands.
+    LogHead,
+    /// What was cosigned of a peer's log.
+    SeenLog(Ministry),
+    /// The signed checkpoint of the log as it stands.
+    LogNote,
     /// A pack.
     Pack(PackKey),
     /// What is done of a pack.
@@ -51,6 +61,8 @@ pub(crate) enum Key {
     Certificate(Fingerprint),
     /// How many references there are into a body file.
     BodyFile(u64),
+    /// Entries of the log whose files are not known to be durable, from this place on.
+    Entries(u64),
 }
 
 impl Key {
@@ -60,6 +72,9 @@ impl Key {
             Self::Format => vec![FORMAT],
             Self::Commits => vec![COMMITS],
             Self::Starts => vec![STARTS],
+            Self::LogHead => vec![LOG_HEAD],
+            Self::SeenLog(peer) => with_name(vec![SEEN_LOG], peer.as_str()),
+            Self::LogNote => vec![LOG_NOTE],
             Self::Pack(key) => with_pack_key(vec![PACK], key),
             Self::Done(key) => with_pack_key(vec![DONE], key),
             Self::Due(at, key) => with_pack_key(with_number(vec![DUE], sortable(*at)), key),
@@ -67,6 +82,7 @@ impl Key {
             Self::Seen { bucket, run } => with_number(with_number(vec![SEEN], *bucket), *run),
             Self::Certificate(fingerprint) => with_bytes(vec![CERTIFICATE], fingerprint.as_bytes()),
             Self::BodyFile(number) => with_number(vec![BODY_FILE], *number),
+            Self::Entries(first) => with_number(vec![ENTRIES], *first),
         }
     }
 
@@ -77,6 +93,9 @@ impl Key {
             FORMAT => Self::Format,
             COMMITS => Self::Commits,
             STARTS => Self::Starts,
+            LOG_HEAD => Self::LogHead,
+            SEEN_LOG => Self::SeenLog(rest.ministry()?),
+            LOG_NOTE => Self::LogNote,
             PACK => Self::Pack(rest.pack_key()?),
             DONE => Self::Done(rest.pack_key()?),
             DUE => Self::Due(rest.time()?, rest.pack_key()?),
@@ -84,9 +103,15 @@ impl Key {
             SEEN => Self::Seen { bucket: rest.number()?, run: rest.number()? },
             CERTIFICATE => Self::Certificate(Digest(rest.array()?)),
             BODY_FILE => Self::BodyFile(rest.number()?),
+            ENTRIES => Self::Entries(rest.number()?),
             _ => return None,
         };
         rest.0.is_empty().then_some(key)
+    }
+
+    /// What was cosigned of all peers' logs.
+    pub(crate) fn seen_logs() -> Range<Vec<u8>> {
+        vec![SEEN_LOG]..vec![SEEN_LOG + 1]
     }
 
     /// All packs.
@@ -126,6 +151,16 @@ impl Key {
     /// The runs of all buckets before one.
     pub(crate) fn seen_before(bucket: u64) -> Range<Vec<u8>> {
         vec![SEEN]..with_number(vec![SEEN], bucket)
+    }
+
+    /// All entries of the log that stand among the records.
+    pub(crate) fn entries() -> Range<Vec<u8>> {
+        vec![ENTRIES]..vec![ENTRIES + 1]
+    }
+
+    /// Those before a place.
+    pub(crate) fn entries_before(place: u64) -> Range<Vec<u8>> {
+        vec![ENTRIES]..with_number(vec![ENTRIES], place)
     }
 
     /// The counts of all body files.
@@ -292,6 +327,10 @@ mod tests {
             Just(Key::Format),
             Just(Key::Commits),
             Just(Key::Starts),
+            Just(Key::LogHead),
+            name(255).prop_map(|name| Key::SeenLog(name.parse().unwrap())),
+            Just(Key::LogNote),
+            number().prop_map(Key::Entries),
             pack_key().prop_map(Key::Pack),
             pack_key().prop_map(Key::Done),
             (time(), pack_key()).prop_map(|(at, key)| Key::Due(at, key)),
@@ -343,6 +382,12 @@ mod tests {
             let seen = Key::Seen { bucket: y, run: u64::MAX };
             prop_assert_eq!(holds(Key::seen_in(x), seen.clone()), x == y);
             prop_assert_eq!(holds(Key::seen_before(x), seen), y < x);
+            prop_assert!(holds(Key::entries(), Key::Entries(x)));
+            prop_assert_eq!(holds(Key::entries_before(x), Key::Entries(y)), y < x);
+            prop_assert!(holds(Key::seen_logs(), Key::SeenLog("a".parse().unwrap())));
+            for stranger in [Key::LogHead, Key::LogNote] {
+                prop_assert!(!holds(Key::seen_logs(), stranger.clone()) && !holds(Key::entries(), stranger));
+            }
         }
     }
 }

@@ -18,6 +18,8 @@
 //! | `tip` | number of the last acknowledged commit, and the lock on the folder |
 //! | `conf`, `db`, `snap.*` | sled 0.34 |
 //! | `blobs/` | where sled puts what does not fit a segment, unsynced; stays empty, see [`Store`] |
+//! | `log/` | the transparency log for all to read, as C2SP `tlog-tiles` has it; derived from the records |
+//! | `log-waiting/` | files of the log that are full before its next checkpoint; made anew at a start |
 //! | `bodies/N` | bodies too large for a pack, one file for each commit that has some |
 //!
 //! # The barrier
@@ -27,6 +29,15 @@
 //! through a second handle, and only then the answer. A page over a quarter of a segment would
 //! go to `blobs/` and past this barrier; the bounds on values make that impossible, and each
 //! commit checks it.
+//!
+//! # The log
+//!
+//! Entries of the log stand among the records until `syncfs` made their files durable, at the
+//! latest every 65,536 entries. So a start writes again whatever a crash can have torn, or somebody
+//! deleted since; what is older and missing or changed is refused by name, at the start or when
+//! it is read. A log that shows more than the records have is refused too: the records are then an
+//! old copy. The checkpoint that is shown, with all that it speaks of, is at a start that of the
+//! last commit.
 //!
 //! ```
 //! use kuriiri_engine::{Commit, View, Write};
@@ -54,6 +65,7 @@ mod error;
 mod key;
 mod log;
 mod open;
+mod sled_log;
 mod store;
 mod survey;
 mod tip;
@@ -61,5 +73,6 @@ mod value;
 mod view;
 
 pub use error::{BodyError, CommitError, OpenError};
+pub use log::Published;
 pub use open::Options;
 pub use store::Store;

@@ -1,317 +1,224 @@
-//! A look at the end of sled's log that changes nothing.
+//! The log on disk: C2SP `tlog-tiles`, derived from entries that the commits made durable.
 //!
-//! sled's recovery takes the first record that fails its check in the last segments of its log
-//! for the torn end of a crash, and overwrites what follows. Where acknowledged commits stand
-//! behind such a record that would destroy them. So before sled may touch the file, the walk is done here, for reading
-//! only: each commit leaves a mark in the log, and the last mark that recovery would reach must
-//! not be older than the last commit that was acknowledged.
+//! Entries stand in the tree of records until their files are known to be durable; so a file is
+//! never synced alone, and after a crash all that may be torn is written again. The order is: the
+//! commit, then full tiles and bundles beside the log, then — at the next checkpoint — the files
+//! into the log, the partial ones, and the checkpoint, which is durable before it has its name.
 //!
-//! The format is that of sled 0.34: segments of equal size, each with a checked header, a log
-//! sequence number and the number up to which the log was stable when it was begun; in them
-//! checked records, one after the other.
+//! What is read is held against the tile above it, up to the right edge of the tree, which is in
+//! memory and was held against the last commit at the start. So a file that changed is an error.
 
-use std::{collections::BTreeMap, fs::File, io, os::unix::fs::FileExt};
+mod edge;
+mod fault;
+mod files;
+mod open;
+mod recent;
+mod show;
 
-use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Bytes of one segment. A page over a quarter of it is spilled to `blobs/`. A leaf has at most
-/// 17 records, and 20 for the moment in which a neighbour of 3 is merged into it; 20 records of
-/// [`PACK_BYTES_MAX`](kuriiri_types::limits::PACK_BYTES_MAX) with their keys are 580 KiB, so
-/// 2 MiB would not do. It cannot be changed later.
-pub(crate) const SEGMENT_BYTES: usize = 4 * 1024 * 1024;
+use bytes::Bytes;
+use kuriiri_engine::{LogAppend, ViewError};
+use kuriiri_seal::leaf;
+use kuriiri_tlog::{Bundle, Nodes, Place, TILE_WIDTH, Tile};
+use kuriiri_types::Digest;
 
-/// The same as a distance of log sequence numbers, which count bytes.
-const SEGMENT_LSN: u64 = SEGMENT_BYTES as u64;
+use crate::error::CommitError;
+use edge::{Edge, Full, Rows};
+use fault::Fault;
+use files::{Files, path_of};
+use recent::Recent;
+use show::Shown;
 
-const SEGMENT_HEADER_BYTES: usize = 20;
-/// No record begins in the last bytes of a segment, fewer than a record's header can have.
-const RECORD_HEADER_BYTES_MAX: usize = 32;
+pub(crate) use open::WAITING;
+pub use show::Published;
 
-/// The kinds of records that matter here.
-const NOTHING: u8 = 0;
-const SEGMENT_END: u8 = 2;
-const BATCH: u8 = 3;
-const NODE: u8 = 8;
-const LINK: u8 = 10;
-const KIND_MAX: u8 = 11;
+/// Hashes in a full tile, and entries in a full bundle.
+const WIDTH: u64 = TILE_WIDTH as u64;
+/// Bytes of a full tile in memory, with the nodes above its hashes.
+const TILE_BYTES: usize = 16 * 1024;
+/// Bytes of tiles kept in memory.
+const TILES_BYTES_MAX: usize = 256 * TILE_BYTES;
+/// Bytes of bundles kept in memory; one has some hundred KiB.
+const BUNDLES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// The number of a commit in a form that can be found in the log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Mark {
-    sign: [u8; 8],
-    number: [u8; 8],
+/// Entries that were written by one commit, in the tree of records.
+pub(crate) type LogPack = Vec<Bytes>;
+
+/// The log on disk.
+#[derive(Debug)]
+pub(crate) struct Log {
+    files: Files,
+    synced: bool,
+    state: Mutex<State>,
+    /// Who writes to the log's folder has this. Locked before `state`.
+    shown: Mutex<Shown>,
+    tiles: Mutex<Recent<Tile, Arc<Rows>>>,
+    bundles: Mutex<Recent<Bundle, Arc<Vec<Bytes>>>>,
 }
 
-impl Mark {
-    const SIGN: [u8; 8] = *b"\xC7kuriiri";
-
-    /// The mark of a commit.
-    pub(crate) fn new(number: u64) -> Self {
-        Self { sign: Self::SIGN, number: number.to_be_bytes() }
-    }
-
-    /// The commit's number.
-    pub(crate) fn number(self) -> u64 {
-        u64::from_be_bytes(self.number)
-    }
-
-    /// The highest number of all marks in some bytes. A message could hold a false one, which
-    /// can only make the damage show later.
-    fn highest(bytes: &[u8]) -> Option<u64> {
-        let numbers = bytes.windows(16).filter_map(|window| {
-            let (sign, number) = window.split_first_chunk()?;
-            let number = u64::from_be_bytes(number.try_into().ok()?);
-            (*sign == Self::SIGN).then_some(number)
-        });
-        numbers.max()
-    }
+/// The log as of the last commit; it changes as a whole.
+#[derive(Debug, Clone, Default)]
+struct State {
+    edge: Arc<Edge>,
+    /// The checkpoint of just this size.
+    checkpoint: Bytes,
+    /// Full files that wait for the next checkpoint, in the order in which they became full.
+    waiting: Vec<String>,
+    /// The size up to which something happened besides witnessing others.
+    news: u64,
+    /// Entries before this one have durable files.
+    durable: u64,
 }
 
-/// The number of the last commit that recovery would reach; 0 when it would reach nothing.
-/// Nothing when the end of the log alone does not say, as when recovery has nothing to do, or
-/// after one commit of many segments.
-///
-/// The snapshot is the position up to which an earlier recovery noted what the log holds.
-pub(crate) fn last_commit(file: &File, snapshot: u64) -> io::Result<Option<u64>> {
-    let segments = segments(file)?;
-    if segments.is_empty() {
-        return Ok(Some(0));
-    }
-    let noted = start_of_segment(snapshot);
-    let stable = segments.range(noted..).map(|(_, segment)| segment.stable).max();
-    // From here on recovery takes a missing segment or a torn record for the end of the log.
-    let tail = start_of_segment(stable.unwrap_or(0)).max(noted);
-    let mut walk = Walk::default();
-    // One segment more, as the tail may be too short to have a mark; but recovery does not mind
-    // whether it is whole, so it counts only if it is.
-    let before = tail.checked_sub(SEGMENT_LSN).and_then(|lsn| segments.get(&lsn));
-    if let Some(before) = before
-        && !walk.segment(file, before)?
-    {
-        walk = Walk::default();
-    }
-    let mut lsn = tail;
-    while let Some(segment) = segments.get(&lsn) {
-        if !walk.segment(file, segment)? {
-            break;
+/// What a commit makes of the log; nothing of it is written yet.
+#[derive(Debug)]
+pub(crate) struct Grown {
+    edge: Edge,
+    full: Vec<Full>,
+    checkpoint: Bytes,
+    news: bool,
+}
+
+impl Log {
+    // === growing ===
+
+    /// What the log will be with a commit, if that fits it.
+    pub(crate) fn grow(&self, append: &LogAppend) -> Result<Grown, CommitError> {
+        let mut edge = Edge::clone(&self.edge());
+        let refuse = |what: String| Err(CommitError::Inconsistent(what));
+        if edge.size() != append.first {
+            return refuse(format!("entry {} does not follow {}", append.first, edge.size()));
         }
-        lsn += SEGMENT_LSN;
-    }
-    if tail.max(snapshot) > noted && !segments.contains_key(&tail) {
-        return Ok(Some(walk.last().unwrap_or(0)));
-    }
-    Ok(walk.last())
-}
-
-fn start_of_segment(lsn: u64) -> u64 {
-    lsn / SEGMENT_LSN * SEGMENT_LSN
-}
-
-/// A segment with an intact header.
-#[derive(Debug, Clone, Copy)]
-struct Segment {
-    offset: u64,
-    lsn: u64,
-    stable: u64,
-}
-
-/// All segments by their log sequence numbers.
-fn segments(file: &File) -> io::Result<BTreeMap<u64, Segment>> {
-    let len = file.metadata()?.len();
-    let mut segments = BTreeMap::new();
-    for offset in (0..len).step_by(SEGMENT_BYTES) {
-        let mut header = [0; SEGMENT_HEADER_BYTES];
-        match file.read_exact_at(&mut header, offset) {
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => break,
-            other => other?,
+        if append.entries.len() != append.leaves.len() || append.checkpoint.is_empty() {
+            return refuse("the log's entries lack leaves or a checkpoint".into());
         }
-        if let Some(segment) = segment(&header, offset) {
-            segments.insert(segment.lsn, segment);
+        let mut full = Vec::new();
+        for (entry, hash) in append.entries.iter().zip(&append.leaves) {
+            debug_assert_eq!(leaf(entry), *hash, "the leaf is not that of the entry");
+            full.extend(edge.push(entry.clone(), *hash));
         }
-    }
-    Ok(segments)
-}
-
-fn segment(header: &[u8], offset: u64) -> Option<Segment> {
-    let (crc, rest) = header.split_first_chunk()?;
-    let (lsn, stable) = rest.split_first_chunk()?;
-    let (stable, _) = stable.split_first_chunk()?;
-    let intact = u32::from_le_bytes(*crc) == crc32(&[rest]);
-    intact.then_some(Segment { offset, lsn: position(*lsn), stable: position(*stable) })
-}
-
-/// sled stores a position with all bits but the sign turned, so that zeros are not a header. It
-/// is -1 where nothing was stable yet.
-fn position(stored: [u8; 8]) -> u64 {
-    u64::try_from(i64::from_le_bytes(stored) ^ i64::MAX).unwrap_or(0)
-}
-
-/// What a walk along the log has seen.
-#[derive(Debug, Default)]
-struct Walk {
-    /// The highest mark.
-    last: Option<u64>,
-    /// The same before the batch that began last.
-    before_batch: Option<u64>,
-    /// Position of the last record of that batch.
-    batch_ends: u64,
-    /// Position after the last intact record.
-    end: u64,
-}
-
-impl Walk {
-    /// The highest mark, but not of a batch that is torn: recovery drops all of it.
-    fn last(&self) -> Option<u64> {
-        if self.end > self.batch_ends { self.last } else { self.before_batch }
-    }
-
-    /// Walks the records of a segment. False when the log ends in it.
-    fn segment(&mut self, file: &File, segment: &Segment) -> io::Result<bool> {
-        let bytes = read_segment(file, segment.offset)?;
-        let number = segment.lsn / SEGMENT_LSN;
-        let mut at = SEGMENT_HEADER_BYTES;
-        while at <= SEGMENT_BYTES - RECORD_HEADER_BYTES_MAX {
-            self.end = segment.lsn + at as u64;
-            let record = bytes.get(at..).and_then(|bytes| Record::read(bytes, number));
-            let Some(record) = record else {
-                return Ok(false);
-            };
-            if record.kind == SEGMENT_END {
-                break;
-            }
-            self.record(&record);
-            at += record.len;
+        if edge.size() != append.head.size || edge.frontier() != append.head.frontier {
+            return refuse("the log's head is not that of its entries".into());
         }
-        self.end = segment.lsn + SEGMENT_LSN;
-        Ok(true)
+        Ok(Grown { edge, full, checkpoint: append.checkpoint.clone(), news: append.news })
     }
 
-    fn record(&mut self, record: &Record<'_>) {
-        match record.kind {
-            BATCH => {
-                self.before_batch = self.last;
-                self.batch_ends = record.body.try_into().map_or(u64::MAX, u64::from_le_bytes);
-            }
-            NODE | LINK => self.last = self.last.max(Mark::highest(record.body)),
-            _ => {}
+    /// Takes over what a commit made durable.
+    pub(crate) fn take(&self, grown: Grown) -> Result<(), CommitError> {
+        let Grown { edge, full, checkpoint, news } = grown;
+        let failed = |error| CommitError::io(&self.files.waiting)(error);
+        full.iter().try_for_each(|file| self.files.stage(file)).map_err(failed)?;
+        let mut state = self.locked();
+        state.waiting.extend(full.iter().map(path_of));
+        if news {
+            state.news = edge.size();
         }
+        state.edge = Arc::new(edge);
+        state.checkpoint = checkpoint;
+        Ok(())
     }
-}
 
-/// A segment, or what there is of it.
-fn read_segment(file: &File, offset: u64) -> io::Result<Vec<u8>> {
-    let left = file.metadata()?.len().saturating_sub(offset);
-    let len = usize::try_from(left).map_or(SEGMENT_BYTES, |left| left.min(SEGMENT_BYTES));
-    let mut bytes = vec![0; len];
-    file.read_exact_at(&mut bytes, offset)?;
-    Ok(bytes)
-}
+    // === reading ===
 
-/// A record of the log that passed its check.
-struct Record<'a> {
-    kind: u8,
-    body: &'a [u8],
-    /// Bytes of header and body.
-    len: usize,
-}
-
-impl<'a> Record<'a> {
-    fn read(bytes: &'a [u8], segment: u64) -> Option<Self> {
-        let (crc, checked) = bytes.split_first_chunk()?;
-        let (&kind, rest) = checked.split_first()?;
-        let (body_len, rest) = varint(rest)?;
-        let (number, rest) = varint(rest)?;
-        let (_page, rest) = varint(rest)?;
-        let header = checked.get(..checked.len() - rest.len())?;
-        let body = rest.get(..usize::try_from(body_len).ok()?)?;
-        let intact = u32::from_le_bytes(*crc) == crc32(&[body, header]);
-        let known = kind != NOTHING && kind <= KIND_MAX && number == segment;
-        (intact && known).then_some(Self { kind, body, len: crc.len() + header.len() + body.len() })
+    /// The hash of a perfect subtree.
+    fn find(&self, level: u8, index: u64) -> Result<Digest, Fault> {
+        let missing = || Fault::damaged(&self.files.log, format!("no node {index} on {level}"));
+        let place = Place::of(level, index).ok_or_else(missing)?;
+        let (row, at) = (place.count.ilog2(), usize::from(place.first / place.count));
+        let edge = self.edge();
+        let full = edge.size().checked_shr(8 * (u32::from(place.level) + 1)).unwrap_or(0);
+        let node = if place.index < full {
+            let tile = Tile { level: place.level, index: place.index, width: TILE_WIDTH };
+            self.tile(tile)?.node(row, at)
+        } else {
+            let rows = edge.rows(place.level).filter(|_| place.index == full);
+            rows.and_then(|rows| rows.node(row, at))
+        };
+        node.ok_or_else(missing)
     }
-}
 
-/// sled's number of 1 to 9 bytes, and what follows it.
-fn varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let (&first, rest) = bytes.split_first()?;
-    let byte = |at: usize| rest.get(at).copied().map(u64::from);
-    let (number, len) = match first {
-        0..=240 => (first.into(), 0),
-        241..=248 => (240 + 256 * u64::from(first - 241) + byte(0)?, 1),
-        249 => (2288 + 256 * byte(0)? + byte(1)?, 2),
-        250..=255 => {
-            let len = usize::from(first) - 247;
-            let low_first = rest.get(..len)?.iter().rev();
-            (low_first.fold(0, |number, byte| number << 8 | u64::from(*byte)), len)
+    /// An entry, if there is one at this place.
+    pub(crate) fn entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
+        let edge = self.edge();
+        if index >= edge.size() {
+            return Ok(None);
         }
-    };
-    Some((number, rest.get(len..)?))
-}
-
-/// CRC-32 (IEEE 802.3) over the parts, without the complement at the end, as sled stores it.
-fn crc32(parts: &[&[u8]]) -> u32 {
-    let bytes = parts.iter().copied().flatten();
-    bytes.fold(u32::MAX, |crc, byte| {
-        let [low, ..] = (crc ^ u32::from(*byte)).to_le_bytes();
-        let turned = CRC_TABLE.get(usize::from(low)).copied().unwrap_or(0);
-        crc >> 8 ^ turned
-    })
-}
-
-static CRC_TABLE: [u32; 256] = crc_table();
-
-#[allow(
-    clippy::indexing_slicing,
-    clippy::cast_possible_truncation,
-    reason = "runs at compile time"
-)]
-const fn crc_table() -> [u32; 256] {
-    let mut table = [0; 256];
-    let mut at = 0;
-    while at < 256 {
-        let mut crc = at as u32;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
-            bit += 1;
+        if let Some(entry) = edge.entry(index) {
+            return Ok(Some(entry.clone()));
         }
-        table[at] = crc;
-        at += 1;
+        let bundle = self.bundle(Bundle { index: index / WIDTH, width: TILE_WIDTH })?;
+        let at = usize::try_from(index % WIDTH).unwrap_or(usize::MAX);
+        // A copy, because who keeps it must not keep its whole bundle in memory.
+        Ok(bundle.get(at).map(|entry| Bytes::copy_from_slice(entry)))
     }
-    table
+
+    /// A full tile, which must be what the tile above it says.
+    fn tile(&self, tile: Tile) -> Result<Arc<Rows>, Fault> {
+        if let Some(rows) = lock(&self.tiles).get(&tile) {
+            return Ok(rows);
+        }
+        let rows = Arc::new(self.files.read_tile(tile)?);
+        if rows.root() != Some(self.find(8 * (tile.level + 1), tile.index)?) {
+            return Err(self.files.damaged(&tile.path(), "it is not what the log shows"));
+        }
+        lock(&self.tiles).put(tile, Arc::clone(&rows), TILE_BYTES);
+        Ok(rows)
+    }
+
+    /// A full bundle, which must be what its tile says.
+    fn bundle(&self, bundle: Bundle) -> Result<Arc<Vec<Bytes>>, Fault> {
+        if let Some(entries) = lock(&self.bundles).get(&bundle) {
+            return Ok(entries);
+        }
+        let entries = Arc::new(self.files.read_bundle(bundle)?);
+        let tile = self.tile(Tile { level: 0, index: bundle.index, width: TILE_WIDTH })?;
+        if !is_of(&entries, &tile) {
+            return Err(self.files.damaged(&bundle.path(), "it is not what the log shows"));
+        }
+        let bytes = entries.iter().map(|entry| entry.len() + size_of::<Bytes>()).sum();
+        lock(&self.bundles).put(bundle, Arc::clone(&entries), bytes);
+        Ok(entries)
+    }
+
+    /// How many entries it has.
+    pub(crate) fn size(&self) -> u64 {
+        self.edge().size()
+    }
+
+    /// The folder that everybody may read.
+    pub(crate) fn path(&self) -> &std::path::Path {
+        &self.files.log
+    }
+
+    /// Entries before this one need no longer stand among the records.
+    pub(crate) fn durable(&self) -> u64 {
+        self.locked().durable
+    }
+
+    fn edge(&self) -> Arc<Edge> {
+        Arc::clone(&self.locked().edge)
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Nodes for Log {
+    type Error = ViewError;
 
-    #[test]
-    fn the_check_value_of_the_crc_catalogue() {
-        assert_eq!(!crc32(&[b"1234", b"56789"]), 0xCBF4_3926);
+    fn node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
+        Ok(self.find(level, index)?)
     }
+}
 
-    #[test]
-    fn numbers_of_every_length() {
-        for (bytes, number) in [
-            (&[240][..], 240),
-            (&[241, 0], 240),
-            (&[248, 255], 2287),
-            (&[249, 0, 0], 2288),
-            (&[249, 255, 255], 67_823),
-            (&[250, 0xF0, 0x08, 0x01], 67_824),
-            (&[255, 1, 2, 3, 4, 5, 6, 7, 8], 0x0807_0605_0403_0201),
-        ] {
-            let longer = [bytes, &[9]].concat();
-            assert_eq!(varint(&longer), Some((number, &[9][..])));
-            assert_eq!(varint(&bytes[..bytes.len() - 1]), None);
-        }
-    }
+/// Whether a tile has the leaves of these entries.
+fn is_of(entries: &[Bytes], tile: &Rows) -> bool {
+    entries.iter().map(|entry| leaf(entry)).eq(tile.hashes().iter().copied())
+}
 
-    #[test]
-    fn a_mark_is_found_where_it_stands() {
-        let stored = |number| crate::value::encode(&Mark::new(number)).unwrap();
-        let bytes = [b"..", stored(3).as_slice(), b"", &stored(9), b"....", &stored(8)].concat();
-        assert_eq!(Mark::highest(&bytes), Some(9));
-        assert_eq!(Mark::highest(&bytes[..18]), None);
-        assert_eq!(Mark::highest(&bytes[..19]), Some(3));
-    }
+/// The guard, also after a panic elsewhere: what it guards is whole between any two calls.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -17,14 +17,15 @@ use crate::{
     body::{Bodies, sync_dir},
     error::OpenError,
     key::Key,
-    log::{self, Mark},
+    log::Log,
+    sled_log::{self, Mark},
     store::{Disk, Store, db_path},
     survey::{begin, clear_unfinished, create_dir, lock, lost, survey, wait},
     value, view,
 };
 
 /// The version of keys and values. Another one needs a migration.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// Bytes of sled's cache unless said otherwise. What the engine needs next it keeps itself, so
 /// the cache is for the inner pages of the tree and the lanes that are served.
@@ -39,11 +40,12 @@ pub struct Options {
     cache_bytes: u64,
     lock_wait: Duration,
     synced: bool,
+    log: Option<PathBuf>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: CACHE_BYTES, lock_wait: LOCK_WAIT, synced: true }
+        Self { cache_bytes: CACHE_BYTES, lock_wait: LOCK_WAIT, synced: true, log: None }
     }
 }
 
@@ -56,6 +58,12 @@ impl Options {
     /// How long to wait while another process has the folder; 5 s unless said otherwise.
     pub fn lock_wait(self, lock_wait: Duration) -> Self {
         Self { lock_wait, ..self }
+    }
+
+    /// The folder of the transparency log that everybody may read; `log` in the state folder unless
+    /// said otherwise. It must be on the same file system.
+    pub fn log_dir(self, dir: impl Into<PathBuf>) -> Self {
+        Self { log: Some(dir.into()), ..self }
     }
 
     /// Leaves out every sync, so that a power cut loses what was acknowledged and can leave a
@@ -90,7 +98,8 @@ impl Disk {
         let deadline = Instant::now() + options.lock_wait;
         create_dir(dir)?;
         let tip = lock(dir, deadline)?;
-        let acknowledged = survey(dir, &tip)?;
+        let log = options.log.clone().unwrap_or_else(|| dir.join("log"));
+        let acknowledged = survey(dir, &log, &tip)?;
         if acknowledged == 0 {
             begin(dir, &tip)?;
         }
@@ -98,9 +107,11 @@ impl Disk {
         let db = recover(dir, options, deadline)?;
         let Found { last, bodies } = check(&db, dir, acknowledged)?;
         create_dir(&bodies_path(dir))?;
+        let log = Log::open(&db, dir, log, options.synced)?;
         let disk = Self {
             db_file: File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?,
             bodies: Bodies::open(bodies_path(dir), &bodies)?,
+            log,
             synced: options.synced,
             failed: AtomicBool::new(false),
             barriers: AtomicU64::new(0),
@@ -119,7 +130,7 @@ impl Disk {
 fn recover(dir: &Path, options: &Options, deadline: Instant) -> Result<sled::Db, OpenError> {
     let config = sled::Config::new()
         .path(dir)
-        .segment_size(log::SEGMENT_BYTES)
+        .segment_size(sled_log::SEGMENT_BYTES)
         .cache_capacity(options.cache_bytes)
         .flush_every_ms(None);
     loop {

@@ -10,13 +10,17 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use kuriiri_engine::Commit;
+use bytes::Bytes;
+use kuriiri_engine::{Commit, ViewError};
+use kuriiri_tlog::Nodes;
+use kuriiri_types::Digest;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     body::Bodies,
     commit::{COMMITS_WAITING_MAX, Committer, Job},
     error::{CommitError, OpenError},
+    log::{Log, Published},
     tip::{self, Tip},
 };
 
@@ -49,6 +53,7 @@ pub(crate) struct Disk {
     /// A second handle on sled's file, for the barrier.
     pub(crate) db_file: File,
     pub(crate) bodies: Bodies,
+    pub(crate) log: Log,
     /// False leaves out every sync.
     pub(crate) synced: bool,
     /// Set by the first commit that fails.
@@ -101,6 +106,39 @@ impl Store {
         db.saturating_add(self.disk.bodies.bytes())
     }
 
+    /// Shows the log as of the last commit, in the folder of the log: full and partial tiles and
+    /// bundles, and then the checkpoint, durable before it is seen. Gives the signed checkpoint if
+    /// it is news.
+    ///
+    /// # Errors
+    /// When the files cannot be written.
+    pub async fn publish(&self) -> Result<Option<Published>, CommitError> {
+        self.on_log(Log::publish).await
+    }
+
+    /// Shows a checkpoint with the signatures of witnesses in the place of the one that is shown.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub async fn put_checkpoint(&self, note: Bytes) -> Result<(), CommitError> {
+        self.on_log(move |log| log.put_checkpoint(&note)).await
+    }
+
+    /// How many entries the log has.
+    pub fn log_size(&self) -> u64 {
+        self.disk.log.size()
+    }
+
+    async fn on_log<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Log) -> std::io::Result<T> + Send + 'static,
+    ) -> Result<T, CommitError> {
+        let disk = Arc::clone(&self.disk);
+        let done = tokio::task::spawn_blocking(move || work(&disk.log)).await;
+        let done = done.map_err(|_| CommitError::Stopped)?;
+        done.map_err(CommitError::io(self.disk.log_path()))
+    }
+
     /// Waits for the commits that were sent, passes the barrier once more and frees the folder.
     ///
     /// # Errors
@@ -127,6 +165,14 @@ impl Store {
     }
 }
 
+impl Nodes for Store {
+    type Error = ViewError;
+
+    fn node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
+        Nodes::node(&self.disk.log, level, index)
+    }
+}
+
 impl Drop for Store {
     fn drop(&mut self) {
         if let Err(error) = self.stop() {
@@ -142,6 +188,10 @@ impl Disk {
 
     pub(crate) fn blobs_path(&self) -> PathBuf {
         blobs_path(&self.dir)
+    }
+
+    pub(crate) fn log_path(&self) -> &Path {
+        self.log.path()
     }
 
     pub(crate) fn tip_path(&self) -> PathBuf {

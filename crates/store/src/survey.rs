@@ -12,7 +12,8 @@ use std::{
 use crate::{
     body::sync_dir,
     error::OpenError,
-    log,
+    log::WAITING,
+    sled_log,
     store::{blobs_path, db_path},
     tip::{self, Tip},
 };
@@ -61,7 +62,8 @@ pub(crate) fn wait(dir: &Path, deadline: Instant) -> Result<(), OpenError> {
 }
 
 /// Everything that can be said without letting sled write. Returns the last acknowledged commit.
-pub(crate) fn survey(dir: &Path, tip: &Tip) -> Result<u64, OpenError> {
+pub(crate) fn survey(dir: &Path, log: &Path, tip: &Tip) -> Result<u64, OpenError> {
+    survey_folders([log, &dir.join(WAITING)])?;
     let tip_path = dir.join(tip::NAME);
     let acknowledged = tip.read().map_err(OpenError::io(&tip_path))?;
     let Some(acknowledged) = acknowledged else {
@@ -85,6 +87,19 @@ pub(crate) fn survey(dir: &Path, tip: &Tip) -> Result<u64, OpenError> {
     Ok(acknowledged)
 }
 
+/// The folders of the log are made where they are missing; something else must not be there.
+fn survey_folders(folders: [&Path; 2]) -> Result<(), OpenError> {
+    for folder in folders {
+        match fs::metadata(folder) {
+            Ok(found) if found.is_dir() => {}
+            Ok(_) => return Err(OpenError::corrupt(folder, "it is not a folder")),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(OpenError::io(folder)(error)),
+        }
+    }
+    Ok(())
+}
+
 fn survey_blobs(dir: &Path) -> Result<(), OpenError> {
     let blobs = blobs_path(dir);
     match fs::read_dir(&blobs).map(|mut entries| entries.next().is_some()) {
@@ -101,8 +116,10 @@ fn survey_blobs(dir: &Path) -> Result<(), OpenError> {
 /// database by them.
 fn survey_conf(dir: &Path) -> Result<(), OpenError> {
     let path = dir.join("conf");
-    let expected =
-        format!("segment_size: {}\nuse_compression: false\nversion: 0.34\n", log::SEGMENT_BYTES);
+    let expected = format!(
+        "segment_size: {}\nuse_compression: false\nversion: 0.34\n",
+        sled_log::SEGMENT_BYTES
+    );
     let found = match fs::read(&path) {
         Ok(found) => found,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -126,7 +143,7 @@ pub(crate) fn begin(dir: &Path, tip: &Tip) -> Result<(), OpenError> {
 fn survey_log(dir: &Path, acknowledged: u64) -> Result<(), OpenError> {
     let db = db_path(dir);
     let snapshot = snapshot(dir).map_err(OpenError::io(dir))?;
-    let last = File::open(&db).and_then(|file| log::last_commit(&file, snapshot));
+    let last = File::open(&db).and_then(|file| sled_log::last_commit(&file, snapshot));
     match last.map_err(OpenError::io(&db))? {
         Some(last) if last < acknowledged => Err(lost(&db, last, acknowledged)),
         _ => Ok(()),

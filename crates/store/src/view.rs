@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use kuriiri_engine::{
-    Done, Hold, HoldNumber, LaneSpan, Pack, PackKey, QueueId, SeenRun, Seq, View, ViewError,
+    Done, Hold, HoldNumber, LaneSpan, LogHead, Pack, PackKey, QueueId, SeenLog, SeenRun, Seq, View,
+    ViewError,
 };
-use kuriiri_types::{Fingerprint, Lane, Timestamp};
+use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
 use serde::de::DeserializeOwned;
 
-use crate::{key::Key, store::Store, value};
+use crate::{key::Key, log::LogPack, store::Store, value};
 
 impl View for Store {
     fn starts(&self) -> Result<u64, ViewError> {
@@ -96,6 +97,31 @@ impl View for Store {
         });
         runs.collect()
     }
+
+    fn log_head(&self) -> Result<LogHead, ViewError> {
+        Ok(record(self.db(), &Key::LogHead)?.unwrap_or_default())
+    }
+
+    fn seen_logs(&self) -> Result<Vec<(Ministry, SeenLog)>, ViewError> {
+        let entries = self.db().range(Key::seen_logs());
+        let seen = entries.map(|entry| {
+            let (key, stored) = entry.map_err(unreadable(&"a log that was cosigned"))?;
+            let key = decode_key(&key)?;
+            let Key::SeenLog(peer) = &key else {
+                return Err(ViewError(format!("{key:?} stands among the logs of peers")));
+            };
+            Ok((peer.clone(), value::decode(&key, &stored)?))
+        });
+        seen.collect()
+    }
+
+    fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
+        self.disk().log.entry(index)
+    }
+
+    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
+        kuriiri_tlog::Nodes::node(&self.disk().log, level, index)
+    }
 }
 
 impl Store {
@@ -105,6 +131,14 @@ impl Store {
     /// When the state cannot be read.
     pub fn certificate(&self, fingerprint: &Fingerprint) -> Result<Option<Bytes>, ViewError> {
         record(self.db(), &Key::Certificate(*fingerprint))
+    }
+
+    /// What this relay cosigned last of a peer's log.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn seen_log(&self, peer: &Ministry) -> Result<Option<SeenLog>, ViewError> {
+        record(self.db(), &Key::SeenLog(peer.clone()))
     }
 
     fn done(&self, key: &PackKey) -> Result<Done, ViewError> {
@@ -119,6 +153,27 @@ pub(crate) fn record<T: DeserializeOwned>(
 ) -> Result<Option<T>, ViewError> {
     let stored = db.get(key.encode()).map_err(unreadable(key))?;
     stored.map(|stored| value::decode(key, &stored)).transpose()
+}
+
+/// The place of the first entry of the log that stands among the records.
+pub(crate) fn first_entry(db: &sled::Db) -> Result<Option<u64>, ViewError> {
+    match keys(db, Key::entries()).next().transpose()? {
+        Some(Key::Entries(first)) => Ok(Some(first)),
+        Some(key) => Err(ViewError(format!("{key:?} stands among the log's entries"))),
+        None => Ok(None),
+    }
+}
+
+/// The entries of the log that stand among the records, in order, each pack with its place.
+pub(crate) fn entries(db: &sled::Db) -> impl Iterator<Item = Result<(u64, LogPack), ViewError>> {
+    db.range(Key::entries()).map(|entry| {
+        let (key, stored) = entry.map_err(unreadable(&"entries of the log"))?;
+        let key = decode_key(&key)?;
+        let Key::Entries(first) = key else {
+            return Err(ViewError(format!("{key:?} stands among the log's entries")));
+        };
+        Ok((first, value::decode(&key, &stored)?))
+    })
 }
 
 /// The keys in a range, in order.

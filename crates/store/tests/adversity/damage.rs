@@ -58,7 +58,9 @@ fn refused(dir: &Path) -> PathBuf {
     assert_eq!(error.code(), Code::STORE_CORRUPT, "{error}");
     match error {
         OpenError::Corrupt { ref path, .. } => path.clone(),
-        OpenError::Locked { .. } | OpenError::Io { .. } => panic!("{error}"),
+        OpenError::Locked { .. } | OpenError::Apart { .. } | OpenError::Io { .. } => {
+            panic!("{error}")
+        }
     }
 }
 

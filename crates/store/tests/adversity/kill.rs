@@ -9,20 +9,37 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_engine::{Body, BodyFile, BodyRef, Commit, View, Write};
+use kuriiri_engine::{Body, BodyFile, BodyRef, Commit, LogHead, View, Write};
+use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
+use kuriiri_tlog::{Checkpoint, consistency, verify_consistency};
 use kuriiri_types::Lane;
 
-use crate::made::{ROUTINE, key, message, noise, outbox, pack, parcel, receipt, run, time};
+use crate::{
+    log::{Log, entry, tree, verify, verify_at_rest, verify_files},
+    made::{ROUTINE, key, message, noise, outbox, pack, parcel, receipt, run, time},
+};
 
 const DIR: &str = "KURIIRI_STORE_KILL_DIR";
+/// The key of the log, which outlives the child.
+const KEY: &str = "KURIIRI_STORE_KILL_KEY";
 /// Commits whose traces stay; each commit removes those of the one this far before it.
 const LIVE: u64 = 20;
 const BODY_BYTES: u32 = 50_000;
 
+/// Entries of the log that commit `n` adds.
+fn entries(n: u64) -> u64 {
+    1 + n * 7 % 40
+}
+
+/// Entries of the log after commit `n`.
+fn size(n: u64) -> u64 {
+    (1..=n).map(entries).sum()
+}
+
 /// Commit `n`: a start, packs in two lanes, a note of expiry, a run of marks, at every third a
 /// body file that two messages share; and everything of commit `n - LIVE` goes.
-fn commit(n: u64) -> Commit {
+fn commit(n: u64, log: &mut Log) -> Commit {
     let mut writes = vec![
         Write::PutStart(n),
         Write::PutPack(key(outbox("um.example"), ROUTINE, n), parcels(n)),
@@ -43,7 +60,7 @@ fn commit(n: u64) -> Commit {
         bodies: body_refs(n).iter().map(body).collect(),
         references: 2,
     });
-    Commit { writes, bodies, retained: Vec::new(), released }
+    Commit { writes, bodies, released, log: Some(log.append(entries(n))), ..Commit::default() }
 }
 
 fn has_bodies(n: u64) -> bool {
@@ -64,23 +81,33 @@ fn parcels(n: u64) -> kuriiri_engine::Pack {
     pack((0..5).map(|i| message(n + i, 1024)).chain(large))
 }
 
-/// The other process: commits until it is killed, and says so after each acknowledgement.
+/// The other process: commits until it is killed, and says so after each acknowledgement. It shows
+/// the log meanwhile, as a relay does.
 #[tokio::test]
 async fn child() {
     let Some(dir) = env::var_os(DIR) else { return };
     let store = Store::open(Path::new(&dir), Options::default()).unwrap();
+    let mut log = Log::on(&store.log_head().unwrap(), &env::var(KEY).unwrap());
     for n in store.starts().unwrap() + 1.. {
-        store.commit(commit(n)).await.unwrap();
+        let commit = store.commit(commit(n, &mut log));
+        if n.is_multiple_of(3) {
+            let (committed, shown) = tokio::join!(commit, store.publish());
+            committed.unwrap();
+            shown.unwrap();
+        } else {
+            commit.await.unwrap();
+        }
         writeln!(stdout(), "\nacknowledged {n}").unwrap();
         stdout().flush().unwrap();
     }
 }
 
 /// Runs the child until it has acknowledged so many commits, and kills it. Returns the last one.
-fn killed_after(dir: &Path, acknowledged: usize) -> u64 {
+fn killed_after(dir: &Path, pem: &str, acknowledged: usize) -> u64 {
     let mut child = Command::new(env::current_exe().unwrap())
         .args(["--exact", "kill::child", "--nocapture", "--test-threads=1"])
         .env(DIR, dir)
+        .env(KEY, pem)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -130,13 +157,51 @@ fn check(dir: &Path, store: &Store, last: u64) {
     assert_eq!(names, expected.collect(), "body files of {n}");
 }
 
+/// What lies there when nobody has cleaned up is what anybody can verify; nothing that was ever
+/// shown is taken back; and after the start everything that was acknowledged is shown.
+struct Witness {
+    log: Log,
+    seen: Option<Checkpoint>,
+}
+
+impl Witness {
+    fn look(&mut self, dir: &Path) {
+        let folder = dir.join("log");
+        if !folder.join("checkpoint").exists() {
+            return assert_eq!(self.seen, None);
+        }
+        let now = verify(&folder, self.log.key());
+        let tree = tree(now.size);
+        if let Some(seen) = self.seen.replace(now.clone()) {
+            let proof = consistency(&tree, seen.size, now.size).unwrap();
+            assert!(verify_consistency(seen.size, seen.root, now.size, now.root, &proof));
+        }
+    }
+
+    fn look_after_start(&mut self, dir: &Path, store: &Store) {
+        let size = size(store.starts().unwrap());
+        assert_eq!(store.log_size(), size);
+        for index in 0..size {
+            assert_eq!(store.log_entry(index), Ok(Some(entry(index))));
+        }
+        self.look(dir);
+        verify_at_rest(&dir.join("log"), self.log.key(), &tree(size));
+    }
+}
+
 #[test]
 fn what_was_acknowledged_survives_every_kill() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let dir = folder.path().join("state");
+    let pem = NoteKey::generate().unwrap().1;
+    let mut witness = Witness { log: Log::on(&LogHead::default(), &pem), seen: None };
     for round in 0..24 {
-        let last = killed_after(&dir, 1 + round * 7 % 31);
+        let last = killed_after(&dir, &pem, 1 + round * 7 % 31);
+        witness.look(&dir);
+        verify_files(&dir.join("log"), &tree(size(last + 1)));
         let store = Store::open(&dir, Options::default()).unwrap();
         check(&dir, &store, last);
+        witness.look_after_start(&dir, &store);
     }
+    assert!(witness.seen.is_some_and(|seen| seen.size > 4 * 256));
 }

@@ -4,9 +4,10 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use bytes::Bytes;
 use kuriiri_engine::{
-    Body, Commit, Hold, Item, Pack, PackKey, Parcel, QueueId, SeenMark, SeenRun, Write,
+    Body, Commit, Hold, Item, Marked, Pack, PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun,
+    Write,
 };
-use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, SignedReceipt, Timestamp};
+use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, Timestamp};
 
 /// Bytes that follow from a number and do not compress (xorshift64).
 pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
@@ -47,7 +48,7 @@ pub(crate) fn message(seed: u64, len: usize) -> Item {
 }
 
 pub(crate) fn receipt(seed: u64) -> Item {
-    Item::Receipt(SignedReceipt { receipt: noise(80, seed).into(), proof: proof(seed) })
+    Item::Receipt(seed << 7)
 }
 
 pub(crate) fn pack(items: impl IntoIterator<Item = Item>) -> Pack {
@@ -69,8 +70,17 @@ pub(crate) fn time(seed: u64) -> Timestamp {
 }
 
 pub(crate) fn run(seed: u64) -> SeenRun {
-    let mark = |i: u8| SeenMark(noise(16, seed + u64::from(i)).try_into().unwrap());
+    let mark = |i: u8| Marked {
+        mark: SeenMark(noise(16, seed + u64::from(i)).try_into().unwrap()),
+        entry: seed * 300 + u64::from(i),
+    };
     SeenRun { at: time(seed), marks: (0..3).map(mark).collect() }
+}
+
+pub(crate) fn seen_log(seed: u64) -> SeenLog {
+    let root = Digest(noise(32, seed).try_into().unwrap());
+    let origin = "relay.um.example/log".into();
+    SeenLog { origin, size: seed, root, note: noise(200, seed).into() }
 }
 
 pub(crate) fn writes(writes: impl IntoIterator<Item = Write>) -> Commit {

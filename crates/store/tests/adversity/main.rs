@@ -3,6 +3,9 @@
 
 mod damage;
 mod kill;
+mod log;
+mod log_damage;
+mod log_shown;
 mod made;
 mod model;
 mod space;

@@ -9,13 +9,17 @@ use std::{
 use bytes::Bytes;
 use kuriiri_engine::{
     BodyFile, BodyRef, Certificate, Commit, Done, Hold, HoldNumber, LaneSpan, Pack, PackKey,
-    QueueId, SeenRun, View, Write,
+    QueueId, SeenLog, SeenRun, View, Write,
 };
 use kuriiri_store::{Options, Store};
-use kuriiri_types::{Digest, Fingerprint, Lane, Timestamp};
+use kuriiri_tlog::root;
+use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
 use proptest::{prelude::*, sample::Index};
 
-use crate::made::{hold, message, noise, outbox, pack, receipt, run};
+use crate::{
+    log::{Log, entry, tree, verify_at_rest},
+    made::{hold, message, noise, outbox, pack, receipt, run, seen_log},
+};
 
 #[derive(Debug, Clone)]
 struct Step {
@@ -26,10 +30,12 @@ struct Step {
     retained: Vec<Index>,
     /// Which to release.
     released: Vec<Index>,
+    /// How many entries the log gets.
+    entries: Option<u64>,
+    publish: bool,
     reopen: bool,
 }
 
-#[derive(Debug, Default)]
 struct Model {
     starts: u64,
     packs: BTreeMap<PackKey, Pack>,
@@ -40,9 +46,27 @@ struct Model {
     certificates: BTreeMap<Fingerprint, Bytes>,
     bodies: Vec<BodyRef>,
     files: u64,
+    log: Log,
+    seen_logs: BTreeMap<Ministry, SeenLog>,
 }
 
 impl Model {
+    fn new() -> Self {
+        Self {
+            starts: 0,
+            packs: BTreeMap::new(),
+            done: BTreeMap::new(),
+            due: BTreeSet::new(),
+            holds: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            certificates: BTreeMap::new(),
+            bodies: Vec::new(),
+            files: 0,
+            log: Log::new(),
+            seen_logs: BTreeMap::new(),
+        }
+    }
+
     /// Does the step here, and returns the commit that asks the store for the same.
     fn step(&mut self, step: &Step) -> Commit {
         for write in &step.writes {
@@ -60,7 +84,8 @@ impl Model {
             }
         }
         let bodies = (!step.bodies.is_empty()).then(|| self.add_bodies(&step.bodies));
-        Commit { writes: step.writes.clone(), bodies, retained, released }
+        let log = step.entries.map(|count| self.log.append(count));
+        Commit { writes: step.writes.clone(), bodies, retained, released, log, ..Commit::default() }
     }
 
     fn write(&mut self, write: Write) {
@@ -82,6 +107,7 @@ impl Model {
             Write::PutCertificate(Certificate { fingerprint, der }) => {
                 self.certificates.insert(fingerprint, der);
             }
+            Write::PutSeenLog(peer, seen) => drop(self.seen_logs.insert(peer, seen)),
             Write::PutStart(starts) => self.starts = starts,
         }
     }
@@ -140,7 +166,31 @@ impl Model {
             let expected = self.certificates.get(&fingerprint).cloned();
             assert_eq!(store.certificate(&fingerprint), Ok(expected));
         }
+        for peer in PEERS {
+            let expected = self.seen_logs.get(&peer.parse().unwrap()).cloned();
+            assert_eq!(store.seen_log(&peer.parse().unwrap()), Ok(expected));
+        }
+        assert_eq!(store.seen_logs(), Ok(self.seen_logs.clone().into_iter().collect()));
         self.check_bodies(dir, store);
+        self.check_log(store);
+    }
+
+    fn check_log(&self, store: &Store) {
+        let size = self.log.size();
+        assert_eq!(store.log_head(), Ok(self.log.head()));
+        assert_eq!(store.log_size(), size);
+        let tree = tree(size);
+        for index in (0..size).rev().step_by(31).chain([size, size + 255, u64::MAX]) {
+            let expected = (index < size).then(|| entry(index));
+            assert_eq!(store.log_entry(index), Ok(expected));
+        }
+        for level in 0..=64 {
+            let count = size.checked_shr(level.into()).unwrap_or(0);
+            for index in [0, count / 2, count.saturating_sub(1), count, u64::MAX] {
+                assert_eq!(store.log_node(level, index).ok(), tree.node(level, index));
+            }
+        }
+        assert_eq!(root(store, size), Ok(tree.root()));
     }
 
     fn done(&self, key: &PackKey) -> Done {
@@ -173,6 +223,7 @@ fn body(reference: &BodyRef) -> Bytes {
 }
 
 const BUCKETS: [u64; 5] = [0, 1, 255, 256, u64::MAX];
+const PEERS: [&str; 3] = ["a", "a.b", "b"];
 const NUMBERS: [u64; 4] = [0, 1, 256, u64::MAX];
 
 fn keys() -> Vec<PackKey> {
@@ -217,6 +268,8 @@ fn write() -> impl Strategy<Value = Write> {
         2 => (prop::sample::select(NUMBERS.to_vec()), 0..6_000_usize, 0..9_u64)
             .prop_map(|(number, len, seed)| Write::PutHold(number, hold(seed, len))),
         1 => prop::sample::select(NUMBERS.to_vec()).prop_map(Write::DeleteHold),
+        1 => (prop::sample::select(PEERS.to_vec()), 0..9_u64)
+            .prop_map(|(peer, seed)| Write::PutSeenLog(peer.parse().unwrap(), seen_log(seed))),
         1 => any::<u64>().prop_map(Write::PutStart),
     ]
 }
@@ -227,13 +280,17 @@ fn step() -> impl Strategy<Value = Step> {
         prop::collection::vec(any::<u16>(), 0..3),
         prop::collection::vec(any::<Index>(), 0..3),
         prop::collection::vec(any::<Index>(), 0..3),
+        prop::option::of(1..200_u64),
+        prop::bool::weighted(0.3),
         prop::bool::weighted(0.2),
     )
-        .prop_map(|(writes, bodies, retained, released, reopen)| Step {
+        .prop_map(|(writes, bodies, retained, released, entries, publish, reopen)| Step {
             writes,
             bodies,
             retained,
             released,
+            entries,
+            publish,
             reopen,
         })
 }
@@ -250,17 +307,30 @@ proptest! {
         let dir = folder.path();
         let open = || Store::open(dir, Options::default().danger_without_barrier()).unwrap();
         let mut store = open();
-        let mut model = Model::default();
+        let mut model = Model::new();
+        let mut shown = 0;
         for step in steps {
             runtime.block_on(store.commit(model.step(&step))).unwrap();
+            if step.publish {
+                let published = runtime.block_on(store.publish()).unwrap();
+                let size = model.log.size();
+                let expected = (size != shown).then(|| (size, model.log.checkpoint()));
+                prop_assert_eq!(published.map(|it| (it.size, it.note)), expected);
+                shown = size;
+            }
             if step.reopen {
                 runtime.block_on(store.close()).unwrap();
                 store = open();
+                // A start shows what was committed.
+                shown = model.log.size();
             }
             model.check(dir, &store);
         }
         runtime.block_on(store.close()).unwrap();
         model.check(dir, &open());
+        if model.log.size() > 0 {
+            verify_at_rest(&dir.join("log"), model.log.key(), &tree(model.log.size()));
+        }
         let referred: BTreeSet<_> = model.bodies.iter().map(|body| body.file.to_string()).collect();
         let names = fs::read_dir(dir.join("bodies")).unwrap();
         let names = names.map(|file| file.unwrap().file_name().into_string().unwrap());

@@ -2,11 +2,12 @@
 
 use std::{fs, path::Path};
 
-use kuriiri_engine::{PackKey, View, Write};
+use bytes::Bytes;
+use kuriiri_engine::{BodyFile, BodyRef, Commit, PackKey, View, Write};
 use kuriiri_store::{Options, Store};
 use kuriiri_types::{Code, Lane, limits::PACK_BYTES_MAX};
 
-use crate::made::{ROUTINE, key, message, outbox, pack, writes};
+use crate::made::{ROUTINE, key, message, noise, outbox, pack, writes};
 
 /// Body length of a message that alone makes a value of just the limit, format byte included.
 fn full() -> usize {
@@ -102,4 +103,21 @@ async fn many_lanes_are_found_whole() {
     let lanes = store.lanes().unwrap();
     assert_eq!(lanes.len(), 30 * 7);
     assert!(lanes.iter().all(|lane| (lane.first, lane.last) == (5, 24)));
+}
+
+/// Others in the same file stay as they are.
+#[tokio::test]
+async fn an_erased_body_is_overwritten() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(dir.path());
+    let bodies = [noise(5000, 1), noise(5000, 2)].map(Bytes::from);
+    let file = BodyFile { file: 7, bodies: bodies.to_vec(), references: 2 };
+    store.commit(Commit { bodies: Some(file), ..Commit::default() }).await.unwrap();
+    let [first, second] = [0, 5000].map(|offset| BodyRef { file: 7, offset, len: 5000 });
+    let gone = Commit { released: vec![first], erased: vec![first], ..Commit::default() };
+    store.commit(gone).await.unwrap();
+    store.close().await.unwrap();
+    let store = open(dir.path());
+    assert_eq!(store.body(first).unwrap(), vec![0; 5000]);
+    assert_eq!(store.body(second).unwrap(), bodies[1]);
 }

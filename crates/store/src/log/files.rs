@@ -1,0 +1,286 @@
+//! The log's files. Those that are full before the next checkpoint wait beside the log, so that
+//! nobody finds much more in the log than its checkpoint speaks of.
+//!
+//! Everybody may read the log, whatever the process' umask says; nobody else what waits.
+
+use std::{
+    ffi::OsStr,
+    fs::{self, DirBuilder, File, Permissions},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use bytes::Bytes;
+use kuriiri_tlog::{
+    Bundle, Checkpoint, TILE_WIDTH, Tile, decode_bundle, decode_tile, encode_bundle, encode_tile,
+};
+
+use super::{
+    edge::{Full, Rows},
+    fault::Fault,
+};
+use crate::{body::sync_dir, error::OpenError};
+
+const CHECKPOINT: &str = "checkpoint";
+/// Where files and folders are made before they get their names.
+const UNFINISHED: &str = "unfinished";
+const UNFINISHED_DIR: &str = "unfinished.d";
+
+const DIR_FOR_ALL: u32 = 0o755;
+const FILE_FOR_ALL: u32 = 0o644;
+const DIR_OF_OWNER: u32 = 0o700;
+
+/// The two folders of a log.
+#[derive(Debug)]
+pub(crate) struct Files {
+    /// What everybody may read.
+    pub(crate) log: PathBuf,
+    /// What waits for the next checkpoint, on the same file system.
+    pub(crate) waiting: PathBuf,
+    /// The log's folder, open since before anything was written: the disk tells of a write that
+    /// failed only those who were there.
+    folder: File,
+}
+
+impl Files {
+    /// Makes the folders. What waited is written anew, so it goes.
+    pub(crate) fn open(log: PathBuf, waiting: PathBuf) -> Result<Self, OpenError> {
+        clear(&waiting).map_err(OpenError::io(&waiting))?;
+        create_folder(&log).map_err(OpenError::io(&log))?;
+        let apart = |error: io::Error| {
+            if error.kind() != io::ErrorKind::CrossesDevices {
+                return OpenError::io(&log)(error);
+            }
+            OpenError::Apart { log: log.clone(), waiting: waiting.clone() }
+        };
+        // A folder on another file system would fail at the first checkpoint.
+        probe(&log, &waiting).map_err(apart)?;
+        let folder = File::open(&log).map_err(OpenError::io(&log))?;
+        Ok(Self { log, waiting, folder })
+    }
+
+    // === writing ===
+
+    /// Writes a file that is full, to wait for the next checkpoint.
+    pub(crate) fn stage(&self, file: &Full) -> io::Result<()> {
+        let (path, bytes) = encoded(file)?;
+        let place = self.waiting.join(path);
+        place.parent().map_or(Ok(()), fs::create_dir_all)?;
+        write(&place, &bytes).map(drop)
+    }
+
+    /// Writes a partial file into the log.
+    pub(crate) fn put_partial(&self, file: &Full) -> io::Result<()> {
+        let (path, bytes) = encoded(file)?;
+        self.replace(&self.log.join(path), &bytes)
+    }
+
+    fn replace(&self, place: &Path, bytes: &[u8]) -> io::Result<()> {
+        self.create_parent(place)?;
+        let unfinished = self.waiting.join(UNFINISHED);
+        write(&unfinished, bytes)?;
+        fs::rename(unfinished, place)
+    }
+
+    /// Makes the folder of a file in the log. It has its mode when it gets its name, so that no
+    /// crash leaves one that others cannot enter.
+    fn create_parent(&self, place: &Path) -> io::Result<()> {
+        let Some(dir) = place.parent().filter(|dir| !dir.is_dir()) else { return Ok(()) };
+        if dir == self.log {
+            return Err(gone(dir, &io::ErrorKind::NotFound.into()));
+        }
+        self.create_parent(dir)?;
+        let unfinished = self.waiting.join(UNFINISHED_DIR);
+        fs::create_dir_all(&unfinished)?;
+        fs::set_permissions(&unfinished, Permissions::from_mode(DIR_FOR_ALL))?;
+        fs::rename(unfinished, dir)
+    }
+
+    /// Moves a full file that waits into the log, unless that was done when showing it failed later.
+    pub(crate) fn release(&self, path: &str) -> io::Result<()> {
+        let (place, waiting) = (self.log.join(path), self.waiting.join(path));
+        self.create_parent(&place)?;
+        match fs::rename(&waiting, &place) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && place.exists() => Ok(()),
+            Err(error) => Err(gone(&waiting, &error)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Removes the partial files of one that is full.
+    pub(crate) fn drop_partial(&self, path: &str) -> io::Result<()> {
+        match fs::remove_dir_all(self.log.join(format!("{path}.p"))) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the narrower files of a partial one again, because a power cut may have torn them.
+    pub(crate) fn mend_partial(&self, file: &Full) -> io::Result<()> {
+        let place = self.log.join(path_of(file));
+        let Some(folder) = place.parent() else { return Ok(()) };
+        let entries = match fs::read_dir(folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            other => other?,
+        };
+        for entry in entries {
+            let entry = entry?.path();
+            let narrower = width(entry.file_name()).and_then(|width| file.narrower(width));
+            match narrower {
+                Some(narrower) => self.put_partial(&narrower)?,
+                None => {
+                    tracing::warn!(path = %entry.display(), "the log has no such file; removing it");
+                    fs::remove_file(entry)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a checkpoint durable, and then shows it.
+    pub(crate) fn put_checkpoint(&self, note: &[u8], synced: bool) -> io::Result<()> {
+        let unfinished = self.waiting.join(CHECKPOINT);
+        let file = write(&unfinished, note)?;
+        if synced {
+            file.sync_all()?;
+        }
+        fs::rename(unfinished, self.log.join(CHECKPOINT))?;
+        if synced { sync_dir(&self.log) } else { Ok(()) }
+    }
+
+    /// Fails when the log that was shown is no longer there: what is written now could not be all.
+    pub(crate) fn still_shown(&self) -> io::Result<()> {
+        let checkpoint = self.checkpoint();
+        fs::metadata(&checkpoint).map(drop).map_err(|error| gone(&checkpoint, &error))
+    }
+
+    /// Asks the disk to make everything durable that was written to the log.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        #[cfg(target_os = "linux")]
+        rustix::fs::syncfs(&self.folder)?;
+        #[cfg(not(target_os = "linux"))]
+        rustix::fs::sync();
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn folder_mut(&mut self) -> &mut File {
+        &mut self.folder
+    }
+
+    // === reading ===
+
+    /// Where the checkpoint is.
+    pub(crate) fn checkpoint(&self) -> PathBuf {
+        self.log.join(CHECKPOINT)
+    }
+
+    /// The checkpoint that is shown, and what it says if it can be read.
+    pub(crate) fn read_checkpoint(&self) -> Result<(Vec<u8>, Option<Checkpoint>), Fault> {
+        let path = self.checkpoint();
+        let note = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            other => other.map_err(Fault::io(&path))?,
+        };
+        let text = str::from_utf8(&note).ok().and_then(|note| note.split_once("\n\n"));
+        let said = text.and_then(|(text, _)| Checkpoint::parse(&format!("{text}\n")).ok());
+        Ok((note, said))
+    }
+
+    pub(crate) fn read_tile(&self, tile: Tile) -> Result<Rows, Fault> {
+        let path = tile.path();
+        let hashes = decode_tile(&self.read(&path)?, TILE_WIDTH);
+        let hashes = hashes.ok_or_else(|| self.damaged(&path, "it is not a full tile"))?;
+        Ok(Rows::of(&hashes))
+    }
+
+    pub(crate) fn read_bundle(&self, bundle: Bundle) -> Result<Vec<Bytes>, Fault> {
+        let path = bundle.path();
+        let bytes = Bytes::from(self.read(&path)?);
+        let entries = decode_bundle(&bytes, TILE_WIDTH);
+        let entries = entries.map_err(|error| self.damaged(&path, error.to_string()))?;
+        Ok(entries.into_iter().map(|entry| bytes.slice_ref(entry)).collect())
+    }
+
+    /// Says that a file of the log is not what it was.
+    pub(crate) fn damaged(&self, path: &str, what: impl Into<String>) -> Fault {
+        Fault::damaged(self.log.join(path), what)
+    }
+
+    fn read(&self, path: &str) -> Result<Vec<u8>, Fault> {
+        // In this order, because files move in this one.
+        let found = match fs::read(self.waiting.join(path)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => fs::read(self.log.join(path)),
+            other => other,
+        };
+        found.map_err(Fault::io(&self.log.join(path)))
+    }
+}
+
+/// The place of a file in a log.
+pub(crate) fn path_of(file: &Full) -> String {
+    match file {
+        Full::Tile(tile, _) => tile.path(),
+        Full::Bundle(bundle, _) => bundle.path(),
+    }
+}
+
+fn encoded(file: &Full) -> io::Result<(String, Vec<u8>)> {
+    let bytes = match file {
+        Full::Tile(_, rows) => encode_tile(rows.hashes()),
+        Full::Bundle(_, entries) => encode_bundle(entries).map_err(io::Error::other)?,
+    };
+    Ok((path_of(file), bytes))
+}
+
+/// The width that the name of a partial file says.
+fn width(name: Option<&OsStr>) -> Option<u16> {
+    let name = name?.to_str()?;
+    let width = name.parse().ok()?;
+    (name == u16::to_string(&width)).then_some(width)
+}
+
+fn gone(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}; start the relay again", path.display()))
+}
+
+// === folders ===
+
+/// An empty folder for what waits.
+fn clear(waiting: &Path) -> io::Result<()> {
+    if waiting.exists() {
+        fs::remove_dir_all(waiting)?;
+    }
+    DirBuilder::new().mode(DIR_OF_OWNER).create(waiting)
+}
+
+/// Moves a file as a checkpoint will move. A file that an earlier try left in the log goes as well.
+fn probe(log: &Path, waiting: &Path) -> io::Result<()> {
+    let probe = waiting.join(UNFINISHED);
+    fs::write(&probe, b"")?;
+    let there = log.join(UNFINISHED);
+    fs::rename(&probe, &there)?;
+    fs::remove_file(there)
+}
+
+/// Makes a folder that everybody may read, and those above it, unless it is there.
+fn create_folder(dir: &Path) -> io::Result<()> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let parent = dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = parent.unwrap_or_else(|| Path::new("."));
+    create_folder(parent)?;
+    fs::create_dir(dir)?;
+    fs::set_permissions(dir, Permissions::from_mode(DIR_FOR_ALL))?;
+    sync_dir(parent)
+}
+
+/// Writes a file that everybody may read.
+fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
+    let mut file = File::create(path)?;
+    file.set_permissions(Permissions::from_mode(FILE_FOR_ALL))?;
+    file.write_all(bytes)?;
+    Ok(file)
+}

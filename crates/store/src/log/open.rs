@@ -1,0 +1,181 @@
+//! Taking up the log that was left behind.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use kuriiri_engine::{LogHead, ViewError};
+use kuriiri_seal::leaf;
+use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, root};
+
+use super::{
+    BUNDLES_BYTES_MAX, Log, State, TILES_BYTES_MAX, WIDTH,
+    edge::Edge,
+    fault::Fault,
+    files::{Files, path_of},
+    is_of, lock,
+    recent::Recent,
+    show::Shown,
+};
+use crate::{error::OpenError, key::Key, store::db_path, view};
+
+/// The folder in that of the state where files wait for the next checkpoint.
+pub(crate) const WAITING: &str = "log-waiting";
+
+/// What the records say of the log.
+struct Records {
+    head: LogHead,
+    /// The signed checkpoint of the head.
+    note: Bytes,
+    /// Entries from here on are among the records.
+    first: u64,
+}
+
+impl Log {
+    /// Takes up the log that the records in a state folder speak of, and shows it as it was at the
+    /// last commit: what may have been torn is written again.
+    pub(crate) fn open(
+        db: &sled::Db,
+        dir: &Path,
+        log: PathBuf,
+        synced: bool,
+    ) -> Result<Self, OpenError> {
+        let Records { head, note, first } = records(db, &db_path(dir))?;
+        let files = Files::open(log, dir.join(WAITING))?;
+        let edge = Edge::load(first, |tile| files.read_tile(tile))?;
+        let (edge, waiting) = replay(db, &db_path(dir), &files, edge)?;
+        if edge.size() != head.size || edge.frontier() != head.frontier {
+            return Err(blame(&files, first).into());
+        }
+        let state = State {
+            edge: Arc::new(edge),
+            checkpoint: note,
+            waiting,
+            durable: first,
+            ..State::default()
+        };
+        let log = Self {
+            files,
+            synced,
+            state: Mutex::new(state),
+            shown: Mutex::new(Shown::default()),
+            tiles: Mutex::new(Recent::new(TILES_BYTES_MAX)),
+            bundles: Mutex::new(Recent::new(BUNDLES_BYTES_MAX)),
+        };
+        log.restore()?;
+        Ok(log)
+    }
+
+    /// Holds what is shown against the log, and shows what the last commit said.
+    fn restore(&self) -> Result<(), OpenError> {
+        let (shown, said) = self.files.read_checkpoint()?;
+        let state = self.locked().clone();
+        if let Some(said) = said {
+            let refuse = |what| Err(OpenError::corrupt(self.files.checkpoint(), what));
+            let size = state.edge.size();
+            if said.size > size {
+                let what = format!(
+                    "it shows {} entries, and the state has {size}, so that is from before",
+                    said.size
+                );
+                return refuse(what);
+            }
+            let damaged = |error: ViewError| OpenError::corrupt(&self.files.log, error.0);
+            if root(self, said.size).map_err(damaged)? != said.root {
+                return refuse("it shows another log than the one of this state".into());
+            }
+        }
+        if state.checkpoint.is_empty() {
+            return Ok(());
+        }
+        let failed = |error| OpenError::io(&self.files.log)(error);
+        let mend = |file| self.files.mend_partial(file);
+        state.edge.partial().iter().try_for_each(mend).map_err(failed)?;
+        // It may have got signatures of witnesses since.
+        let checkpoint = match shown.starts_with(&state.checkpoint) {
+            true => shown.into(),
+            false => state.checkpoint.clone(),
+        };
+        let size = state.edge.size();
+        self.show(&State { checkpoint, ..state.clone() }).map_err(failed)?;
+        let mut shown = lock(&self.shown);
+        (shown.size, shown.note) = (size, state.checkpoint);
+        Ok(())
+    }
+}
+
+fn records(db: &sled::Db, path: &Path) -> Result<Records, OpenError> {
+    let damaged = |error: ViewError| OpenError::corrupt(path, error.0);
+    let head: LogHead = view::record(db, &Key::LogHead).map_err(damaged)?.unwrap_or_default();
+    let note: Option<Bytes> = view::record(db, &Key::LogNote).map_err(damaged)?;
+    let first = view::first_entry(db).map_err(damaged)?.unwrap_or(head.size);
+    if !first.is_multiple_of(WIDTH) || first > head.size {
+        return Err(OpenError::corrupt(path, "the log's last entries are missing"));
+    }
+    Ok(Records { head, note: note.unwrap_or_default(), first })
+}
+
+/// Writes again what may not have been durable. Gives the edge of all that was acknowledged, and the
+/// files that wait.
+fn replay(
+    db: &sled::Db,
+    path: &Path,
+    files: &Files,
+    mut edge: Edge,
+) -> Result<(Edge, Vec<String>), OpenError> {
+    let mut waiting = Vec::new();
+    for pack in view::entries(db) {
+        let (first, pack) = pack.map_err(|error| OpenError::corrupt(path, error.0))?;
+        if first != edge.size() {
+            let what = format!("entries {} to {first} of the log are missing", edge.size());
+            return Err(OpenError::corrupt(path, what));
+        }
+        for entry in pack {
+            let hash = leaf(&entry);
+            for file in edge.push(entry, hash) {
+                files.stage(&file).map_err(OpenError::io(&files.waiting))?;
+                waiting.push(path_of(&file));
+            }
+        }
+    }
+    Ok((edge, waiting))
+}
+
+/// Finds the file because of which a log is not that of the last commit.
+fn blame(files: &Files, first: u64) -> Fault {
+    for (level, rest) in
+        (0_u8..).zip(std::iter::successors(Some(first / WIDTH), |n| Some(n / WIDTH)))
+    {
+        if rest == 0 {
+            break;
+        }
+        for index in rest - rest % WIDTH..rest {
+            let tile = Tile { level, index, width: TILE_WIDTH };
+            match is_over(files, tile) {
+                Ok(true) => {}
+                Ok(false) => return files.damaged(&tile.path(), "it is not that of what is below"),
+                Err(fault) => return fault,
+            }
+        }
+    }
+    Fault::damaged(&files.log, "it is not what was acknowledged")
+}
+
+/// Whether a full tile has the hashes of the tiles or the bundle below it.
+fn is_over(files: &Files, tile: Tile) -> Result<bool, Fault> {
+    let rows = files.read_tile(tile)?;
+    let Some(level) = tile.level.checked_sub(1) else {
+        let bundle = Bundle { index: tile.index, width: TILE_WIDTH };
+        return Ok(is_of(&files.read_bundle(bundle)?, &rows));
+    };
+    let first = tile.index << TILE_HEIGHT;
+    for (index, hash) in (first..).zip(rows.hashes()) {
+        let below = files.read_tile(Tile { level, index, width: TILE_WIDTH })?;
+        if below.root() != Some(*hash) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,150 @@
+//! Showing the log to the world.
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::{Log, State, WIDTH, edge::Edge, lock};
+
+/// Entries whose files are not known to be durable before the disk is asked to make them so: what a
+/// start has to write again, and what stands twice.
+const UNSYNCED_MAX: u64 = 65_536;
+
+/// What the world was shown of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// How many entries.
+    pub size: u64,
+    /// The signed checkpoint.
+    pub note: Bytes,
+    /// The size up to which something happened besides witnessing the logs of others.
+    pub news: u64,
+}
+
+/// What is shown.
+#[derive(Debug, Default)]
+pub(crate) struct Shown {
+    pub(crate) size: u64,
+    /// The checkpoint as the log signed it.
+    pub(crate) note: Bytes,
+    /// Set when the disk did not make files durable. It tells so once and may drop what it had, so
+    /// only a start, which writes all again, can help.
+    sync_failed: bool,
+}
+
+impl Log {
+    /// Shows the log as of the last commit. Gives its checkpoint if that is news. Blocks on the disk.
+    pub(crate) fn publish(&self) -> io::Result<Option<Published>> {
+        let mut shown = lock(&self.shown);
+        let state = self.locked().clone();
+        let size = state.edge.size();
+        let unsynced = size - state.durable >= UNSYNCED_MAX;
+        // That others were witnessed waits for something to happen here: a checkpoint for nothing else
+        // would take the place of one that is cosigned. But entries do not gather without bound.
+        let has_grown = state.news > shown.size || (unsynced && size > shown.size);
+        if state.checkpoint.is_empty() || !has_grown {
+            return Ok(None);
+        }
+        if shown.sync_failed {
+            return Err(io::Error::other("an earlier sync failed"));
+        }
+        if shown.size > 0 {
+            self.files.still_shown()?;
+        }
+        self.show(&state)?;
+        let note = state.checkpoint;
+        (shown.size, shown.note) = (size, note.clone());
+        if unsynced {
+            shown.sync_failed = true;
+            self.make_durable(&state.edge)?;
+            shown.sync_failed = false;
+        }
+        Ok(Some(Published { size, note, news: state.news }))
+    }
+
+    /// Whatever fails here is done again, all of it, when it is tried again.
+    pub(super) fn show(&self, state: &State) -> io::Result<()> {
+        state.waiting.iter().try_for_each(|path| self.files.release(path))?;
+        state.edge.partial().iter().try_for_each(|file| self.files.put_partial(file))?;
+        self.files.put_checkpoint(&state.checkpoint, self.synced)?;
+        state.waiting.iter().try_for_each(|path| self.files.drop_partial(path))?;
+        // Commits have put more behind these meanwhile.
+        self.locked().waiting.drain(..state.waiting.len());
+        Ok(())
+    }
+
+    fn make_durable(&self, edge: &Edge) -> io::Result<()> {
+        if self.synced {
+            self.files.sync()?;
+        }
+        self.locked().durable = edge.size() - edge.size() % WIDTH;
+        Ok(())
+    }
+
+    /// Shows a checkpoint with more signatures in the place of the one that is shown. One of another
+    /// size came too late, or too early, and nothing happens.
+    pub(crate) fn put_checkpoint(&self, note: &[u8]) -> io::Result<()> {
+        let shown = lock(&self.shown);
+        if shown.note.is_empty() || !note.starts_with(&shown.note) {
+            return Ok(());
+        }
+        self.files.put_checkpoint(note, self.synced)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, path::Path};
+
+    use kuriiri_engine::{LogAppend, LogHead};
+    use kuriiri_seal::leaf;
+    use kuriiri_tlog::Frontier;
+    use rustix::fs::{Mode, OFlags, open};
+
+    use super::*;
+    use crate::{Options, store::Disk};
+
+    fn append(log: &Log, frontier: &mut Frontier, count: u64) {
+        let first = frontier.size();
+        let entries: Vec<Bytes> = vec![Bytes::from_static(b"entry"); count.try_into().unwrap()];
+        let leaves = vec![leaf(b"entry"); entries.len()];
+        leaves.iter().for_each(|leaf| frontier.push(*leaf));
+        let nodes = frontier.nodes().to_vec();
+        let head = LogHead { size: frontier.size(), frontier: nodes, ..LogHead::default() };
+        let checkpoint = Bytes::from_static(b"checkpoint");
+        let append = LogAppend { first, entries, leaves, head, checkpoint, news: true };
+        log.take(log.grow(&append).unwrap()).unwrap();
+    }
+
+    fn disk(dir: &Path) -> Disk {
+        Disk::open(dir, &Options::default()).unwrap().0
+    }
+
+    #[test]
+    fn entries_are_durable_in_whole_bundles_and_when_they_are_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, mut frontier) = (disk(dir.path()), Frontier::new());
+        append(&disk.log, &mut frontier, UNSYNCED_MAX - 1);
+        disk.log.publish().unwrap().unwrap();
+        assert_eq!(disk.log.durable(), 0);
+        append(&disk.log, &mut frontier, 300);
+        disk.log.publish().unwrap().unwrap();
+        assert_eq!(disk.log.durable(), UNSYNCED_MAX + 256);
+    }
+
+    /// The disk says once that it lost something; asked again it would know of nothing.
+    #[test]
+    fn after_a_failed_sync_nothing_is_durable_until_the_next_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut disk, mut frontier) = (disk(dir.path()), Frontier::new());
+        // The kernel refuses to sync by a handle that is good for its path alone.
+        let path_alone: File = open(dir.path(), OFlags::PATH, Mode::empty()).unwrap().into();
+        let folder = std::mem::replace(disk.log.files.folder_mut(), path_alone);
+        append(&disk.log, &mut frontier, UNSYNCED_MAX);
+        disk.log.publish().unwrap_err();
+        *disk.log.files.folder_mut() = folder;
+        append(&disk.log, &mut frontier, 1);
+        disk.log.publish().unwrap_err();
+        assert_eq!(disk.log.durable(), 0);
+    }
+}

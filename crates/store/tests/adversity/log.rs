@@ -1,0 +1,179 @@
+//! A log to store, whose entries follow from their places, and a look at its folder with nothing of
+//! the store's.
+
+use std::{collections::BTreeSet, fs, io, path::Path};
+
+use bytes::Bytes;
+use kuriiri_engine::{Commit, LogAppend, LogHead};
+use kuriiri_seal::{NoteKey, leaf};
+use kuriiri_store::Store;
+use kuriiri_tlog::{
+    Bundle, Checkpoint, Frontier, Growth, NoteSigner, Tile, VerifierKey, bundles_of, decode_bundle,
+    encode_bundle, encode_tile, tiles_of,
+};
+use kuriiri_types::Digest;
+
+use crate::made::{noise, time};
+
+/// The entry at a place; one in fifty is over 20 KiB.
+pub(crate) fn entry(index: u64) -> Bytes {
+    let len = if index % 50 == 49 { 20_481 + index % 6_000 } else { 1 + index % 90 };
+    let some = noise(16, index);
+    some.iter().cycle().take(usize::try_from(len).unwrap()).copied().collect()
+}
+
+/// What an engine would keep of its log.
+pub(crate) struct Log {
+    signer: NoteSigner,
+    frontier: Frontier,
+    head: LogHead,
+}
+
+impl Log {
+    pub(crate) fn new() -> Self {
+        Self::on(&LogHead::default(), &NoteKey::generate().unwrap().1)
+    }
+
+    /// Goes on with a log.
+    pub(crate) fn on(head: &LogHead, pem: &str) -> Self {
+        let key = NoteKey::from_pem(pem).unwrap();
+        let frontier = Frontier::from_parts(head.size, head.frontier.clone()).unwrap();
+        let signer = NoteSigner::new("relay.sm.example/log".parse().unwrap(), key);
+        Self { signer, frontier, head: head.clone() }
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    pub(crate) fn head(&self) -> LogHead {
+        self.head.clone()
+    }
+
+    pub(crate) fn key(&self) -> &VerifierKey {
+        self.signer.verifier_key()
+    }
+
+    /// The log with so many more entries.
+    pub(crate) fn append(&mut self, count: u64) -> LogAppend {
+        let first = self.size();
+        let entries: Vec<Bytes> = (first..first + count).map(entry).collect();
+        let leaves: Vec<Digest> = entries.iter().map(|entry| leaf(entry)).collect();
+        leaves.iter().for_each(|leaf| self.frontier.push(*leaf));
+        self.head = LogHead {
+            size: self.size(),
+            frontier: self.frontier.nodes().to_vec(),
+            policy: Some(Digest([1; 32])),
+            at: time(first),
+            ..LogHead::default()
+        };
+        let (head, checkpoint) = (self.head.clone(), self.checkpoint());
+        LogAppend { first, entries, leaves, head, checkpoint, news: true }
+    }
+
+    /// The checkpoint of the log as it is.
+    pub(crate) fn checkpoint(&self) -> Bytes {
+        let (size, root) = (self.frontier.size(), self.frontier.root());
+        let origin = self.signer.name().to_string();
+        Checkpoint { origin, size, root }.sign(&self.signer).unwrap()
+    }
+
+    pub(crate) fn commit(&mut self, count: u64) -> Commit {
+        Commit { log: Some(self.append(count)), ..Commit::default() }
+    }
+
+    /// A commit that says of others' logs that they were witnessed, and nothing else.
+    pub(crate) fn idle_commit(&mut self, count: u64) -> Commit {
+        let log = LogAppend { news: false, ..self.append(count) };
+        Commit { log: Some(log), ..Commit::default() }
+    }
+
+    /// Commits so many entries in commits of so many.
+    pub(crate) async fn grow(&mut self, store: &Store, count: u64, by: u64) {
+        let end = self.size() + count;
+        while self.size() < end {
+            let commit = self.commit(by.min(end - self.size()));
+            store.commit(commit).await.unwrap();
+        }
+    }
+}
+
+/// The tree over the first entries.
+pub(crate) fn tree(size: u64) -> Growth {
+    let mut tree = Growth::on(&Frontier::new());
+    for index in 0..size {
+        tree.push(leaf(&entry(index)));
+    }
+    tree
+}
+
+/// The bytes that a file of the log has; nothing if the tree has no such file.
+pub(crate) fn expected(path: &str, tree: &Growth) -> Option<Vec<u8>> {
+    let range = |index: u64, width: u16| index * 256..index * 256 + u64::from(width);
+    if let Some(Bundle { index, width }) = Bundle::parse(path) {
+        let range = Some(range(index, width)).filter(|range| range.end <= tree.size())?;
+        return Some(encode_bundle(&range.map(entry).collect::<Vec<_>>()).unwrap());
+    }
+    let Tile { level, index, width } = Tile::parse(path)?;
+    let hashes: Option<Vec<Digest>> =
+        range(index, width).map(|index| tree.node(level * 8, index)).collect();
+    Some(encode_tile(&hashes?))
+}
+
+/// As a client of C2SP `tlog-tiles` reads: the partial file, or else the full one, which begins so.
+fn fetch(log: &Path, path: &str) -> Vec<u8> {
+    match fs::read(log.join(path)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let full = path.split_once(".p/").map_or(path, |(full, _)| full);
+            fs::read(log.join(full)).unwrap_or_else(|error| panic!("{path}: {error}"))
+        }
+        other => other.unwrap(),
+    }
+}
+
+/// Reads what the checkpoint speaks of, and verifies all of it.
+pub(crate) fn verify(log: &Path, key: &VerifierKey) -> Checkpoint {
+    let note = fs::read(log.join("checkpoint")).unwrap();
+    let checkpoint = Checkpoint::verify(&note, key).unwrap();
+    let mut tree = Growth::on(&Frontier::new());
+    for bundle in bundles_of(checkpoint.size) {
+        let path = bundle.path();
+        let bytes = fetch(log, &path);
+        // A full bundle in the place of a partial one has more entries.
+        let all = (bundle.width..=256).find_map(|width| decode_bundle(&bytes, width).ok());
+        let all = all.unwrap_or_else(|| panic!("{path} is no bundle"));
+        for (index, found) in (tree.size()..).zip(&all[..bundle.width.into()]) {
+            assert!(*found == entry(index), "entry {index}");
+            tree.push(leaf(found));
+        }
+    }
+    assert_eq!(tree.root(), checkpoint.root);
+    for tile in tiles_of(checkpoint.size) {
+        let expected = expected(&tile.path(), &tree).unwrap();
+        assert!(fetch(log, &tile.path()).starts_with(&expected), "{}", tile.path());
+    }
+    checkpoint
+}
+
+/// Every file in the log is one of the tree, to the byte, however large that is by now.
+pub(crate) fn verify_files(log: &Path, tree: &Growth) {
+    for (path, bytes) in crate::made::files(log) {
+        if path.ends_with('/') || path == "checkpoint" {
+            continue;
+        }
+        let expected = expected(&path, tree);
+        assert!(expected.is_some_and(|expected| expected == bytes), "{path}");
+    }
+}
+
+/// The log at rest shows all files of its tree, no other but narrower ones, and all is verified.
+pub(crate) fn verify_at_rest(log: &Path, key: &VerifierKey, tree: &Growth) {
+    assert_eq!(verify(log, key).size, tree.size());
+    verify_files(log, tree);
+    let found: BTreeSet<String> = crate::made::files(log).into_keys().collect();
+    let bundles = bundles_of(tree.size()).map(|bundle| bundle.path());
+    for path in tiles_of(tree.size()).map(|tile| tile.path()).chain(bundles) {
+        assert!(found.contains(&path), "{path} is missing");
+        assert!(path.contains(".p/") || !found.contains(&format!("{path}.p/")), "{path}.p stays");
+    }
+}
