@@ -6,6 +6,7 @@ use std::{
 };
 
 use kuriiri_seal::Verifier;
+use kuriiri_tlog::ReceiptVerifier;
 use kuriiri_types::{Address, Outcome, Precedence, SpiffeId};
 use kuriiri_wire::client::{Reply, Request, StatusReport};
 use tokio::{
@@ -65,6 +66,8 @@ impl Client {
             address: profile.address,
             signer: profile.signer,
             verifier: Verifier::new(party.authorities),
+            receipts: ReceiptVerifier::new(profile.log_keys),
+            members: party.members,
             sealing_key: profile.sealing_key,
             sealing_keys: profile.sealing_keys,
             release_key: profile.release_key,

@@ -109,7 +109,8 @@ impl Caller {
                     | AdminReply::Held(_)
                     | AdminReply::Approved(_)
                     | AdminReply::Active(_)
-                    | AdminReply::Activation(_) => Err(CallError::Misfit),
+                    | AdminReply::Activation(_)
+                    | AdminReply::Erased(_) => Err(CallError::Misfit),
                 }
             }
         }

@@ -1,9 +1,16 @@
 //! What all parts of a client share.
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+};
 
+use bytes::Bytes;
 use kuriiri_seal::{SealingKey, SealingPublicKey, Signer, Verifier};
-use kuriiri_types::{Address, Ministry, SpiffeId};
+use kuriiri_tlog::{ReceiptError, ReceiptVerifier, VerifiedReceipt, ministry_of};
+use kuriiri_types::{Address, Ministry, SignedReceipt, SpiffeId};
+use kuriiri_wire::receipt;
 use tokio::{
     runtime::Handle,
     sync::{Semaphore, watch},
@@ -11,8 +18,10 @@ use tokio::{
 
 use crate::{
     draft::Draft,
+    error::ReceiptFault,
     handling::{Case, Handling},
     link::Standing,
+    profile::log_key_file,
     queue::Queues,
 };
 
@@ -22,6 +31,9 @@ pub(crate) struct Desk {
     pub(crate) address: Address,
     pub(crate) signer: Signer,
     pub(crate) verifier: Verifier,
+    pub(crate) receipts: ReceiptVerifier,
+    /// Whose relays' receipts are taken, once the key of their log is there.
+    pub(crate) members: BTreeSet<Ministry>,
     pub(crate) sealing_key: Option<SealingKey>,
     pub(crate) sealing_keys: HashMap<Ministry, SealingPublicKey>,
     /// The own ministry's, with which its officers read what they release.
@@ -45,5 +57,22 @@ impl Desk {
     pub(crate) fn case(&self, draft: &Draft) -> Case {
         let from = draft.from.clone().unwrap_or_else(|| self.address.clone());
         Case::of_draft(draft, from)
+    }
+
+    /// The receipt, if it stands in the log of the ministry that it speaks for.
+    pub(crate) fn receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, ReceiptFault> {
+        let decode = |entry: &Bytes| receipt::decode(entry);
+        self.receipts.receipt(signed, decode).map_err(|error| self.fault(error))
+    }
+
+    fn fault(&self, error: ReceiptError) -> ReceiptFault {
+        if let ReceiptError::UnknownLog(origin) = &error
+            && let Some(ministry) = ministry_of(origin)
+            && self.members.contains(&ministry)
+        {
+            let file = self.trust_folder.join(log_key_file(&ministry));
+            return ReceiptFault::NoLogKey { ministry, file };
+        }
+        ReceiptFault::Refuted(error)
     }
 }

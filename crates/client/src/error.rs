@@ -6,6 +6,7 @@
 use std::{fmt::Display, io, path::PathBuf, sync::Arc};
 
 use kuriiri_seal::{KeyError, SealError, VerifyError};
+use kuriiri_tlog::{ReceiptError, VerifiedReceipt};
 use kuriiri_transport::{BindError, DialError, LinkClosed, StreamError};
 use kuriiri_types::{Code, MessageId, Ministry, Refusal};
 use kuriiri_wire::WireError;
@@ -131,8 +132,16 @@ impl CallError {
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// The relay refuses it, for all these reasons.
-    #[error("the relay refused the message: {}", reasons(.0))]
-    Refused(Refusal),
+    #[error("the relay refused the message: {}", reasons(.refusal))]
+    Refused {
+        /// The reasons.
+        refusal: Refusal,
+        /// The relay's own word for it from its log, verified here; as a rule one for each
+        /// recipient, in their order. Evidence that is worth keeping, as anybody can check it later
+        /// without either side. None when the relay refused before it had read the message, or gave
+        /// nothing that proves it: the message is refused all the same.
+        receipts: Vec<VerifiedReceipt>,
+    },
     /// The draft is not a message: something in it is missing, malformed or too long.
     #[error("the draft is not a message")]
     Malformed(#[source] WireError),
@@ -185,7 +194,7 @@ impl SendError {
     /// The stable number.
     pub fn code(&self) -> Code {
         match self {
-            Self::Refused(refusal) => refusal.code,
+            Self::Refused { refusal, .. } => refusal.code,
             Self::Malformed(error) => error.code(),
             Self::TooBig { .. } => Code::TOO_BIG,
             Self::NoSealingKey { .. } | Self::NoReleaseKey { .. } => Code::KEY_FILE,
@@ -200,7 +209,7 @@ impl SendError {
     /// All reasons in words, if the relay gave some.
     pub fn reasons(&self) -> &[String] {
         match self {
-            Self::Refused(refusal) => &refusal.reasons,
+            Self::Refused { refusal, .. } => &refusal.reasons,
             Self::Malformed(_)
             | Self::TooBig { .. }
             | Self::NoSealingKey { .. }
@@ -212,17 +221,39 @@ impl SendError {
             | Self::Internal(_) => &[],
         }
     }
+
+    /// The receipts by which the relay stands to its refusal, if it gave some.
+    pub fn receipts(&self) -> &[VerifiedReceipt] {
+        match self {
+            Self::Refused { receipts, .. } => receipts,
+            Self::Malformed(_)
+            | Self::TooBig { .. }
+            | Self::NoSealingKey { .. }
+            | Self::NoReleaseKey { .. }
+            | Self::Seal(_)
+            | Self::Salt(_)
+            | Self::Unproven { .. }
+            | Self::Closed
+            | Self::Internal(_) => &[],
+        }
+    }
+
+    /// A refusal for which there is no receipt.
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self::Refused { refusal, receipts: Vec::new() }
+    }
 }
 
 /// What is wrong with the receipts of an accepted message.
 #[derive(Debug, thiserror::Error)]
 pub enum Unproven {
-    /// There are fewer than recipients.
+    /// There are fewer of this message than recipients.
     #[error("there is no receipt for every recipient")]
     Missing,
-    /// One is not genuine.
+    /// There are fewer of this message than recipients, and one that came with the answer is not
+    /// genuine.
     #[error("a receipt is not genuine")]
-    NotGenuine(#[source] VerifyError),
+    NotGenuine(#[source] ReceiptFault),
     /// One is genuine, and not this system's relay's word that it accepted this message for this
     /// recipient.
     #[error("a receipt of {0} says something else than that this message was accepted")]
@@ -235,6 +266,32 @@ impl Unproven {
         match self {
             Self::Missing | Self::Other(_) => Code::PROTOCOL,
             Self::NotGenuine(error) => error.code(),
+        }
+    }
+}
+
+/// Why a receipt is not taken for genuine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptFault {
+    /// The key of its issuer's log is missing, so nobody here can tell.
+    #[error("the key of the log of {ministry} is missing: {}", file.display())]
+    NoLogKey {
+        /// Whose log.
+        ministry: Ministry,
+        /// The file that should hold it.
+        file: PathBuf,
+    },
+    /// It does not stand in the log of the ministry that it speaks for.
+    #[error(transparent)]
+    Refuted(ReceiptError),
+}
+
+impl ReceiptFault {
+    /// The stable number.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::NoLogKey { .. } => Code::KEY_FILE,
+            Self::Refuted(error) => error.code(),
         }
     }
 }
@@ -273,14 +330,18 @@ impl ReceiveError {
 /// Why a message or a receipt is not shown.
 #[derive(Debug, thiserror::Error)]
 pub enum Unacceptable {
-    /// Its signature, its signer or its body is not what it should be.
+    /// A message's signature, its signer or its body is not what it should be.
     #[error("it is not genuine")]
     NotGenuine(#[source] VerifyError),
+    /// A receipt is not known to stand in its issuer's log.
+    #[error("it is not genuine")]
+    ReceiptNotGenuine(#[source] ReceiptFault),
     /// It is genuine, and for somebody else.
     #[error("it is for somebody else")]
     NotForUs,
-    /// It says that a message was delivered, and its issuer cannot know.
-    #[error("{0} says that a message was delivered that was never for it")]
+    /// It says that a message was delivered, or accepted of its sender, and that is only for the
+    /// relay of the recipient's or the sender's ministry to say.
+    #[error("{0} says of a message what is only for another relay to say")]
     NotItsToSay(Ministry),
     /// It is another message than the one that was asked for.
     #[error("it is another message than was asked for")]
@@ -307,6 +368,7 @@ impl Unacceptable {
     pub fn code(&self) -> Code {
         match self {
             Self::NotGenuine(error) => error.code(),
+            Self::ReceiptNotGenuine(fault) => fault.code(),
             Self::NotForUs => Code::NOT_YOURS,
             Self::NotItsToSay(_) => Code::SIGNATURE,
             Self::Another | Self::Differs(_) => Code::PROTOCOL,

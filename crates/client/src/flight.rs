@@ -10,13 +10,12 @@ use kuriiri_wire::{
 };
 
 use crate::{
-    accepted::{Accepted, prove},
+    accepted::{Accepted, Evidence},
     desk::Desk,
     error::{CallError, SendError},
     handling::Case,
     lane::Signed,
     link::Line,
-    reading::meet,
 };
 
 /// A batch under way.
@@ -57,7 +56,7 @@ impl Flight {
             }
             Ok(Reply::Refused(refusal)) => {
                 let refused =
-                    |signed: Signed| tell(signed, Err(SendError::Refused(refusal.clone())));
+                    |signed: Signed| tell(signed, Err(SendError::refused(refusal.clone())));
                 self.messages.into_iter().for_each(refused);
                 (Outcome::Answered, Vec::new())
             }
@@ -89,17 +88,14 @@ impl Flight {
 
     /// Tells each message's fate. Gives back those for which a queue was full.
     fn settle(self, answer: SubmissionAnswer) -> Vec<Signed> {
-        let SubmissionAnswer { verdicts, receipts, certificates } = answer;
-        meet(&self.desk.verifier, &certificates);
-        let mut receipts = receipts.into_iter();
+        let SubmissionAnswer { verdicts, receipts } = answer;
+        let mut evidence = Evidence::read(&self.desk, receipts);
         let mut back = Vec::new();
         for (signed, verdict) in self.messages.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Accepted { at, repeat } => {
-                    let count = signed.message.header.to.len();
-                    let receipts = receipts.by_ref().take(count).collect();
                     let (id, waits_for) = (signed.message.header.id, signed.message.approvals);
-                    let proven = prove(&self.desk, &signed.message, receipts);
+                    let proven = evidence.of_acceptance(&self.desk, &signed.message);
                     let accepted = |receipts| Accepted { id, at, repeat, waits_for, receipts };
                     let unproven = |source| SendError::Unproven { id, source };
                     tell(signed, proven.map(accepted).map_err(unproven));
@@ -108,7 +104,8 @@ impl Flight {
                     if contradicts_the_answer(&refusal) {
                         self.desk.handling.forget(&Case::of_header(&signed.message.header));
                     }
-                    tell(signed, Err(SendError::Refused(refusal)));
+                    let receipts = evidence.of_refusal(&self.desk, &signed.message);
+                    tell(signed, Err(SendError::Refused { refusal, receipts }));
                 }
                 Verdict::Busy => back.push(signed),
             }

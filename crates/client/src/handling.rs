@@ -106,7 +106,7 @@ impl Handling {
                     return Ok(terms);
                 }
                 Ok(Outcome::Refuse(refusal)) | Err(CallError::Refused(refusal)) => {
-                    return Err(SendError::Refused(refusal));
+                    return Err(SendError::refused(refusal));
                 }
                 Err(error) => {
                     line.give_up(CloseCode::Done, &error.to_string());

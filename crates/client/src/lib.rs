@@ -13,6 +13,9 @@
 //! The people of a ministry have a link of their own, [`Officer`]: officers read the messages that
 //! wait for them, and release or reject what they read; operators ask what is in force.
 //!
+//! A receipt is an entry of a relay's transparency log with the proof that it stands there, and is
+//! good for ever; [`receipt_proof`] makes a file of it that others can check without either side.
+//!
 //! The link is made anew by itself. What was not answered is sent again with the same bytes, and
 //! what was not confirmed comes again and is shown once.
 //!
@@ -77,11 +80,12 @@ pub use accepted::Accepted;
 pub use client::Client;
 pub use draft::Draft;
 pub use error::{
-    CallError, ConfirmError, ConnectError, OfficerError, ProfileError, ReceiveError, SendError,
-    Unacceptable, Unproven,
+    CallError, ConfirmError, ConnectError, OfficerError, ProfileError, ReceiptFault, ReceiveError,
+    SendError, Unacceptable, Unproven,
 };
 pub use inbox::{Inbox, ReceiveOptions};
-pub use kuriiri_seal::{VerifiedApproval, VerifiedReceipt};
+pub use kuriiri_seal::VerifiedApproval;
+pub use kuriiri_tlog::VerifiedReceipt;
 pub use kuriiri_wire::admin::{
     Activation, ActiveFile, ActiveFiles, Approved, DecisionRecords, FileVerdict, Hold, OfferedFile,
 };
@@ -89,4 +93,4 @@ pub use kuriiri_wire::client::{PeerStatus, QueueStatus, StatusReport};
 pub use message::Message;
 pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Shown, approved_by};
 pub use profile::{Profile, ProfileBuilder};
-pub use receipts::{PlacedReceipt, Receipts, Watch};
+pub use receipts::{PlacedReceipt, Receipts, Watch, receipt_proof};

@@ -164,6 +164,18 @@ impl Officer {
         Ok(records)
     }
 
+    /// Has salt and body of a message erased where they still wait at the relay, on this legal basis,
+    /// which the log keeps. Gives how many copies were erased.
+    ///
+    /// # Errors
+    /// When the relay refuses, for one because a copy is under way at this moment; or no answer can be
+    /// had.
+    pub async fn erase(&self, id: MessageId, basis: &str) -> Result<u32, CallError> {
+        let reply = self.ask(&AdminRequest::Erase { id, basis: basis.into() }).await?;
+        let AdminReply::Erased(copies) = reply else { return Err(CallError::Misfit) };
+        Ok(copies)
+    }
+
     // === the rest ===
 
     /// Says farewell to the relay.
@@ -181,7 +193,8 @@ impl Officer {
             | AdminReply::Approved(_)
             | AdminReply::Active(_)
             | AdminReply::Activation(_)
-            | AdminReply::Decisions(_)) => Ok(reply),
+            | AdminReply::Decisions(_)
+            | AdminReply::Erased(_)) => Ok(reply),
         }
     }
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use kuriiri_seal::{SealingKey, SealingPublicKey, Signer};
+use kuriiri_tlog::{KeyKind, LogKeys, VerifierKey, log_origin};
 use kuriiri_types::{Address, Code, Ministry, SpiffeId, SpiffeRole};
 
 use crate::error::ProfileError;
@@ -24,6 +25,7 @@ pub struct Profile {
     pub(crate) party: Party,
     pub(crate) address: Address,
     pub(crate) signer: Signer,
+    pub(crate) log_keys: LogKeys,
     pub(crate) sealing_key: Option<SealingKey>,
     pub(crate) sealing_keys: HashMap<Ministry, SealingPublicKey>,
     pub(crate) release_key: Option<Box<SealingPublicKey>>,
@@ -46,8 +48,13 @@ impl Profile {
     ///
     /// Paths are relative to the folder. Nobody but their owner may read the key files (mode
     /// 0600). The folder `trust` holds for every ministry `<ministry>.ca.pem`,
-    /// `<ministry>.crl.pem` and, to send sealed messages there, `<ministry>.seal.pub`; and
-    /// `<own ministry>.release.pub`, to send sealed messages that officers release.
+    /// `<ministry>.crl.pem`, `<ministry>.log.vkey` to believe the receipts of its relay and, to send
+    /// sealed messages there, `<ministry>.seal.pub`; and `<own ministry>.release.pub`, to send sealed
+    /// messages that officers release. Only the own ministry's `.log.vkey` must be there: without
+    /// another's, the receipts of that relay are reported as not genuine.
+    ///
+    /// A `.log.vkey` is one line, the public key of a relay's log as C2SP `signed-note` writes it,
+    /// under the name of the first log, `<ministry>/log`.
     ///
     /// # Errors
     /// The file, the place in it, and what is wrong; an unknown key with the nearest known one.
@@ -62,6 +69,7 @@ impl Profile {
         ProfileBuilder {
             party: PartyBuilder::new(system, relay),
             address,
+            log_keys: LogKeys::new(),
             sealing_key: None,
             sealing_keys: HashMap::new(),
             release_key: None,
@@ -84,6 +92,7 @@ impl Profile {
 pub struct ProfileBuilder {
     party: PartyBuilder,
     address: Address,
+    log_keys: LogKeys,
     sealing_key: Option<SealingKey>,
     sealing_keys: HashMap<Ministry, SealingPublicKey>,
     release_key: Option<Box<SealingPublicKey>>,
@@ -129,6 +138,35 @@ impl ProfileBuilder {
         Ok(Self { party, ..self })
     }
 
+    /// Believes the receipts that stand in the log of a ministry's relay, which has this public key.
+    /// That of the own ministry is needed.
+    ///
+    /// # Errors
+    /// When the key is not for `<ministry>/log`, or not one that logs sign with.
+    pub fn log_key(self, ministry: &Ministry, key: &VerifierKey) -> Result<Self, ProfileError> {
+        self.log_key_from(Path::new(&log_key_file(ministry)), ministry, key)
+    }
+
+    /// `place` is where it came from.
+    fn log_key_from(
+        mut self,
+        place: &Path,
+        ministry: &Ministry,
+        key: &VerifierKey,
+    ) -> Result<Self, ProfileError> {
+        let origin = log_origin(ministry);
+        let unfit = |what| ProfileError::new(place, Code::KEY_FILE, what);
+        if key.kind() != KeyKind::Note {
+            return Err(unfit(format!("this is a witness's key, not that of `{origin}`")));
+        }
+        if key.name().as_str() != origin {
+            return Err(unfit(format!("this key is for `{}`, not for `{origin}`", key.name())));
+        }
+        let added = self.log_keys.add(key);
+        added.map_err(|error| unfit("this log key cannot be used".into()).because(error))?;
+        Ok(self)
+    }
+
     /// Seals what goes to a ministry with this key.
     pub fn seal_to(mut self, ministry: &Ministry, key: SealingPublicKey) -> Self {
         self.sealing_keys.insert(ministry.clone(), key);
@@ -154,17 +192,28 @@ impl ProfileBuilder {
             let what = format!("`address` is {}, which is not at {home}", self.address);
             return Err(ProfileError::new(place, Code::CONFIG, what));
         }
+        if self.log_keys.find(&log_origin(home)).is_none() {
+            let file = self.trust_folder.join(log_key_file(home));
+            let what = "the key of the own relay's log is missing";
+            return Err(ProfileError::new(file, Code::KEY_FILE, what));
+        }
         let (party, signer) = self.party.build(place, SpiffeRole::System)?;
         Ok(Profile {
             party,
             signer: signer.ok_or_else(|| missing(place, "signing"))?,
             address: self.address,
+            log_keys: self.log_keys,
             sealing_key: self.sealing_key,
             sealing_keys: self.sealing_keys,
             release_key: self.release_key,
             trust_folder: self.trust_folder,
         })
     }
+}
+
+/// The file with the key of the log of a ministry's relay.
+pub(crate) fn log_key_file(ministry: &Ministry) -> String {
+    format!("{ministry}.log.vkey")
 }
 
 impl fmt::Debug for Profile {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kuriiri_transport::{CloseCode, Receiver, Sender, StreamError};
-use kuriiri_types::{Address, ReceiptKind, Refusal, SignedReceipt, limits::RETRY_GRACE};
+use kuriiri_types::{Address, Receipt, ReceiptKind, Refusal, SignedReceipt, limits::RETRY_GRACE};
 use kuriiri_wire::{
     Frame, WireError,
     client::{ConfirmReceipts, ReceiptBatch, ReceiptMode, Request, ToReceiptReader},
@@ -15,12 +15,10 @@ use tokio::{
 };
 
 use crate::{
-    clock,
     desk::Desk,
     error::{ReceiveError, Unacceptable},
     limits::ANSWER_TIMEOUT,
     link::{Line, next_line},
-    reading::meet,
     receipts::{Item, Place, PlacedReceipt},
 };
 
@@ -114,7 +112,6 @@ impl Reader {
     }
 
     async fn take(&mut self, batch: ReceiptBatch) {
-        meet(&self.desk.verifier, &batch.certificates);
         for (number, signed) in batch.receipts {
             // One that nobody wants any more is still with the relay.
             let _ = self.items.send(self.check(number, signed)).await;
@@ -128,23 +125,29 @@ impl Reader {
     }
 
     fn check(&self, number: u64, signed: SignedReceipt) -> Item {
-        let id = receipt::decode(&signed.receipt).ok().map(|receipt| receipt.message);
-        let decode = |bytes: &bytes::Bytes| receipt::decode(bytes);
+        let id = receipt::decode(&signed.entry).ok().map(|receipt| receipt.message);
         let check = || {
-            let verified = self.desk.verifier.receipt(signed, decode, clock::now());
-            let verified = verified.map_err(Unacceptable::NotGenuine)?;
+            let verified = self.desk.receipt(signed).map_err(Unacceptable::ReceiptNotGenuine)?;
             let receipt = verified.receipt();
             if receipt.sender != self.address {
                 return Err(Unacceptable::NotForUs);
             }
-            let knows = receipt.issuer == *receipt.recipient.ministry();
-            if receipt.kind == ReceiptKind::Delivered && !knows {
+            if !may_say(receipt) {
                 return Err(Unacceptable::NotItsToSay(receipt.issuer.clone()));
             }
             let place = Place { subscription: self.subscription, number };
             Ok(PlacedReceipt { place, verified })
         };
         check().map_err(|source| ReceiveError::Unacceptable { id, source })
+    }
+}
+
+/// True unless only the relay of another ministry can know what a receipt says.
+fn may_say(receipt: &Receipt) -> bool {
+    match receipt.kind {
+        ReceiptKind::Accepted => receipt.issuer == *receipt.sender.ministry(),
+        ReceiptKind::Delivered => receipt.issuer == *receipt.recipient.ministry(),
+        ReceiptKind::Relayed | ReceiptKind::Refused | ReceiptKind::Expired => true,
     }
 }
 

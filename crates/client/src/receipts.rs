@@ -8,8 +8,8 @@ use std::{
 };
 
 use futures_core::Stream;
-use kuriiri_seal::VerifiedReceipt;
-use kuriiri_types::{Address, Receipt, SignedReceipt, SpiffeId};
+use kuriiri_tlog::{TlogProof, VerifiedReceipt};
+use kuriiri_types::{Address, Receipt, SignedReceipt};
 use kuriiri_wire::client::ReceiptMode;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{client::Client, error::ReceiveError, limits::RECEIPTS_BUFFERED, reader::Reader};
 
-/// A receipt that is known to be genuine: the relay of its issuer signed it.
+/// A receipt that is known to be genuine: it stands in the log of its issuer's relay.
 #[derive(Debug, Clone)]
 pub struct PlacedReceipt {
     pub(crate) place: Place,
@@ -31,20 +31,41 @@ impl PlacedReceipt {
         self.verified.receipt()
     }
 
-    /// The signed bytes with their signature: what it takes to prove it to a third party.
+    /// The receipt without its place.
+    pub fn verified(&self) -> &VerifiedReceipt {
+        &self.verified
+    }
+
+    /// The log's entry, verbatim, with its proof: what it takes to prove it to a third party.
     pub fn signed(&self) -> &SignedReceipt {
         self.verified.signed()
     }
 
-    /// The relay that signed it.
-    pub fn signer(&self) -> &SpiffeId {
-        self.verified.signer()
+    /// The same as a file; see [`receipt_proof`].
+    pub fn proof(&self) -> Vec<u8> {
+        receipt_proof(self.signed())
     }
 
     /// Its place among the receipts of this system; later ones have higher places.
     pub fn place(&self) -> u64 {
         self.place.number
     }
+}
+
+/// A receipt as a file of its own, to be named `.tlog-proof` (C2SP `tlog-proof`), with the entry's
+/// bytes as its extra data: `kuriiri-verify receipt FILE` reads it, and so does any program that
+/// knows the format.
+///
+/// Nothing is checked here: it proves what `signed` proves, to whoever has the key of the issuer's
+/// log.
+pub fn receipt_proof(signed: &SignedReceipt) -> Vec<u8> {
+    let proof = TlogProof {
+        extra: signed.entry.to_vec(),
+        index: signed.index,
+        hashes: signed.path.clone(),
+        checkpoint: signed.checkpoint.clone(),
+    };
+    proof.to_bytes().into()
 }
 
 /// Where a receipt stands. Later is greater, and every subscription begins anew: what was given on

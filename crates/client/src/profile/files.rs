@@ -7,7 +7,8 @@ use serde::Deserialize;
 
 use super::{
     Profile, ProfileBuilder,
-    folder::{Folder, KeyPair, public_key, read_trust},
+    folder::{Folder, KeyPair, log_key, public_key, read_trust},
+    log_key_file,
 };
 use crate::error::ProfileError;
 
@@ -40,11 +41,15 @@ pub(super) fn load(path: &Path) -> Result<Profile, ProfileError> {
     believe(builder, path.join(raw.trust))?.build_from(&path.join(FILE))
 }
 
-/// Takes everybody in the trust folder, with the keys to seal with.
+/// Takes everybody in the trust folder, with the keys of their logs and those to seal with.
 fn believe(mut builder: ProfileBuilder, folder: PathBuf) -> Result<ProfileBuilder, ProfileError> {
     let (party, members) = read_trust(builder.party, &folder)?;
     builder.party = party;
     for ministry in members {
+        let file = folder.join(log_key_file(&ministry));
+        if let Some(key) = log_key(&file)? {
+            builder = builder.log_key_from(&file, &ministry, &key)?;
+        }
         if let Some(key) = public_key(&folder, &ministry, "seal")? {
             builder = builder.seal_to(&ministry, key);
         }

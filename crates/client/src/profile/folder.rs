@@ -8,6 +8,7 @@ use std::{
 };
 
 use kuriiri_seal::{KeyError, Signer};
+use kuriiri_tlog::{KeyTextError, VerifierKey};
 use kuriiri_types::{Code, Ministry};
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -121,6 +122,17 @@ where
         return Ok(None);
     }
     parse(&file, &read(&file, Code::KEY_FILE)?).map(Some)
+}
+
+/// The public key of a log in a file, if it is there.
+pub(crate) fn log_key(file: &Path) -> Result<Option<VerifierKey>, ProfileError> {
+    if !file.exists() {
+        return Ok(None);
+    }
+    let key = read(file, Code::KEY_FILE)?.trim_end().parse().map(Some);
+    key.map_err(|error: KeyTextError| {
+        ProfileError::new(file, Code::KEY_FILE, "this log key cannot be used").because(error)
+    })
 }
 
 /// The ministries that have a CA in the folder.

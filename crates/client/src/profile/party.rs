@@ -1,6 +1,6 @@
 //! What systems, officers and operators need alike: who one is, where the relay is, whom to believe.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use kuriiri_seal::{Authorities, Signer};
 use kuriiri_transport::{Identity, Trust, TrustBuilder};
@@ -15,6 +15,7 @@ pub(crate) struct Party {
     pub(crate) identity: Identity,
     pub(crate) trust: Trust,
     pub(crate) authorities: Authorities,
+    pub(crate) members: BTreeSet<Ministry>,
 }
 
 /// Gathers a [`Party`], and what it signs with, part by part.
@@ -25,6 +26,8 @@ pub(crate) struct PartyBuilder {
     signer: Option<Signer>,
     trust: TrustBuilder,
     authorities: Authorities,
+    /// Whose authorities are believed.
+    pub(crate) members: BTreeSet<Ministry>,
 }
 
 impl PartyBuilder {
@@ -37,6 +40,7 @@ impl PartyBuilder {
             signer: None,
             trust: Trust::builder(),
             authorities: Authorities::new(),
+            members: BTreeSet::new(),
         }
     }
 
@@ -85,6 +89,7 @@ impl PartyBuilder {
             .add(ministry, ca_pem)
             .and_then(|()| authorities.add_revocations(ministry, crl_pem))
             .map_err(|e| ProfileError::new(place, e.code(), what).because(e))?;
+        self.members.insert(ministry.clone());
         Ok(Self { trust, ..self })
     }
 
@@ -111,6 +116,7 @@ impl PartyBuilder {
             relay: self.relay,
             trust,
             authorities: self.authorities,
+            members: self.members,
         };
         Ok((party, self.signer))
     }

@@ -17,7 +17,7 @@ async fn an_answer_serves_all_messages_of_its_kind() {
     let other_mailbox = draft(5).info(address("other@um.example"));
     let drafts = [draft(0), draft(1), other_label, other_precedence, other_ministry, other_mailbox];
     for draft in drafts {
-        let answering = async { relay.submission().await.accept(&world.sm.relay).await };
+        let answering = async { relay.submission().await.accept(&world.sm.log).await };
         both(client.send(draft), answering).await.0.unwrap();
     }
     let questions = relay.questions();
@@ -35,10 +35,11 @@ async fn what_is_refused_is_not_uploaded_and_is_asked_again() {
     relay.answer_questions_with(Outcome::Refuse(Refusal { code: Code::POLICY, reasons }));
     let refused = soon(client.send(draft(0))).await.unwrap_err();
     assert_eq!((refused.code(), refused.reasons()), (Code::POLICY, &["no clearance".into()][..]));
+    assert!(refused.receipts().is_empty());
     assert!(relay.is_idle(), "it was uploaded");
 
     relay.answer_questions_with(permit(false));
-    let answering = async { relay.submission().await.accept(&world.sm.relay).await };
+    let answering = async { relay.submission().await.accept(&world.sm.log).await };
     both(client.send(draft(1)), answering).await.0.unwrap();
     assert_eq!(relay.questions().len(), 2);
 }
@@ -48,7 +49,7 @@ async fn a_change_of_policy_is_noticed() {
     let (world, mut relay, client) = World::connected().await;
     let refusing = async {
         let verdict = Verdict::Refused(Refusal::bare(Code::POLICY));
-        relay.submission().await.judge(&world.sm.relay, vec![verdict]).await;
+        relay.submission().await.judge(&world.sm.log, vec![verdict]).await;
     };
     let (refused, ()) = both(client.send(draft(0)), refusing).await;
     assert_eq!(refused.unwrap_err().code(), Code::POLICY);
@@ -58,7 +59,7 @@ async fn a_change_of_policy_is_noticed() {
         let submitting = relay.submission().await;
         let header = &submitting.submission.messages[0].envelope.header;
         assert!(kuriiri_wire::header::decode(header).unwrap().sealing.is_some());
-        submitting.accept(&world.sm.relay).await;
+        submitting.accept(&world.sm.log).await;
     };
     both(client.send(draft(1)), answering).await.0.unwrap();
     assert_eq!(relay.questions().len(), 2);
@@ -68,7 +69,7 @@ async fn a_change_of_policy_is_noticed() {
 async fn a_new_link_is_asked_anew() {
     let (world, mut relay, client) = World::connected().await;
     for n in 0..2 {
-        let answering = async { relay.submission().await.accept(&world.sm.relay).await };
+        let answering = async { relay.submission().await.accept(&world.sm.log).await };
         both(client.send(draft(n)), answering).await.0.unwrap();
         relay.cut();
         // Only a new link can answer.

@@ -27,7 +27,7 @@ async fn what_was_not_answered_is_sent_again_with_the_same_bytes() {
         for submitting in again {
             let verdict = Verdict::Accepted { at: Timestamp::from_millis(7), repeat: true };
             let verdicts = vec![verdict; submitting.submission.messages.len()];
-            submitting.judge(&world.sm.relay, verdicts).await;
+            submitting.judge(&world.sm.log, verdicts).await;
         }
     };
     let (sent, ()) = both(sending, relaying).await;
@@ -45,7 +45,7 @@ async fn a_batch_that_breaks_off_does_not_cost_the_others_their_order() {
         let mut subjects = Vec::new();
         for submitting in relay.submissions(4).await {
             subjects.extend(submitting.subjects());
-            submitting.accept(&world.sm.relay).await;
+            submitting.accept(&world.sm.log).await;
         }
         subjects
     };
@@ -118,7 +118,7 @@ async fn closing_finishes_what_is_under_way() {
     tokio::select! {
         biased;
         () = &mut closing => panic!("closed with a message under way"),
-        () = submitting.accept(&world.sm.relay) => {}
+        () = submitting.accept(&world.sm.log) => {}
     }
     let (sent, ()) = both(sending, closing).await;
     sent.unwrap();

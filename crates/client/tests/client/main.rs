@@ -10,9 +10,11 @@
 
 mod asking;
 mod links;
+mod log;
 mod officer_profiles;
 mod officers;
 mod profiles;
+mod proofs;
 mod receipts;
 mod receiving;
 mod relay;

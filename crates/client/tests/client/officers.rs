@@ -82,7 +82,8 @@ impl Waiting {
             }
             AdminRequest::PolicyActive
             | AdminRequest::PolicyActivate { .. }
-            | AdminRequest::Decisions { .. } => AdminReply::Refused(Refusal::bare(Code::INTERNAL)),
+            | AdminRequest::Decisions { .. }
+            | AdminRequest::Erase { .. } => AdminReply::Refused(Refusal::bare(Code::INTERNAL)),
         });
     }
 }
@@ -307,6 +308,7 @@ async fn nobody_is_needed_for_what_waits_for_its_hours() {
 
 #[tokio::test]
 async fn an_operator_asks_about_rules_and_signs_nothing() {
+    const ERASED: &str = "01a20eb6-228d-7797-a8a5-ea282a2a0a9f";
     let world = World::new();
     let relay = Relay::open(&world, &world.sm);
     let profile = person(&world, &relay, "operator/olli").build().unwrap();
@@ -316,6 +318,10 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
         AdminRequest::Decisions { limit } => {
             let record = format!("{{\"limit\":{limit}}}").into();
             AdminReply::Decisions(DecisionRecords { records: vec![record] })
+        }
+        AdminRequest::Erase { id, basis } => {
+            assert_eq!((id.to_string(), basis.as_str()), (ERASED.to_owned(), "Arkistolaki 14 §"));
+            AdminReply::Erased(2)
         }
         AdminRequest::HoldList { .. }
         | AdminRequest::HoldShow { .. }
@@ -327,6 +333,7 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
     assert!(soon(olli.active()).await.unwrap().files.is_empty());
     let records = soon(olli.decisions(7)).await.unwrap().records;
     assert_eq!(records, ["{\"limit\":7}"]);
+    assert_eq!(soon(olli.erase(ERASED.parse().unwrap(), "Arkistolaki 14 §")).await.unwrap(), 2);
     assert_eq!(soon(olli.holds()).await.unwrap_err().code(), Code::NOT_AN_OFFICER);
 
     let waiting = Waiting::of(&world, message_of(&world.sm, TO, "open"));

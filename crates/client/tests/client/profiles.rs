@@ -8,6 +8,7 @@ use std::{
 
 use kuriiri_certs::Purpose;
 use kuriiri_client::{Profile, ProfileError};
+use kuriiri_tlog::{KeyKind, VerifierKey};
 use kuriiri_types::Code;
 use tempfile::TempDir;
 
@@ -46,6 +47,7 @@ impl Files {
             let ca = member.authority.certificate_pem();
             files.write(&format!("trust/{ministry}.ca.pem"), ca);
             files.write(&format!("trust/{ministry}.crl.pem"), &member.crl());
+            files.write(&format!("trust/{ministry}.log.vkey"), &format!("{}\n", member.log.key()));
             let public = member.sealing_key().public_key().to_string();
             files.write(&format!("trust/{ministry}.seal.pub"), &public);
         }
@@ -95,7 +97,7 @@ fn a_good_profile_loads_and_shows_no_key() {
     assert_eq!(profile.address().to_string(), "kirjaamo@sm.example");
     assert_eq!(profile.system().to_string(), "spiffe://sm.example/system/kirjaamo");
     assert!(!format!("{profile:?}").to_lowercase().contains("key"), "{profile:?}");
-    for public in ["um.example.seal.pub", "sm.example.release.pub"] {
+    for public in ["um.example.seal.pub", "sm.example.release.pub", "um.example.log.vkey"] {
         fs::remove_file(files.path("trust").join(public)).unwrap();
         assert!(files.load().is_ok(), "without {public}");
     }
@@ -154,6 +156,8 @@ fn a_missing_or_unfit_file_is_named() {
         "trust/um.example.ca.pem",
         "trust/um.example.seal.pub",
         "trust/sm.example.release.pub",
+        "trust/sm.example.log.vkey",
+        "trust/um.example.log.vkey",
         "profile/sealing.key",
     ] {
         let files = Files::new();
@@ -161,4 +165,38 @@ fn a_missing_or_unfit_file_is_named() {
         let name = Path::new(garbled).file_name().unwrap().to_str().unwrap();
         files.fails(Code::KEY_FILE, name, "cannot be used");
     }
+}
+
+#[test]
+fn the_key_of_a_log_is_the_one_of_its_ministry() {
+    let files = Files::new();
+    fs::remove_file(files.path("trust/sm.example.log.vkey")).unwrap();
+    files.fails(Code::KEY_FILE, "trust/sm.example.log.vkey", "is missing");
+
+    let files = Files::new();
+    let (sm, um) = (files.world.sm.log.key(), files.world.um.log.key());
+    let witness = VerifierKey::new(um.name().clone(), KeyKind::Cosignature, *um.public_key());
+    let again = VerifierKey::new("um.example/log/2".parse().unwrap(), um.kind(), *um.public_key());
+    let two = format!("{um}\n{um}\n");
+    for (key, trouble) in [
+        (&sm.to_string(), "for `sm.example/log`, not for `um.example/log`"),
+        (&again.to_string(), "for `um.example/log/2`, not for `um.example/log`"),
+        (&witness.to_string(), "a witness's key"),
+        (&two, "cannot be used"),
+    ] {
+        files.write("trust/um.example.log.vkey", key);
+        files.fails(Code::KEY_FILE, "um.example.log.vkey", trouble);
+    }
+}
+
+#[test]
+fn a_profile_without_files_needs_the_key_of_its_own_log_too() {
+    let world = World::new();
+    let builder = world.profile_without_log_keys(&world.sm, "127.0.0.1:7101");
+    let builder = builder.log_key(&world.um.ministry, world.um.log.key()).unwrap();
+    let error = builder.build().unwrap_err();
+    assert!(error.to_string().contains("sm.example.log.vkey"), "{error}");
+    let builder = world.profile_without_log_keys(&world.sm, "127.0.0.1:7101");
+    let error = builder.log_key(&world.sm.ministry, world.um.log.key()).unwrap_err();
+    assert!(error.to_string().contains("sm.example.log.vkey"), "{error}");
 }

@@ -1,83 +1,18 @@
-//! Receipts: what proves an acceptance, and what tells the fate of a message later.
+//! Receipts that come later and tell the fate of a message.
 
-use kuriiri_client::{PlacedReceipt, ReceiveError, SendError, Unacceptable, Unproven};
-use kuriiri_seal::Signer;
+use kuriiri_client::{Client, PlacedReceipt, ReceiptFault, Receipts, ReceiveError, Unacceptable};
+use kuriiri_tlog::TlogProof;
 use kuriiri_types::{Code, Receipt, ReceiptKind, Refusal, SignedReceipt};
 use kuriiri_wire::{
     Frame,
-    client::{
-        ConfirmReceipts, ReceiptBatch, ReceiptMode, Reply, Request, SubmissionAnswer,
-        ToReceiptReader,
-    },
+    client::{ConfirmReceipts, ReceiptBatch, ReceiptMode, Request, ToReceiptReader},
 };
 
 use crate::{
-    relay::{Asked, Relay, accepted},
-    world::{World, address, both, draft, message, receipt_of, sign_receipts, soon},
+    log::{LIES, Log},
+    relay::{Asked, Relay},
+    world::{World, address, both, message, receipt_of, soon},
 };
-
-// === with the acceptance ===
-
-/// Sends a message, has its acceptance answered with these receipts, and gives what is wrong.
-async fn unproven(world: &World, receipts: impl FnOnce(Receipt) -> Vec<SignedReceipt>) -> Unproven {
-    let mut relay = Relay::open(world, &world.sm);
-    let client = world.connect(&world.sm, &relay).await;
-    let relaying = async {
-        let submitting = relay.submission().await;
-        let header = &submitting.submission.messages[0].envelope.header;
-        let recipient = address("kirjaamo@um.example");
-        let receipt = receipt_of(header, &recipient, ReceiptKind::Accepted, "sm.example");
-        let signers = [&world.sm.relay, &world.um.relay, &world.sm.system];
-        let answer = SubmissionAnswer {
-            verdicts: vec![accepted()],
-            receipts: receipts(receipt),
-            certificates: signers.map(|signer| signer.certificate().clone()).into(),
-        };
-        submitting.reply(Reply::Submission(answer)).await;
-    };
-    let (sent, ()) = both(client.send(draft(0)), relaying).await;
-    let SendError::Unproven { source, .. } = sent.unwrap_err() else { panic!("another error") };
-    source
-}
-
-#[tokio::test]
-async fn only_the_own_relays_receipt_for_this_very_message_proves_its_acceptance() {
-    let world = World::new();
-    let (sm, um) = (&world.sm.relay, &world.um.relay);
-    let by = |signer: &Signer, receipt: Receipt| sign_receipts(signer, &[receipt]);
-
-    assert!(matches!(unproven(&world, |_| Vec::new()).await, Unproven::Missing));
-
-    // Somebody else's relay in our relay's name, our relay's system, and a tampered receipt.
-    assert!(matches!(unproven(&world, |r| by(um, r)).await, Unproven::NotGenuine(_)));
-    let system = &world.sm.system;
-    assert!(matches!(unproven(&world, |r| by(system, r)).await, Unproven::NotGenuine(_)));
-    let tampered = |r: Receipt| {
-        let other = Receipt { kind: ReceiptKind::Relayed, ..r.clone() };
-        let proof = by(sm, other).remove(0).proof;
-        let receipt = by(sm, r).remove(0).receipt;
-        vec![SignedReceipt { receipt, proof }]
-    };
-    assert!(matches!(unproven(&world, tampered).await, Unproven::NotGenuine(_)));
-
-    // Genuine, and not what was asked for.
-    type Change = fn(Receipt) -> Receipt;
-    let changes: [Change; 4] = [
-        |r| Receipt { kind: ReceiptKind::Relayed, ..r },
-        |r| Receipt { recipient: address("other@um.example"), ..r },
-        |r| Receipt { header_digest: kuriiri_types::Digest([7; 32]), ..r },
-        |r| Receipt { sender: address("other@sm.example"), ..r },
-    ];
-    for change in changes {
-        let wrong = unproven(&world, |r| by(sm, change(r))).await;
-        assert!(matches!(wrong, Unproven::Other(_)), "{wrong}");
-    }
-    let foreign = |r| by(um, Receipt { issuer: world.um.ministry.clone(), ..r });
-    let Unproven::Other(issuer) = unproven(&world, foreign).await else { panic!("accepted") };
-    assert_eq!(issuer, world.um.ministry);
-}
-
-// === later ===
 
 /// The relay's end of a reader of receipts.
 struct Reading(Asked);
@@ -90,15 +25,13 @@ impl Reading {
         Self(asked)
     }
 
-    async fn give(&mut self, signer: &Signer, receipts: &[(u64, Receipt)], next: u64) {
+    async fn give(&mut self, log: &Log, receipts: &[(u64, Receipt)], next: u64) {
         let (places, receipts): (Vec<u64>, Vec<Receipt>) = receipts.iter().cloned().unzip();
-        let signed = sign_receipts(signer, &receipts);
-        let batch = ReceiptBatch {
-            certificates: vec![signer.certificate().clone()],
-            receipts: places.into_iter().zip(signed).collect(),
-            next,
-        };
-        self.say(ToReceiptReader::Receipts(batch)).await;
+        self.hand_out(places.into_iter().zip(log.write(&receipts)).collect(), next).await;
+    }
+
+    async fn hand_out(&mut self, receipts: Vec<(u64, SignedReceipt)>, next: u64) {
+        self.say(ToReceiptReader::Receipts(ReceiptBatch { receipts, next })).await;
     }
 
     async fn say(&mut self, frame: ToReceiptReader) {
@@ -129,7 +62,7 @@ fn good(next: Option<Result<PlacedReceipt, ReceiveError>>) -> PlacedReceipt {
 #[tokio::test]
 async fn receipts_stay_until_they_are_confirmed_and_come_again_after_a_break() {
     let (world, mut relay, client) = World::connected().await;
-    let um = &world.um.relay;
+    let um = &world.um.log;
     let mut receipts = client.receipts();
     let told = [1, 2, 3].map(|place| (place, delivered(&world, SENDER)));
 
@@ -137,7 +70,9 @@ async fn receipts_stay_until_they_are_confirmed_and_come_again_after_a_break() {
     there.give(um, &told, 4).await;
     let first = good(soon(receipts.next()).await);
     assert_eq!((first.place(), first.receipt()), (1, &told[0].1));
-    assert_eq!(first.signer(), um.id());
+    let proof = TlogProof::parse(&first.proof()).unwrap();
+    assert_eq!(proof.extra, first.signed().entry);
+    assert_eq!(proof.verify_entry(&proof.extra, um.key()).unwrap().origin, "um.example/log");
     receipts.confirm(&first);
     assert_eq!(there.confirmed().await, Some(1));
     assert_eq!(good(soon(receipts.next()).await).place(), 2);
@@ -159,7 +94,7 @@ async fn closing_a_reader_delivers_its_last_confirmation() {
     let (world, mut relay, client) = World::connected().await;
     let mut receipts = client.receipts();
     let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
-    there.give(&world.um.relay, &[(5, delivered(&world, SENDER))], 6).await;
+    there.give(&world.um.log, &[(5, delivered(&world, SENDER))], 6).await;
     let last = good(soon(receipts.next()).await);
     receipts.confirm(&last);
     let reading = async {
@@ -173,7 +108,7 @@ async fn closing_a_reader_delivers_its_last_confirmation() {
 #[tokio::test]
 async fn a_watch_begins_when_it_stands_and_goes_on_where_it_broke_off() {
     let (world, mut relay, client) = World::connected().await;
-    let um = &world.um.relay;
+    let um = &world.um.log;
     let opening = client.watch();
     let standing = async {
         let mut there = Reading::next(&mut relay, ReceiptMode::Watch { from: None }).await;
@@ -204,22 +139,83 @@ async fn a_refused_watch_is_an_error() {
     assert_eq!(watch.unwrap_err().code(), Code::NOT_YOURS);
 }
 
+/// What is wrong with the next receipt.
+async fn wrong(receipts: &mut Receipts) -> Unacceptable {
+    let error = soon(receipts.next()).await.unwrap().unwrap_err();
+    let ReceiveError::Unacceptable { source, .. } = error else { panic!("{error}") };
+    source
+}
+
 #[tokio::test]
-async fn receipts_that_prove_nothing_are_reported() {
+async fn what_is_not_for_its_issuer_to_say_is_reported() {
     let (world, mut relay, client) = World::connected().await;
     let mut receipts = client.receipts();
     let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
+    let (sm, um) = (&world.sm.log, &world.um.log);
     let true_one = delivered(&world, SENDER);
-    let hearsay = Receipt { issuer: world.sm.ministry.clone(), ..true_one.clone() };
-    there.give(&world.um.relay, &[(1, delivered(&world, "other@sm.example"))], 2).await;
-    there.give(&world.sm.relay, &[(2, hearsay)], 3).await;
-    there.give(&world.sm.relay, &[(3, true_one.clone())], 4).await;
-    there.give(&world.um.relay, &[(4, true_one.clone())], 5).await;
-    for expected in ["somebody else", "never for it", "not genuine"] {
-        let error = soon(receipts.next()).await.unwrap().unwrap_err();
-        let ReceiveError::Unacceptable { id, source } = error else { panic!("{error}") };
-        assert!(id.is_some() && source.to_string().contains(expected), "{source}");
-        assert!(!matches!(source, Unacceptable::NoSealingKey));
+    let of =
+        |kind, issuer: &str| Receipt { kind, issuer: issuer.parse().unwrap(), ..true_one.clone() };
+    let hearsay = of(ReceiptKind::Delivered, "sm.example");
+    let presumed = of(ReceiptKind::Accepted, "um.example");
+    there.give(um, &[(1, delivered(&world, "other@sm.example"))], 2).await;
+    there.give(sm, &[(2, hearsay)], 3).await;
+    there.give(um, &[(3, presumed)], 4).await;
+    assert!(matches!(wrong(&mut receipts).await, Unacceptable::NotForUs));
+    for expected in ["sm.example", "um.example"] {
+        let source = wrong(&mut receipts).await;
+        let Unacceptable::NotItsToSay(issuer) = &source else { panic!("{source}") };
+        assert_eq!((issuer.as_str(), source.code()), (expected, Code::SIGNATURE));
     }
+    // Whoever is on the way may say these.
+    for kind in [ReceiptKind::Relayed, ReceiptKind::Refused, ReceiptKind::Expired] {
+        for (issuer, log) in [("sm.example", sm), ("um.example", um)] {
+            there.give(log, &[(4, of(kind, issuer))], 5).await;
+            let receipt = good(soon(receipts.next()).await);
+            assert_eq!((receipt.receipt().kind, receipt.receipt().issuer.as_str()), (kind, issuer));
+        }
+    }
+    there.give(um, &[(5, true_one.clone())], 6).await;
     assert_eq!(good(soon(receipts.next()).await).receipt(), &true_one);
+}
+
+#[tokio::test]
+async fn receipts_that_stand_in_no_log_are_reported() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut receipts = client.receipts();
+    let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
+    let true_one = Receipt {
+        kind: ReceiptKind::Relayed,
+        issuer: world.sm.ministry.clone(),
+        ..delivered(&world, SENDER)
+    };
+    for (place, (name, tell, said)) in (1..).zip(LIES) {
+        there.hand_out(vec![(place, tell(&world.sm.log, true_one.clone()))], place + 1).await;
+        let source = wrong(&mut receipts).await;
+        let Unacceptable::ReceiptNotGenuine(fault) = &source else { panic!("{name}: {source}") };
+        assert!(fault.to_string().contains(said), "{name}: {fault}");
+        let code = if name == "not a receipt" { Code::MALFORMED } else { Code::SIGNATURE };
+        assert_eq!(source.code(), code, "{name}");
+    }
+    there.give(&world.sm.log, &[(99, true_one.clone())], 100).await;
+    assert_eq!(good(soon(receipts.next()).await).receipt(), &true_one);
+}
+
+#[tokio::test]
+async fn without_the_key_of_a_log_its_receipts_are_reported_with_the_file_that_is_missing() {
+    let world = World::new();
+    let mut relay = Relay::open(&world, &world.sm);
+    let profile = world
+        .profile_without_log_keys(&world.sm, &relay.address().to_string())
+        .log_key(&world.sm.ministry, world.sm.log.key())
+        .unwrap();
+    let client = soon(Client::connect(profile.build().unwrap())).await.unwrap();
+    let mut receipts = client.receipts();
+    let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
+    there.give(&world.um.log, &[(1, delivered(&world, SENDER))], 2).await;
+    let source = wrong(&mut receipts).await;
+    let Unacceptable::ReceiptNotGenuine(fault) = &source else { panic!("{source}") };
+    let ReceiptFault::NoLogKey { ministry, file } = fault else { panic!("{fault}") };
+    assert_eq!((ministry, source.code()), (&world.um.ministry, Code::KEY_FILE));
+    assert_eq!(file.to_str(), Some("um.example.log.vkey"));
+    assert!(fault.to_string().contains("um.example.log.vkey"), "{fault}");
 }

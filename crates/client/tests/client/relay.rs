@@ -7,10 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_seal::Signer;
 use kuriiri_transport::{CloseCode, Conversation, Endpoint, Link, Receiver, Sender};
 use kuriiri_types::{
-    Code, Outcome, ReceiptKind, Refusal, Timestamp, Verdict, limits::BODY_BYTES_MAX,
+    Code, Outcome, Receipt, ReceiptKind, Refusal, Timestamp, Verdict, limits::BODY_BYTES_MAX,
 };
 use kuriiri_wire::{
     Frame, WireError,
@@ -20,7 +19,10 @@ use kuriiri_wire::{
 };
 use tokio::{sync::mpsc, task::JoinSet};
 
-use crate::world::{Member, World, now, receipt_of, sign_receipts, soon};
+use crate::{
+    log::Log,
+    world::{Member, World, now, receipt_of, soon},
+};
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -160,27 +162,37 @@ impl Submitting {
         self.submission.messages.iter().map(|m| subject(&m.envelope.header)).collect()
     }
 
-    pub(crate) async fn accept(self, signer: &Signer) {
+    pub(crate) async fn accept(self, log: &Log) {
         let verdicts = vec![accepted(); self.submission.messages.len()];
-        self.judge(signer, verdicts).await;
+        self.judge(log, verdicts).await;
     }
 
-    /// Answers with verdicts, and with true receipts for what they accept.
-    pub(crate) async fn judge(self, signer: &Signer, verdicts: Vec<Verdict>) {
+    /// Answers with verdicts, and with true receipts for what they accept and refuse.
+    pub(crate) async fn judge(self, log: &Log, verdicts: Vec<Verdict>) {
+        let receipts = log.write(&self.true_receipts(&verdicts));
+        let answer = SubmissionAnswer { verdicts, receipts };
+        self.reply(Reply::Submission(answer)).await;
+    }
+
+    /// What an honest relay of `sm` states with these verdicts.
+    pub(crate) fn true_receipts(&self, verdicts: &[Verdict]) -> Vec<Receipt> {
         let mut receipts = Vec::new();
-        for (message, verdict) in self.submission.messages.iter().zip(&verdicts) {
+        for (message, verdict) in self.submission.messages.iter().zip(verdicts) {
             let bytes = &message.envelope.header;
-            if let Verdict::Accepted { .. } = verdict {
-                let issuer = signer.id().ministry().as_str();
-                receipts.extend(header::decode(bytes).unwrap().to.iter().map(|recipient| {
-                    receipt_of(bytes, &recipient.address, ReceiptKind::Accepted, issuer)
-                }));
+            for recipient in header::decode(bytes).unwrap().to {
+                let say = |kind| receipt_of(bytes, &recipient.address, kind, "sm.example");
+                match verdict {
+                    Verdict::Accepted { .. } => receipts.push(say(ReceiptKind::Accepted)),
+                    Verdict::Refused(Refusal { code, reasons }) => receipts.push(Receipt {
+                        code: Some(*code),
+                        reasons: reasons.clone(),
+                        ..say(ReceiptKind::Refused)
+                    }),
+                    Verdict::Busy => {}
+                }
             }
         }
-        let receipts = sign_receipts(signer, &receipts);
-        let certificates = vec![signer.certificate().clone()];
-        let answer = SubmissionAnswer { verdicts, receipts, certificates };
-        self.reply(Reply::Submission(answer)).await;
+        receipts
     }
 
     pub(crate) async fn reply(mut self, reply: Reply) {

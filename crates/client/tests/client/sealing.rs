@@ -25,7 +25,7 @@ async fn a_sealed_body_is_read_by_its_recipient_and_by_no_relay() {
         let submitting = relay.submission().await;
         let carried = submitting.submission.messages[0].clone();
         let certificates = submitting.submission.certificates.clone();
-        submitting.accept(&world.sm.relay).await;
+        submitting.accept(&world.sm.log).await;
         (carried, certificates)
     };
     let sending = client.send(draft("sealed").body(SECRET));
@@ -69,7 +69,7 @@ async fn officers_can_open_what_they_release_and_the_program_hears_of_them() {
     let relaying = async {
         let submitting = relay.submission().await;
         let carried = submitting.submission.messages[0].clone();
-        submitting.accept(&world.sm.relay).await;
+        submitting.accept(&world.sm.log).await;
         carried
     };
     let sending = client.send(draft("sealed").drafter("anna").body(SECRET));
@@ -106,7 +106,7 @@ async fn a_release_key_is_needed_only_for_what_is_sealed_and_released() {
         [(permit_after(1, false), "FI SALP", 1), (permit(true), "FI JULK", 0)]
     {
         relay.answer_questions_with(outcome);
-        let answering = async { relay.submission().await.accept(&world.sm.relay).await };
+        let answering = async { relay.submission().await.accept(&world.sm.log).await };
         let sending = client.send(draft("other").label(label.parse().unwrap()));
         assert_eq!(both(sending, answering).await.0.unwrap().waits_for, waits_for);
     }

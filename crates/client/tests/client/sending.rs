@@ -43,7 +43,7 @@ async fn drafts_that_wait_together_travel_together_and_in_order() {
             assert!(proofs.all(|proof| proof.signature == first.signature), "signed one by one");
         }
         for submitting in submissions.into_iter().rev() {
-            submitting.accept(&world.sm.relay).await;
+            submitting.accept(&world.sm.log).await;
         }
     };
     let (sent, ()) = both(sending, relaying).await;
@@ -64,7 +64,7 @@ async fn no_more_batches_are_under_way_than_agreed() {
         let mut held = relay.submissions(BATCHES_IN_FLIGHT_MAX).await;
         let mut seen = held.len();
         while !held.is_empty() {
-            held.remove(0).accept(&world.sm.relay).await;
+            held.remove(0).accept(&world.sm.log).await;
             if seen < batches {
                 held.push(relay.submission().await);
                 seen += 1;
@@ -90,7 +90,7 @@ async fn every_message_gets_its_own_verdict() {
             Verdict::Refused(refusal),
             Verdict::Accepted { at, repeat: false },
         ];
-        relay.submission().await.judge(&world.sm.relay, verdicts).await;
+        relay.submission().await.judge(&world.sm.log, verdicts).await;
     };
     let (sent, ()) = both(sending, relaying).await;
     let [first, second, third]: [Sent; 3] = sent.try_into().unwrap();
@@ -103,6 +103,7 @@ async fn every_message_gets_its_own_verdict() {
         (Code::UNKNOWN_RECIPIENT, &["who?".into()][..])
     );
     assert!(refused.to_string().contains("who?"));
+    assert_eq!(refused.receipts()[0].receipt().code, Some(Code::UNKNOWN_RECIPIENT));
 }
 
 #[tokio::test]
@@ -122,19 +123,19 @@ async fn after_busy_all_goes_again_in_order_in_a_new_epoch() {
     let (world, mut relay, client) = World::connected().await;
     let sending = client.send_many((0..160).map(draft));
     let relaying = async {
-        let signer = &world.sm.relay;
+        let log = &world.sm.log;
         let mut first = relay.submissions(3).await;
         let envelopes: Vec<_> =
             first.iter().flat_map(|s| s.submission.messages.clone()).skip(10).collect();
         // The last is answered first; only the first ten of all were taken.
         for submitting in first.drain(1..).rev() {
             let busy = vec![Verdict::Busy; submitting.submission.messages.len()];
-            submitting.judge(signer, busy).await;
+            submitting.judge(log, busy).await;
         }
         let some: Vec<_> = (0..BATCH_MESSAGES_MAX)
             .map(|n| if n < 10 { accepted() } else { Verdict::Busy })
             .collect();
-        first.remove(0).judge(signer, some).await;
+        first.remove(0).judge(log, some).await;
 
         let again = relay.submissions(3).await;
         assert_eq!(subjects(&again), names(160)[10..]);
@@ -144,7 +145,7 @@ async fn after_busy_all_goes_again_in_order_in_a_new_epoch() {
         let messages: Vec<_> = again.iter().flat_map(|s| s.submission.messages.clone()).collect();
         assert_eq!(messages, envelopes, "other bytes than the first time");
         for submitting in again {
-            submitting.accept(signer).await;
+            submitting.accept(log).await;
         }
     };
     let (sent, ()) = both(sending, relaying).await;
@@ -171,7 +172,7 @@ async fn a_full_queue_makes_the_sender_wait() {
         while answered.load(Ordering::SeqCst) < total {
             let submitting = relay.submission().await;
             answered.fetch_add(submitting.submission.messages.len(), Ordering::SeqCst);
-            submitting.accept(&world.sm.relay).await;
+            submitting.accept(&world.sm.log).await;
         }
     };
     let (sent, ()) = both(sending, relaying).await;
@@ -189,10 +190,10 @@ async fn precedences_do_not_wait_for_each_other() {
             let submitting = relay.submission().await;
             assert_eq!(submitting.submission.lane, Lane::Messages(Precedence::Flash));
             assert_eq!(submitting.submission.number, 0);
-            submitting.accept(&world.sm.relay).await;
+            submitting.accept(&world.sm.log).await;
         };
         tokio::join!(flash, answering).0.unwrap();
-        routine.accept(&world.sm.relay).await;
+        routine.accept(&world.sm.log).await;
     };
     both(held, relaying).await.0.unwrap();
 }

@@ -11,16 +11,16 @@ use kuriiri_seal::{
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
     Address, Approval, ApprovalAct, Envelope, Handling, Header, Lane, MessageId, MessageType,
-    Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role, SignedApproval, SignedReceipt,
+    Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role, SignedApproval, SpiffeId,
     Timestamp,
 };
 use kuriiri_wire::{
     approval,
     client::{DeliveredItem, Ticket},
-    header, receipt,
+    header,
 };
 
-use crate::relay::Relay;
+use crate::{log::Log, relay::Relay};
 
 /// Longer than anything here takes; it turns a hang into a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -51,8 +51,8 @@ pub(crate) fn address(text: &str) -> Address {
 pub(crate) struct Member {
     pub(crate) ministry: Ministry,
     pub(crate) authority: Authority,
-    /// Signs its receipts.
-    pub(crate) relay: Signer,
+    /// Where its relay writes receipts.
+    pub(crate) log: Log,
     /// Signs messages of its system `kirjaamo`.
     pub(crate) system: Signer,
     pub(crate) sealing_text: String,
@@ -64,14 +64,12 @@ impl Member {
     fn new(name: &str) -> Self {
         let ministry: Ministry = name.parse().unwrap();
         let authority = Authority::new(&ministry, validity()).unwrap();
-        let signer = |path| {
-            let issued = issue(&authority, &ministry, path, Purpose::Signing);
-            Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
-        };
-        let (relay, system) = (signer("relay/r1"), signer("system/kirjaamo"));
+        let issued = issue(&authority, &ministry, "system/kirjaamo", Purpose::Signing);
+        let system = Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap();
+        let log = Log::of(&ministry);
         let key = || SealingKey::generate().unwrap().to_text().to_string();
         let (sealing_text, release_text) = (key(), key());
-        Self { ministry, authority, relay, system, sealing_text, release_text }
+        Self { ministry, authority, log, system, sealing_text, release_text }
     }
 
     pub(crate) fn issue(&self, path: &str, purpose: Purpose) -> Issued {
@@ -153,9 +151,16 @@ impl World {
         member: &Member,
         relay: &str,
     ) -> ProfileBuilder {
+        let builder = self.profile_without_log_keys(member, relay);
+        [&self.sm, &self.um].into_iter().fold(builder, |builder, other| {
+            builder.log_key(&other.ministry, other.log.key()).unwrap()
+        })
+    }
+
+    pub(crate) fn profile_without_log_keys(&self, member: &Member, relay: &str) -> ProfileBuilder {
         let tls = member.issue("system/kirjaamo", Purpose::Tls);
         let signing = member.issue("system/kirjaamo", Purpose::Signing);
-        let system = format!("spiffe://{}/system/kirjaamo", member.ministry).parse().unwrap();
+        let system = kirjaamo(&member.ministry);
         let mailbox = address(&format!("kirjaamo@{}", member.ministry));
         let mut builder = Profile::builder(system, mailbox, relay)
             .tls(&tls.certificate_pem, &tls.key_pem)
@@ -290,7 +295,12 @@ pub(crate) fn approve(officer: &Signer, header: &Bytes, act: ApprovalAct) -> Sig
 
 // === receipts ===
 
-/// What a relay says of a message that `sm` sent to the first of its recipients.
+/// The system that every ministry has.
+pub(crate) fn kirjaamo(ministry: &Ministry) -> SpiffeId {
+    format!("spiffe://{ministry}/system/kirjaamo").parse().unwrap()
+}
+
+/// What a relay says of a message and one of its recipients.
 pub(crate) fn receipt_of(
     header: &Bytes,
     recipient: &Address,
@@ -298,6 +308,11 @@ pub(crate) fn receipt_of(
     issuer: &str,
 ) -> Receipt {
     let decoded = header::decode(header).unwrap();
+    let by = match kind {
+        ReceiptKind::Accepted => Some(kirjaamo(decoded.from.ministry())),
+        ReceiptKind::Delivered => Some(kirjaamo(recipient.ministry())),
+        ReceiptKind::Relayed | ReceiptKind::Refused | ReceiptKind::Expired => None,
+    };
     Receipt {
         message: decoded.id,
         header_digest: leaf(header),
@@ -308,12 +323,6 @@ pub(crate) fn receipt_of(
         issuer: issuer.parse().unwrap(),
         code: None,
         reasons: Vec::new(),
+        by,
     }
-}
-
-pub(crate) fn sign_receipts(signer: &Signer, receipts: &[Receipt]) -> Vec<SignedReceipt> {
-    let bytes: Vec<Bytes> = receipts.iter().map(receipt::encode).collect();
-    let leaves: Vec<_> = bytes.iter().map(|bytes| leaf(bytes)).collect();
-    let proofs = signer.sign(Signs::Receipts, &leaves);
-    bytes.into_iter().zip(proofs).map(|(receipt, proof)| SignedReceipt { receipt, proof }).collect()
 }
