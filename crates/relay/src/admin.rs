@@ -89,6 +89,10 @@ impl AdminSession {
             AdminRequest::Approve(approve) => self.approve(approve).await,
             AdminRequest::PolicyActive => Ok(active(&self.reloader.in_force().await)),
             AdminRequest::PolicyActivate { files } => Ok(self.activate(files).await),
+            AdminRequest::Erase { id: message, basis } => {
+                let person = self.person.clone();
+                self.ask(|token| Event::EraseAsked { person, token, message, basis }).await
+            }
             AdminRequest::Decisions { limit } => {
                 let person = self.person.clone();
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DECISIONS_MAX);
@@ -105,6 +109,7 @@ impl AdminSession {
             | AdminRequest::HoldShow { .. }
             | AdminRequest::Approve(_) => true,
             AdminRequest::PolicyActive
+            | AdminRequest::Erase { .. }
             | AdminRequest::PolicyActivate { .. }
             | AdminRequest::Decisions { .. } => false,
         };
@@ -130,8 +135,9 @@ impl AdminSession {
                 Resolution::Rejected => Approved::Rejected,
             }),
             Reply::Decisions(records) => AdminReply::Decisions(recorded(&records)),
+            Reply::Erased(copies) => AdminReply::Erased(copies),
             Reply::Refused(refusal) => AdminReply::Refused(refusal),
-            Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) => {
+            Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) | Reply::Witnessed(_) => {
                 AdminReply::Refused(Refusal::bare(Code::INTERNAL))
             }
         })
@@ -163,7 +169,7 @@ impl AdminSession {
             (kind, name, bytes, signatures)
         });
         let person = &self.person;
-        match self.reloader.activate(&offered.collect::<Vec<_>>()).await {
+        match self.reloader.activate(&offered.collect::<Vec<_>>(), person).await {
             Ok(judgement) => {
                 let good = judgement.is_good();
                 tracing::info!(%person, files = ?names, good, "signed files were handed in");

@@ -1,8 +1,11 @@
 //! The engine's words as the wire says them.
 
-use kuriiri_engine::{self as engine, PeerState, Reply, Status, Waiting};
+use kuriiri_engine::{self as engine, PeerState, Reply, Status, Waiting, WitnessAnswer};
 use kuriiri_types::{Code, Ministry, Refusal};
-use kuriiri_wire::client::{self, PeerStatus, QueueStatus, ReceiptMode, StatusReport};
+use kuriiri_wire::{
+    client::{self, PeerStatus, QueueStatus, ReceiptMode, StatusReport},
+    relay::Witnessed,
+};
 
 /// A reply that is not the one asked for can only be a refusal.
 pub(crate) fn refused(reply: Reply) -> client::Reply {
@@ -14,7 +17,9 @@ pub(crate) fn refused(reply: Reply) -> client::Reply {
         | Reply::Holds(..)
         | Reply::Hold(_)
         | Reply::Resolved(_)
-        | Reply::Decisions(_) => Refusal::bare(Code::INTERNAL),
+        | Reply::Decisions(_)
+        | Reply::Erased(_)
+        | Reply::Witnessed(_) => Refusal::bare(Code::INTERNAL),
     })
 }
 
@@ -44,5 +49,23 @@ pub(crate) fn report(ministry: Ministry, relay: String, status: Status) -> Statu
         now,
         mailboxes: mailboxes.into_iter().map(queue).collect(),
         peers: peers.into_iter().map(peer).collect(),
+    }
+}
+
+/// What a peer is answered that wants a checkpoint to be cosigned.
+pub(crate) fn witnessed(reply: Reply) -> Witnessed {
+    match reply {
+        Reply::Witnessed(WitnessAnswer::Cosigned(line)) => Witnessed::Cosigned(line),
+        Reply::Witnessed(WitnessAnswer::Holds(note)) => Witnessed::Holds(note),
+        Reply::Witnessed(WitnessAnswer::Refused(refusal)) => Witnessed::Refused(refusal.coarse()),
+        Reply::Refused(_)
+        | Reply::Verdicts { .. }
+        | Reply::Outcome(_)
+        | Reply::Status(_)
+        | Reply::Holds(..)
+        | Reply::Hold(_)
+        | Reply::Resolved(_)
+        | Reply::Decisions(_)
+        | Reply::Erased(_) => Witnessed::Refused(Refusal::bare(Code::INTERNAL)),
     }
 }

@@ -27,11 +27,9 @@ struct Known {
 }
 
 impl Book {
-    /// A book that begins with the relay's own certificate.
-    pub(crate) fn new(store: Arc<Store>, own: Certificate) -> Self {
-        let book = Self { store, known: Mutex::default() };
-        book.locked().add(&own);
-        book
+    /// A book with nothing in memory.
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store, known: Mutex::default() }
     }
 
     /// Notes certificates that came along and were found good. Gives those that are to be kept.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use kuriiri_engine::Codec;
-use kuriiri_types::{Approval, Header, Receipt};
-use kuriiri_wire::{approval, header, receipt};
+use kuriiri_types::{Approval, Entry, Header};
+use kuriiri_wire::{approval, entry, header};
 
 /// The wire's encoding.
 #[derive(Debug, Clone, Copy)]
@@ -18,7 +18,11 @@ impl Codec for WireCodec {
         approval::decode(bytes).ok()
     }
 
-    fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
-        receipt::encode(receipt)
+    fn encode_entry(&self, entry: &Entry) -> Bytes {
+        entry::encode(entry)
+    }
+
+    fn entry(&self, bytes: &Bytes) -> Option<Entry> {
+        entry::decode(bytes).ok()
     }
 }

@@ -10,17 +10,18 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_engine::SystemClearance;
+use kuriiri_engine::{SignedSet, SystemClearance};
 use kuriiri_policy::{Federation, Node, Policy};
-use kuriiri_seal::{Authorities, PinnedSigners, Signer};
+use kuriiri_seal::{Authorities, PinnedSigners};
+use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, VerifierKey};
 use kuriiri_transport::{Identity, KeyAgreement, Trust};
-use kuriiri_types::{Address, Code, Ministry, SpiffeId, SpiffeRole};
+use kuriiri_types::{Address, Code, FileInForce, Ministry, PolicyInForce, SpiffeId, SpiffeRole};
 
 use crate::{
     error::ConfigError,
     in_force,
     record::Record,
-    signed::{Compiled, FileVersion, Part, SignedFiles},
+    signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles},
 };
 use files::Folder;
 use raw::{RawClearance, RawConfig};
@@ -37,7 +38,7 @@ pub struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) state: PathBuf,
     pub(crate) identity: Identity,
-    pub(crate) signer: Arc<Signer>,
+    pub(crate) logs: Logs,
     pub(crate) trust: Trust,
     pub(crate) authorities: Authorities,
     pub(crate) key_agreement: KeyAgreement,
@@ -52,6 +53,17 @@ pub struct Config {
     pub(crate) clearances: BTreeMap<SpiffeId, Vec<SystemClearance>>,
     pub(crate) officers: BTreeMap<SpiffeId, BTreeSet<String>>,
     pub(crate) peers: HashMap<Ministry, Vec<SocketAddr>>,
+}
+
+/// This relay's log, and the keys of all logs and witnesses.
+#[derive(Debug, Clone)]
+pub(crate) struct Logs {
+    /// Where everybody may read it.
+    pub(crate) dir: PathBuf,
+    pub(crate) signer: Arc<NoteSigner>,
+    pub(crate) cosigner: Arc<Cosigner>,
+    pub(crate) keys: LogKeys,
+    pub(crate) witnesses: BTreeMap<Ministry, VerifierKey>,
 }
 
 impl Config {
@@ -77,7 +89,6 @@ impl Config {
         let wrong = |what: String| ConfigError::new(file, Code::CONFIG, what);
         let relay = own_id(&raw, SpiffeRole::Relay, &raw.relay).map_err(wrong)?;
         let identity = folder.identity(&raw.tls, &relay)?;
-        let signer = folder.signer(&raw.signing, &relay)?;
         let state = folder.path(&raw.state);
         let record = Record::load(&state)?;
         let signers = folder.signers(&raw)?;
@@ -89,6 +100,7 @@ impl Config {
             .ok_or_else(|| wrong(format!("{} is not in the federation file", raw.ministry)))?;
         let peers = peers(federation, node).map_err(wrong)?;
         let (trust, authorities) = folder.trust(federation, &raw)?;
+        let logs = folder.logs(federation, &raw)?;
         let federation_serial = federation.serial();
         let systems = systems(&raw).map_err(wrong)?;
         let clearances = clearances(&raw, &policy).map_err(wrong)?;
@@ -102,7 +114,7 @@ impl Config {
             ministry: raw.ministry,
             name: raw.relay,
             identity,
-            signer,
+            logs,
             trust,
             authorities,
             signed,
@@ -115,6 +127,22 @@ impl Config {
             clearances,
             peers,
         })
+    }
+
+    /// The signed files with their bytes, in the order of kind and name, as the log has them.
+    pub(crate) fn signed_set(&self) -> SignedSet {
+        let mut files: Vec<_> = self.signed.0.iter().zip(&self.versions).collect();
+        files.sort_by_key(|(file, _)| (file.part.kind().as_str(), file.name()));
+        let in_force = |(file, version): &(&SignedFile, &FileVersion)| FileInForce {
+            kind: file.part.kind(),
+            name: version.name.clone(),
+            serial: version.serial,
+            digest: version.digest,
+        };
+        let contents = files.iter().map(|(file, _)| file.text.clone().into_bytes().into());
+        let contents = contents.collect();
+        let files = files.iter().map(in_force).collect();
+        SignedSet { policy: PolicyInForce { files, by: None }, contents }
     }
 
     /// Whose relay it is.

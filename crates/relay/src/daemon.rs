@@ -3,9 +3,10 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
-use kuriiri_engine::{Certificate, Engine};
-use kuriiri_seal::Verifier;
+use kuriiri_engine::{Engine, LogConfig};
+use kuriiri_seal::{Verifier, random_secret};
 use kuriiri_store::{Options, Store};
+use kuriiri_tlog::ReceiptVerifier;
 use kuriiri_transport::{Conversation, Endpoint, Handshake, Settings};
 use kuriiri_types::Code;
 use kuriiri_wire::relay::Hello;
@@ -26,12 +27,20 @@ use crate::{
     incoming::Inbound,
     links::Links,
     outgoing::CONTRACT_VERSION,
+    publish::{Publisher, publish},
     reload::{InForce, Reloader, close_unaccepted},
+    rollback::Rollback,
     session::Session,
 };
 
 /// How long peers are given to hear that the relay goes down.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long a relay that starts waits for its peers to say what they saw of its log.
+const WITNESS_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What this program calls itself to others.
+const SOFTWARE: &str = concat!("kuriiri/", env!("CARGO_PKG_VERSION"));
 
 /// How often open links are held against the clock: certificates live for days.
 const EXPIRY_ROUND: Duration = Duration::from_secs(60);
@@ -45,14 +54,18 @@ pub struct Relay {
     store: Arc<Store>,
     stop: oneshot::Sender<()>,
     driver: JoinHandle<Result<(), RelayError>>,
+    last_round: oneshot::Sender<()>,
+    publisher: JoinSet<()>,
     door: JoinSet<()>,
 }
 
 impl Relay {
-    /// Takes up the state that was left behind, and opens the door.
+    /// Takes up the state that was left behind, and opens the door. A relay that ran before first asks
+    /// its peers what they saw of its log.
     ///
     /// # Errors
-    /// When the state cannot be opened or the address not be had.
+    /// When the state cannot be opened, the address not be had, or a peer proves that the log has lost
+    /// entries.
     pub async fn start(mut config: Config) -> Result<Self, RelayError> {
         let store = open_store(&config).await?;
         let conversations = [Conversation::Relay, Conversation::Client, Conversation::Admin];
@@ -62,36 +75,46 @@ impl Relay {
         let in_force = InForce::of(&config);
         in_force.take_up(&config)?;
 
-        let mut random = Spread::new();
-        let peers: Vec<_> = config.peers.keys().cloned().collect();
-        let parts = parts(&config);
-        let (engine, first) = Engine::restore(parts, peers, clock::now(), &mut random, &*store)?;
-
+        let parts = parts(&config)?;
         let (inbox, events) = mpsc::channel(INBOX_MAX);
         let verifier = Verifier::new(std::mem::take(&mut config.authorities));
-        let desk = Arc::new(desk(&config, &store, verifier, inbox));
+        let receipts = ReceiptVerifier::new(config.logs.keys.clone());
+        let desk = Arc::new(desk(&config, &store, (verifier, receipts), inbox));
+        let witnesses = std::mem::take(&mut config.logs.witnesses);
+        let peers: Vec<_> = config.peers.keys().cloned().collect();
         let (ministry, file, state) = (config.ministry, config.file, config.state);
-        let addresses = Arc::new(ArcSwap::from_pointee(config.peers));
-        let trust = Arc::new(ArcSwap::from_pointee(config.trust));
         let reloader = Arc::new(Reloader {
             file,
             state,
             endpoint,
-            trust,
-            addresses,
-            desk,
+            trust: Arc::new(ArcSwap::from_pointee(config.trust)),
+            addresses: Arc::new(ArcSwap::from_pointee(config.peers)),
+            desk: Arc::clone(&desk),
+            rollback: Arc::new(Rollback::new(config.logs.signer.verifier_key().clone())),
             current: Mutex::new(in_force),
         });
-        let links = Links::new(reloader.dialler());
-        let driver = Driver { engine, store: Arc::clone(&store), links, inbox: events, random };
-        let (stop, stopped) = oneshot::channel();
         let mut door = JoinSet::new();
         door.spawn(keep_door(Arc::clone(&reloader)));
+        ask_witnesses(&reloader, &store).await?;
+
+        let mut random = Spread::new();
+        let (engine, first) = Engine::restore(parts, peers, clock::now(), &mut random, &*store)?;
+        let links = Links::new(reloader.dialler());
+        let rollback = Arc::clone(&reloader.rollback);
+        let publisher = Publisher::new(desk, Arc::clone(&store), witnesses, Arc::clone(&rollback));
         door.spawn(look_for_expired(Arc::clone(&reloader)));
+        let (last_round, told) = oneshot::channel();
+        let mut publishing = JoinSet::new();
+        publishing.spawn(publisher.run(told));
+        let inbox = events;
+        let store_of_loop = Arc::clone(&store);
+        let driver = Driver { engine, store: store_of_loop, links, inbox, random, rollback };
+        let (stop, stopped) = oneshot::channel();
         #[expect(clippy::disallowed_methods, reason = "its handle is kept and awaited")]
         let driver = tokio::spawn(driver.run(first, stopped));
         tracing::info!(%ministry, %address, "relay started");
-        Ok(Self { address, reloader, store, stop, driver, door })
+        let publisher = publishing;
+        Ok(Self { address, reloader, store, stop, driver, last_round, publisher, door })
     }
 
     /// Where it listens.
@@ -126,12 +149,16 @@ impl Relay {
     /// # Errors
     /// When the last step could not be made durable.
     pub async fn stop(mut self) -> Result<(), RelayError> {
+        // While peers can still be asked. One that has ended already needs not be told.
+        let _ = self.last_round.send(());
+        while self.publisher.join_next().await.is_some() {}
         self.reloader.endpoint.shut_down(FAREWELL).await;
         // A loop that has ended already needs not be told.
         let _ = self.stop.send(());
         let ended = self.driver.await;
         self.door.shutdown().await;
         drop(self.reloader);
+        publish(&self.store).await;
         ended.map_err(|error| RelayError::Loop(error.to_string()))??;
         // A task that was just told to end may hold the store a moment longer; every commit is
         // durable, so closing it is only tidier.
@@ -140,6 +167,22 @@ impl Relay {
         }
         tracing::info!("relay stopped");
         Ok(())
+    }
+}
+
+/// A relay that ran before asks its peers what they saw of its log, before it writes on. Nobody is
+/// waited for longer than a moment: whoever comes later says so then.
+async fn ask_witnesses(reloader: &Reloader, store: &Store) -> Result<(), RelayError> {
+    if store.log_size() == 0 {
+        return Ok(());
+    }
+    reloader.dialler().ask_all(WITNESS_PATIENCE).await;
+    match reloader.rollback.is_found() {
+        Some(behind) => {
+            reloader.endpoint.shut_down(FAREWELL).await;
+            Err(behind.into())
+        }
+        None => Ok(()),
     }
 }
 
@@ -153,42 +196,49 @@ fn settings(config: &Config) -> Settings {
 
 async fn open_store(config: &Config) -> Result<Arc<Store>, RelayError> {
     let state = config.state.clone();
-    let opened = spawn_blocking(move || Store::open(&state, Options::default())).await;
+    let options = Options::default().log_dir(&config.logs.dir);
+    let opened = spawn_blocking(move || Store::open(&state, options)).await;
     Ok(Arc::new(opened.map_err(|error| RelayError::Loop(error.to_string()))??))
 }
 
 /// What the engine is made of.
-fn parts(config: &Config) -> kuriiri_engine::Config {
-    kuriiri_engine::Config {
+fn parts(config: &Config) -> Result<kuriiri_engine::Config, RelayError> {
+    let secret = random_secret().map_err(|error| RelayError::Loop(error.to_string()))?;
+    let log = LogConfig {
+        signer: Arc::clone(&config.logs.signer),
+        cosigner: Arc::clone(&config.logs.cosigner),
+        secret,
+        software: SOFTWARE.into(),
+        restored: None,
+    };
+    Ok(kuriiri_engine::Config {
         ministry: config.ministry.clone(),
-        signer: Arc::clone(&config.signer),
+        log,
+        files: config.signed_set(),
         codec: Arc::new(WireCodec),
         policy: Arc::clone(&config.policy),
         systems: config.systems.clone(),
         clearances: config.clearances.clone(),
         officers: config.officers.clone(),
-    }
+    })
 }
 
 fn desk(
     config: &Config,
     store: &Arc<Store>,
-    verifier: Verifier,
+    verifiers: (Verifier, ReceiptVerifier),
     inbox: mpsc::Sender<Input>,
 ) -> Desk {
     let hello = Hello {
         version: CONTRACT_VERSION,
-        software: concat!("kuriiri/", env!("CARGO_PKG_VERSION")).into(),
+        software: SOFTWARE.into(),
         federation_serial: config.federation_serial,
         policy_digest: None,
+        witnessed: None,
     };
-    let own = Certificate {
-        fingerprint: config.signer.fingerprint(),
-        der: config.signer.certificate().clone(),
-    };
-    let book = Book::new(Arc::clone(store), own);
+    let book = Book::new(Arc::clone(store));
     let name = format!("{}/{}", config.ministry, config.name);
-    Desk::new(verifier, book, Arc::clone(store), hello, name, inbox)
+    Desk::new(verifiers, book, Arc::clone(store), hello, name, inbox)
 }
 
 /// Links outlive their certificates unless somebody looks.
@@ -224,7 +274,9 @@ async fn let_in(handshake: Handshake, reloader: Arc<Reloader>) {
             tracing::info!(%address, %code, %error, "turned away");
         }
         Ok(link) => match link.conversation() {
-            Conversation::Relay => Inbound::new(desk, link).serve().await,
+            Conversation::Relay => {
+                Inbound::new(desk, Arc::clone(&reloader.rollback), link).serve().await
+            }
             Conversation::Client => Session::new(desk, link).serve().await,
             Conversation::Admin => AdminSession::new(desk, reloader, link).serve().await,
         },

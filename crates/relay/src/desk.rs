@@ -1,17 +1,22 @@
 //! What links and sessions have in common: checking what was handed over, asking the engine.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use kuriiri_engine::{Body, Certificate, Event, LinkId, Reply, SubscriptionId, Token};
-use kuriiri_seal::{VerifiedApproval, VerifiedMessage, VerifiedReceipt, Verifier, VerifyError};
+use kuriiri_seal::{VerifiedApproval, VerifiedMessage, Verifier, VerifyError};
 use kuriiri_store::{BodyError, Store};
-use kuriiri_types::{BatchProof, Envelope, Refusal, SignedApproval, SignedReceipt};
-use kuriiri_wire::{approval, header, receipt};
+use kuriiri_tlog::{Checkpoint, ReceiptVerifier, VerifiedReceipt};
+use kuriiri_transport::Link;
+use kuriiri_types::{BatchProof, Envelope, Ministry, Refusal, SignedApproval, SignedReceipt};
+use kuriiri_wire::{approval, header, receipt, relay::Hello};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{book::Book, clock, driver::Input, links::Push};
@@ -20,9 +25,12 @@ use crate::{book::Book, clock, driver::Input, links::Push};
 #[derive(Debug)]
 pub(crate) struct Desk {
     verifier: ArcSwap<Verifier>,
+    receipts: ArcSwap<ReceiptVerifier>,
     pub(crate) book: Book,
     pub(crate) store: Arc<Store>,
-    pub(crate) hello: kuriiri_wire::relay::Hello,
+    hello: Hello,
+    /// The links that this relay dialled and that stand.
+    peers: Mutex<HashMap<Ministry, (LinkId, Link)>>,
     pub(crate) relay: String,
     inbox: mpsc::Sender<Input>,
     numbers: AtomicU64,
@@ -35,15 +43,44 @@ pub(crate) struct Closing;
 
 impl Desk {
     pub(crate) fn new(
-        verifier: Verifier,
+        (verifier, receipts): (Verifier, ReceiptVerifier),
         book: Book,
         store: Arc<Store>,
-        hello: kuriiri_wire::relay::Hello,
+        hello: Hello,
         relay: String,
         inbox: mpsc::Sender<Input>,
     ) -> Self {
         let (verifier, numbers) = (ArcSwap::from_pointee(verifier), AtomicU64::new(1));
-        Self { verifier, book, store, hello, relay, inbox, numbers }
+        let receipts = ArcSwap::from_pointee(receipts);
+        let peers = Mutex::default();
+        Self { verifier, receipts, book, store, hello, peers, relay, inbox, numbers }
+    }
+
+    /// What this relay says first to a peer: with what it cosigned of the peer's log.
+    pub(crate) fn hello(&self, peer: &Ministry) -> Hello {
+        // A state that cannot be read shows elsewhere, and stops the relay there.
+        let seen = self.store.seen_log(peer).ok().flatten();
+        Hello { witnessed: seen.map(|seen| seen.note), ..self.hello.clone() }
+    }
+
+    /// Notes that a link to a peer stands.
+    pub(crate) fn link_stands(&self, peer: &Ministry, id: LinkId, link: &Link) {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.insert(peer.clone(), (id, link.clone()));
+    }
+
+    /// Notes that a link has ended. Another one to the same peer may have taken its place.
+    pub(crate) fn link_ended(&self, peer: &Ministry, id: LinkId) {
+        let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        if peers.get(peer).is_some_and(|(standing, _)| *standing == id) {
+            peers.remove(peer);
+        }
+    }
+
+    /// The link to a peer, if one stands, and its number.
+    pub(crate) fn peer_link(&self, peer: &Ministry) -> Option<(LinkId, Link)> {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.get(peer).cloned()
     }
 
     /// A number for a new link.
@@ -56,9 +93,10 @@ impl Desk {
         SubscriptionId(self.number())
     }
 
-    /// Believes these authorities and lists from now on. Signers are judged anew.
-    pub(crate) fn replace_verifier(&self, verifier: Verifier) {
+    /// Believes these authorities, lists and logs from now on. Signers are judged anew.
+    pub(crate) fn replace_verifiers(&self, verifier: Verifier, receipts: ReceiptVerifier) {
         self.verifier.store(Arc::new(verifier));
+        self.receipts.store(Arc::new(receipts));
     }
 
     /// Tells the engine something.
@@ -127,11 +165,22 @@ impl Desk {
         verified.and_then(|message| message.with_body(body)).map_err(|error| refusal(&error))
     }
 
-    /// Checks the signature of a receipt.
+    /// Checks that a receipt stands in its issuer's log.
     pub(crate) fn check_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
-        let verifier = self.verifier.load();
-        let verified = verifier.receipt(signed, |bytes| receipt::decode(bytes), clock::now());
-        verified.map_err(|error| refusal(&error))
+        let verified = self.receipts.load().receipt(signed, |bytes| receipt::decode(bytes));
+        verified.map_err(|error| Refusal { code: error.code(), reasons: vec![error.to_string()] })
+    }
+
+    /// Checks that a checkpoint is one of the peer's own log.
+    pub(crate) fn check_checkpoint(
+        &self,
+        peer: &Ministry,
+        note: &[u8],
+    ) -> Result<Checkpoint, Refusal> {
+        self.receipts
+            .load()
+            .checkpoint_of(peer, note)
+            .map_err(|error| Refusal { code: error.code(), reasons: vec![error.to_string()] })
     }
 
     /// Salt and body, wherever they are.

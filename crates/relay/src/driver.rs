@@ -18,6 +18,7 @@ use crate::{
     clock,
     error::RelayError,
     links::{Links, Push, Transmission},
+    rollback::Rollback,
 };
 
 /// Inputs that wait for the loop: what a commit's time gathers. Full: tasks wait, and with them
@@ -62,6 +63,7 @@ pub(crate) struct Driver {
     pub(crate) links: Links,
     pub(crate) inbox: mpsc::Receiver<Input>,
     pub(crate) random: Spread,
+    pub(crate) rollback: Arc<Rollback>,
 }
 
 impl Driver {
@@ -73,13 +75,21 @@ impl Driver {
     ) -> Result<(), RelayError> {
         let mut wake = self.perform(first).await?;
         let mut inputs = Vec::with_capacity(EVENTS_PER_STEP_MAX);
-        while self.next_inputs(&mut inputs, wake, &mut stop).await {
+        let rollback = Arc::clone(&self.rollback);
+        let mut behind = std::pin::pin!(rollback.found());
+        loop {
+            let goes_on = tokio::select! {
+                behind = &mut behind => return Err(behind.into()),
+                goes_on = self.next_inputs(&mut inputs, wake, &mut stop) => goes_on,
+            };
+            if !goes_on {
+                return Ok(());
+            }
             let events = inputs.drain(..).map(|input| self.links.register(input)).collect();
             let now = clock::now();
             let step = self.engine.step(now, &mut self.random, &*self.store, events)?;
             wake = self.perform(step).await?;
         }
-        Ok(())
     }
 
     /// Makes the step durable, then speaks.

@@ -28,6 +28,9 @@ pub enum RelayError {
     /// Its state cannot be written.
     #[error("the state cannot be written")]
     Commit(#[from] CommitError),
+    /// A witness holds more of its log than it has itself, or another one.
+    #[error(transparent)]
+    Behind(#[from] LogBehind),
     /// A fault of ours.
     #[error("the relay's loop ended by a fault: {0}")]
     Loop(String),
@@ -42,9 +45,23 @@ impl RelayError {
             Self::Open(error) => error.code(),
             Self::View(_) => Code::STORE_CORRUPT,
             Self::Commit(error) => error.code(),
+            Self::Behind(_) => Code::LOG_BEHIND,
             Self::Loop(_) => Code::INTERNAL,
         }
     }
+}
+
+/// The log is not what its witnesses saw of it: the state folder is an old copy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the log has {ours} entries and is not the one of which a witness holds {witnessed}: this state \
+     folder is an old copy"
+)]
+pub struct LogBehind {
+    /// Entries that it has.
+    pub ours: u64,
+    /// Entries that the witness cosigned.
+    pub witnessed: u64,
 }
 
 /// Something in the configuration is wrong. Nothing was started.
@@ -82,6 +99,8 @@ pub(crate) enum LinkError {
     Closing,
     #[error("a task failed: {0}")]
     Task(String),
+    #[error("as a witness: {0}")]
+    Witness(String),
     #[error(transparent)]
     Body(#[from] BodyError),
     #[error(transparent)]
@@ -105,6 +124,7 @@ impl LinkError {
             | Self::Silent
             | Self::Slow
             | Self::Closing
+            | Self::Witness(_)
             | Self::Body(_)
             | Self::Closed(_)
             | Self::Dial(_)

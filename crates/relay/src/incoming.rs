@@ -2,25 +2,28 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Reply, Token};
+use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Reply, Shown, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
 use kuriiri_types::{BatchProof, Ministry, Refusal};
 use kuriiri_wire::{
     Frame,
-    relay::{Batch, Hello, Parcel, Verdicts},
+    relay::{Batch, Hello, Parcel, RelayRequest, Verdicts, WitnessRequest, Witnessed},
 };
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
+    answers,
     desk::Desk,
     error::LinkError,
     order::Gate,
     outgoing::{ANSWER_TIMEOUT, check_hello},
+    rollback::Rollback,
 };
 
 /// One link that a peer dialled.
 pub(crate) struct Inbound {
     desk: Arc<Desk>,
+    rollback: Arc<Rollback>,
     peer: Ministry,
     link: Link,
     id: LinkId,
@@ -28,9 +31,9 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
-    pub(crate) fn new(desk: Arc<Desk>, link: Link) -> Self {
+    pub(crate) fn new(desk: Arc<Desk>, rollback: Arc<Rollback>, link: Link) -> Self {
         let (peer, id) = (link.peer().id().ministry().clone(), desk.link());
-        Self { desk, peer, link, id, gate: Gate::new() }
+        Self { desk, rollback, peer, link, id, gate: Gate::new() }
     }
 
     /// Serves the link until it ends.
@@ -52,9 +55,12 @@ impl Inbound {
         let (mut sender, mut receiver) = self.link.accept().await?;
         let frame = receiver.frame(Hello::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
         let hello = Hello::decode(frame)?;
-        sender.send(self.desk.hello.encode()).await?;
+        sender.send(self.desk.hello(&self.peer).encode()).await?;
         sender.finish()?;
         check_hello(&hello)?;
+        if let Some(note) = &hello.witnessed {
+            self.rollback.held_by_witness(&self.desk.store, note)?;
+        }
         tracing::info!(peer = %self.peer, software = hello.software, "peer came in");
         self.desk.tell(Event::Heard { peer: self.peer.clone() }).await?;
         Ok(())
@@ -66,7 +72,7 @@ impl Inbound {
             tokio::select! {
                 stream = self.link.accept() => match stream {
                     Ok((sender, receiver)) => {
-                        batches.spawn(Arc::clone(&self).take_batch(sender, receiver));
+                        batches.spawn(Arc::clone(&self).take_request(sender, receiver));
                     }
                     Err(closed) => break closed.into(),
                 },
@@ -84,17 +90,40 @@ impl Inbound {
         error
     }
 
-    async fn take_batch(
+    async fn take_request(
         self: Arc<Self>,
-        mut sender: Sender,
+        sender: Sender,
         mut receiver: Receiver,
     ) -> Result<(), LinkError> {
-        let frame = receiver.frame(Batch::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
-        let batch = Batch::decode(frame)?;
+        let frame = receiver.frame(RelayRequest::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+        match RelayRequest::decode(frame)? {
+            RelayRequest::Batch(batch) => self.take_batch(sender, batch).await,
+            RelayRequest::Witness(request) => self.witness(sender, request).await,
+        }
+    }
+
+    /// Cosigns a checkpoint of the peer's log, once it is durable that it was seen.
+    async fn witness(&self, mut sender: Sender, request: WitnessRequest) -> Result<(), LinkError> {
+        let answer = match self.desk.check_checkpoint(&self.peer, &request.checkpoint) {
+            Err(refusal) => Witnessed::Refused(refusal.coarse()),
+            Ok(checkpoint) => {
+                let peer = self.peer.clone();
+                let WitnessRequest { old, proof, checkpoint: note } = request;
+                let shown = Shown { checkpoint, note, old, proof };
+                let event = |token| Event::CheckpointShown { peer, token, shown };
+                let answer = self.desk.ask(event).await?.await;
+                answers::witnessed(answer.map_err(|_| LinkError::Closing)?)
+            }
+        };
+        sender.send(answer.encode()).await?;
+        sender.finish()?;
+        Ok(())
+    }
+
+    async fn take_batch(&self, mut sender: Sender, batch: Batch) -> Result<(), LinkError> {
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
         let certificates = self.desk.check_certificates(batch.certificates);
         self.desk.remind(batch.parcels.iter().flat_map(proofs));
-        self.desk.remind(batch.receipts.iter().map(|receipt| &receipt.proof));
         let parcels: Vec<_> = batch.parcels.into_iter().map(|p| self.check(p)).collect();
         let receipts: Vec<_> =
             batch.receipts.into_iter().map(|r| self.desk.check_receipt(r)).collect();
@@ -103,17 +132,17 @@ impl Inbound {
             if receipts.is_empty() {
                 Event::Arrived { peer, link, token, lane, epoch, parcels, certificates }
             } else {
-                Event::ReceiptsArrived { peer, token, receipts, certificates }
+                Event::ReceiptsArrived { peer, token, receipts }
             }
         };
         let turn = self.gate.turn(lane, number).await?;
         let reply = self.desk.ask(|token| event(token, certificates)).await?;
         drop(turn);
-        let Ok(Reply::Verdicts { verdicts, .. }) = reply.await else {
+        let Ok(Reply::Verdicts { verdicts, receipts }) = reply.await else {
             return Err(LinkError::Closing);
         };
         sender.set_priority(lane.number().into());
-        sender.send(Verdicts { verdicts }.encode()).await?;
+        sender.send(Verdicts { verdicts, receipts }.encode()).await?;
         sender.finish()?;
         Ok(())
     }

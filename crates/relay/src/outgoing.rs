@@ -8,7 +8,7 @@ use kuriiri_transport::{CloseCode, Conversation, Endpoint, Expect, Link, Receive
 use kuriiri_types::{BatchProof, Lane, Ministry};
 use kuriiri_wire::{
     Frame,
-    relay::{Batch, Hello, Parcel, Verdicts},
+    relay::{Batch, Hello, Parcel, RelayRequest, Verdicts},
 };
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
@@ -17,13 +17,14 @@ use crate::{
     driver::Input,
     error::LinkError,
     links::{TRANSMISSIONS_MAX, Transmission},
+    rollback::Rollback,
 };
 
 /// How long a Hello may take, and the verdicts of a batch: a peer that is alive but answers
 /// nothing is as good as gone.
 pub(crate) const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Version of the relay conversation that this program speaks.
-pub(crate) const CONTRACT_VERSION: u32 = 1;
+pub(crate) const CONTRACT_VERSION: u32 = 2;
 
 /// Dials peers.
 #[derive(Clone)]
@@ -31,6 +32,7 @@ pub(crate) struct Dialler {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) addresses: Arc<ArcSwap<Addresses>>,
+    pub(crate) rollback: Arc<Rollback>,
 }
 
 /// Where the relays of peers listen.
@@ -57,7 +59,7 @@ impl Dialler {
             let expect = Expect::Relay(peer.clone());
             let dialled = self.endpoint.dial(*address, expect, Conversation::Relay).await;
             match dialled.map_err(LinkError::from) {
-                Ok(link) => match timeout(ANSWER_TIMEOUT, self.greet(&link)).await {
+                Ok(link) => match timeout(ANSWER_TIMEOUT, self.greet(peer, &link)).await {
                     Ok(Ok(())) => return Ok(link),
                     Ok(Err(error)) => last = link.close_reason().map_or(error, LinkError::from),
                     Err(_) => last = LinkError::Silent,
@@ -69,12 +71,31 @@ impl Dialler {
     }
 
     /// Until the peer has answered, it has not judged our certificate.
-    async fn greet(&self, link: &Link) -> Result<(), LinkError> {
+    async fn greet(&self, peer: &Ministry, link: &Link) -> Result<(), LinkError> {
         let (mut sender, mut receiver) = link.open().await?;
-        sender.send(self.desk.hello.encode()).await?;
+        sender.send(self.desk.hello(peer).encode()).await?;
         sender.finish()?;
         let answer = receiver.frame(Hello::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
-        check_hello(&Hello::decode(answer)?)
+        self.check_hello(&Hello::decode(answer)?)
+    }
+
+    fn check_hello(&self, hello: &Hello) -> Result<(), LinkError> {
+        check_hello(hello)?;
+        match &hello.witnessed {
+            Some(note) => self.rollback.held_by_witness(&self.desk.store, note).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks all peers at once what they saw of this relay's log, and waits a moment for those who
+    /// answer. What they say is held against the log.
+    pub(crate) async fn ask_all(&self, patience: Duration) {
+        let mut asking = JoinSet::new();
+        for peer in self.addresses.load().keys() {
+            let (dialler, peer) = (self.clone(), peer.clone());
+            asking.spawn(async move { timeout(patience, dialler.connect(&peer)).await });
+        }
+        while asking.join_next().await.is_some() {}
     }
 
     async fn serve(self, peer: Ministry, link: Link) {
@@ -84,8 +105,10 @@ impl Dialler {
             return;
         }
         tracing::info!(peer = %peer, address = %link.remote_address(), "peer linked");
+        self.desk.link_stands(&peer, id, &link);
         let outbound = Outbound { desk: Arc::clone(&self.desk), peer: peer.clone(), link, id };
         let problem = outbound.run(transmissions).await;
+        self.desk.link_ended(&peer, id);
         tracing::info!(peer = %peer, problem, "peer link ended");
         let _ = self.desk.tell(Event::LinkDown { peer: Some(peer), link: id, problem }).await;
     }
@@ -142,9 +165,11 @@ impl Outbound {
         sender.set_priority(priority(lane));
         let frame = self.batch(lane, batch.0, epoch, load).await?;
         let verdicts = timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut receiver, frame));
-        let verdicts = verdicts.await.map_err(|_| LinkError::Silent)??.verdicts;
+        let Verdicts { verdicts, receipts } = verdicts.await.map_err(|_| LinkError::Silent)??;
         let (peer, link) = (self.peer, self.id);
-        self.desk.tell(Event::Answered { peer, link, lane, batch, verdicts }).await?;
+        let receipts = receipts.into_iter().filter_map(|r| self.desk.check_receipt(r).ok());
+        let receipts = receipts.collect();
+        self.desk.tell(Event::Answered { peer, link, lane, batch, verdicts, receipts }).await?;
         Ok(())
     }
 
@@ -166,7 +191,8 @@ impl Outbound {
                 }
             }
         }
-        Ok(Batch { lane, number, epoch, certificates, parcels, receipts }.encode())
+        let batch = Batch { lane, number, epoch, certificates, parcels, receipts };
+        Ok(RelayRequest::Batch(batch).encode())
     }
 }
 
@@ -184,10 +210,10 @@ async fn exchange(
 /// The proofs of everything signed in an item.
 fn proofs(load: &Load) -> impl Iterator<Item = &BatchProof> {
     let (first, approvals) = match load {
-        Load::Parcel { envelope, approvals, .. } => (&envelope.proof, approvals.as_slice()),
-        Load::Receipt(signed) => (&signed.proof, &[][..]),
+        Load::Parcel { envelope, approvals, .. } => (Some(&envelope.proof), approvals.as_slice()),
+        Load::Receipt(_) => (None, &[][..]),
     };
-    [first].into_iter().chain(approvals.iter().map(|signed| &signed.proof))
+    first.into_iter().chain(approvals.iter().map(|signed| &signed.proof))
 }
 
 /// The lane's place among the streams of a link: higher goes first.

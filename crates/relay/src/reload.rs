@@ -7,8 +7,9 @@ use bytes::Bytes;
 use kuriiri_engine::Event;
 use kuriiri_policy::Policy;
 use kuriiri_seal::Verifier;
+use kuriiri_tlog::ReceiptVerifier;
 use kuriiri_transport::{Endpoint, IdentityError, Trust};
-use kuriiri_types::{Code, FileKind};
+use kuriiri_types::{Code, FileKind, SpiffeId};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     in_force::{self, Judgement},
     outgoing::{Addresses, Dialler},
     record::Record,
+    rollback::Rollback,
     signed::{FileVersion, SignedFiles},
 };
 
@@ -34,6 +36,7 @@ pub(crate) struct Reloader {
     pub(crate) trust: Arc<ArcSwap<Trust>>,
     pub(crate) addresses: Arc<ArcSwap<Addresses>>,
     pub(crate) desk: Arc<Desk>,
+    pub(crate) rollback: Arc<Rollback>,
     pub(crate) current: Mutex<InForce>,
 }
 
@@ -77,6 +80,7 @@ impl Reloader {
             endpoint: Arc::clone(&self.endpoint),
             desk: Arc::clone(&self.desk),
             addresses: Arc::clone(&self.addresses),
+            rollback: Arc::clone(&self.rollback),
         }
     }
 
@@ -92,11 +96,15 @@ impl Reloader {
         let judgement = in_force::judge(clock::now(), &current.policy, &current.versions, &config);
         refuse(&judgement, &config)?;
         self.record(&config)?;
-        self.put_in_force(&mut current, config).await
+        self.put_in_force(&mut current, config, None).await
     }
 
     /// Puts signed files in force if they may be; says in any case what they are and would change.
-    pub(crate) async fn activate(&self, offered: &[Offered]) -> Result<Judgement, RelayError> {
+    pub(crate) async fn activate(
+        &self,
+        offered: &[Offered],
+        by: &SpiffeId,
+    ) -> Result<Judgement, RelayError> {
         let mut current = self.current.lock().await;
         let files =
             current.files.with(offered).map_err(|what| self.wrong(Code::POLICY_FILE, what))?;
@@ -107,7 +115,7 @@ impl Reloader {
             return Ok(judgement);
         }
         self.place(&config)?;
-        self.put_in_force(&mut current, config).await?;
+        self.put_in_force(&mut current, config, Some(by)).await?;
         Ok(judgement)
     }
 
@@ -130,15 +138,23 @@ impl Reloader {
         stored.map_err(|error| self.wrong(Code::STORE_IO, error.to_string()).into())
     }
 
-    async fn put_in_force(&self, current: &mut InForce, config: Config) -> Result<(), RelayError> {
+    async fn put_in_force(
+        &self,
+        current: &mut InForce,
+        config: Config,
+        by: Option<&SpiffeId>,
+    ) -> Result<(), RelayError> {
         *current = InForce::of(&config);
+        let mut files = Box::new(config.signed_set());
+        files.policy.by = by.cloned();
         let named = |error: IdentityError| RelayError::Loop(error.to_string());
         self.endpoint.replace_identity(config.identity).map_err(named)?;
         self.trust.store(Arc::new(config.trust));
         self.addresses.store(Arc::new(config.peers));
         close_unaccepted(&self.endpoint, &self.trust);
-        self.desk.replace_verifier(Verifier::new(config.authorities));
-        let changed = Event::PolicyChanged(config.policy);
+        let receipts = ReceiptVerifier::new(config.logs.keys);
+        self.desk.replace_verifiers(Verifier::new(config.authorities), receipts);
+        let changed = Event::PolicyChanged { policy: config.policy, files };
         self.desk.tell(changed).await.map_err(|closing| RelayError::Loop(closing.to_string()))?;
         tracing::info!("configuration in force");
         Ok(())

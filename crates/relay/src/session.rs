@@ -105,10 +105,7 @@ impl Session {
         drop(turn);
         let reply = match reply.await {
             Ok(Reply::Verdicts { verdicts, receipts }) => {
-                let proofs = receipts.iter().map(|signed| &signed.proof);
-                let certificates = self.desk.book.certificates(proofs);
-                let answer = SubmissionAnswer { verdicts, receipts, certificates };
-                client::Reply::Submission(answer)
+                client::Reply::Submission(SubmissionAnswer { verdicts, receipts })
             }
             Ok(other) => answers::refused(other),
             Err(_) => return Err(LinkError::Closing),

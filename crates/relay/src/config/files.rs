@@ -1,6 +1,7 @@
 //! The files that a configuration names.
 
 use std::{
+    collections::BTreeMap,
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -8,13 +9,14 @@ use std::{
 };
 
 use kuriiri_policy::Federation;
-use kuriiri_seal::{Authorities, PinnedSigners, Signer};
+use kuriiri_seal::{Authorities, NoteKey, PinnedSigners};
+use kuriiri_tlog::{Cosigner, KeyName, LogKeys, NoteSigner, VerifierKey, log_origin, ministry_of};
 use kuriiri_transport::{Identity, Trust};
 use kuriiri_types::{Code, Ministry, SpiffeId};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Signers,
+    Logs, Signers,
     raw::{KeyPair, RawConfig, RawSigners},
 };
 use crate::{
@@ -60,27 +62,64 @@ impl Folder {
         Ok(identity)
     }
 
-    /// The certificate and key with which this relay signs.
-    pub(super) fn signer(
+    /// The keys of this relay's log and of it as a witness, and those of all others.
+    pub(super) fn logs(
         &self,
-        pair: &KeyPair,
-        owner: &SpiffeId,
-    ) -> Result<Arc<Signer>, ConfigError> {
-        let (file, certificate, key) = self.key_pair(pair)?;
-        let signer = Signer::from_pem(&certificate, &key)
-            .map_err(|error| ConfigError::new(&file, error.code(), error))?;
-        require_owner(&file, signer.id(), owner)?;
-        Ok(Arc::new(signer))
+        federation: &Federation,
+        raw: &RawConfig,
+    ) -> Result<Logs, ConfigError> {
+        let wrong =
+            |what: String| ConfigError::new(self.path(&raw.federation), Code::LOG_KEY, what);
+        let (mut keys, mut witnesses) = (LogKeys::new(), BTreeMap::new());
+        for (_, node) in federation.nodes() {
+            let Some(ministry) = node.domain() else { continue };
+            let key = node.log().ok_or_else(|| wrong(format!("{ministry} has no `log`")))?;
+            let key: VerifierKey =
+                key.trim().parse().map_err(|error| wrong(format!("{ministry}: {error}")))?;
+            if ministry_of(key.name().as_str()).as_ref() != Some(ministry) {
+                return Err(wrong(format!("the log of {ministry} is called {}", key.name())));
+            }
+            keys.add(&key).map_err(|error| wrong(error.to_string()))?;
+            if let Some(witness) = node.witness() {
+                let witness: VerifierKey = witness
+                    .trim()
+                    .parse()
+                    .map_err(|error| wrong(format!("{ministry}: {error}")))?;
+                witnesses.insert(ministry.clone(), witness);
+            }
+        }
+        let origin = log_origin(&raw.ministry);
+        let signer = NoteSigner::new(key_name(&origin)?, self.note_key(&raw.log.key)?);
+        let own = keys.find(&origin).map(|(_, key)| key);
+        if own.as_ref() != Some(signer.verifier_key()) {
+            let what = "this key does not belong to the `log` that the federation file has for us";
+            return Err(ConfigError::new(self.path(&raw.log.key), Code::LOG_KEY, what));
+        }
+        let name = key_name(&format!("{}/witness", raw.ministry))?;
+        let cosigner = Cosigner::new(name, self.note_key(&raw.log.witness_key)?);
+        if witnesses.get(&raw.ministry).is_some_and(|key| key != cosigner.verifier_key()) {
+            let what = "this key does not belong to our `witness` in the federation file";
+            return Err(ConfigError::new(self.path(&raw.log.witness_key), Code::LOG_KEY, what));
+        }
+        Ok(Logs {
+            dir: self.path(&raw.log.dir),
+            signer: Arc::new(signer),
+            cosigner: Arc::new(cosigner),
+            keys,
+            witnesses,
+        })
+    }
+
+    fn note_key(&self, key: &Path) -> Result<NoteKey, ConfigError> {
+        let key = self.path(key);
+        owner_only(&key)?;
+        let text = read(&key, Code::KEY_FILE)?;
+        NoteKey::from_pem(&text).map_err(|error| ConfigError::new(&key, Code::KEY_FILE, error))
     }
 
     fn key_pair(&self, pair: &KeyPair) -> Result<(PathBuf, String, String), ConfigError> {
         let (certificate, key) = (self.path(&pair.certificate), self.path(&pair.key));
-        let metadata =
-            fs::metadata(&key).map_err(|error| ConfigError::new(&key, Code::KEY_FILE, error))?;
-        if metadata.permissions().mode() & OTHERS != 0 {
-            let what = "others than its owner can read this key; set its mode to 0600";
-            return Err(ConfigError::new(key, Code::KEY_FILE, what));
-        }
+        owner_only(&key)?;
         let texts = (read(&certificate, Code::KEY_FILE)?, read(&key, Code::KEY_FILE)?);
         Ok((certificate, texts.0, texts.1))
     }
@@ -174,6 +213,21 @@ impl Folder {
         let file = self.path(folder).join(format!("{ministry}.pem"));
         if file.exists() { read(&file, Code::KEY_FILE).map(Some) } else { Ok(None) }
     }
+}
+
+/// Refuses a key that others than its owner can read.
+fn owner_only(key: &Path) -> Result<(), ConfigError> {
+    let metadata =
+        fs::metadata(key).map_err(|error| ConfigError::new(key, Code::KEY_FILE, error))?;
+    if metadata.permissions().mode() & OTHERS == 0 {
+        return Ok(());
+    }
+    let what = "others than its owner can read this key; set its mode to 0600";
+    Err(ConfigError::new(key, Code::KEY_FILE, what))
+}
+
+fn key_name(text: &str) -> Result<KeyName, ConfigError> {
+    text.parse().map_err(|error| ConfigError::new(text, Code::LOG_KEY, error))
 }
 
 fn members(federation: &Federation) -> impl Iterator<Item = (&Ministry, &str)> {

@@ -29,12 +29,21 @@ pub(super) struct RawConfig {
     #[serde(default = "yes")]
     pub(super) segmentation_offload: bool,
     pub(super) tls: KeyPair,
-    pub(super) signing: KeyPair,
+    pub(super) log: RawLog,
     pub(super) signers: RawSigners,
     #[serde(default)]
     pub(super) system: Vec<RawSystem>,
     #[serde(default)]
     pub(super) officer: Vec<RawOfficer>,
+}
+
+/// The relay's transparency log.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(super) struct RawLog {
+    pub(super) dir: PathBuf,
+    pub(super) key: PathBuf,
+    pub(super) witness_key: PathBuf,
 }
 
 /// Certificates of the persons who may sign each kind of file.
