@@ -8,11 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose, Validity};
-use kuriiri_engine::{Codec, Config};
+use kuriiri_engine::{Codec, Config, LogConfig, SignedSet, SystemClearance};
 use kuriiri_policy::Policy;
-use kuriiri_seal::{Authorities, Signer, Verifier};
-use kuriiri_types::{Address, Approval, Header, Ministry, Receipt, SpiffeId};
-use kuriiri_wire::{approval, header, receipt};
+use kuriiri_seal::{Authorities, NoteKey, Signer, Verifier, digest};
+use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, ReceiptVerifier, log_origin};
+use kuriiri_types::{Address, Approval, Entry, Header, Ministry, SpiffeId};
+use kuriiri_wire::{approval, entry, header};
 
 use crate::{
     clock::BEGINNING,
@@ -28,17 +29,25 @@ pub(crate) const OFFICERS: [&str; 4] = ["anna", "bertta", "cecilia", "daavid"];
 /// The role that they hold.
 pub(crate) const ROLE: &str = "release";
 
+/// A system that is cleared for less than its ministry, and its levels.
+const LESS_CLEARED: (&str, [&str; 2]) =
+    ("spiffe://verkko.example/system/tilanne", ["JULK", "SALP"]);
+
 /// The relays and systems of the federation.
 pub(crate) struct Cast {
     /// Knows every signer.
     pub(crate) verifier: Verifier,
+    /// Knows every log.
+    pub(crate) receipts: ReceiptVerifier,
     pub(crate) houses: BTreeMap<Ministry, House>,
     pub(crate) rules: Rulebook,
 }
 
 /// What belongs to one relay.
 pub(crate) struct House {
-    pub(crate) relay: Arc<Signer>,
+    /// Signs the log of its relay.
+    pub(crate) log: Arc<NoteSigner>,
+    cosigner: Arc<Cosigner>,
     pub(crate) systems: BTreeMap<SpiffeId, System>,
     pub(crate) officers: BTreeMap<SpiffeId, Arc<Signer>>,
     pub(crate) peers: Vec<Ministry>,
@@ -66,12 +75,17 @@ impl Cast {
             let house = House::make(&ministry, &mut authorities, &rules.example)?;
             houses.insert(ministry, house);
         }
+        let mut keys = LogKeys::new();
+        for house in houses.values() {
+            keys.add(house.log.verifier_key()).map_err(Failure::setup)?;
+        }
+        let receipts = ReceiptVerifier::new(keys);
         let verifier = Verifier::new(authorities);
         for signer in houses.values().flat_map(House::signers) {
             let admitted = verifier.admit_certificate(signer.certificate(), BEGINNING);
             admitted.map_err(Failure::setup)?;
         }
-        Ok(Self { verifier, houses, rules })
+        Ok(Self { verifier, receipts, houses, rules })
     }
 
     /// Every mailbox of the federation, with its relay.
@@ -120,31 +134,54 @@ impl House {
             let signer = signer(&format!("officer/{name}"))?;
             officers.insert(signer.id().clone(), signer);
         }
-        let (relay, peers) = (signer("relay/r1")?, peers(ministry, policy));
-        Ok(Self { relay, systems, officers, peers })
+        let key = NoteKey::generate().map_err(Failure::setup)?.0;
+        let origin = log_origin(ministry).parse().map_err(Failure::setup)?;
+        let log = Arc::new(NoteSigner::new(origin, key));
+        let name = format!("{ministry}/witness").parse().map_err(Failure::setup)?;
+        let key = NoteKey::generate().map_err(Failure::setup)?.0;
+        let cosigner = Arc::new(Cosigner::new(name, key));
+        Ok(Self { log, cosigner, systems, officers, peers: peers(ministry, policy) })
     }
 
     fn signers(&self) -> impl Iterator<Item = &Arc<Signer>> {
         let systems = self.systems.values().map(|system| &system.signer);
-        [&self.relay].into_iter().chain(systems).chain(self.officers.values())
+        systems.chain(self.officers.values())
+    }
+
+    /// One system may originate less than its ministry.
+    fn clearances(&self) -> BTreeMap<SpiffeId, Vec<SystemClearance>> {
+        let held = || SystemClearance {
+            policy: "FI".to_owned(),
+            levels: LESS_CLEARED.1.map(str::to_owned).to_vec(),
+            grants: Vec::new(),
+        };
+        let is_it = |id: &&SpiffeId| id.to_string() == LESS_CLEARED.0;
+        self.systems.keys().filter(is_it).map(|id| (id.clone(), vec![held()])).collect()
     }
 
     /// What its engine is made of.
     pub(crate) fn config(
         &self,
         ministry: &Ministry,
-        policy: Arc<Policy>,
+        (policy, files): (Arc<Policy>, SignedSet),
         codec: Arc<dyn Codec>,
     ) -> Config {
         let systems = self.systems.iter();
         let roles = BTreeSet::from([ROLE.to_owned()]);
         Config {
             ministry: ministry.clone(),
-            signer: Arc::clone(&self.relay),
+            log: LogConfig {
+                signer: Arc::clone(&self.log),
+                cosigner: Arc::clone(&self.cosigner),
+                secret: digest(ministry.as_str().as_bytes()).0,
+                software: "kuriiri in a simulation".to_owned(),
+                restored: None,
+            },
+            files,
             codec,
             policy,
             systems: systems.map(|(id, s)| (id.clone(), s.addresses.clone())).collect(),
-            clearances: BTreeMap::new(),
+            clearances: self.clearances(),
             officers: self.officers.keys().map(|id| (id.clone(), roles.clone())).collect(),
         }
     }
@@ -162,7 +199,11 @@ impl Codec for WireCodec {
         approval::decode(bytes).ok()
     }
 
-    fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
-        receipt::encode(receipt)
+    fn encode_entry(&self, entry: &Entry) -> Bytes {
+        entry::encode(entry)
+    }
+
+    fn entry(&self, bytes: &Bytes) -> Option<Entry> {
+        entry::decode(bytes).ok()
     }
 }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Token};
-use kuriiri_types::{BatchProof, Lane, Ministry, Refusal, Verdict};
+use kuriiri_tlog::VerifiedReceipt;
+use kuriiri_types::{BatchProof, Lane, Ministry, Refusal, SignedReceipt, Verdict};
 use kuriiri_wire::{approval, header, receipt};
 
 use crate::{
@@ -38,7 +39,7 @@ impl World {
             Happening::Compose(sender) => return self.compose(sender),
             Happening::Confirm(subscription) => self.confirm(subscription),
             Happening::Confirmed { subscription, tickets } => {
-                self.on_confirmed(subscription, &tickets);
+                return self.on_confirmed(subscription, &tickets);
             }
             Happening::Cut(link) => self.cut(link),
             Happening::Delivered { subscription, items } => {
@@ -178,14 +179,9 @@ impl World {
                 Event::Arrived { peer, link, token, lane, epoch, parcels, certificates }
             }
             (Caller::Relay(peer), Cargo::Receipts(receipts)) => {
-                let (peer, now) = (peer.clone(), self.now());
-                let verify = |signed| {
-                    let verified =
-                        self.cast.verifier.receipt(signed, |bytes| receipt::decode(bytes), now);
-                    verified.map_err(|error| Refusal::bare(error.code()))
-                };
-                let receipts = receipts.into_iter().map(verify).collect();
-                Event::ReceiptsArrived { peer, token, receipts, certificates }
+                let (peer, receipts) = (peer.clone(), receipts.into_iter());
+                let receipts = receipts.map(|signed| self.verify_receipt(signed)).collect();
+                Event::ReceiptsArrived { peer, token, receipts }
             }
             (Caller::System(_), Cargo::Parcels(..) | Cargo::Receipts(_))
             | (Caller::Relay(_), Cargo::Messages(..)) => return,
@@ -197,6 +193,11 @@ impl World {
         if self.is_turbulent && self.rng.chance(30) {
             self.change_policy(relay);
         }
+    }
+
+    fn verify_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
+        let verified = self.cast.receipts.receipt(signed, |bytes| receipt::decode(bytes));
+        verified.map_err(|error| Refusal::bare(error.code()))
     }
 
     fn verify_sent(&self, sent: &Arc<Sent>) -> Result<kuriiri_seal::VerifiedMessage, Refusal> {
@@ -228,7 +229,7 @@ impl World {
         let proofs: Vec<BatchProof> = match cargo {
             Cargo::Messages(_, sent) => sent.iter().map(|m| m.envelope.proof.clone()).collect(),
             Cargo::Parcels(_, parcels) => parcels.iter().flat_map(of_parcel).collect(),
-            Cargo::Receipts(receipts) => receipts.iter().map(|r| r.proof.clone()).collect(),
+            Cargo::Receipts(_) => Vec::new(),
         };
         self.new_certificates(relay, &proofs)
     }
@@ -261,13 +262,16 @@ impl World {
         match caller {
             Caller::Relay(relay) => {
                 let batch = kuriiri_engine::BatchId(number);
-                let event = Event::Answered { peer: called, link: id, lane, batch, verdicts };
+                let receipts = receipts.into_iter().map(|signed| self.verify_receipt(signed));
+                let receipts = receipts.filter_map(Result::ok).collect();
+                let event =
+                    Event::Answered { peer: called, link: id, lane, batch, verdicts, receipts };
                 self.tell(&relay, event);
                 Ok(())
             }
             Caller::System(sender) => {
                 for receipt in &receipts {
-                    self.ledger.on_read(self.now(), receipt)?;
+                    self.ledger.on_read(receipt)?;
                 }
                 self.hear(sender, lane, number, verdicts);
                 Ok(())

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use kuriiri_engine::{
-    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, Pack, PackKey, Parcel,
-    QueueId, SeenRun, Seq, View, ViewError, Write,
+    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, LogAppend, LogHead,
+    Pack, PackKey, Parcel, QueueId, SeenLog, SeenRun, Seq, View, ViewError, Write,
 };
-use kuriiri_types::{Fingerprint, Lane, Timestamp};
+use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
+
+use crate::paper::Paper;
 
 /// A disk that keeps what it is given and counts as the store does.
 #[derive(Debug, Default)]
@@ -19,6 +21,9 @@ pub(crate) struct Disk {
     seen: BTreeMap<(u64, u64), SeenRun>,
     pub(crate) holds: BTreeMap<HoldNumber, Hold>,
     certificates: BTreeMap<Fingerprint, Bytes>,
+    witnessed: BTreeMap<Ministry, SeenLog>,
+    /// The transparency log.
+    pub(crate) paper: Paper,
     pub(crate) bodies: BTreeMap<u64, Bodies>,
     /// For canaries: no packs are found, or no holds.
     pub(crate) is_blind: bool,
@@ -45,7 +50,9 @@ impl Disk {
             self.write(write)?;
         }
         commit.retained.iter().try_for_each(|place| self.retain(place))?;
-        commit.released.iter().try_for_each(|place| self.release(place))
+        commit.released.iter().try_for_each(|place| self.release(place))?;
+        let append = commit.log.as_ref();
+        append.map_or(Ok(()), |append: &LogAppend| self.paper.append(append))
     }
 
     fn add_bodies(&mut self, file: &BodyFile) -> Result<(), String> {
@@ -94,6 +101,9 @@ impl Disk {
                 self.certificates.insert(certificate.fingerprint, certificate.der.clone());
             }
             Write::PutStart(starts) => self.starts = *starts,
+            Write::PutSeenLog(peer, seen) => {
+                self.witnessed.insert(peer.clone(), seen.clone());
+            }
         }
         Ok(())
     }
@@ -283,12 +293,29 @@ impl View for Disk {
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {
         Ok(self.seen.range((bucket, 0)..=(bucket, u64::MAX)).map(|(_, run)| run.clone()).collect())
     }
+
+    fn seen_logs(&self) -> Result<Vec<(Ministry, SeenLog)>, ViewError> {
+        Ok(self.witnessed.iter().map(|(peer, seen)| (peer.clone(), seen.clone())).collect())
+    }
+
+    fn log_head(&self) -> Result<LogHead, ViewError> {
+        Ok(self.paper.head().clone())
+    }
+
+    fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
+        Ok(self.paper.entry(index).cloned())
+    }
+
+    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
+        let node = self.paper.node(level, index);
+        node.ok_or_else(|| ViewError(format!("node {index} of level {level} is not there")))
+    }
 }
 
 /// Bytes that an item takes in a pack, a little over.
 pub(crate) fn weight(item: &Item) -> usize {
     match item {
         Item::Parcel(parcel) => parcel.weight(),
-        Item::Receipt(signed) => Item::receipt_weight(signed),
+        Item::Receipt(_) => Item::RECEIPT_WEIGHT,
     }
 }

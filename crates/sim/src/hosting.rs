@@ -47,6 +47,9 @@ impl World {
             return Ok(());
         };
         self.saboteur.damage_disk(&mut node.disk);
+        if self.saboteur.plan != Sabotage::CutsTheLogBack {
+            self.ledger.log_stays_as_it_was(node)?;
+        }
         let rules = &self.cast.rules;
         if self.saboteur.plan == Sabotage::ForgedRules {
             node.policy = Arc::clone(&rules.forged);
@@ -54,7 +57,8 @@ impl World {
         if self.saboteur.plan == Sabotage::AsksForNoOfficers {
             node.policy = Arc::clone(&rules.lax);
         }
-        let config = house.config(relay, Arc::clone(&node.policy), self.saboteur.codec());
+        let in_force = (Arc::clone(&node.policy), self.cast.rules.files(&node.policy));
+        let config = house.config(relay, in_force, self.saboteur.codec(relay));
         let step = node.start(config, &house.peers, now)?;
         self.log.line(now, format_args!("{relay} starts"));
         self.plan_audit(relay);
@@ -184,7 +188,8 @@ impl World {
     // === actions ===
 
     fn perform(&mut self, relay: &Ministry, actions: Vec<Action>) -> Check {
-        for action in actions {
+        for mut action in actions {
+            self.saboteur.misplace(&mut action);
             match action {
                 Action::Answer(token, reply) => self.answer(relay, token, reply)?,
                 Action::Confirm { subscription, tickets } => {
@@ -253,7 +258,7 @@ impl World {
                     parcels.push(Parcel { dest, path, envelope, approvals, body });
                 }
                 Load::Receipt(signed) => {
-                    self.ledger.signers_are_known(node, &signed.proof)?;
+                    self.ledger.receipts_are_in_the_log(relay, &signed)?;
                     receipts.push(signed);
                 }
             }
@@ -277,6 +282,11 @@ impl World {
                 Reply::Verdicts { verdicts, receipts },
             ) => {
                 self.ledger.acknowledged_only_after_commit(relay, &claims, &verdicts)?;
+                self.ledger.every_fate_is_logged(relay, &claims, &verdicts)?;
+                self.ledger.receipts_in_are_logged(relay, &cargo, &verdicts)?;
+                for signed in &receipts {
+                    self.ledger.receipts_are_in_the_log(relay, signed)?;
+                }
                 self.keep_for_later(relay, link, lane, &verdicts, cargo);
                 let answer = Answer { verdicts, receipts };
                 let wait = self.delay();

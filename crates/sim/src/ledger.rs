@@ -14,6 +14,7 @@ use kuriiri_types::{
 use crate::{
     cast::Cast,
     failure::Check,
+    logbook::Logbook,
     node::{Claim, Node},
     workload::Sent,
 };
@@ -49,6 +50,10 @@ pub(crate) struct Ledger {
     pub(crate) read: BTreeSet<(Address, Seq)>,
     /// The final receipts that a system has read.
     pub(crate) finals: BTreeMap<(Digest, Address), BTreeSet<ReceiptKind>>,
+    /// What was ever committed to the log of each relay.
+    pub(crate) books: BTreeMap<Ministry, Logbook>,
+    /// The receipts that anybody was ever handed: whose log, which place, which leaf.
+    pub(crate) shown: BTreeSet<(Ministry, u64, Digest)>,
     /// What the last commit did.
     pub(crate) fresh: Fresh,
 }
@@ -82,6 +87,8 @@ impl Ledger {
             said: BTreeSet::new(),
             read: BTreeSet::new(),
             finals: BTreeMap::new(),
+            books: BTreeMap::new(),
+            shown: BTreeSet::new(),
             fresh: Fresh::default(),
         }
     }
@@ -109,6 +116,7 @@ impl Ledger {
     /// A commit is about to become durable.
     pub(crate) fn on_commit(&mut self, now: Timestamp, node: &Node, commit: &Commit) -> Check {
         self.fresh = Fresh::default();
+        let decided = self.on_append(&node.home, commit.log.as_ref())?;
         for write in &commit.writes {
             match write {
                 Write::PutPack(key, pack) => self.on_pack(now, node, key, pack)?,
@@ -121,10 +129,12 @@ impl Ledger {
                 | Write::PutSeen { .. }
                 | Write::ForgetSeen { .. }
                 | Write::PutCertificate(_)
-                | Write::PutStart(_) => {}
+                | Write::PutStart(_)
+                | Write::PutSeenLog(..) => {}
             }
         }
-        self.no_hold_vanishes(node, commit)
+        self.no_hold_vanishes(node, commit)?;
+        decided.iter().try_for_each(|(at, decided)| self.decisions_replay(&node.home, *at, decided))
     }
 
     fn on_pack(&mut self, now: Timestamp, node: &Node, key: &PackKey, pack: &Pack) -> Check {
@@ -160,8 +170,8 @@ impl Ledger {
         item: &Item,
     ) -> Check {
         match item {
-            Item::Receipt(signed) => {
-                let receipt = self.receipts_are_genuine(now, signed)?;
+            Item::Receipt(index) => {
+                let receipt = self.queued_receipt(node, *index)?;
                 if receipt.code.is_some() && receipt.issuer == node.home {
                     let pair = (receipt.header_digest, receipt.recipient.clone());
                     self.fresh.told.insert(pair);
@@ -190,9 +200,10 @@ impl Ledger {
     }
 
     /// A system has read a receipt.
-    pub(crate) fn on_read(&mut self, now: Timestamp, signed: &SignedReceipt) -> Check {
-        let Receipt { header_digest, recipient, kind, .. } =
-            self.receipts_are_genuine(now, signed)?;
+    pub(crate) fn on_read(&mut self, signed: &SignedReceipt) -> Check {
+        let receipt = self.receipts_are_genuine(signed)?;
+        self.what_is_read_is_logged(&receipt, signed)?;
+        let Receipt { header_digest, recipient, kind, .. } = receipt;
         if kind.is_final() {
             self.finals.entry((header_digest, recipient)).or_default().insert(kind);
         }

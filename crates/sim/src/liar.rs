@@ -1,4 +1,5 @@
-//! Encodings that lie, for canaries: what an engine reads back of officers is not what they signed.
+//! Encodings that lie, for canaries: what an engine reads back of officers is not what they signed,
+//! and what it writes into its log is not what happened.
 
 use std::sync::{
     Mutex, PoisonError,
@@ -8,13 +9,15 @@ use std::sync::{
 use bytes::Bytes;
 use kuriiri_engine::Codec;
 use kuriiri_seal::leaf;
-use kuriiri_types::{Approval, Digest, Header, Receipt, SpiffeId};
+use kuriiri_types::{Approval, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, SpiffeId};
+use kuriiri_wire::receipt;
 
 use crate::{cast::WireCodec, sabotage::Sabotage};
 
 /// Reads signed bytes, and gives out something else.
 pub(crate) struct Liar {
     plan: Sabotage,
+    home: Ministry,
     /// Approvals read so far.
     read: AtomicU64,
     /// The leaf of the header that was read last.
@@ -22,8 +25,33 @@ pub(crate) struct Liar {
 }
 
 impl Liar {
-    pub(crate) fn new(plan: Sabotage) -> Self {
-        Self { plan, read: AtomicU64::new(0), last: Mutex::new(None) }
+    pub(crate) fn new(plan: Sabotage, home: Ministry) -> Self {
+        Self { plan, home, read: AtomicU64::new(0), last: Mutex::new(None) }
+    }
+
+    /// What goes into the log in the place of what happened.
+    fn misquote(&self, event: LogEvent) -> LogEvent {
+        let nothing = || LogEvent::Booted { software: "nothing".to_owned() };
+        match (self.plan, event) {
+            (Sabotage::MisquotesDecisions, LogEvent::Decided(mut decided)) => {
+                decided.ruling = match decided.ruling {
+                    LoggedRuling::Permit => LoggedRuling::Hold,
+                    LoggedRuling::Hold | LoggedRuling::Deny => LoggedRuling::Permit,
+                };
+                LogEvent::Decided(decided)
+            }
+            (Sabotage::HidesReceipts, LogEvent::ReceiptIn { .. }) => nothing(),
+            (Sabotage::LosesProofs, LogEvent::ReceiptIn { from, receipt }) => {
+                let said = receipt::decode(&receipt.entry).ok();
+                let is_proof = said.is_some_and(|said| {
+                    said.issuer == from
+                        && *said.sender.ministry() != self.home
+                        && !said.kind.is_final()
+                });
+                if is_proof { nothing() } else { LogEvent::ReceiptIn { from, receipt } }
+            }
+            (_, event) => event,
+        }
     }
 
     /// The same officer under a name that nobody had before.
@@ -54,7 +82,16 @@ impl Codec for Liar {
         Some(Approval { subject: fits.unwrap_or(approval.subject), ..approval })
     }
 
-    fn encode_receipt(&self, receipt: &Receipt) -> Bytes {
-        WireCodec.encode_receipt(receipt)
+    fn encode_entry(&self, entry: &Entry) -> Bytes {
+        let mut entry = entry.clone();
+        if self.plan == Sabotage::BreaksChains {
+            entry.channels.iter_mut().for_each(|link| link.seq |= 1);
+        }
+        entry.event = self.misquote(entry.event);
+        WireCodec.encode_entry(&entry)
+    }
+
+    fn entry(&self, bytes: &Bytes) -> Option<Entry> {
+        WireCodec.entry(bytes)
     }
 }

@@ -128,7 +128,7 @@ impl Node {
         self.rules.clear();
         self.goes_by(now, Arc::clone(&self.policy));
         self.found = self.disk.lanes().map_err(|error| unreadable(&error))?;
-        self.known = BTreeSet::from([config.signer.fingerprint()]);
+        self.known.clear();
         let peers = peers.iter().cloned();
         let started = Engine::restore(config, peers, now, &mut self.random, &self.disk);
         let (engine, step) = started.map_err(|error| unreadable(&error))?;
@@ -166,7 +166,7 @@ impl Node {
         let events = self.next_events(events_max);
         self.rules = vec![Arc::clone(&self.in_force)];
         for event in &events {
-            if let Event::PolicyChanged(policy) = event {
+            if let Event::PolicyChanged { policy, .. } = event {
                 self.goes_by(now, Arc::clone(policy));
             }
         }

@@ -313,6 +313,8 @@ impl World {
             | Reply::Status(_)
             | Reply::Holds(..)
             | Reply::Decisions(_)
+            | Reply::Witnessed(_)
+            | Reply::Erased(_)
             | Reply::Hold(_) => {
                 return crate::failure::hold("replies_fit_their_questions", false, || {
                     format!("{relay}: {word:?} is answered by {reply:?}")

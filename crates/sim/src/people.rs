@@ -234,11 +234,19 @@ impl World {
         self.agenda.after(wait, Happening::Tell { relay, run, event });
     }
 
-    pub(crate) fn on_confirmed(&mut self, subscription: SubscriptionId, tickets: &[Ticket]) {
-        if let Some(taker) = self.takers.get(&subscription) {
-            let leaves = tickets.iter().filter_map(|ticket| taker.confirmed.get(ticket));
-            self.ledger.settled.extend(leaves.map(|leaf| (*leaf, taker.mailbox.clone())));
+    pub(crate) fn on_confirmed(
+        &mut self,
+        subscription: SubscriptionId,
+        tickets: &[Ticket],
+    ) -> Check {
+        let Some(taker) = self.takers.get(&subscription) else {
+            return Ok(());
+        };
+        for leaf in tickets.iter().filter_map(|ticket| taker.confirmed.get(ticket)) {
+            self.ledger.delivery_is_logged(*leaf, &taker.mailbox)?;
+            self.ledger.settled.insert((*leaf, taker.mailbox.clone()));
         }
+        Ok(())
     }
 
     // === those who read receipts ===
@@ -288,6 +296,9 @@ impl World {
         let Some(reader) = self.readers.get_mut(&to) else {
             return Ok(());
         };
+        for (_, signed) in &receipts {
+            self.ledger.receipts_are_in_the_log(relay, signed)?;
+        }
         if let Some(node) = self.nodes.get(relay) {
             self.ledger.watches_miss_nothing(node, reader, &receipts, next)?;
         }
@@ -302,7 +313,6 @@ impl World {
         receipts: &[(Seq, SignedReceipt)],
         next: Seq,
     ) -> Check {
-        let now = self.now();
         let Some(reader) = self.readers.get_mut(&from).filter(|reader| !reader.is_gone) else {
             return Ok(());
         };
@@ -315,7 +325,7 @@ impl World {
         }
         let (relay, run) = (reader.relay.clone(), reader.run);
         for (seq, signed) in receipts {
-            self.ledger.on_read(now, signed)?;
+            self.ledger.on_read(signed)?;
             self.ledger.read.insert((reader.address.clone(), *seq));
         }
         let confirms = self.is_calm || self.rng.chance(80);

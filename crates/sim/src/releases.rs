@@ -79,7 +79,8 @@ impl Ledger {
             | Write::ForgetSeen { .. }
             | Write::DeleteHold(_)
             | Write::PutCertificate(_)
-            | Write::PutStart(_) => None,
+            | Write::PutStart(_)
+            | Write::PutSeenLog(..) => None,
         });
         let held = written.or_else(|| node.disk.holds.get(&number))?;
         let message = self.signed_bytes_are_verbatim(&held.envelope).ok()?;

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use kuriiri_engine::SignedSet;
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
-use kuriiri_types::Ministry;
+use kuriiri_seal::digest;
+use kuriiri_types::{Digest, FileInForce, FileKind, Ministry, PolicyInForce};
 
 use crate::failure::Failure;
 
@@ -45,6 +48,8 @@ pub(crate) struct Rulebook {
     pub(crate) forged: Arc<Policy>,
     /// Nor this: no officers for what must be released.
     pub(crate) lax: Arc<Policy>,
+    /// The files that each of them is made of, and by which logs name them.
+    files: Vec<(Arc<Policy>, SignedSet, Digest)>,
 }
 
 impl Rulebook {
@@ -52,6 +57,14 @@ impl Rulebook {
         let rules = vector!("policy.toml");
         let forged = rules.replace(r#"transit = "sealed""#, r#"transit = "clear""#);
         let lax = rules.replace("approvals = 1", "").replace("approvals = 2", "");
+        let mut files = Vec::new();
+        let mut policy = |rules: &str, local: &[&str]| -> Result<Arc<Policy>, Failure> {
+            let policy = policy(rules, local)?;
+            let signed = signed_set(rules, local);
+            let digest = signed.digest();
+            files.push((Arc::clone(&policy), signed, digest));
+            Ok(policy)
+        };
         let mut tighter = Vec::new();
         for (name, level, asks) in TIGHTER {
             let local = format!(
@@ -61,7 +74,21 @@ impl Rulebook {
             tighter.push((name, policy(rules, &[&local])?));
         }
         let (example, forged) = (policy(rules, &[])?, policy(&forged, &[])?);
-        Ok(Self { example, tighter, forged, lax: policy(&lax, &[])? })
+        let lax = policy(&lax, &[])?;
+        Ok(Self { example, tighter, forged, lax, files })
+    }
+
+    /// The files of one of these policies.
+    pub(crate) fn files(&self, policy: &Arc<Policy>) -> SignedSet {
+        let mut all = self.files.iter();
+        let found = all.find(|(known, ..)| Arc::ptr_eq(known, policy));
+        found.map(|(_, files, _)| files.clone()).unwrap_or_default()
+    }
+
+    /// The policy of these files, by which decisions in logs name them.
+    pub(crate) fn policy(&self, files: Digest) -> Option<&Policy> {
+        let mut all = self.files.iter();
+        all.find(|(.., known)| *known == files).map(|(policy, ..)| &**policy)
     }
 }
 
@@ -88,6 +115,26 @@ fn policy(rules: &str, local: &[&str]) -> Result<Arc<Policy>, Failure> {
         translations: vec![translation.map_err(Failure::setup)?],
     };
     Policy::compile(sources).map(Arc::new).map_err(Failure::setup)
+}
+
+/// The files that such a policy is made of, in the order in which logs name them.
+fn signed_set(rules: &str, local: &[&str]) -> SignedSet {
+    let own = local.iter().map(|text| (FileKind::Rules, "local", (*text).to_owned()));
+    let files = [
+        (FileKind::Federation, "example", federation()),
+        (FileKind::Catalogue, "EU", vector!("catalogue-eu.toml").to_owned()),
+        (FileKind::Catalogue, "FI", vector!("catalogue-fi.toml").to_owned()),
+        (FileKind::Catalogue, "TLP", vector!("catalogue-tlp.toml").to_owned()),
+        (FileKind::Translation, "EU to FI", vector!("translate-eu-fi.toml").to_owned()),
+        (FileKind::Rules, "example", rules.to_owned()),
+    ];
+    let (mut policy, mut contents) = (PolicyInForce::default(), Vec::new());
+    for (kind, name, text) in files.into_iter().chain(own) {
+        let (name, digest) = (name.to_owned(), digest(text.as_bytes()));
+        policy.files.push(FileInForce { kind, name, serial: 1, digest });
+        contents.push(Bytes::from(text));
+    }
+    SignedSet { policy, contents }
 }
 
 /// The federation of the vectors, with domains, endpoints and links.

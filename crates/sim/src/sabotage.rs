@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Codec, Commit, Item, PackKey, QueueId, Write};
-use kuriiri_types::SignedApproval;
+use kuriiri_engine::{Action, Codec, Commit, Item, PackKey, QueueId, Reply, Write};
+use kuriiri_types::{Ministry, SignedApproval};
 
 use crate::{cast::WireCodec, disk::Disk, liar::Liar};
 
@@ -66,6 +66,22 @@ pub enum Sabotage {
     KeepsOldRules,
     /// When rules change, what is only on disk cannot be seen.
     SkipsWhatIsOnDisk,
+    /// A disk loses what was written into the log last, while its relay is down.
+    CutsTheLogBack,
+    /// A disk changes an entry of the log.
+    RewritesTheLog,
+    /// Receipts are handed out with the place of another.
+    MisplacesReceipts,
+    /// A relay keeps what it has taken, and not what it wrote of it.
+    ForgetsToWrite,
+    /// Receipts of other relays are taken and not written into the log.
+    HidesReceipts,
+    /// The links of chains are counted wrongly.
+    BreaksChains,
+    /// The log has other decisions than those that were taken.
+    MisquotesDecisions,
+    /// Relays on the way do not write that the next one has a message.
+    LosesProofs,
 }
 
 /// Whose deed a relay's memory would make up for.
@@ -99,14 +115,38 @@ impl Saboteur {
             disk.bodies.clear();
         } else if self.plan == Sabotage::LosesAHold {
             disk.holds.pop_first();
+        } else if self.plan == Sabotage::CutsTheLogBack {
+            disk.paper.cut_back();
+        } else if self.plan == Sabotage::RewritesTheLog {
+            disk.paper.rewrite();
+        }
+    }
+
+    /// Changes what is said of the place of a receipt.
+    pub(crate) fn misplace(&self, action: &mut Action) {
+        if self.plan == Sabotage::MisplacesReceipts
+            && let Action::Answer(_, Reply::Verdicts { receipts, .. }) = action
+        {
+            receipts.iter_mut().for_each(|receipt| receipt.index ^= 1);
         }
     }
 
     /// How a relay reads what is signed.
-    pub(crate) fn codec(&self) -> Arc<dyn Codec> {
-        const LIES: [Sabotage; 3] =
-            [Sabotage::CountsTwice, Sabotage::MixesUpWords, Sabotage::ForgetsDrafters];
-        if LIES.contains(&self.plan) { Arc::new(Liar::new(self.plan)) } else { Arc::new(WireCodec) }
+    pub(crate) fn codec(&self, home: &Ministry) -> Arc<dyn Codec> {
+        const LIES: [Sabotage; 7] = [
+            Sabotage::CountsTwice,
+            Sabotage::MixesUpWords,
+            Sabotage::ForgetsDrafters,
+            Sabotage::HidesReceipts,
+            Sabotage::BreaksChains,
+            Sabotage::MisquotesDecisions,
+            Sabotage::LosesProofs,
+        ];
+        if LIES.contains(&self.plan) {
+            Arc::new(Liar::new(self.plan, home.clone()))
+        } else {
+            Arc::new(WireCodec)
+        }
     }
 
     /// Changes what a relay says it has made durable.
@@ -123,7 +163,8 @@ impl Saboteur {
         if self.plan == Sabotage::EndsAHoldSilently && ends {
             commit.writes.retain(|write| !matches!(write, Write::PutPack(..)));
         }
-        self.is_done = commit.writes.len() != before;
+        let is_silent = self.plan == Sabotage::ForgetsToWrite && commit.log.take().is_some();
+        self.is_done = is_silent || commit.writes.len() != before;
     }
 
     /// Changes what a disk gets. True when the relay must now crash, so that its memory does not

@@ -56,7 +56,8 @@ impl World {
         if plan == Sabotage::KeepsOldRules {
             node.goes_by(now, policy);
         } else {
-            self.tell(relay, Event::PolicyChanged(policy));
+            let files = Box::new(self.cast.rules.files(&policy));
+            self.tell(relay, Event::PolicyChanged { policy, files });
         }
     }
 

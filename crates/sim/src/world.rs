@@ -275,7 +275,10 @@ impl World {
         for node in self.nodes.values() {
             self.ledger.references_are_counted(node)?;
             self.ledger.nothing_is_left_behind(node)?;
+            self.ledger.log_stays_as_it_was(node)?;
+            self.ledger.shown_receipts_stand(node)?;
         }
+        self.ledger.logs_agree()?;
         self.ask_for_status();
         let before: BTreeMap<Ministry, u64> = self.step_counts();
         self.pass(WATCH)?;

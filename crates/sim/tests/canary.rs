@@ -181,3 +181,48 @@ fn a_review_that_skips_what_is_on_disk_is_found() {
         &["the_world_comes_to_rest", "no_acknowledged_message_lost"],
     );
 }
+
+// === the transparency log ===
+
+#[test]
+fn a_log_that_is_cut_back_is_found() {
+    // Whoever reads what was cut off finds nothing there.
+    assert_found(Sabotage::CutsTheLogBack, "log_append_only", &["the_state_can_be_read"]);
+}
+
+#[test]
+fn a_log_that_is_rewritten_is_found() {
+    assert_found(Sabotage::RewritesTheLog, "log_append_only", &[]);
+}
+
+#[test]
+fn a_receipt_of_another_place_is_found() {
+    assert_found(Sabotage::MisplacesReceipts, "receipts_are_in_the_log", &[]);
+}
+
+#[test]
+fn a_fate_that_is_not_written_is_found() {
+    // What is written next does not fit.
+    let besides = &["log_append_only", "receipts_are_in_the_log", "receipts_are_genuine"];
+    assert_found(Sabotage::ForgetsToWrite, "every_fate_is_logged", besides);
+}
+
+#[test]
+fn a_receipt_that_is_taken_and_not_written_is_found() {
+    assert_found(Sabotage::HidesReceipts, "every_fate_is_logged", &[]);
+}
+
+#[test]
+fn a_chain_with_a_gap_is_found() {
+    assert_found(Sabotage::BreaksChains, "channels_are_contiguous", &[]);
+}
+
+#[test]
+fn a_decision_that_is_misquoted_is_found() {
+    assert_found(Sabotage::MisquotesDecisions, "decisions_replay", &[]);
+}
+
+#[test]
+fn a_log_that_does_not_know_what_became_of_a_copy_is_found() {
+    assert_found(Sabotage::LosesProofs, "logs_agree", &[]);
+}
