@@ -1,0 +1,151 @@
+//! `kuriiri-verify receipt`, `bundle` and `export`.
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use clap::Args;
+use kuriiri_verify::{
+    Anchors, BundleReport, ExportReport, MessageBundle, check_bundle, check_export, check_receipt,
+    printable, read_receipt,
+};
+use serde_json::json;
+
+use crate::output::{Output, findings_json, findings_text, verdict};
+
+/// Whom to believe.
+#[derive(Debug, Args)]
+pub(crate) struct Trust {
+    /// Whom to believe (C2SP tlog-policy).
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// A federation file whose authorities and keys count instead of those in the log.
+    #[arg(long, value_name = "FILE")]
+    federation: Option<PathBuf>,
+}
+
+impl Trust {
+    pub(crate) fn read(&self) -> anyhow::Result<Anchors> {
+        Ok(Anchors::read(&self.policy, self.federation.as_deref())?)
+    }
+}
+
+/// A receipt.
+#[derive(Debug, Args)]
+pub(crate) struct ReceiptArgs {
+    /// The receipt (C2SP tlog-proof with the entry as its extra data).
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// The evidence of one message.
+#[derive(Debug, Args)]
+pub(crate) struct BundleArgs {
+    /// A file of the format kuriiri-bundle/1 or kuriiri-evidence/1.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+/// A part of a log.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// A folder of the format kuriiri-export/1.
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+pub(crate) fn receipt(args: &ReceiptArgs, output: Output) -> anyhow::Result<u8> {
+    let anchors = args.trust.read()?;
+    let name = args.file.display();
+    let file = read_receipt(&args.file)?;
+    let report = check_receipt(&file, &anchors).map_err(|what| anyhow!("{name}: {what}"))?;
+    let exit = report.findings.exit();
+    let object =
+        json!({ "receipt": &report, "found": findings_json(&report.findings), "exit": exit });
+    output.data(&object, || {
+        let by: Vec<String> = report.cosigned.iter().map(|(who, _)| who.clone()).collect();
+        let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
+        format!(
+            "{}\n  cosigned by {by}\n\n{}\n{}",
+            printable(&report.words),
+            findings_text(&report.findings),
+            verdict("receipt", &report.findings)
+        )
+    });
+    Ok(exit)
+}
+
+pub(crate) fn bundle(args: &BundleArgs, output: Output) -> anyhow::Result<u8> {
+    let anchors = args.trust.read()?;
+    let bundle = MessageBundle::read(&args.file)?;
+    let report = check_bundle(&bundle, &anchors);
+    let exit = report.findings.exit();
+    let object = json!({
+        "bundle": &report,
+        "claim": &bundle.claim,
+        "found": findings_json(&report.findings),
+        "exit": exit,
+    });
+    output.data(&object, || bundle_text(&bundle, &report));
+    Ok(exit)
+}
+
+fn bundle_text(bundle: &MessageBundle, report: &BundleReport) -> String {
+    let mut text = String::new();
+    if let Some(message) = &report.message {
+        text.push_str(&format!("message {}\n", printable(message)));
+    }
+    if let (Some(claim), Some(restated)) = (&bundle.claim, &report.claim) {
+        let state = match (restated.proved, restated.in_part) {
+            (true, _) => "PROVED",
+            (false, true) => "PROVED IN PART",
+            (false, false) => "NOT PROVED",
+        };
+        let against = claim.against.as_ref().map(|who| format!(", against {who}"));
+        let kind = claim.kind.as_str();
+        let (against, what) = (against.unwrap_or_default(), printable(&claim.what));
+        text.push_str(&format!("claim {kind}{against}: {what}\n"));
+        text.push_str(&format!("{state}: {}\n", printable(&restated.what)));
+    }
+    for (origin, said) in &report.said {
+        text.push_str(&format!("\n{}\n", printable(origin)));
+        for told in said.iter().filter(|told| told.kind != "FILE") {
+            let (index, at, kind) = (told.index, told.at, told.kind);
+            let what = printable(&told.what);
+            text.push_str(&format!("  {index:>8}  {at}  {kind:<14} {what}\n"));
+        }
+    }
+    text.push_str(&format!("\nbody: {}\n\n", printable(&report.body)));
+    text.push_str(&findings_text(&report.findings));
+    text.push_str(&format!("\n{}", verdict(&bundle.format, &report.findings)));
+    text
+}
+
+pub(crate) fn export(args: &ExportArgs, output: Output) -> anyhow::Result<u8> {
+    let report = check_export(&args.folder, &args.trust.read()?)?;
+    let exit = report.findings.exit();
+    let object =
+        json!({ "export": &report, "found": findings_json(&report.findings), "exit": exit });
+    output.data(&object, || export_text(&report));
+    Ok(exit)
+}
+
+fn export_text(report: &ExportReport) -> String {
+    let manifest = &report.manifest;
+    let mut text = format!("{}: {} entries\n", printable(&manifest.origin), manifest.entries);
+    if let Some((first, last)) = report.period {
+        text.push_str(&format!("  from {first} to {last}\n"));
+    }
+    for (peer, direction, first, last) in &report.chains {
+        text.push_str(&format!("  {direction:?} {peer}: numbers {first} to {last}\n"));
+    }
+    text.push('\n');
+    text.push_str(&findings_text(&report.findings));
+    text.push_str(&format!("\n{}", verdict(&manifest.format, &report.findings)));
+    text
+}

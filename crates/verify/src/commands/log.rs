@@ -1,0 +1,97 @@
+//! `kuriiri-verify log`.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context;
+use clap::Args;
+use kuriiri_verify::{
+    Anchors, AuditOptions, Contents, Known, LogFolder, LogReport, audit, fates_of, log_page,
+    printable,
+};
+use serde_json::json;
+
+use crate::output::{Output, findings_json, findings_text, verdict};
+
+/// What to check, and against what.
+#[derive(Debug, Args)]
+pub(crate) struct LogArgs {
+    /// The folder of the log (C2SP tlog-tiles).
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Whom to believe (C2SP tlog-policy).
+    #[arg(long, value_name = "FILE")]
+    policy: PathBuf,
+    /// An earlier checkpoint of this log, or a folder of them.
+    #[arg(long, value_name = "CHECKPOINT")]
+    since: Vec<PathBuf>,
+    /// The folder of another ministry's log, which holds checkpoints of this one.
+    #[arg(long, value_name = "DIR")]
+    witness_log: Vec<PathBuf>,
+    /// A folder with signed files that the log may lack.
+    #[arg(long, value_name = "FOLDER")]
+    replay: Option<PathBuf>,
+    /// Entries before this one were pruned by the log's published policy (C2SP tlog-tiles); rounded
+    /// down to a whole bundle.
+    #[arg(long, value_name = "INDEX", default_value_t = 0)]
+    pruned_to: u64,
+    /// A federation file whose authorities and keys count instead of those in the log.
+    #[arg(long, value_name = "FILE")]
+    federation: Option<PathBuf>,
+    /// Write the report as a page.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+pub(crate) fn log(args: &LogArgs, output: Output) -> anyhow::Result<u8> {
+    let anchors = Anchors::read(&args.policy, args.federation.as_deref())?;
+    let folder = LogFolder::open(&args.folder)?;
+    let mut known = Known::new();
+    for since in &args.since {
+        known.add_file(since, &folder.checkpoint().origin, &anchors.trust)?;
+    }
+    for witness in &args.witness_log {
+        known.add_log(&LogFolder::open(witness)?, &folder.checkpoint().origin)?;
+    }
+    let replay = args.replay.as_deref().map(Contents::of_folder).transpose()?;
+    let options =
+        AuditOptions { known, replay: replay.unwrap_or_default(), pruned_to: args.pruned_to };
+    let bar = output.progress(folder.size());
+    let report = audit(&folder, &anchors, options, |read| bar.set_position(read));
+    bar.finish_and_clear();
+    let what = format!("{}, {} entries", report.origin, report.size);
+    let verdict = verdict(&what, &report.findings);
+    if let Some(file) = &args.html {
+        let page = log_page(&report, &verdict);
+        fs::write(file, page).with_context(|| format!("{} cannot be written", file.display()))?;
+    }
+    let object = json!({
+        "log": &report,
+        "found": findings_json(&report.findings),
+        "timeline": &report.timeline,
+        "revocation": "not in a log, not checked",
+        "seconds": report.took.as_secs_f64(),
+        "exit": report.findings.exit(),
+    });
+    output.data(&object, || text(&report, &verdict));
+    Ok(report.findings.exit())
+}
+
+fn text(report: &LogReport, verdict: &str) -> String {
+    let origin = printable(&report.origin);
+    let mut text = format!("{origin}: {} entries, root {}\n", report.size, report.root);
+    if let Some((first, last)) = report.period {
+        text.push_str(&format!("  from {first} to {last}\n"));
+    }
+    let by: Vec<&str> = report.cosigned.iter().map(|(name, _)| name.as_str()).collect();
+    let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
+    text.push_str(&format!("  cosigned by {by}\n  authorities {}\n", report.authorities));
+    text.push_str("  revocation of certificates is not in a log and was not looked at\n\n");
+    text.push_str(&findings_text(&report.findings));
+    text.push('\n');
+    for (name, number) in fates_of(&report.fates) {
+        text.push_str(&format!("  {number:>10}  {name}\n"));
+    }
+    let (rate, seconds) = (report.rate(), report.took.as_secs_f64());
+    text.push_str(&format!("\n  {rate:.0} entries/s, {seconds:.2} s\n{verdict}"));
+    text
+}

@@ -1,0 +1,92 @@
+//! What an auditor does with the transparency logs of relays: offline, without asking anything, and
+//! without believing the operator of any of them.
+//!
+//! - [`audit`] checks one log from its first entry to its last, and [`Known`] holds it against what
+//!   others kept of it: a log that its operator rewrote is whole in itself.
+//! - [`reconcile`] holds the logs of two ministries against each other, and writes a file of evidence
+//!   for each contradiction that stands alone.
+//! - [`bundle_of`] gathers the evidence of one message from both sides, [`prove`] that of one entry,
+//!   and [`export`] a part of a log for somebody who may not see the rest; [`check_bundle`],
+//!   [`check_receipt`] and [`check_export`] are their other halves.
+//! - [`find`] and [`summary`] only read.
+//!
+//! Everything comes to [`Findings`]: by [`Check`] how much was looked at, and what was wrong
+//! ([`Weight::Fault`]), could not be checked ([`Weight::Unchecked`]) or is good to know. A program
+//! exits with 0, 1 or 2 by them ([`Findings::exit`]).
+//!
+//! # Whom it believes
+//!
+//! Logs, witnesses and their quorum come from the auditor's own policy file (C2SP `tlog-policy`), in
+//! [`Anchors`]. Certificate authorities and the keys of other logs come from the federation files that
+//! the log shows, unless the auditor pins one; the report says which. The signatures of the stewards
+//! under those files are not in a log, nor is revocation: neither is checked.
+//!
+//! # What grows
+//!
+//! A log of any size is read in one go through a window of bundles. Besides that window there grow:
+//! one record of 48 bytes for each entry about a message, beyond [`SPILL_BYTES_MAX`] in files beside
+//! (in the folder for temporary files); the certificates and signed files that the log shows, each
+//! once, and the rules compiled from each change of them; distinct checkpoints that others kept, 56
+//! bytes each; and findings, up to [`FINDINGS_MAX`] of each weight.
+//!
+//! This crate does NOT reach a network, write to a log, or keep a key. It knows the formats of C2SP
+//! through `kuriiri-tlog` and entries through `kuriiri-wire`, and shares with a relay only the crates
+//! that say what words, labels, signatures and trees mean; not the engine that wrote the log.
+//!
+//! ```no_run
+//! use kuriiri_verify::{Anchors, AuditOptions, LogFolder, audit};
+//!
+//! let anchors = Anchors::read("auditor.policy".as_ref(), None)?;
+//! let folder = LogFolder::open("sm-log".as_ref())?;
+//! let report = audit(&folder, &anchors, AuditOptions::default(), |_read| {});
+//! for finding in report.findings.listed() {
+//!     println!("{finding}");
+//! }
+//! assert_eq!(report.findings.exit(), 0);
+//! # Ok::<(), kuriiri_verify::FolderError>(())
+//! ```
+
+mod audit;
+mod bundle;
+mod claim;
+mod court;
+mod export;
+mod find;
+mod finding;
+mod folder;
+mod genuine;
+mod html;
+mod known;
+mod lives;
+mod nodes;
+mod order;
+mod receipt;
+mod reconcile;
+mod rules;
+mod scan;
+mod scene;
+mod spill;
+mod timeline;
+mod tree;
+
+pub use audit::{AuditOptions, LogReport, audit};
+pub use bundle::{
+    BUNDLE_FORMAT, BundleReport, EVIDENCE_FORMAT, LogPart, MessageBundle, Proved, Restated,
+    bundle_of, check_bundle, evidence_of,
+};
+pub use claim::{Claim, ClaimKind, GrowthProof};
+pub use export::{EXPORT_FORMAT, ExportReport, Manifest, Selection, check_export, export};
+pub use find::{Summary, Told, find, prove, summary};
+pub use finding::{Check, FINDINGS_MAX, Finding, Findings, Tally, Weight, printable};
+pub use folder::{FolderError, LogFolder};
+pub use html::{fates as fates_of, log_page, reconcile_page};
+pub use known::Known;
+pub use lives::Fates;
+pub use receipt::{ReceiptReport, check_receipt, read_receipt};
+pub use reconcile::{
+    EVIDENCE_MAX, Minutes, ReconcileOptions, ReconcileReport, Row, Side, reconcile,
+};
+pub use rules::Contents;
+pub use scene::Anchors;
+pub use spill::SPILL_BYTES_MAX;
+pub use timeline::{Span, Timeline};

@@ -1,0 +1,102 @@
+//! A receipt as a file of its own: a C2SP `tlog-proof` whose extra data are the entry.
+
+use std::path::Path;
+
+use kuriiri_seal::leaf;
+use kuriiri_tlog::{PROOF_BYTES_MAX, TlogProof, ministry_of};
+use kuriiri_types::LogEvent;
+use serde::Serialize;
+
+use crate::{
+    find::{Told, told},
+    finding::{Check, Finding, Findings},
+    folder::{FolderError, read_limited},
+    scan::found,
+    scene::Anchors,
+};
+
+/// What a receipt comes to.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReceiptReport {
+    /// In which log, if that is proved.
+    pub origin: Option<String>,
+    /// How many entries the checkpoint speaks of.
+    pub size: u64,
+    /// The witnesses that cosigned it, with their times in seconds since 1970.
+    pub cosigned: Vec<(String, u64)>,
+    /// What the entry says.
+    pub said: Option<Told>,
+    /// What is proved, in words.
+    pub words: String,
+    /// What was found.
+    #[serde(skip)]
+    pub findings: Findings,
+}
+
+/// Reads the file of a receipt, to be checked with [`check_receipt`].
+///
+/// # Errors
+/// When it cannot be read, is no regular file, or is longer than any receipt.
+pub fn read_receipt(path: &Path) -> Result<Vec<u8>, FolderError> {
+    read_limited(path, PROOF_BYTES_MAX as u64)
+}
+
+/// Checks the bytes of a receipt.
+///
+/// # Errors
+/// When they are not a `tlog-proof`, or no entry is with it.
+pub fn check_receipt(file: &[u8], anchors: &Anchors) -> Result<ReceiptReport, String> {
+    let proof = TlogProof::parse(file).map_err(|error| error.to_string())?;
+    if proof.extra.is_empty() {
+        return Err("the entry is not with the proof, as its extra data".into());
+    }
+    let mut report = ReceiptReport {
+        origin: None,
+        size: 0,
+        cosigned: Vec::new(),
+        said: None,
+        words: String::new(),
+        findings: Findings::new(),
+    };
+    let findings = &mut report.findings;
+    findings.done(Check::Proofs, 1);
+    findings.done(Check::Checkpoint, 1);
+    let (checkpoint, quorum) = match proof.verify_under(leaf(&proof.extra), &anchors.trust) {
+        Ok(proved) => proved,
+        Err(error) => {
+            findings.add(Finding::fault(Check::Proofs, error.to_string()).at(proof.index));
+            report.words = "nothing is proved".into();
+            return Ok(report);
+        }
+    };
+    if !quorum.met {
+        let what = "too few witnesses of the policy cosigned the checkpoint";
+        findings.add(Finding::fault(Check::Checkpoint, what));
+    }
+    report.cosigned = quorum.by.into_iter().map(|by| (by.witness, by.time)).collect();
+    let entry = found((proof.index, proof.extra.into()));
+    findings.done(Check::Entries, 1);
+    match &entry.entry {
+        Err(error) => {
+            let what = format!("the entry cannot be read: {error}");
+            findings.add(Finding::fault(Check::Entries, what).at(proof.index));
+        }
+        Ok(read) => {
+            if let LogEvent::Receipt(receipt) = &read.event
+                && Some(&receipt.issuer) != ministry_of(&checkpoint.origin).as_ref()
+            {
+                let what = format!("{} cannot speak for {}", checkpoint.origin, receipt.issuer);
+                findings.add(Finding::fault(Check::Receipts, what).at(proof.index));
+            }
+        }
+    }
+    let told = told(&entry);
+    let of = told.message.map(|id| format!(" of the message {id}")).unwrap_or_default();
+    report.words = format!(
+        "{} holds as entry {} of {}: at {} {}{of}: {}",
+        checkpoint.origin, told.index, checkpoint.size, told.at, told.kind, told.what
+    );
+    report.said = Some(told);
+    (report.origin, report.size) = (Some(checkpoint.origin), checkpoint.size);
+    Ok(report)
+}

@@ -1,0 +1,414 @@
+//! What is told of a row, with the evidence for it, which is checked before it is written.
+
+use std::{collections::BTreeMap, fs, io, time::Duration};
+
+use kuriiri_tlog::{consistency, root};
+use kuriiri_types::{MessageId, Ministry, limits::CLOCK_SKEW_MAX};
+
+use super::{
+    Context, EVIDENCE_MAX, Row,
+    survey::{Gap, Seen},
+};
+use crate::{
+    bundle::{EVIDENCE_FORMAT, LogPart, MessageBundle, check_bundle, evidence_of},
+    claim::{Claim, ClaimKind, GrowthProof},
+    find::message_of,
+    finding::{Check, Finding, Findings},
+    known::note_in,
+    nodes::CachedNodes,
+    scan::found,
+    scene::Anchors,
+};
+
+/// Counts rows, and writes findings and evidence.
+pub(super) struct Teller<'a> {
+    context: &'a Context<'a>,
+    anchors: &'a Anchors,
+    findings: &'a mut Findings,
+    rows: &'a mut BTreeMap<Row, u64>,
+    evidence: usize,
+    /// Messages that were not checked because the log of a side ends too early.
+    beyond: BTreeMap<(Row, u8), u64>,
+    /// Signatures that were looked at although nothing else could be.
+    signatures: usize,
+}
+
+impl<'a> Teller<'a> {
+    pub(super) fn new(
+        context: &'a Context<'a>,
+        anchors: &'a Anchors,
+        findings: &'a mut Findings,
+        rows: &'a mut BTreeMap<Row, u64>,
+    ) -> Self {
+        Self {
+            context,
+            anchors,
+            findings,
+            rows,
+            evidence: 0,
+            beyond: BTreeMap::new(),
+            signatures: 0,
+        }
+    }
+
+    /// Makes the folder for evidence.
+    pub(super) fn prepare(&mut self) {
+        self.findings.begin(Check::Agreement);
+        if let Some(folder) = &self.context.options.evidence
+            && let Err(error) = fs::create_dir_all(folder)
+        {
+            self.unreadable(&error);
+        }
+    }
+
+    pub(super) fn look(&mut self) {
+        self.findings.done(Check::Agreement, 1);
+    }
+
+    pub(super) fn count(&mut self, row: Row) {
+        *self.rows.entry(row).or_default() += 1;
+    }
+
+    /// Counts a message of which the log of this side, as it was given, ends too early to speak.
+    pub(super) fn beyond(&mut self, row: Row, short: u8) {
+        self.count(row);
+        *self.beyond.entry((row, short)).or_default() += 1;
+    }
+
+    /// Says how many messages could not be checked, and why.
+    pub(super) fn not_checked(&mut self) {
+        for ((row, side), count) in std::mem::take(&mut self.beyond) {
+            let (home, other) = (self.context.home(side), self.context.home(1 - side));
+            let size = self.context.folder(side).size();
+            let what = if row == Row::ReceiptBeyondLog {
+                format!(
+                    "{count} messages have receipts of {home} for entries beyond the end of its \
+                     log as it was given ({size} entries)"
+                )
+            } else if row == Row::UnknownToReceiver {
+                format!(
+                    "{count} messages left {other}, their time is over, and the log of {home} as \
+                     it was given ({size} entries) ends too early to say what became of them"
+                )
+            } else {
+                format!(
+                    "{count} messages stand in the log of {other} as come from {home}, and the \
+                     log of {home} as it was given ({size} entries) has not one of them and ends \
+                     too early to say that they were omitted"
+                )
+            };
+            let held = self.larger(side).map(|larger| {
+                format!("; {other} holds a checkpoint that {home} signed, of {larger} entries")
+            });
+            let what = format!("{what}{}", held.unwrap_or_default());
+            self.findings.add(Finding::unchecked(Check::Agreement, what));
+        }
+    }
+
+    /// The largest tree beyond the log of this side, as it was given, of which the other holds a
+    /// checkpoint that the log signed.
+    fn larger(&self, side: u8) -> Option<u64> {
+        let (holder, size) = (1 - side, self.context.folder(side).size());
+        let seen = &self.context.surveys.get(usize::from(holder))?.seen;
+        let mut larger = seen.iter().rev().take_while(|view| view.size > size);
+        larger.find(|view| self.is_signed(holder, view)).map(|view| view.size)
+    }
+
+    pub(super) fn unreadable(&mut self, error: &io::Error) {
+        let what = format!("what is needed beside cannot be written or read: {error}");
+        self.findings.add(Finding::unchecked(Check::Agreement, what));
+    }
+
+    // === rows ===
+
+    pub(super) fn missing(&mut self, (from, to): (u8, u8), receipt: u64, there: u64) {
+        let issuer = self.context.home(to).clone();
+        let what = format!("{issuer} gave a receipt for an entry that its log has not");
+        let entries = [(from, receipt), (to, there)];
+        self.red(
+            Row::MissingAtReceiver,
+            ClaimKind::MissingAtReceiver,
+            Some(&issuer),
+            what,
+            &entries,
+        );
+    }
+
+    pub(super) fn stalled(&mut self, from: u8, sent: u64) {
+        let home = self.context.home(from).clone();
+        let what = format!(
+            "{home} let it go, its time is over, and neither log says what became of it; whose \
+             fault it is cannot be told"
+        );
+        self.red(Row::Stalled, ClaimKind::Stalled, None, what, &[(from, sent)]);
+    }
+
+    /// Whether the sender omitted it or the receiver made it up: the signature tells.
+    pub(super) fn extra(&mut self, (from, to): (u8, u8), entries: Vec<u64>) {
+        let Some(first) = entries.first().copied() else { return };
+        let origin = self.header(to, first).map(|header| header.from.ministry().clone());
+        let receiver = self.context.home(to).clone();
+        let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
+        if let Some(origin) = &origin {
+            let kind = ClaimKind::OmittedBySender;
+            let genuine = self.bundle(kind, Some(origin), String::new(), &parts);
+            if genuine.is_some_and(|bundle| self.is_proved(&bundle)) {
+                let by = self.context.home(from);
+                let what = format!(
+                    "a system of {origin} signed it and {receiver} took it from {by}, whose log \
+                     does not say that it left"
+                );
+                // A relay on the way signed nothing that could be held against it.
+                let against = (origin == by).then_some(origin);
+                return self.red(Row::OmittedBySender, kind, against, what, &parts);
+            }
+        }
+        let what = format!("{receiver} took it without a genuine signature of its sender");
+        let kind = ClaimKind::UnsignedExtra;
+        self.red(Row::UnsignedExtra, kind, Some(&receiver), what, &parts);
+    }
+
+    /// Whether the receiver took it without its sender's signature; then it is told. With more than
+    /// [`EVIDENCE_MAX`] it is not looked at, because each is another reading of the log.
+    pub(super) fn forged(&mut self, to: u8, entries: &[u64]) -> bool {
+        self.signatures += 1;
+        if self.signatures > EVIDENCE_MAX {
+            return false;
+        }
+        let kind = ClaimKind::UnsignedExtra;
+        let receiver = self.context.home(to).clone();
+        let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
+        let bundle = self.bundle(kind, Some(&receiver), String::new(), &parts);
+        if !bundle.is_some_and(|bundle| self.is_proved(&bundle)) {
+            return false;
+        }
+        let what = format!("{receiver} took it without a genuine signature of its sender");
+        self.red(Row::UnsignedExtra, kind, Some(&receiver), what, &parts);
+        true
+    }
+
+    pub(super) fn duplicate(&mut self, side: u8, entries: Vec<u64>) {
+        let home = self.context.home(side).clone();
+        let what = format!("{home} took it twice for the same recipient");
+        let parts: Vec<(u8, u64)> = entries.into_iter().map(|entry| (side, entry)).collect();
+        self.red(Row::Duplicate, ClaimKind::Duplicate, Some(&home), what, &parts);
+    }
+
+    pub(super) fn differs(&mut self, entries: [(u8, u64); 2]) {
+        let [(side, index), _] = entries;
+        let origin = self.header(side, index).map(|header| header.from.ministry().clone());
+        let Some(origin) = origin else { return };
+        let kind = ClaimKind::ContentDiffers;
+        let bundle = self.bundle(kind, Some(&origin), String::new(), &entries);
+        // One that is not signed is told of as such.
+        if bundle.is_some_and(|bundle| self.is_proved(&bundle)) {
+            let what = format!("systems of {origin} signed two different messages of this id");
+            self.red(Row::ContentDiffers, kind, Some(&origin), what, &entries);
+        }
+    }
+
+    pub(super) fn diverges(&mut self, entries: [(u8, u64); 2]) {
+        let [(from, _), (to, _)] = entries;
+        let (one, two) = (self.context.home(from), self.context.home(to));
+        let what = format!("{one} lets it go and {two} refuses it by the rules");
+        self.count(Row::PolicyDivergence);
+        let finding = Finding::note(Check::Agreement, what.clone());
+        self.tell(finding, ClaimKind::PolicyDivergence, None, what, &entries);
+    }
+
+    pub(super) fn late(&mut self, side: u8, sent: u64, took: Duration) {
+        self.count(Row::Late);
+        let what = format!("it took {} s by the clocks of the two", took.as_secs());
+        let message = self.message(side, sent);
+        self.findings.add(Finding::note(Check::Agreement, what).at(sent).of(message));
+    }
+
+    pub(super) fn reordered(&mut self, to: u8, count: u64) {
+        *self.rows.entry(Row::Reordered).or_default() += count;
+        let home = self.context.home(to);
+        let what = format!("{count} messages of one lane reached {home} after one that left later");
+        self.findings.add(Finding::note(Check::Agreement, what));
+    }
+
+    pub(super) fn gap(&mut self, side: u8, gap: Gap) {
+        let home = self.context.home(side).clone();
+        let what = format!("a chain of {home} has a gap or a wrong link");
+        let before = gap.before.map(|before| (side, before));
+        let entries: Vec<(u8, u64)> = before.into_iter().chain([(side, gap.index)]).collect();
+        self.red(Row::ChainGap, ClaimKind::ChainGap, Some(&home), what, &entries);
+    }
+
+    /// Checkpoints of the other log that this side holds must be those of its tree.
+    pub(super) fn views(&mut self, holder: u8, seen: &[Seen]) {
+        let owner = 1 - holder;
+        let folder = self.context.folder(owner);
+        let nodes = CachedNodes::new(folder);
+        for view in seen {
+            self.findings.done(Check::Growth, 1);
+            if view.size > folder.size() {
+                let went_on = self
+                    .context
+                    .last(owner)
+                    .is_some_and(|last| last > view.at.after(CLOCK_SKEW_MAX));
+                let what = format!(
+                    "{} holds a checkpoint of {} entries, and the log given has {}",
+                    self.context.home(holder),
+                    view.size,
+                    folder.size()
+                );
+                let finding = if went_on && self.is_signed(holder, view) {
+                    let what = format!("{what}: it was rolled back");
+                    Finding::fault(Check::Growth, what).against(self.context.home(owner))
+                } else {
+                    Finding::note(Check::Growth, what)
+                };
+                self.findings.add(finding.at(view.index));
+                continue;
+            }
+            match root(&nodes, view.size) {
+                Ok(root) if root == view.root => {}
+                Ok(root) if self.is_signed(holder, view) => self.split(holder, view, root),
+                Ok(_) => {
+                    let what = "a checkpoint of the other log here is not one that it signed";
+                    self.findings.add(Finding::note(Check::Growth, what).at(view.index));
+                }
+                Err(error) => {
+                    self.findings.add(Finding::unchecked(Check::Growth, error.to_string()));
+                }
+            }
+        }
+    }
+
+    fn is_signed(&self, holder: u8, view: &Seen) -> bool {
+        let note = self.note(holder, view.index);
+        note.is_some_and(|note| self.anchors.trust.checkpoint(note.as_bytes()).is_ok())
+    }
+
+    fn note(&self, side: u8, index: u64) -> Option<String> {
+        let entry = found((index, self.context.folder(side).entry(index).ok()?)).entry.ok()?;
+        note_in(&entry.event).map(|note| String::from_utf8_lossy(&note).into_owned())
+    }
+
+    fn split(&mut self, holder: u8, view: &Seen, root: kuriiri_types::Digest) {
+        let owner = 1 - holder;
+        let (folder, home) = (self.context.folder(owner), self.context.home(owner).clone());
+        let what = format!(
+            "{home} showed {} a tree of {} entries that is not the beginning of its log",
+            self.context.home(holder),
+            view.size
+        );
+        let nodes = CachedNodes::new(folder);
+        let proof = consistency(&nodes, view.size, folder.size()).unwrap_or_default();
+        let origin = folder.checkpoint().origin.clone();
+        let part = |checkpoint: String| LogPart {
+            origin: origin.clone(),
+            checkpoint,
+            entries: Vec::new(),
+        };
+        let bundle = self.note(holder, view.index).map(|note| MessageBundle {
+            format: EVIDENCE_FORMAT.to_owned(),
+            message: None,
+            claim: Some(Claim {
+                kind: ClaimKind::SplitView,
+                against: Some(home.clone()),
+                what: what.clone(),
+                growth: Some(GrowthProof { root: vec![root], proof }),
+            }),
+            logs: vec![part(note), part(String::from_utf8_lossy(folder.note()).into_owned())],
+            body: None,
+        });
+        self.count(Row::SplitView);
+        let mut finding = Finding::fault(Check::Growth, what).against(&home);
+        finding.evidence = bundle.and_then(|bundle| self.write(&bundle));
+        self.findings.add(finding);
+    }
+
+    // === evidence ===
+
+    fn red(
+        &mut self,
+        row: Row,
+        kind: ClaimKind,
+        against: Option<&Ministry>,
+        what: String,
+        entries: &[(u8, u64)],
+    ) {
+        self.count(row);
+        let finding = Finding::fault(Check::Agreement, what.clone());
+        let finding = match against {
+            Some(against) => finding.against(against),
+            None => finding,
+        };
+        self.tell(finding, kind, against, what, entries);
+    }
+
+    fn tell(
+        &mut self,
+        finding: Finding,
+        kind: ClaimKind,
+        against: Option<&Ministry>,
+        what: String,
+        entries: &[(u8, u64)],
+    ) {
+        let Some((side, index)) = entries.first().copied() else { return };
+        let mut finding = finding.at(index).of(self.message(side, index));
+        if self.context.options.evidence.is_some() && self.evidence < EVIDENCE_MAX {
+            let bundle = self.bundle(kind, against, what, entries);
+            finding.evidence = bundle.and_then(|bundle| self.write(&bundle));
+        }
+        self.findings.add(finding);
+    }
+
+    fn bundle(
+        &self,
+        kind: ClaimKind,
+        against: Option<&Ministry>,
+        what: String,
+        entries: &[(u8, u64)],
+    ) -> Option<MessageBundle> {
+        let of = |side: u8| {
+            let own = entries.iter().filter(|(s, _)| *s == side).map(|(_, index)| *index);
+            (self.context.folder(side), own.collect::<Vec<u64>>())
+        };
+        let message = entries.first().and_then(|(side, index)| self.message(*side, *index));
+        let claim = Claim { kind, against: against.cloned(), what, growth: None };
+        evidence_of(claim, message, &[of(0), of(1)]).ok()
+    }
+
+    fn is_proved(&self, bundle: &MessageBundle) -> bool {
+        check_bundle(bundle, self.anchors).claim.is_some_and(|claim| claim.proved || claim.in_part)
+    }
+
+    /// Writes evidence that proves its claim; gives its name.
+    fn write(&mut self, bundle: &MessageBundle) -> Option<String> {
+        let folder = self.context.options.evidence.as_ref()?;
+        if self.evidence >= EVIDENCE_MAX || !self.is_proved(bundle) {
+            return None;
+        }
+        self.evidence += 1;
+        let kind = bundle.claim.as_ref().map_or("", |claim| claim.kind.as_str());
+        let name = format!("{:04}-{kind}.json", self.evidence);
+        match bundle.write(&folder.join(&name)) {
+            Ok(()) => Some(name),
+            Err(error) => {
+                self.findings.add(Finding::unchecked(Check::Agreement, error.to_string()));
+                None
+            }
+        }
+    }
+
+    fn header(&self, side: u8, index: u64) -> Option<kuriiri_types::Header> {
+        let bytes = self.context.folder(side).entry(index).ok()?;
+        match found((index, bytes)).inner {
+            crate::scan::Inner::Header(header) => Some(*header),
+            crate::scan::Inner::Nothing
+            | crate::scan::Inner::Receipt(_)
+            | crate::scan::Inner::Unreadable(_) => None,
+        }
+    }
+
+    fn message(&self, side: u8, index: u64) -> Option<MessageId> {
+        let bytes = self.context.folder(side).entry(index).ok()?;
+        message_of(&found((index, bytes)))
+    }
+}

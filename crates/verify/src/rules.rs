@@ -1,0 +1,324 @@
+//! The signed files in force at some time, as a log has them.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use kuriiri_policy::{
+    Case, CaseApproval, CaseClearance, Catalogue, FILE_BYTES_MAX, Federation, Policy, Rules,
+    SEMANTICS, Sources, Translation, Word,
+};
+use kuriiri_seal::digest;
+use kuriiri_types::{
+    Approval, Decided, Digest, FileKind, FilePart, Header, LoggedRuling, Ministry, PolicyInForce,
+    Timestamp, limits::CLOCK_SKEW_MAX,
+};
+use kuriiri_wire::approval;
+
+use crate::folder::{FolderError, read_limited};
+
+/// Files that are shown and not in force, or are and were before. More: an error.
+const PENDING_MAX: usize = 192;
+/// Files of rules that may each be the federation's own.
+const CANDIDATES_MAX: usize = 16;
+
+/// Signed files by their content: those brought along, and those that a log has shown since the last
+/// change, which are at most so many as can come into force.
+#[derive(Debug, Clone, Default)]
+pub struct Contents {
+    brought: HashMap<Digest, Bytes>,
+    shown: HashMap<Digest, Bytes>,
+    parts: HashMap<Digest, BTreeMap<u32, Bytes>>,
+}
+
+impl Contents {
+    /// No file.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// All files of a folder.
+    ///
+    /// # Errors
+    /// When the folder or a file in it cannot be read.
+    pub fn of_folder(folder: &Path) -> Result<Self, FolderError> {
+        let failed = |error| FolderError::io(folder, error);
+        let mut contents = Self::new();
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.is_file() {
+                contents.add(read_limited(&path, FILE_BYTES_MAX as u64)?.into());
+            }
+        }
+        Ok(contents)
+    }
+
+    /// Brings a whole file along.
+    pub fn add(&mut self, bytes: Bytes) {
+        self.brought.insert(digest(&bytes), bytes);
+    }
+
+    /// Adds a part of a file as a log has it. When the last one has come, the whole must be what it
+    /// is said to be.
+    ///
+    /// # Errors
+    /// What is wrong with the part or the whole.
+    pub(crate) fn add_part(&mut self, part: &FilePart) -> Result<(), String> {
+        if self.parts.len() + self.shown.len() > PENDING_MAX {
+            self.parts.clear();
+            self.shown.clear();
+            return Err("the log shows more files than can come into force at once".into());
+        }
+        let parts = self.parts.entry(part.digest).or_default();
+        parts.insert(part.part, part.bytes.clone());
+        if u32::try_from(parts.len()).is_ok_and(|count| count < part.parts) {
+            return Ok(());
+        }
+        let whole: Vec<u8> = parts.values().flat_map(|bytes| bytes.to_vec()).collect();
+        self.parts.remove(&part.digest);
+        if digest(&whole) != part.digest {
+            return Err(format!("the parts are not those of the file {}", part.digest));
+        }
+        self.shown.insert(part.digest, whole.into());
+        Ok(())
+    }
+
+    /// Forgets what did not come into force: whatever does so later is shown again.
+    pub(crate) fn settle(&mut self, policy: &PolicyInForce) {
+        self.parts.clear();
+        self.shown.retain(|digest, _| policy.files.iter().any(|file| file.digest == *digest));
+    }
+
+    /// The file with this content.
+    pub fn get(&self, digest: Digest) -> Option<&Bytes> {
+        self.shown.get(&digest).or_else(|| self.brought.get(&digest))
+    }
+}
+
+/// What was in force: its digest, the federation, and the rules to decide by.
+#[derive(Debug)]
+pub(crate) struct InForce {
+    pub(crate) digest: Digest,
+    pub(crate) federation: Option<Federation>,
+    /// One for each file of rules that may be the federation's own: the log does not say which is
+    /// and which are the ministry's. All decisions must follow from the same one.
+    candidates: Vec<Policy>,
+    alive: AtomicU64,
+    /// Why there are none.
+    pub(crate) without: Option<String>,
+}
+
+/// How a decision comes out when it is taken again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// As it was.
+    Same,
+    /// Otherwise.
+    Other(Word, Vec<String>),
+    /// It cannot be taken again, because of this.
+    Unknown(String),
+}
+
+/// By which decisions name the files: SHA-256 over the digests in order.
+pub(crate) fn digest_of(policy: &PolicyInForce) -> Digest {
+    let all: Vec<u8> = policy.files.iter().flat_map(|file| *file.digest.as_bytes()).collect();
+    digest(&all)
+}
+
+impl InForce {
+    /// Before anything was said.
+    pub(crate) fn nothing() -> Self {
+        Self {
+            digest: Digest([0; 32]),
+            federation: None,
+            candidates: Vec::new(),
+            alive: AtomicU64::new(0),
+            without: Some("the log names no files before it".into()),
+        }
+    }
+
+    /// These files, as far as their contents are known.
+    pub(crate) fn of(policy: &PolicyInForce, contents: &Contents) -> Self {
+        let digest = digest_of(policy);
+        let (mut federation, mut without) = (None, None);
+        let candidates = match texts(policy, contents) {
+            Ok(texts) => {
+                federation = federation_of(&texts);
+                compile(&texts).unwrap_or_else(|why| {
+                    without = Some(why);
+                    Vec::new()
+                })
+            }
+            Err(why) => {
+                without = Some(why);
+                Vec::new()
+            }
+        };
+        let alive = AtomicU64::new(u64::MAX);
+        Self { digest, federation, candidates, alive, without }
+    }
+
+    /// Takes a decision again.
+    pub(crate) fn again(
+        &self,
+        at: Timestamp,
+        home: &Ministry,
+        header: &Header,
+        decided: &Decided,
+    ) -> Again {
+        if decided.semantics != SEMANTICS {
+            let what = format!("rules had the meaning {} then", decided.semantics);
+            return Again::Unknown(what);
+        }
+        if let Some(why) = &self.without {
+            return Again::Unknown(why.clone());
+        }
+        let case = case_of(at, home, header, decided);
+        let (mut same, mut other) = (0_u64, None);
+        for (number, policy) in (0_u32..).zip(&self.candidates) {
+            let decision = case.decide(policy);
+            let (word, mut codes) = (decision.word(), decision.codes());
+            codes.truncate(decided.reasons.len().max(REASONS_LOGGED_MAX));
+            if word == word_of(decided.ruling) && codes == decided.reasons {
+                same |= 1 << number;
+            } else if other.is_none() {
+                other = Some((word, codes));
+            }
+        }
+        // What no file explains must not make all others wrong.
+        match other {
+            Some((word, codes)) if self.alive.load(Ordering::Relaxed) & same == 0 => {
+                Again::Other(word, codes)
+            }
+            Some(_) | None => {
+                self.alive.fetch_and(same, Ordering::Relaxed);
+                Again::Same
+            }
+        }
+    }
+}
+
+/// Reasons that an entry has room for.
+const REASONS_LOGGED_MAX: usize = 64;
+
+pub(crate) fn word_of(ruling: LoggedRuling) -> Word {
+    match ruling {
+        LoggedRuling::Deny => Word::Deny,
+        LoggedRuling::Hold => Word::Hold,
+        LoggedRuling::Permit => Word::Permit,
+    }
+}
+
+fn texts<'a>(
+    policy: &'a PolicyInForce,
+    contents: &'a Contents,
+) -> Result<Vec<(FileKind, &'a str)>, String> {
+    let text = |file: &'a kuriiri_types::FileInForce| {
+        let bytes = contents.get(file.digest);
+        let missing = || format!("the {} `{}` is not in the log", file.kind.title(), file.name);
+        let text = str::from_utf8(bytes.ok_or_else(missing)?);
+        text.map(|text| (file.kind, text)).map_err(|_| format!("`{}` is no text", file.name))
+    };
+    policy.files.iter().map(text).collect()
+}
+
+fn federation_of(texts: &[(FileKind, &str)]) -> Option<Federation> {
+    let text = texts.iter().find(|(kind, _)| *kind == FileKind::Federation);
+    text.and_then(|(_, text)| Federation::parse(text).ok())
+}
+
+fn compile(texts: &[(FileKind, &str)]) -> Result<Vec<Policy>, String> {
+    let of = |kind| texts.iter().filter(move |(k, _)| *k == kind).map(|(_, text)| *text);
+    let say = |error: kuriiri_policy::PolicyError| error.to_string();
+    let catalogues: Result<Vec<_>, _> = of(FileKind::Catalogue).map(Catalogue::parse).collect();
+    let translations: Result<Vec<_>, _> =
+        of(FileKind::Translation).map(Translation::parse).collect();
+    let rules: Result<Vec<_>, _> = of(FileKind::Rules).map(Rules::parse).collect();
+    let federation = of(FileKind::Federation).next().ok_or("there is no federation file")?;
+    let federation = Federation::parse(federation).map_err(say)?;
+    let (catalogues, translations) = (catalogues.map_err(say)?, translations.map_err(say)?);
+    let rules = rules.map_err(say)?;
+    let mut compiled = Vec::new();
+    let mut why = "there are no rules".to_owned();
+    for own in (0..rules.len()).take(CANDIDATES_MAX) {
+        let mut local = rules.clone();
+        let sources = Sources {
+            catalogues: catalogues.clone(),
+            federation: federation.clone(),
+            rules: local.remove(own),
+            local,
+            translations: translations.clone(),
+        };
+        match Policy::compile(sources) {
+            Ok(policy) => compiled.push(policy),
+            Err(error) => why = error.to_string(),
+        }
+    }
+    if compiled.is_empty() { Err(why) } else { Ok(compiled) }
+}
+
+/// The facts that a decision rested on.
+fn case_of(at: Timestamp, home: &Ministry, header: &Header, decided: &Decided) -> Case {
+    let (origin, dest) = (header.from.ministry().as_str(), decided.dest.as_str());
+    let path = decided.path.iter().chain([home]).map(ToString::to_string);
+    let person = decided.clearances.as_ref().map(|held| {
+        let clearance = |held: &kuriiri_types::HeldClearance| CaseClearance {
+            policy: held.policy.clone(),
+            levels: held.levels.clone(),
+            grants: held.grants.clone(),
+        };
+        held.iter().map(clearance).collect()
+    });
+    let signed = decided.approvals.iter();
+    let approvals = signed.filter_map(|signed| approval::decode(&signed.approval).ok());
+    Case {
+        at: home.to_string(),
+        prev: decided.path.last().map(ToString::to_string),
+        next: decided.next.clone(),
+        path: path.collect(),
+        originating: decided.path.is_empty() && decided.submitter.is_some(),
+        person,
+        sealed: is_sealed_to(header, &decided.dest),
+        size: header.body_size,
+        created: header.created,
+        expires: header.expires,
+        precedence: header.precedence,
+        message_type: header.message_type,
+        skew_ms: u64::try_from(CLOCK_SKEW_MAX.as_millis()).unwrap_or(u64::MAX),
+        digest: Some(decided.subject),
+        approvals: approvals.map(|said| case_approval(origin, &said)).collect(),
+        drafter: header.drafter.clone(),
+        ..Case::new(at, origin, dest, header.label.clone())
+    }
+}
+
+fn case_approval(origin: &str, said: &Approval) -> CaseApproval {
+    CaseApproval {
+        officer: said.officer.name().to_owned(),
+        node: origin.to_owned(),
+        digest: said.subject,
+        until: said.until,
+        roles: said.roles.clone(),
+    }
+}
+
+/// True when the recipients' ministry can open the body, and nobody can but recipients and the
+/// sender's own officers.
+fn is_sealed_to(header: &Header, dest: &Ministry) -> bool {
+    let Some(sealing) = &header.sealing else { return false };
+    let concerned = |ministry: &Ministry| {
+        ministry == header.from.ministry() || header.recipients_at(ministry).next().is_some()
+    };
+    sealing.keys.iter().any(|key| key.ministry == *dest)
+        && sealing.keys.iter().all(|key| concerned(&key.ministry))
+}
+
+/// Shared so that many threads decide by it.
+pub(crate) type SharedRules = Arc<InForce>;

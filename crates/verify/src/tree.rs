@@ -1,0 +1,302 @@
+//! The tree, made anew from the entries alone, and its files held against it.
+
+use kuriiri_seal::node;
+use kuriiri_tlog::{
+    Bundle, Frontier, Nodes, TILE_HEIGHT, TILE_WIDTH, Tile, decode_bundle, empty_root, encode_tile,
+};
+use kuriiri_types::Digest;
+
+use crate::{
+    finding::{Check, Finding, Findings},
+    folder::{
+        BUNDLE_BYTES_MAX, CHECKPOINT, FolderError, LogFolder, TILE_BYTES_MAX, bundle_of,
+        read_limited,
+    },
+    nodes::CachedNodes,
+};
+
+/// Files that are named when they should not be there, or are more than there should be.
+const NAMED_MAX: usize = 1000;
+
+/// A tree that grows leaf by leaf and holds no more than one tile of each level.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Rebuilt {
+    frontier: Frontier,
+    levels: Vec<Row>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Row {
+    index: u64,
+    hashes: Vec<Digest>,
+}
+
+/// The hashes that a tile must have.
+type Expected = (Tile, Vec<Digest>);
+
+impl Rebuilt {
+    /// The tree of the first full bundles, by the tiles above the leaves: what they say is proved by
+    /// the root in the end.
+    pub(crate) fn resume(folder: &LogFolder, bundles: u64) -> Result<Self, FolderError> {
+        let nodes = CachedNodes::new(folder);
+        let size = bundles * u64::from(TILE_WIDTH);
+        let set = (0_u8..64).rev().filter(|level| (size >> level) & 1 == 1);
+        let perfect = set.map(|level| nodes.node(level, (size >> level) - 1));
+        let perfect = perfect.collect::<Result<Vec<_>, _>>()?;
+        let frontier = Frontier::from_parts(size, perfect).unwrap_or_default();
+        let mut levels = vec![Row { index: bundles, hashes: Vec::new() }];
+        for level in (TILE_HEIGHT..64).step_by(usize::from(TILE_HEIGHT)) {
+            let count = size >> level;
+            if count == 0 {
+                break;
+            }
+            let index = count / u64::from(TILE_WIDTH);
+            let row = (index * u64::from(TILE_WIDTH)..count).map(|at| nodes.node(level, at));
+            levels.push(Row { index, hashes: row.collect::<Result<_, _>>()? });
+        }
+        Ok(Self { frontier, levels })
+    }
+
+    /// Adds a leaf; gives the tiles that are full with it.
+    pub(crate) fn push(&mut self, leaf: Digest) -> Vec<Expected> {
+        self.frontier.push(leaf);
+        let (mut full, mut carried, mut level) = (Vec::new(), Some(leaf), 0_u8);
+        while let Some(hash) = carried.take() {
+            if self.levels.len() <= usize::from(level) {
+                self.levels.push(Row::default());
+            }
+            let Some(row) = self.levels.get_mut(usize::from(level)) else { break };
+            row.hashes.push(hash);
+            if row.hashes.len() == usize::from(TILE_WIDTH) {
+                let hashes = std::mem::take(&mut row.hashes);
+                carried = root_of(&hashes);
+                full.push((Tile { level, index: row.index, width: TILE_WIDTH }, hashes));
+                row.index += 1;
+                level += 1;
+            }
+        }
+        full
+    }
+
+    /// How many leaves there are.
+    pub(crate) fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// The root of them.
+    pub(crate) fn root(&self) -> Digest {
+        self.frontier.root()
+    }
+
+    /// The tiles at the right edge that are not full.
+    pub(crate) fn partial(&self) -> Vec<Expected> {
+        let rows = (0_u8..).zip(&self.levels).filter(|(_, row)| !row.hashes.is_empty());
+        rows.map(|(level, row)| {
+            let width = u16::try_from(row.hashes.len()).unwrap_or(TILE_WIDTH);
+            (Tile { level, index: row.index, width }, row.hashes.clone())
+        })
+        .collect()
+    }
+}
+
+/// The root over the hashes of a full tile.
+fn root_of(hashes: &[Digest]) -> Option<Digest> {
+    let mut row = hashes.to_vec();
+    while row.len() > 1 {
+        row = row
+            .chunks(2)
+            .filter_map(|pair| match pair {
+                [left, right] => Some(node(left, right)),
+                _ => None,
+            })
+            .collect();
+    }
+    row.first().copied()
+}
+
+/// Holds one tile against the hashes that it must have.
+pub(crate) fn check_tile(folder: &LogFolder, (tile, hashes): &Expected, findings: &mut Findings) {
+    findings.done(Check::Files, 1);
+    match folder.tile(*tile) {
+        Ok(found) if encode_tile(&found) == encode_tile(hashes) => {}
+        Ok(_) => {
+            let what = format!("{} does not have the hashes of the entries", tile.path());
+            findings.add(Finding::fault(Check::Files, what));
+        }
+        Err(error) if error.is_missing() => {
+            let what = format!("{} is missing", tile.path());
+            findings.add(Finding::fault(Check::Files, what));
+        }
+        Err(error) => findings.add(Finding::fault(Check::Files, error.to_string())),
+    }
+}
+
+/// Looks at every file that is there: none is foreign, narrower ones of earlier times are the
+/// beginnings of what came after, and what lies beyond the checkpoint goes on from it.
+pub(crate) fn check_files(folder: &LogFolder, tree: &Rebuilt, findings: &mut Findings) {
+    let (mut foreign, mut beyond) = (Vec::new(), Vec::new());
+    let walked = folder.each_file(|name| {
+        if name == CHECKPOINT {
+            return;
+        }
+        match (Tile::parse(name), Bundle::parse(name)) {
+            (Some(tile), _) => {
+                let width = width_of_tile(folder.size(), tile.level, tile.index);
+                let there = check_old_tile(folder, tile, width, findings);
+                beyond.extend((!there).then(|| name.to_owned()));
+            }
+            (None, Some(bundle)) => {
+                let width = bundle_of(folder.size(), bundle.index).map_or(0, |b| b.width);
+                let there = check_old_bundle(folder, bundle, width, findings);
+                beyond.extend((!there).then(|| name.to_owned()));
+            }
+            (None, None) => foreign.push(name.to_owned()),
+        }
+        foreign.truncate(NAMED_MAX);
+        beyond.truncate(NAMED_MAX);
+    });
+    if let Err(error) = walked {
+        findings.add(Finding::unchecked(Check::Files, error.to_string()));
+    }
+    for name in foreign {
+        let what = format!("`{name}` is no file of a log");
+        findings.add(Finding::fault(Check::Files, what));
+    }
+    check_beyond(folder, tree, &beyond, findings);
+}
+
+/// How wide a tile is in a tree of so many leaves; 0 when it has none.
+fn width_of_tile(size: u64, level: u8, index: u64) -> u16 {
+    let hashes = size.checked_shr(u32::from(level) * 8).unwrap_or(0);
+    bundle_of(hashes, index).map_or(0, |bundle| bundle.width)
+}
+
+/// True when the tile is one of the tree, or of an earlier one; then it is checked.
+fn check_old_tile(folder: &LogFolder, tile: Tile, width: u16, findings: &mut Findings) -> bool {
+    if tile.width >= width {
+        return tile.width == width;
+    }
+    findings.done(Check::Files, 1);
+    let wide = folder.tile(Tile { width, ..tile });
+    let old = read_limited(&folder.path().join(tile.path()), TILE_BYTES_MAX);
+    let fits = wide.ok().zip(old.ok()).is_some_and(|(wide, old)| {
+        let beginning = wide.get(..usize::from(tile.width));
+        beginning.is_some_and(|hashes| encode_tile(hashes) == old)
+    });
+    if !fits {
+        let what = format!("{} is not the beginning of what came after", tile.path());
+        findings.add(Finding::fault(Check::Files, what));
+    }
+    true
+}
+
+fn check_old_bundle(folder: &LogFolder, old: Bundle, width: u16, findings: &mut Findings) -> bool {
+    if old.width >= width {
+        return old.width == width;
+    }
+    findings.done(Check::Files, 1);
+    let wide = folder.bundle(Bundle { width, ..old }).map(|read| read.entries);
+    let bytes = read_limited(&folder.path().join(old.path()), BUNDLE_BYTES_MAX);
+    let fits = wide.ok().zip(bytes.ok()).is_some_and(|(wide, bytes)| {
+        decode_bundle(&bytes, old.width)
+            .is_ok_and(|entries| entries.iter().zip(&wide).all(|(old, new)| *old == &new[..]))
+    });
+    if !fits {
+        let what = format!("{} is not the beginning of what came after", old.path());
+        findings.add(Finding::fault(Check::Files, what));
+    }
+    true
+}
+
+/// Files of a tree that is larger than the checkpoint says: a log that was copied while it grew has
+/// them. They must be those of one tree that begins with this one.
+fn check_beyond(folder: &LogFolder, tree: &Rebuilt, names: &[String], findings: &mut Findings) {
+    let bundles = names.iter().filter_map(|name| Bundle::parse(name));
+    let Some(last) = bundles.max_by_key(|b| (b.index, b.width)) else {
+        for name in names {
+            let what = format!("`{name}` is of a larger tree whose entries are not there");
+            findings.add(Finding::fault(Check::Files, what));
+        }
+        return;
+    };
+    let size = last.index * u64::from(TILE_WIDTH) + u64::from(last.width);
+    let (mut grown, mut full) = (tree.clone(), Vec::new());
+    while grown.size() < size {
+        let index = grown.size() / u64::from(TILE_WIDTH);
+        let Some(bundle) = bundle_of(size, index) else { break };
+        let from = usize::try_from(grown.size() % u64::from(TILE_WIDTH)).unwrap_or(0);
+        let Ok(read) = folder.bundle(bundle) else { break };
+        for entry in read.entries.get(from..).unwrap_or_default() {
+            full.extend(grown.push(kuriiri_seal::leaf(entry)));
+        }
+        if read.found < bundle.width {
+            break;
+        }
+    }
+    full.extend(grown.partial());
+    let mut goes_on = 0_u64;
+    for name in names {
+        if is_of(folder, name, &full, grown.size()) {
+            goes_on += 1;
+        } else {
+            let what = format!("`{name}` goes beyond the checkpoint and does not go on from it");
+            findings.add(Finding::fault(Check::Files, what));
+        }
+    }
+    if goes_on > 0 {
+        let more = grown.size() - tree.size();
+        let what = format!("{goes_on} files go on beyond the checkpoint, by {more} entries");
+        findings.add(Finding::note(Check::Files, what));
+    }
+}
+
+fn is_of(folder: &LogFolder, name: &str, full: &[Expected], size: u64) -> bool {
+    if let Some(bundle) = Bundle::parse(name) {
+        let end = bundle.index * u64::from(TILE_WIDTH) + u64::from(bundle.width);
+        return end <= size && folder.bundle(bundle).is_ok();
+    }
+    let Some(tile) = Tile::parse(name) else { return false };
+    let expected = full.iter().find(|(t, _)| t.level == tile.level && t.index == tile.index);
+    let hashes = expected.and_then(|(_, hashes)| hashes.get(..usize::from(tile.width)));
+    let found = read_limited(&folder.path().join(name), TILE_BYTES_MAX);
+    hashes.zip(found.ok()).is_some_and(|(hashes, found)| encode_tile(hashes) == found)
+}
+
+/// The root that a tree of no entries has, or of those that were pushed.
+pub(crate) fn root_at(tree: &Rebuilt) -> Digest {
+    if tree.size() == 0 { empty_root() } else { tree.root() }
+}
+
+#[cfg(test)]
+mod tests {
+    use kuriiri_seal::leaf;
+    use kuriiri_tlog::{Growth, tiles_of};
+
+    use super::*;
+
+    #[test]
+    fn the_tiles_are_those_of_the_tree_at_every_size() {
+        let (mut rebuilt, mut tree) = (Rebuilt::default(), Growth::on(&Frontier::new()));
+        let mut full = Vec::new();
+        for n in 0..66_000_u64 {
+            let hash = leaf(&n.to_be_bytes());
+            full.extend(rebuilt.push(hash));
+            tree.push(hash);
+            if n % 7919 == 0 {
+                assert_eq!(rebuilt.root(), tree.root());
+            }
+        }
+        let mut all: Vec<Tile> = full.iter().map(|(tile, _)| *tile).collect();
+        all.extend(rebuilt.partial().iter().map(|(tile, _)| *tile));
+        all.sort_unstable();
+        let mut expected: Vec<Tile> = tiles_of(66_000).collect();
+        expected.sort_unstable();
+        assert_eq!(all, expected);
+        for (tile, hashes) in full.iter().chain(&rebuilt.partial()) {
+            for (at, hash) in (0..).zip(hashes) {
+                let index = tile.index * 256 + at;
+                assert_eq!(tree.node(tile.level * 8, index), Some(*hash));
+            }
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! What a log says that is not so, signed and whole: each with what is found.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    reason = "a test fails by panicking"
+)]
+
+mod support;
+
+use std::{fs, time::Duration};
+
+use kuriiri_types::{Channel, Digest, Direction, Entry, LogEvent, LoggedRuling, ReceiptKind};
+use support::{Author, Bench, Cast, NOW, Send, story};
+
+/// A log with one misdeed in it, signed and whole.
+fn misdeed(check: &str, words: &str, commit: impl FnOnce(&Cast, &mut Author<'_>, &mut Author<'_>)) {
+    let cast = Cast::new();
+    let bench = Bench::new(&cast, &[], 0);
+    let (mut a, mut b) = story(&cast);
+    commit(&cast, &mut a, &mut b);
+    let report = bench.log(&bench.write(&a, &[]), &[]);
+    assert_eq!(report.exit, 1, "{}", report.text);
+    report.finds(check, words);
+}
+
+fn last(author: &Author<'_>) -> Entry {
+    author.entries.last().unwrap().clone()
+}
+
+#[test]
+fn a_forged_receipt_is_found() {
+    misdeed("receipts", "not genuine", |_, a, b| {
+        let send = Send::new("sm", "plm", 500);
+        a.submit(&send, Some(&b.home.clone()));
+        let mut receipt = b.proven(5);
+        receipt.entry = b.raw[b.raw.len() - 1].clone();
+        a.hear(&b.home, receipt);
+    });
+}
+
+#[test]
+fn a_receipt_in_a_log_of_the_operators_own_making_is_found() {
+    misdeed("receipts", "not genuine", |cast, a, b| {
+        let other = Cast::new();
+        let send = Send::new("sm", "plm", 500);
+        a.submit(&send, Some(&b.home.clone()));
+        let mut fake = Author::start(&other, "plm");
+        let envelope = send.envelope(cast, &cast.member("sm").system);
+        let path = [a.home.clone()];
+        let at = fake.arrive(&send, &envelope, (&cast.member("sm").system, &path, None));
+        a.hear(&fake.home, fake.proven(at));
+    });
+}
+
+#[test]
+fn a_receipt_of_a_message_that_was_never_sent_is_found() {
+    misdeed("receipts", "never decided on here", |cast, a, b| {
+        let send = Send::new("sm", "plm", 501);
+        let envelope = send.envelope(cast, &cast.member("sm").system);
+        let path = [a.home.clone()];
+        let at = b.arrive(&send, &envelope, (&cast.member("sm").system, &path, None));
+        a.at = a.at.max(b.at);
+        a.hear(&b.home, b.proven(at));
+    });
+}
+
+#[test]
+fn a_decision_that_the_rules_do_not_give_is_found() {
+    misdeed("decisions", "the rules say DENY", |cast, a, b| {
+        // A label that may not go there.
+        let send = Send { label: "FI TL1", ..Send::new("sm", "plm", 502) };
+        a.at = a.at.max(send.at);
+        let signer = cast.member("sm").system.id();
+        let envelope = send.envelope(cast, &cast.member("sm").system);
+        let mut decided = a.decide(&send, &envelope, &[], Some(&b.home), Some(signer), &[]);
+        assert_eq!(decided.ruling, LoggedRuling::Deny);
+        (decided.ruling, decided.reasons) = (LoggedRuling::Permit, vec![]);
+        decided.envelope = Some(envelope);
+        let links = vec![(b.home.clone(), Direction::Out)];
+        a.append(links, LogEvent::Decided(Box::new(decided)));
+        a.state(&send.header(cast), ReceiptKind::Accepted, Some(signer));
+    });
+}
+
+#[test]
+fn reasons_that_the_rules_do_not_give_are_found() {
+    misdeed("decisions", "it says DENY", |cast, a, b| {
+        let send = Send { label: "FI TL1", ..Send::new("sm", "plm", 502) };
+        a.at = a.at.max(send.at);
+        let signer = cast.member("sm").system.id();
+        let envelope = send.envelope(cast, &cast.member("sm").system);
+        let mut decided = a.decide(&send, &envelope, &[], Some(&b.home), Some(signer), &[]);
+        decided.reasons = vec!["NO_ROUTE".into()];
+        decided.envelope = Some(envelope);
+        a.append(vec![], LogEvent::Decided(Box::new(decided)));
+    });
+}
+
+#[test]
+fn a_decision_by_files_that_were_not_in_force_is_found() {
+    misdeed("decisions", "other files", |cast, a, b| {
+        let send = Send::new("sm", "plm", 503);
+        a.at = a.at.max(send.at);
+        let signer = cast.member("sm").system.id();
+        let envelope = send.envelope(cast, &cast.member("sm").system);
+        let mut decided = a.decide(&send, &envelope, &[], Some(&b.home), Some(signer), &[]);
+        decided.policy = Digest([1; 32]);
+        decided.envelope = Some(envelope);
+        let links = vec![(b.home.clone(), Direction::Out)];
+        a.append(links, LogEvent::Decided(Box::new(decided)));
+        a.state(&send.header(cast), ReceiptKind::Accepted, Some(signer));
+    });
+}
+
+#[test]
+fn a_release_that_no_officer_signed_is_found() {
+    misdeed("decisions", "the rules say HOLD", |cast, a, b| {
+        let send = Send::held("sm", "plm", 504);
+        let mut decided = a.submit(&send, Some(&b.home.clone()));
+        assert_eq!(decided.ruling, LoggedRuling::Hold);
+        (decided.ruling, decided.reasons) = (LoggedRuling::Permit, vec![]);
+        (decided.envelope, decided.submitter) = (None, None);
+        let links = vec![(b.home.clone(), Direction::Out)];
+        a.append(links, LogEvent::Decided(Box::new(decided)));
+        let _ = cast;
+    });
+}
+
+#[test]
+fn an_approval_of_another_message_is_found() {
+    misdeed("approvals", "no release of this message", |cast, a, b| {
+        let (one, two) = (Send::held("sm", "plm", 505), Send::held("sm", "plm", 506));
+        let next = b.home.clone();
+        a.submit(&one, Some(&next));
+        a.submit(&two, Some(&next));
+        let signer = &cast.member("sm").system;
+        let signed = a.release(&one, &one.envelope(cast, signer), &next);
+        let subject = kuriiri_seal::leaf(&two.envelope(cast, signer).header);
+        a.append(vec![], LogEvent::Approved { subject, approval: signed });
+    });
+}
+
+/// A message signed by this signer instead of the ministry's own.
+fn signed_by(check: &str, words: &str, signer: impl FnOnce(&Cast) -> kuriiri_seal::Signer) {
+    misdeed(check, words, |cast, a, b| {
+        let send = Send::new("sm", "plm", 507);
+        let signer = signer(cast);
+        a.at = a.at.max(send.at);
+        a.show(signer.certificate());
+        let envelope = send.envelope(cast, &signer);
+        let (id, next) = (signer.id().clone(), b.home.clone());
+        let mut decided = a.decide(&send, &envelope, &[], Some(&next), Some(&id), &[]);
+        decided.envelope = Some(envelope);
+        a.append(vec![(next, Direction::Out)], LogEvent::Decided(Box::new(decided)));
+        a.state(&send.header(cast), ReceiptKind::Accepted, Some(&id));
+    });
+}
+
+const SYSTEM: &str = "spiffe://sm.example/system/kirjaamo";
+
+#[test]
+fn a_certificate_that_had_expired_is_found() {
+    let before = NOW.before(Duration::from_secs(20 * 86_400));
+    signed_by("originators", "CertExpired", |cast| cast.member("sm").signer(SYSTEM, before, 10));
+}
+
+#[test]
+fn a_certificate_that_was_not_valid_yet_is_found_though_it_is_later() {
+    misdeed("originators", "CertNotValidYet", |cast, a, b| {
+        let later = NOW.after(Duration::from_secs(90_000));
+        let signer = cast.member("sm").signer(SYSTEM, later, 10);
+        a.show(signer.certificate());
+        for (number, at) in [(508, a.at), (509, later.after(Duration::from_secs(5)))] {
+            let send = Send { at, ..Send::new("sm", "plm", number) };
+            let envelope = send.envelope(cast, &signer);
+            a.submit_signed(&send, envelope, Some(&b.home.clone()));
+        }
+    });
+}
+
+#[test]
+fn a_certificate_of_another_ministry_is_found() {
+    signed_by("originators", "in the name of", |cast| {
+        cast.member("um").signer(
+            "spiffe://um.example/system/kirjaamo",
+            NOW.before(support::DAY),
+            300,
+        )
+    });
+}
+
+#[test]
+fn a_certificate_of_another_authority_is_found() {
+    signed_by("originators", "not one that its ministry issued", |_| {
+        Cast::new().member("sm").signer(SYSTEM, NOW.before(support::DAY), 300)
+    });
+}
+
+#[test]
+fn an_officer_does_not_sign_messages() {
+    signed_by("originators", "only a system may", |cast| {
+        let id = "spiffe://sm.example/officer/anna";
+        cast.member("sm").signer(id, NOW.before(support::DAY), 300)
+    });
+}
+
+#[test]
+fn a_certificate_that_is_not_in_the_log_is_found() {
+    misdeed("originators", "not in the log before", |cast, a, b| {
+        let send = Send::new("sm", "plm", 510);
+        let signer = cast.member("sm").signer(SYSTEM, NOW.before(support::DAY), 300);
+        let envelope = send.envelope(cast, &signer);
+        a.submit_signed(&send, envelope, Some(&b.home.clone()));
+    });
+}
+
+#[test]
+fn a_pinned_federation_counts_more_than_the_one_in_the_log() {
+    let cast = Cast::new();
+    let bench = Bench::new(&cast, &[], 0);
+    let (a, _) = story(&cast);
+    let dir = bench.write(&a, &[]);
+    let (same, other) = (bench.folder("same.toml"), bench.folder("other.toml"));
+    fs::write(&same, &cast.federation).unwrap();
+    fs::write(&other, &Cast::new().federation).unwrap();
+    bench.log(&dir, &["--federation", same.to_str().unwrap()]).is_good();
+    let report = bench.log(&dir, &["--federation", other.to_str().unwrap()]);
+    report.finds("originators", "not one that its ministry issued");
+}
+
+#[test]
+fn a_channel_with_a_gap_or_a_wrong_link_is_found() {
+    let link = |change: fn(&mut Channel), words: &str| {
+        misdeed("channels", words, |_, a, b| {
+            a.submit(&Send::new("sm", "plm", 511), Some(&b.home.clone()));
+            let mut entries = a.entries.clone();
+            let at = entries.iter().rposition(|e| !e.channels.is_empty()).unwrap();
+            change(&mut entries[at].channels[0]);
+            let mut new = Author::blank(a.cast, "sm");
+            entries.into_iter().for_each(|entry| {
+                new.push(entry);
+            });
+            std::mem::swap(a, &mut new);
+        });
+    };
+    link(|channel| channel.seq += 1, "goes on with number");
+    link(|channel| channel.prev = Digest([1; 32]), "does not name its entry before");
+}
+
+#[test]
+fn a_message_that_goes_on_or_comes_in_outside_its_chain_is_found() {
+    misdeed("channels", "not in the chain", |cast, a, _| {
+        let send = Send::new("plm", "sm", 512);
+        let signer = &cast.member("plm").system;
+        let envelope = send.envelope(cast, signer);
+        let path = [signer.id().ministry().clone()];
+        a.at = a.at.max(send.at);
+        a.show(signer.certificate());
+        let mut decided = a.decide(&send, &envelope, &path, None, None, &[]);
+        decided.envelope = Some(envelope);
+        a.append(vec![], LogEvent::Decided(Box::new(decided)));
+        a.state(&send.header(cast), ReceiptKind::Relayed, None);
+    });
+    misdeed("channels", "does not permit to go", |_, a, b| {
+        let decided = a.submit(&Send::held("sm", "plm", 513), None);
+        let decided = kuriiri_types::Decided { envelope: None, ..decided };
+        let links = vec![(b.home.clone(), Direction::Out)];
+        a.append(links, LogEvent::Decided(Box::new(decided)));
+    });
+}
+
+#[test]
+fn times_and_starts_that_fall_are_found() {
+    misdeed("order", "the time falls", |_, a, b| {
+        a.at = NOW;
+        a.submit(&Send { at: NOW, ..Send::new("sm", "plm", 514) }, Some(&b.home.clone()));
+    });
+    misdeed("order", "the count of starts falls", |_, a, _| {
+        a.boot -= 1;
+        a.append(vec![], LogEvent::Booted { software: "x".into() });
+    });
+    misdeed("order", "begins without saying so", |_, a, b| {
+        a.boot += 1;
+        a.submit(&Send::new("sm", "plm", 515), Some(&b.home.clone()));
+    });
+    misdeed("order", "stands in an entry of", |cast, a, b| {
+        let send = Send::new("sm", "plm", 516);
+        a.submit(&send, Some(&b.home.clone()));
+        let mut entry = last(a);
+        if let LogEvent::Receipt(receipt) = &mut entry.event {
+            receipt.at = NOW;
+            receipt.kind = ReceiptKind::Expired;
+        }
+        a.push(entry);
+        let _ = cast;
+    });
+    misdeed("order", "the clock was set", |_, a, _| {
+        let from = a.at.before(Duration::from_secs(5));
+        a.at = a.at.before(Duration::from_secs(9));
+        a.append(vec![], LogEvent::ClockStepped { from });
+    });
+}
+
+#[test]
+fn a_log_speaks_for_its_own_ministry_only() {
+    misdeed("order", "this log speaks as plm.example", |_, a, b| {
+        a.submit(&Send::new("sm", "plm", 517), Some(&b.home.clone()));
+        let mut entry = last(a);
+        if let LogEvent::Receipt(receipt) = &mut entry.event {
+            receipt.issuer = b.home.clone();
+        }
+        a.push(entry);
+    });
+}
+
+#[test]
+fn messages_with_more_than_one_life_are_found() {
+    let state = |kinds: &'static [ReceiptKind], words: &str| {
+        misdeed("messages", words, |cast, a, b| {
+            let send = Send::new("sm", "plm", 518);
+            a.submit(&send, Some(&b.home.clone()));
+            for kind in kinds {
+                a.state(&send.header(cast), *kind, None);
+            }
+        });
+    };
+    state(&[ReceiptKind::Accepted], "taken twice");
+    state(&[ReceiptKind::Refused, ReceiptKind::Expired], "two fates");
+    misdeed("messages", "never took", |cast, a, _| {
+        a.state(&Send::new("sm", "plm", 519).header(cast), ReceiptKind::Expired, None);
+    });
+    misdeed("messages", "without a decision", |cast, a, _| {
+        a.state(&Send::new("sm", "plm", 520).header(cast), ReceiptKind::Accepted, None);
+    });
+    misdeed("messages", "header it has not shown", |_, a, b| {
+        let mut decided = a.submit(&Send::new("sm", "plm", 521), Some(&b.home.clone()));
+        decided.subject = Digest([4; 32]);
+        decided.envelope = None;
+        a.append(vec![], LogEvent::Decided(Box::new(decided)));
+    });
+}
+
+#[test]
+fn entries_that_are_no_entries_are_found() {
+    misdeed("entries", "cannot be read", |_, a, _| {
+        // A trailing field that this version does not know.
+        let mut bytes = a.raw[0].to_vec();
+        bytes.extend([0xf8, 0x01, 0x01]);
+        a.raw.push(bytes.clone().into());
+        a.tree.push(kuriiri_seal::leaf(&bytes));
+    });
+}

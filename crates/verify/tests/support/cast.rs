@@ -1,0 +1,149 @@
+//! Who takes part, with all keys.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use kuriiri_certs::{Authority, Purpose as For, Validity};
+use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
+use kuriiri_seal::{NoteKey, Signer, digest};
+use kuriiri_tlog::{Cosigner, NoteSigner, Trust, VerifierKey};
+use kuriiri_types::{FileInForce, FileKind, PolicyInForce, SpiffeId, Timestamp};
+
+pub const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+pub const DAY: Duration = Duration::from_secs(86_400);
+
+/// Node, trust domain, direct links. `sm` and `um` meet through the hub only.
+const NODES: [(&str, &str, &str); 4] = [
+    ("sm", "sm.example", r#""plm", "hub""#),
+    ("plm", "plm.example", r#""sm", "um", "hub""#),
+    ("um", "um.example", r#""plm", "hub""#),
+    ("hub", "verkko.example", r#""sm", "plm", "um""#),
+];
+
+macro_rules! vector {
+    ($name:literal) => {
+        include_str!(concat!("../../../../tests/vectors/labels/", $name))
+    };
+}
+
+pub struct Member {
+    pub authority: Authority,
+    pub system: Signer,
+    pub officer: Signer,
+    pub log: NoteSigner,
+    pub witness: Cosigner,
+}
+
+pub struct Cast {
+    pub members: Arc<BTreeMap<&'static str, Member>>,
+    pub policy: Policy,
+    pub in_force: PolicyInForce,
+    pub contents: Vec<Bytes>,
+    pub federation: String,
+}
+
+impl Cast {
+    pub fn new() -> Self {
+        Self::with_rules(|rules| rules.to_owned())
+    }
+
+    /// With other rules than those of the vectors.
+    pub fn with_rules(change: impl Fn(&str) -> String) -> Self {
+        let members = NODES.iter().map(|(node, domain, _)| (*node, Member::new(domain)));
+        let members: Arc<BTreeMap<_, _>> = Arc::new(members.collect());
+        let federation = federation(&members);
+        Self::of(members, federation, change(vector!("policy.toml")))
+    }
+
+    /// The same members under other rules.
+    pub fn with_other_rules(&self, change: impl Fn(&str) -> String) -> Self {
+        let rules = change(vector!("policy.toml"));
+        Self::of(Arc::clone(&self.members), self.federation.clone(), rules)
+    }
+
+    fn of(members: Arc<BTreeMap<&'static str, Member>>, federation: String, rules: String) -> Self {
+        let files = [
+            (FileKind::Federation, "example", federation.clone()),
+            (FileKind::Catalogue, "EU", vector!("catalogue-eu.toml").to_owned()),
+            (FileKind::Catalogue, "FI", vector!("catalogue-fi.toml").to_owned()),
+            (FileKind::Catalogue, "TLP", vector!("catalogue-tlp.toml").to_owned()),
+            (FileKind::Translation, "EU to FI", vector!("translate-eu-fi.toml").to_owned()),
+            (FileKind::Rules, "example", rules),
+        ];
+        let (mut in_force, mut contents) = (PolicyInForce::default(), Vec::new());
+        for (kind, name, text) in &files {
+            let (name, digest) = ((*name).to_owned(), digest(text.as_bytes()));
+            in_force.files.push(FileInForce { kind: *kind, name, serial: 1, digest });
+            contents.push(Bytes::from(text.clone()));
+        }
+        let sources = Sources {
+            catalogues: files[1..4].iter().map(|f| Catalogue::parse(&f.2).unwrap()).collect(),
+            federation: Federation::parse(&federation).unwrap(),
+            rules: Rules::parse(&files[5].2).unwrap(),
+            local: Vec::new(),
+            translations: vec![Translation::parse(&files[4].2).unwrap()],
+        };
+        let policy = Policy::compile(sources).unwrap();
+        Self { members, policy, in_force, contents, federation }
+    }
+
+    /// The auditor's policy: all logs, all witnesses but the log's own, all of them needed.
+    pub fn write_policy(&self, path: &Path, witnesses: &[&str], needed: usize) {
+        let logs: Vec<VerifierKey> =
+            self.members.values().map(|m| m.log.verifier_key().clone()).collect();
+        let witnesses: Vec<VerifierKey> = witnesses
+            .iter()
+            .map(|name| self.members[name].witness.verifier_key().clone())
+            .collect();
+        let trust = Trust::new(&logs, &witnesses, needed).unwrap();
+        fs::write(path, trust.to_bytes()).unwrap();
+    }
+
+    pub fn member(&self, node: &str) -> &Member {
+        &self.members[node]
+    }
+}
+
+impl Member {
+    fn new(domain: &str) -> Self {
+        let ministry = domain.parse().unwrap();
+        let validity = Validity::days(NOW.before(DAY), 365);
+        let authority = Authority::new(&ministry, validity).unwrap();
+        let issue = |id: &str| {
+            let id: SpiffeId = id.parse().unwrap();
+            let issued = authority.issue(&id, For::Signing, validity).unwrap();
+            Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
+        };
+        let key = || NoteKey::generate().unwrap().0;
+        Self {
+            system: issue(&format!("spiffe://{domain}/system/kirjaamo")),
+            officer: issue(&format!("spiffe://{domain}/officer/anna")),
+            log: NoteSigner::new(format!("{domain}/log").parse().unwrap(), key()),
+            witness: Cosigner::new(format!("{domain}/witness").parse().unwrap(), key()),
+            authority,
+        }
+    }
+
+    /// A signer of the same ministry with a certificate of another time.
+    pub fn signer(&self, id: &str, from: Timestamp, days: u32) -> Signer {
+        let id: SpiffeId = id.parse().unwrap();
+        let issued = self.authority.issue(&id, For::Signing, Validity::days(from, days)).unwrap();
+        Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
+    }
+}
+
+fn federation(members: &BTreeMap<&'static str, Member>) -> String {
+    let text = vector!("federation.toml").to_owned();
+    NODES.iter().fold(text, |text, (node, domain, links)| {
+        let id = format!("id = \"{node}\"");
+        let Member { authority, log, witness, .. } = &members[node];
+        let more = format!(
+            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\n\
+             links = [{links}]\nlog = \"{}\"\nwitness = \"{}\"\nca = \"\"\"\n{}\"\"\"",
+            log.verifier_key(),
+            witness.verifier_key(),
+            authority.certificate_pem()
+        );
+        text.replacen(&id, &more, 1)
+    })
+}
