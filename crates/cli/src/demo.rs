@@ -1,6 +1,7 @@
-//! `kuriiri demo`: three ministries and a hub exchange real documents, an officer releases one, and
-//! a relay is killed.
+//! `kuriiri demo`: three ministries and a hub exchange real documents, an officer releases one, a
+//! relay is killed, and the logs of all are verified.
 
+mod proof;
 mod release;
 mod stage;
 mod story;
@@ -34,14 +35,15 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let stage = Stage::build(args.keep.as_deref(), output).await;
     let mut stage = stage.map_err(|error| Failure::new(Code::CONFIG, error))?;
     let told = story::tell(&mut stage, &documents, output).await;
+    let verified = proof::verify(stage.dir(), output).await;
     let dir = stage.strike().await?;
-    let tally = told?;
+    let (tally, verified) = (told?, verified?);
     output.data(&tally.result(), || tally.table());
     if args.keep.is_some() {
         let dir = dir.display();
         output.note(&format!("the federation is left in {dir}; try: kuriiri up {dir}"));
     }
-    Ok(if tally.is_whole() { DONE } else { REFUSED })
+    Ok(if tally.is_whole() && verified { DONE } else { REFUSED })
 }
 
 fn documents(args: &Args) -> Result<Vec<Document>, Failure> {

@@ -8,13 +8,15 @@ mod signed;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use kuriiri_policy::Federation;
+use kuriiri_tlog::{Trust, witnesses_needed};
 use kuriiri_types::{Code, FileKind};
 
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
 };
-use files::Tree;
+pub(crate) use files::Tree;
 pub(crate) use member::Member;
 use people::Steward;
 use signed::SignedFile;
@@ -97,16 +99,47 @@ fn write(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
         member.write_trust(&tree)?;
         member.write(&tree, &files)?;
     }
+    write_log_policies(&tree, &members)?;
     Ok(members)
 }
 
-/// The files that all relays of the federation work by, signed by all stewards.
-fn signed_files(members: &[Member], stewards: &[Steward]) -> anyhow::Result<Vec<SignedFile>> {
+/// What an auditor believes of each log (C2SP `tlog-policy`): its key, the relays that have a link
+/// with its own as witnesses, and how many of them must have seen a checkpoint.
+fn write_log_policies(tree: &Tree, members: &[Member]) -> anyhow::Result<()> {
+    let federation = Federation::parse(&federation_text(members))?;
+    let node = |member: &Member| federation.by_domain(member.ministry());
+    for member in members {
+        let linked = |other: &&Member| {
+            let ends = node(member).zip(node(other)).filter(|(here, there)| here != there);
+            ends.is_some_and(|(here, there)| federation.linked(here, there))
+        };
+        let witnesses: Vec<_> =
+            members.iter().filter(linked).map(|other| other.witness().clone()).collect();
+        let needed = witnesses_needed(witnesses.len());
+        let trust = Trust::new(&[member.log().clone()], &witnesses, needed)?;
+        let text = String::from_utf8(trust.to_bytes())?;
+        tree.text(&format!("{}/log.policy", member.folder()), &text)?;
+    }
+    // All of them, for evidence that is of several logs. Every relay here has two links at least.
+    let logs: Vec<_> = members.iter().map(|member| member.log().clone()).collect();
+    let witnesses: Vec<_> = members.iter().map(|member| member.witness().clone()).collect();
+    let text = String::from_utf8(Trust::new(&logs, &witnesses, 2)?.to_bytes())?;
+    tree.text("federation/logs.policy", &text)
+}
+
+/// The federation file with its members.
+fn federation_text(members: &[Member]) -> String {
     let mut federation = FEDERATION.to_owned();
     for member in members {
         let place = format!("@{}@", member.folder());
         federation = federation.replace(&place, &member.federation_entry());
     }
+    federation
+}
+
+/// The files that all relays of the federation work by, signed by all stewards.
+fn signed_files(members: &[Member], stewards: &[Steward]) -> anyhow::Result<Vec<SignedFile>> {
+    let federation = federation_text(members);
     let mut files =
         vec![SignedFile::new(FileKind::Federation, "federation.toml", federation, stewards)?];
     for (kind, name, text) in FEDERATION_FILES {

@@ -4,10 +4,12 @@ mod ask;
 mod bench;
 mod demo;
 mod documents;
+mod erase;
 mod example;
 mod exit;
 mod explain;
 mod hold;
+mod log;
 mod output;
 mod person;
 mod policy;
@@ -18,6 +20,7 @@ mod relay;
 mod send;
 mod status;
 mod system;
+mod trace;
 mod up;
 mod words;
 
@@ -66,6 +69,10 @@ enum Command {
     /// See, release or reject messages that wait for officers.
     #[command(subcommand)]
     Hold(hold::Command),
+    Erase(erase::Args),
+    #[command(subcommand)]
+    Log(log::Command),
+    Trace(trace::Args),
     /// Show how a system's relay is.
     Status(status::Args),
     /// Write an example federation of three ministries and a hub to a folder.
@@ -111,6 +118,9 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Send(args) => send::run(&args, output).await,
             Command::Receive(args) => receive::run(&args, output).await,
             Command::Hold(command) => hold::run(&command, output).await,
+            Command::Erase(args) => erase::run(&args, output).await,
+            Command::Log(command) => log::run(&command, output),
+            Command::Trace(args) => trace::run(&args, output),
             Command::Status(args) => status::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,

@@ -1,6 +1,7 @@
 //! `kuriiri send`: sends documents, and can wait for their fate.
 
 mod fate;
+mod proofs;
 
 use std::{io::Read, path::PathBuf};
 
@@ -18,6 +19,7 @@ use crate::{
     words,
 };
 use fate::Fates;
+use proofs::Proofs;
 
 /// Documents read and handed to the library at once: keeps its batches full and memory small.
 const GROUP_MAX: usize = 256;
@@ -53,6 +55,9 @@ pub(crate) struct Args {
     /// How far to wait: accepted, relayed or delivered.
     #[arg(long, default_value = "accepted", value_name = "RECEIPT", value_parser = words::waitable)]
     wait: ReceiptKind,
+    /// Keep every receipt that comes in this folder, as a file that proves it to anybody.
+    #[arg(long, value_name = "FOLDER")]
+    receipts: Option<PathBuf>,
     /// Files, folders, or - for standard input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
@@ -63,7 +68,8 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let nobody = || Failure::usage("nobody to send to");
     let (first, others) = args.to.split_first().ok_or_else(nobody)?;
     let client = args.system.connect().await?;
-    let mut fates = Fates::watch(&client, args.wait).await?;
+    let proofs = Proofs::in_folder(args.receipts.clone())?;
+    let mut fates = Fates::watch(&client, args.wait, proofs).await?;
     let bar = progress(sources.len(), output);
     let mut sources = sources.into_iter().peekable();
     while sources.peek().is_some() {
@@ -114,11 +120,10 @@ impl Args {
         match result {
             Ok(accepted) => fates.accepted(document, &accepted, output),
             Err(error) if error.code().number() / 1000 == 2 => {
-                fates.refused(document, &error, output);
+                fates.refused(document, &error, output)
             }
-            Err(error) => return Err(Failure::new(error.code(), error)),
+            Err(error) => Err(Failure::new(error.code(), error)),
         }
-        Ok(())
     }
 }
 

@@ -57,7 +57,10 @@ async fn send(
     tell(
         output,
         "held",
-        &format!("the Interior writes to Defence [{LABEL}]: accepted, and waits for an officer"),
+        &format!(
+            "the Interior writes to Defence [{LABEL}]: {} is accepted and waits for an officer",
+            accepted.id
+        ),
     );
     Ok(accepted.id)
 }

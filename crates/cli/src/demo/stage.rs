@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The relays of the example, in the order in which they are started.
-const RELAYS: [&str; 4] = ["sm", "plm", "um", "hub"];
+pub(super) const RELAYS: [&str; 4] = ["sm", "plm", "um", "hub"];
 /// The systems that take part.
 pub(super) const SYSTEMS: [&str; 3] = ["sm", "plm", "um"];
 
@@ -55,6 +55,11 @@ impl Stage {
             stage.clients.insert(ministry, client);
         }
         Ok(stage)
+    }
+
+    /// Where it all is.
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// The system of a ministry.

@@ -4,9 +4,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_seal::SealingKey;
+use kuriiri_tlog::VerifierKey;
 use kuriiri_types::{Ministry, SpiffeId, SpiffeRole, Timestamp};
 
 use super::{files::Tree, signed::SignedFile};
+use crate::log::NotePair;
 
 /// Days for which the example's certificates and revocation lists hold.
 const DAYS: u32 = 365;
@@ -31,6 +33,8 @@ pub(crate) struct Member {
     sealing: SealingKey,
     /// With which its officers read what they release.
     release: SealingKey,
+    log: NotePair,
+    witness: NotePair,
 }
 
 impl Member {
@@ -41,7 +45,18 @@ impl Member {
             let ministry: Ministry = domain.parse()?;
             let authority = Authority::new(&ministry, validity)?;
             let (sealing, release) = (SealingKey::generate()?, SealingKey::generate()?);
-            Ok(Self { folder, ministry, port, has_systems, validity, authority, sealing, release })
+            Ok(Self {
+                folder,
+                port,
+                has_systems,
+                validity,
+                authority,
+                sealing,
+                release,
+                log: NotePair::of_log(&ministry)?,
+                witness: NotePair::of_witness(&ministry)?,
+                ministry,
+            })
         };
         (base_port.saturating_add(1)..).zip(MEMBERS).map(member).collect()
     }
@@ -59,16 +74,19 @@ impl Member {
     /// What the federation file says of it.
     pub(super) fn federation_entry(&self) -> String {
         format!(
-            "domain = \"{}\"\nendpoints = [\"{}\"]\nsealing_key = \"{}\"\nca = \"\"\"\n{}\"\"\"",
+            "domain = \"{}\"\nendpoints = [\"{}\"]\nsealing_key = \"{}\"\nlog = \"{}\"\nwitness = \"{}\"\n\
+             ca = \"\"\"\n{}\"\"\"",
             self.ministry,
             self.address(),
             self.sealing.public_key(),
+            self.log.public,
+            self.witness.public,
             self.authority.certificate_pem(),
         )
     }
 
-    /// What systems need to believe it: CA, revocation list, sealing key; and, at home, its officers'
-    /// release key.
+    /// What systems need to believe it: CA, revocation list, key of its log, sealing key; and, at home,
+    /// its officers' release key.
     pub(super) fn write_trust(&self, tree: &Tree) -> anyhow::Result<()> {
         let list = self.authority.crl(&[], self.validity)?;
         let name = |what: &str| format!("federation/{what}");
@@ -76,6 +94,8 @@ impl Member {
         tree.text(&name(&format!("trust/{}.crl.pem", self.ministry)), &list)?;
         let ca = self.authority.certificate_pem();
         tree.text(&name(&format!("trust/{}.ca.pem", self.ministry)), ca)?;
+        let key = format!("{}\n", self.log.public);
+        tree.text(&name(&format!("trust/{}.log.vkey", self.ministry)), &key)?;
         let key = format!("{}\n", self.sealing.public_key());
         tree.text(&name(&format!("trust/{}.seal.pub", self.ministry)), &key)?;
         if self.officers().is_empty() {
@@ -88,7 +108,8 @@ impl Member {
     /// Writes its relay's folder with its own copy of the signed files, its people and its systems.
     pub(super) fn write(&self, tree: &Tree, files: &[SignedFile]) -> anyhow::Result<()> {
         let relay = self.id(SpiffeRole::Relay, "r1")?;
-        self.issue(tree, self.folder, &relay)?;
+        self.issue_one(tree, &format!("{}/tls", self.folder), &relay, Purpose::Tls)?;
+        self.write_log_keys(tree)?;
         tree.text(&format!("{}/relay.toml", self.folder), &self.relay_toml())?;
         let policy = format!("{}/policy", self.folder);
         files.iter().try_for_each(|file| file.write(tree, &policy))?;
@@ -100,6 +121,14 @@ impl Member {
             tree.text(&format!("{folder}/system.toml"), &self.system_toml(system))?;
         }
         Ok(())
+    }
+
+    /// The keys of its log and of it as a witness. What verifies the log stands beside it.
+    fn write_log_keys(&self, tree: &Tree) -> anyhow::Result<()> {
+        let name = |what: &str| format!("{}/{what}", self.folder);
+        tree.key(&name("log.key"), &self.log.secret)?;
+        tree.key(&name("witness.key"), &self.witness.secret)?;
+        tree.text(&name("log.vkey"), &format!("{}\n", self.log.public))
     }
 
     /// A certificate to connect with, and one to sign with; keys are separate by role.
@@ -148,9 +177,10 @@ revocation = "../federation/revocation"
 certificate = "tls.pem"
 key = "tls.key"
 
-[signing]
-certificate = "signing.pem"
-key = "signing.key"
+[log]
+dir = "log"
+key = "log.key"
+witness-key = "witness.key"
 "#,
             ministry = self.ministry,
             address = self.address(),
@@ -183,6 +213,16 @@ key = "signing.key"
             ministry = self.ministry,
             address = self.address(),
         )
+    }
+
+    /// The public key of its log.
+    pub(super) fn log(&self) -> &VerifierKey {
+        &self.log.public
+    }
+
+    /// The public key with which it witnesses the logs of others.
+    pub(super) fn witness(&self) -> &VerifierKey {
+        &self.witness.public
     }
 
     /// Whether it has systems, and people who look after them.

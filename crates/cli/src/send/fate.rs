@@ -10,12 +10,14 @@ use kuriiri_client::{Accepted, Client, SendError, Watch};
 use kuriiri_types::{Address, MessageId, Receipt, ReceiptKind};
 use serde::Serialize;
 
+use super::proofs::Proofs;
 use crate::{exit::Failure, output::Output, system::Document};
 
 /// The messages of one `send`, and what is still waited for.
 pub(super) struct Fates {
     until: ReceiptKind,
     watch: Option<Watch>,
+    proofs: Proofs,
     /// What each accepted message still waits for, and what a person would call it.
     open: HashMap<MessageId, (String, HashSet<Address>)>,
     summary: Summary,
@@ -51,7 +53,11 @@ struct Told<'a> {
 
 impl Fates {
     /// Begins to look on before the first message goes, so that no receipt is missed.
-    pub(super) async fn watch(client: &Client, until: ReceiptKind) -> Result<Self, Failure> {
+    pub(super) async fn watch(
+        client: &Client,
+        until: ReceiptKind,
+        proofs: Proofs,
+    ) -> Result<Self, Failure> {
         let watch = match until {
             ReceiptKind::Accepted => None,
             ReceiptKind::Relayed
@@ -62,10 +68,16 @@ impl Fates {
             }
         };
         let summary = Summary { event: "sent", ..Summary::default() };
-        Ok(Self { until, watch, open: HashMap::new(), summary })
+        Ok(Self { until, watch, proofs, open: HashMap::new(), summary })
     }
 
-    pub(super) fn accepted(&mut self, document: &Document, accepted: &Accepted, output: Output) {
+    pub(super) fn accepted(
+        &mut self,
+        document: &Document,
+        accepted: &Accepted,
+        output: Output,
+    ) -> Result<(), Failure> {
+        accepted.receipts.iter().try_for_each(|receipt| self.proofs.keep(receipt))?;
         self.summary.documents += 1;
         self.summary.accepted += 1;
         if self.watch.is_some() {
@@ -87,9 +99,16 @@ impl Fates {
             n => format!("; waits for {n} releasing officers"),
         };
         output.data(&told, || format!("accepted   {}  {}{waits}", accepted.id, document.name));
+        Ok(())
     }
 
-    pub(super) fn refused(&mut self, document: &Document, error: &SendError, output: Output) {
+    pub(super) fn refused(
+        &mut self,
+        document: &Document,
+        error: &SendError,
+        output: Output,
+    ) -> Result<(), Failure> {
+        error.receipts().iter().try_for_each(|receipt| self.proofs.keep(receipt))?;
         self.summary.documents += 1;
         self.summary.refused += 1;
         let code = error.code();
@@ -100,6 +119,7 @@ impl Fates {
             let reasons: String = reasons.iter().map(|r| format!("\n             {r}")).collect();
             format!("refused    {code} {}  {}{reasons}", code.title(), document.name)
         });
+        Ok(())
     }
 
     /// Waits for the receipts that were asked for.
@@ -115,7 +135,12 @@ impl Fates {
             bar.set_position(bar.length().unwrap_or(waiting).saturating_sub(waiting));
             bar.set_message(self.until.as_str());
             match watch.next().await {
-                Some(Ok(placed)) => self.receipt(placed.receipt(), output),
+                Some(Ok(placed)) => {
+                    if self.open.contains_key(&placed.receipt().message) {
+                        self.proofs.keep(placed.verified())?;
+                    }
+                    self.receipt(placed.receipt(), output);
+                }
                 Some(Err(error)) => return Err(Failure::new(error.code(), error)),
                 None => break,
             }

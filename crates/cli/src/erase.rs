@@ -1,0 +1,48 @@
+//! `kuriiri erase`: a body goes because the law asks for it; everything that was proved stands.
+
+use std::path::PathBuf;
+
+use kuriiri_types::{MessageId, limits::BASIS_BYTES_MAX};
+
+use crate::{
+    exit::{DONE, Failure, Outcome},
+    output::Output,
+    person::connect,
+};
+
+/// Erase salt and body of a message that still waits at the relay
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The folder of an officer or operator of the ministry.
+    #[arg(long = "as", value_name = "DIR")]
+    folder: PathBuf,
+    /// The legal basis, in words: the log keeps it.
+    #[arg(long, value_name = "TEXT", value_parser = basis)]
+    basis: String,
+    /// The message.
+    id: MessageId,
+}
+
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    let person = connect(&args.folder).await?;
+    let erased = person.erase(args.id, &args.basis).await;
+    person.close().await;
+    let copies = erased.map_err(|error| Failure::new(error.code(), error))?;
+    let object = serde_json::json!({
+        "event": "erased", "id": args.id.to_string(), "basis": args.basis, "copies": copies,
+    });
+    output.data(&object, || match copies {
+        0 => format!("no body of {} is held here; the order is in the log", args.id),
+        1 => format!("erased 1 copy of {}; the order is in the log", args.id),
+        copies => format!("erased {copies} copies of {}; the order is in the log", args.id),
+    });
+    Ok(DONE)
+}
+
+fn basis(text: &str) -> Result<String, String> {
+    let is_line = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    if is_line && text.len() <= BASIS_BYTES_MAX {
+        return Ok(text.into());
+    }
+    Err(format!("a basis is one line of at most {BASIS_BYTES_MAX} bytes"))
+}

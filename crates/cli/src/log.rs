@@ -1,0 +1,60 @@
+//! `kuriiri log`: what people take out of a relay's transparency log. It reads the log's folder, so it
+//! works on any copy, with or without the relay.
+
+mod bundle;
+mod export;
+mod keys;
+mod prove;
+mod status;
+
+pub(crate) use keys::NotePair;
+
+use std::path::{Path, PathBuf};
+
+use kuriiri_types::Code;
+use kuriiri_verify::{FolderError, LogFolder};
+
+use crate::{
+    exit::{Failure, Outcome},
+    output::Output,
+};
+
+/// Look into a relay's transparency log, and take evidence out of it
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Command {
+    /// Sum up a log: how far it goes, who witnessed it, what is in it.
+    Status(status::Args),
+    /// Write all that logs say of one message to a file that `kuriiri-verify bundle` checks.
+    Bundle(bundle::Args),
+    /// Write a proof of each receipt of one message to a folder, as `kuriiri-verify receipt` reads it.
+    Prove(prove::Args),
+    /// Write a period, or what concerns one peer, to a folder that `kuriiri-verify export` checks.
+    Export(export::Args),
+    /// Make the keys of a relay's log and of it as a witness.
+    Keys(keys::Args),
+}
+
+pub(crate) fn run(command: &Command, output: Output) -> Outcome {
+    match command {
+        Command::Status(args) => status::run(args, output),
+        Command::Bundle(args) => bundle::run(args, output),
+        Command::Prove(args) => prove::run(args, output),
+        Command::Export(args) => export::run(args, output),
+        Command::Keys(args) => keys::run(args, output),
+    }
+}
+
+/// The log in a folder, which may be that of its relay.
+pub(crate) fn open(folder: &Path) -> Result<LogFolder, Failure> {
+    let inner = folder.join("log");
+    let is_relays = !folder.join("checkpoint").exists() && inner.is_dir();
+    LogFolder::open(if is_relays { &inner } else { folder }).map_err(failed)
+}
+
+pub(crate) fn open_all(folders: &[PathBuf]) -> Result<Vec<LogFolder>, Failure> {
+    folders.iter().map(|folder| open(folder)).collect()
+}
+
+pub(crate) fn failed(error: FolderError) -> Failure {
+    Failure::new(Code::LOG_FOLDER, error)
+}
