@@ -139,7 +139,7 @@ fn a_configuration_is_checked_whole_and_the_nearest_key_is_named() {
         ("name = \"kirjaamo\"", "nane = \"kirjaamo\"", "did you mean `name`?"),
         ("kirjaamo@sm.example", "kirjaamo@um.example", "is not an address of sm.example"),
         ("ministry = \"sm.example\"", "ministry = \"vm.example\"", "vm.example"),
-        ("tls.key", "signing.key", "tls.pem"),
+        ("tls.key", "log.key", "tls.pem"),
         ("catalogue-fi.toml", "catalogue-xx.toml", "catalogue-xx.toml"),
         ("federation/revocation", "federation/trust", "revocation list"),
         ("relay = \"r1\"", "relay = \"r2\"", "not spiffe://sm.example/relay/r2"),

@@ -15,8 +15,8 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const FLOORS: [&[&str]; 7] = [
     &["types"],
     &["policy", "wire", "seal", "certs"],
-    &["transport"],
-    &["engine", "client"],
+    &["tlog", "transport"],
+    &["engine", "client", "verify"],
     &["store", "sim"],
     &["relay"],
     &["cli"],
@@ -34,7 +34,7 @@ const KNOWN_ONLY_TO: [(&str, &[&str]); 12] = [
     ("postcard", &["store"]),
     ("rcgen", &["certs"]),
     ("tokio", &["transport", "client", "store", "relay", "cli"]),
-    ("clap", &["cli"]),
+    ("clap", &["cli", "verify"]),
     ("tracing-subscriber", &["cli"]),
 ];
 

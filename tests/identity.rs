@@ -13,7 +13,7 @@ use kuriiri_types::{
 };
 use kuriiri_wire::{
     Frame, header,
-    relay::{Batch, Hello, Parcel, Verdicts},
+    relay::{Batch, Hello, Parcel, RelayRequest, Verdicts},
 };
 
 use crate::{books::draft, federation::Federation};
@@ -60,10 +60,11 @@ impl Federation {
         let link = endpoint.dial(self.address("sm"), expect, conversation).await.ok()?;
         let (mut sender, mut receiver) = link.open().await.ok()?;
         let hello = Hello {
-            version: 1,
+            version: 2,
             software: "test".into(),
             federation_serial: 19,
             policy_digest: None,
+            witnessed: None,
         };
         sender.send(hello.encode()).await.ok()?;
         sender.finish().ok()?;
@@ -111,10 +112,6 @@ async fn only_a_genuine_peer_is_answered() {
     };
     assert!(federation.knock(system("sm"), relay).await.is_none());
     assert!(federation.knock(system("um"), Conversation::Client).await.is_none());
-    // A certificate for signing does not open a link.
-    let (certificate, key) = (federation.read("um/signing.pem"), federation.read("um/signing.key"));
-    let signing = Identity::from_pem(&certificate, &key).unwrap();
-    assert!(federation.knock(signing, relay).await.is_none());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,7 +142,7 @@ async fn a_label_that_the_peer_is_not_cleared_for_never_leaves() {
     ] {
         let draft = draft(&["kirjaamo@um.example"], label, "", b"never");
         let error = plm.send(draft).await.unwrap_err();
-        let SendError::Refused(refusal) = &error else { panic!("{label}: {error}") };
+        let SendError::Refused { refusal, .. } = &error else { panic!("{label}: {error}") };
         assert!(refusal.reasons.iter().any(|r| r.contains(reason)), "{label}: {refusal:?}");
     }
     let unlabelled = Draft::to("kirjaamo@um.example".parse().unwrap()).body("never");
@@ -206,7 +203,7 @@ async fn hand_over(
     let lane = Lane::Messages(Precedence::Routine);
     let certificates = vec![certificate];
     let batch = Batch { lane, number: 0, epoch: 0, certificates, parcels, receipts: Vec::new() };
-    sender.send(batch.encode()).await.unwrap();
+    sender.send(RelayRequest::Batch(batch).encode()).await.unwrap();
     sender.finish().unwrap();
     let answer = receiver.frame(Verdicts::BYTES_MAX).await.unwrap().unwrap();
     Verdicts::decode(answer).unwrap().verdicts
