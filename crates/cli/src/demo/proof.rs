@@ -6,7 +6,7 @@ use std::{
 };
 
 use kuriiri_verify::{
-    Anchors, AuditOptions, LogFolder, LogReport, ReconcileOptions, ReconcileReport, audit,
+    Anchors, AuditOptions, LogFolder, LogReport, ReconcileOptions, ReconcileReport, Row, audit,
     reconcile,
 };
 use serde_json::json;
@@ -20,17 +20,24 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// Who exchanges messages directly; the first pair is the one to tell of.
+const LINKS: [[&str; 2]; 4] = [["sm", "plm"], ["sm", "hub"], ["um", "hub"], ["um", "plm"]];
+
 /// Verifies every log, and compares the two that had most to do with each other. True when all is good.
 pub(super) async fn verify(dir: &Path, output: Output) -> anyhow::Result<bool> {
     output.text("\nVERIFIED, as an auditor does, from the logs alone");
     let begin = Instant::now();
     let mut good = true;
+    // First, as they end when nothing is under way any more: only then do the logs stay as they are.
+    for pair in LINKS {
+        good &= side_by_side(dir, pair, begin).await?.findings.exit() == 0;
+    }
     for relay in RELAYS {
         let report = witnessed(&dir.join(relay), begin).await?;
         good &= report.findings.exit() == 0;
         tell(relay, &report, output);
     }
-    let report = side_by_side(dir, ["sm", "plm"], begin).await?;
+    let report = side_by_side(dir, LINKS[0], begin).await?;
     let agrees = report.findings.exit() == 0;
     let messages: u64 = report.rows.values().sum();
     let object = json!({ "event": "reconciled", "messages": messages, "good": agrees });
@@ -41,7 +48,7 @@ pub(super) async fn verify(dir: &Path, output: Output) -> anyhow::Result<bool> {
     Ok(good && agrees)
 }
 
-/// Two logs compared, as soon as the last receipts are in both.
+/// Two logs compared, as soon as the last receipts are in both and shown.
 async fn side_by_side(
     dir: &Path,
     relays: [&str; 2],
@@ -51,7 +58,8 @@ async fn side_by_side(
     loop {
         let [one, two] = relays.map(|relay| LogFolder::open(&dir.join(relay).join("log")));
         let report = reconcile([&one?, &two?], &anchors, &ReconcileOptions::default(), |_| {});
-        if report.findings.exit() == 0 || begin.elapsed() > PATIENCE {
+        let is_at_rest = report.rows.keys().all(|row| *row == Row::Matched);
+        if report.findings.exit() == 0 && is_at_rest || begin.elapsed() > PATIENCE {
             return Ok(report);
         }
         sleep(PAUSE).await;
