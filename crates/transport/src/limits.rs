@@ -42,5 +42,7 @@ pub const REASON_CHARS_MAX: usize = 256;
 
 /// Milliseconds of silence after which a link is lost.
 pub const IDLE_TIMEOUT_MILLIS: u32 = 30_000;
-/// How often the dialling side breaks a silence; three tries fit into the idle timeout.
-pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// How often the dialling side breaks a silence. Whoever only waits, as a receiver does, finds out by
+/// it that the other side was killed and is back: so long a message for it may lie there. A packet of
+/// some 30 bytes each.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(2);
