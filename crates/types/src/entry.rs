@@ -125,6 +125,51 @@ pub enum LogEvent {
         /// What it had shown before.
         from: Timestamp,
     },
+    /// Which messages went between this relay and its peers in minutes that are over: each side of a
+    /// channel sums up the same messages, so both can be compared without showing any.
+    ChannelHeads(Vec<ChannelHead>),
+    /// Entries left the log after the time for which they are kept. Their leaf hashes stay in the
+    /// tiles, so every proof stands.
+    Pruned {
+        /// Entries before this one went, but not those that later ones are judged by; a multiple of
+        /// 256.
+        before: u64,
+        /// Who ordered it.
+        by: SpiffeId,
+        /// The legal basis, in words.
+        basis: String,
+    },
+    /// Entries were given to somebody.
+    Exported {
+        /// Who took them out.
+        by: SpiffeId,
+        /// Which ones, and for whom, in words.
+        what: String,
+    },
+}
+
+/// The messages of one channel in one minute, summed up.
+///
+/// The receiver sums up what it acknowledges, the sender the acknowledgements that it gets. Where both
+/// have the same sum for a minute, they agree on every message of it. Where they have not, or one
+/// has several or none, because it was started anew or heard late, the entries tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelHead {
+    /// The other relay's ministry.
+    pub peer: Ministry,
+    /// To it or from it.
+    pub direction: Direction,
+    /// The beginning of the minute, by the clock of the relay that received the messages.
+    pub minute: Timestamp,
+    /// How many messages the receiver acknowledged.
+    pub count: u64,
+    /// Merkle root (RFC 6962) over the messages' header digests, sorted. None when there were too many
+    /// to remember.
+    pub root: Option<Digest>,
+    /// The number of the next link in the chain of this channel.
+    pub next: u64,
+    /// Leaf hash of the last entry in the chain of this channel; zeros when there is none.
+    pub last: Digest,
 }
 
 /// Who hands over messages.
@@ -246,6 +291,9 @@ impl LogEvent {
             Self::Erased { .. } => "ERASED",
             Self::Acted { .. } => "ADMIN",
             Self::ClockStepped { .. } => "CLOCK_STEP",
+            Self::ChannelHeads(_) => "CHANNEL_HEADS",
+            Self::Pruned { .. } => "PRUNED",
+            Self::Exported { .. } => "EXPORTED",
         }
     }
 
@@ -264,7 +312,10 @@ impl LogEvent {
             | Self::Booted { .. }
             | Self::Restored { .. }
             | Self::Acted { .. }
-            | Self::ClockStepped { .. } => None,
+            | Self::ClockStepped { .. }
+            | Self::ChannelHeads(_)
+            | Self::Pruned { .. }
+            | Self::Exported { .. } => None,
         }
     }
 }

@@ -37,8 +37,8 @@ pub use address::{Address, AddressError, Ministry};
 pub use approval::{Approval, ApprovalAct, SignedApproval};
 pub use code::{CODES, Code, Fault};
 pub use entry::{
-    Channel, Decided, Direction, Entry, FileInForce, FilePart, Giver, HeldClearance, LogEvent,
-    LoggedRuling, PolicyInForce,
+    Channel, ChannelHead, Decided, Direction, Entry, FileInForce, FilePart, Giver, HeldClearance,
+    LogEvent, LoggedRuling, PolicyInForce,
 };
 pub use envelope::{BatchProof, Envelope, SignedReceipt};
 pub use file::FileKind;

@@ -120,6 +120,9 @@ pub const CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a checkpoint that a witness keeps: the log's own signature and a few more. Larger: not
 /// cosigned.
 pub const CHECKPOINT_SEEN_BYTES_MAX: usize = 4 * 1024;
+/// How long every entry of a log is kept at least: receipts that wait, and marks of what was taken,
+/// refer to entries for twice the life of a message, and witnesses and auditors come in their own time.
+pub const LOG_RETENTION_MIN: Duration = Duration::from_secs(100 * 24 * 3600);
 /// Bytes of a legal basis or a description of what somebody did. Longer: refused.
 pub const BASIS_BYTES_MAX: usize = 1024;
 

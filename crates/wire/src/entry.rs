@@ -2,12 +2,13 @@
 
 mod decided;
 mod files;
+mod heads;
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Channel, Digest, Direction, Entry, Giver, LogEvent, Timestamp,
+    Channel, Digest, Direction, Entry, Giver, LogEvent, SpiffeId, Timestamp,
     limits::{BASIS_BYTES_MAX, CERTIFICATE_BYTES_MAX, CHECKPOINT_BYTES_MAX, LOG_ENTRY_BYTES_LIMIT},
 };
 use prost::Message;
@@ -23,6 +24,8 @@ use crate::{
 
 /// The version of the format.
 const VERSION: u32 = 1;
+/// Entries in a full bundle of the log (C2SP tlog-tiles).
+const ENTRIES_IN_BUNDLE: u64 = 256;
 
 /// The canonical encoding of an entry: what is hashed and kept.
 ///
@@ -68,13 +71,9 @@ fn read(wire: proto::LogEntry) -> Result<Entry, Flaw> {
 }
 
 fn write_channel(channel: &Channel) -> proto::Channel {
-    let direction = match channel.direction {
-        Direction::In => proto::Direction::In,
-        Direction::Out => proto::Direction::Out,
-    };
     proto::Channel {
         peer: channel.peer.as_str().into(),
-        direction: direction.into(),
+        direction: write_direction(channel.direction).into(),
         seq: channel.seq,
         prev: Bytes::copy_from_slice(channel.prev.as_bytes()),
     }
@@ -96,13 +95,24 @@ fn read_channels(wire: &[proto::Channel]) -> Result<Vec<Channel>, Flaw> {
 fn read_channel(wire: &proto::Channel) -> Result<Channel, Flaw> {
     Ok(Channel {
         peer: field::ministry("channels.peer", &wire.peer)?,
-        direction: field::known("channels.direction", wire.direction, |number| match number {
-            1 => Some(Direction::In),
-            2 => Some(Direction::Out),
-            _ => None,
-        })?,
+        direction: read_direction("channels.direction", wire.direction)?,
         seq: wire.seq,
         prev: field::digest("channels.prev", &wire.prev)?,
+    })
+}
+
+fn write_direction(direction: Direction) -> proto::Direction {
+    match direction {
+        Direction::In => proto::Direction::In,
+        Direction::Out => proto::Direction::Out,
+    }
+}
+
+fn read_direction(field: field::Name, number: i32) -> Result<Direction, Flaw> {
+    field::known(field, number, |number| match number {
+        1 => Some(Direction::In),
+        2 => Some(Direction::Out),
+        _ => None,
     })
 }
 
@@ -134,11 +144,15 @@ fn write_event(event: &LogEvent) -> Event {
             by: by.to_string(),
             basis: field::cut(BASIS_BYTES_MAX, basis),
         }),
-        LogEvent::Acted { by, what } => Event::Acted(proto::Acted {
-            by: by.to_string(),
-            what: field::cut(BASIS_BYTES_MAX, what),
-        }),
+        LogEvent::Acted { by, what } => Event::Acted(write_acted(by, what)),
         LogEvent::ClockStepped { from } => Event::ClockStepped(from.as_millis()),
+        LogEvent::ChannelHeads(heads) => Event::ChannelHeads(heads::write(heads)),
+        LogEvent::Pruned { before, by, basis } => Event::Pruned(proto::Pruned {
+            before: *before,
+            by: by.to_string(),
+            basis: field::cut(BASIS_BYTES_MAX, basis),
+        }),
+        LogEvent::Exported { by, what } => Event::Exported(write_acted(by, what)),
     }
 }
 
@@ -178,12 +192,38 @@ fn read_event(wire: Event) -> Result<LogEvent, Flaw> {
             by: field::identity("by", &wire.by)?,
             basis: field::line("basis", BASIS_BYTES_MAX, wire.basis)?,
         },
-        Event::Acted(wire) => LogEvent::Acted {
-            by: field::identity("by", &wire.by)?,
-            what: field::line("what", BASIS_BYTES_MAX, wire.what)?,
-        },
+        Event::Acted(wire) => {
+            let (by, what) = read_acted(wire)?;
+            LogEvent::Acted { by, what }
+        }
         Event::ClockStepped(from) => LogEvent::ClockStepped { from: Timestamp::from_millis(from) },
+        Event::ChannelHeads(wire) => LogEvent::ChannelHeads(heads::read(wire)?),
+        Event::Pruned(wire) => LogEvent::Pruned {
+            before: read_before(wire.before)?,
+            by: field::identity("by", &wire.by)?,
+            basis: field::line("basis", BASIS_BYTES_MAX, wire.basis)?,
+        },
+        Event::Exported(wire) => {
+            let (by, what) = read_acted(wire)?;
+            LogEvent::Exported { by, what }
+        }
     })
+}
+
+fn write_acted(by: &SpiffeId, what: &str) -> proto::Acted {
+    proto::Acted { by: by.to_string(), what: field::cut(BASIS_BYTES_MAX, what) }
+}
+
+fn read_acted(wire: proto::Acted) -> Result<(SpiffeId, String), Flaw> {
+    Ok((field::identity("by", &wire.by)?, field::line("what", BASIS_BYTES_MAX, wire.what)?))
+}
+
+/// Entries leave in whole bundles.
+fn read_before(before: u64) -> Result<u64, Flaw> {
+    if before > 0 && before.is_multiple_of(ENTRIES_IN_BUNDLE) {
+        return Ok(before);
+    }
+    Err(Flaw::Form { field: "before", rule: "must be a multiple of 256, and not 0" })
 }
 
 fn some_bytes(field: field::Name, max: usize, bytes: Bytes) -> Result<Bytes, Flaw> {

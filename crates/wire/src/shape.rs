@@ -24,7 +24,7 @@ pub(crate) struct Part {
 }
 
 /// Most parts that a shape can have: what the counters on the stack hold.
-const PARTS_MAX: usize = 8;
+const PARTS_MAX: usize = 12;
 
 /// The wire types of protobuf that proto3 uses.
 const VARINT: u64 = 0;

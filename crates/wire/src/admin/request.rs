@@ -48,6 +48,17 @@ pub enum AdminRequest {
         /// The legal basis: 1 to [`BASIS_BYTES_MAX`] bytes, one line.
         basis: String,
     },
+    /// Write down that entries of the log are being given to somebody.
+    NoteExport {
+        /// Which ones, and for whom: 1 to [`BASIS_BYTES_MAX`] bytes, one line.
+        what: String,
+    },
+    /// Let the oldest entries leave the log, as far as the time is over for which the relay's
+    /// configuration keeps them.
+    Prune {
+        /// The legal basis: 1 to [`BASIS_BYTES_MAX`] bytes, one line.
+        basis: String,
+    },
     /// What was decided of late?
     Decisions {
         /// How many; the relay gives at most
@@ -73,6 +84,15 @@ pub enum AdminReply {
     Decisions(DecisionRecords),
     /// To [`AdminRequest::Erase`], after the commit: how many copies were erased.
     Erased(u32),
+    /// To [`AdminRequest::NoteExport`], after the commit.
+    ExportNoted,
+    /// To [`AdminRequest::Prune`], after the commit.
+    Pruned {
+        /// Entries from this one on are there.
+        first: u64,
+        /// How many left, besides those that later entries are judged by.
+        count: u64,
+    },
     /// The request was refused.
     Refused(Refusal),
 }
@@ -110,6 +130,10 @@ static HOLD_SHOW: Shape = Shape::new("HoldShow", &[]);
 static POLICY_ACTIVE: Shape = Shape::new("PolicyActive", &[]);
 static DECISIONS: Shape = Shape::new("Decisions", &[]);
 static ERASE: Shape = Shape::new("Erase", &[]);
+static NOTE_EXPORT: Shape = Shape::new("NoteExport", &[]);
+static EXPORT_NOTED: Shape = Shape::new("ExportNoted", &[]);
+static PRUNE: Shape = Shape::new("Prune", &[]);
+static PRUNED: Shape = Shape::new("PrunedEntries", &[]);
 static ERASED: Shape = Shape::new("ErasedCopies", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "AdminRequest",
@@ -121,6 +145,8 @@ pub(crate) static REQUEST: Shape = Shape::new(
         Part::one("policy_activate", 5, &files::POLICY_ACTIVATE),
         Part::one("decisions", 6, &DECISIONS),
         Part::one("erase", 7, &ERASE),
+        Part::one("note_export", 8, &NOTE_EXPORT),
+        Part::one("prune", 9, &PRUNE),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
@@ -134,6 +160,8 @@ pub(crate) static REPLY: Shape = Shape::new(
         Part::one("decisions", 6, &decisions::RECORDS),
         Part::one("refused", 7, &verdict::REFUSAL),
         Part::one("erased", 8, &ERASED),
+        Part::one("export_noted", 9, &EXPORT_NOTED),
+        Part::one("pruned", 10, &PRUNED),
     ],
 );
 
@@ -154,6 +182,10 @@ fn write_request(request: &AdminRequest) -> RequestKind {
         AdminRequest::Erase { id: message, basis } => {
             RequestKind::Erase(proto::Erase { id: id(message), basis: basis.clone() })
         }
+        AdminRequest::NoteExport { what } => {
+            RequestKind::NoteExport(proto::NoteExport { what: what.clone() })
+        }
+        AdminRequest::Prune { basis } => RequestKind::Prune(proto::Prune { basis: basis.clone() }),
         AdminRequest::Decisions { limit } => {
             RequestKind::Decisions(proto::Decisions { limit: *limit })
         }
@@ -174,15 +206,21 @@ fn read_request(wire: proto::AdminRequest) -> Result<AdminRequest, Flaw> {
         RequestKind::PolicyActivate(wire) => {
             AdminRequest::PolicyActivate { files: files::read_offered(wire)? }
         }
-        RequestKind::Erase(wire) => {
-            field::some_at_most("basis", BASIS_BYTES_MAX, wire.basis.len())?;
-            AdminRequest::Erase {
-                id: field::message_id("id", &wire.id)?,
-                basis: field::line("basis", BASIS_BYTES_MAX, wire.basis)?,
-            }
+        RequestKind::Erase(wire) => AdminRequest::Erase {
+            id: field::message_id("id", &wire.id)?,
+            basis: some_line("basis", wire.basis)?,
+        },
+        RequestKind::NoteExport(wire) => {
+            AdminRequest::NoteExport { what: some_line("what", wire.what)? }
         }
+        RequestKind::Prune(wire) => AdminRequest::Prune { basis: some_line("basis", wire.basis)? },
         RequestKind::Decisions(wire) => AdminRequest::Decisions { limit: wire.limit },
     })
+}
+
+fn some_line(field: field::Name, text: String) -> Result<String, Flaw> {
+    field::some_at_most(field, BASIS_BYTES_MAX, text.len())?;
+    field::line(field, BASIS_BYTES_MAX, text)
 }
 
 fn write_reply(reply: &AdminReply) -> ReplyKind {
@@ -194,6 +232,10 @@ fn write_reply(reply: &AdminReply) -> ReplyKind {
         AdminReply::Activation(done) => ReplyKind::Activation(files::write_activation(done)),
         AdminReply::Decisions(records) => ReplyKind::Decisions(decisions::write(records)),
         AdminReply::Erased(copies) => ReplyKind::Erased(proto::ErasedCopies { copies: *copies }),
+        AdminReply::ExportNoted => ReplyKind::ExportNoted(proto::ExportNoted {}),
+        AdminReply::Pruned { first, count } => {
+            ReplyKind::Pruned(proto::PrunedEntries { first: *first, count: *count })
+        }
         AdminReply::Refused(refusal) => ReplyKind::Refused(verdict::write_refusal(refusal)),
     }
 }
@@ -207,6 +249,8 @@ fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
         ReplyKind::Activation(wire) => AdminReply::Activation(files::read_activation(wire)?),
         ReplyKind::Decisions(wire) => AdminReply::Decisions(decisions::read(wire)?),
         ReplyKind::Erased(wire) => AdminReply::Erased(wire.copies),
+        ReplyKind::ExportNoted(proto::ExportNoted {}) => AdminReply::ExportNoted,
+        ReplyKind::Pruned(wire) => AdminReply::Pruned { first: wire.first, count: wire.count },
         ReplyKind::Refused(wire) => AdminReply::Refused(verdict::read_refusal(wire)?),
     })
 }

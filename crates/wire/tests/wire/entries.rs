@@ -6,7 +6,7 @@ use kuriiri_wire::{Flaw, WireError, entry, limits::*, receipt};
 use crate::{limits::over, pieces, sample, signed::assert_not_canonical};
 
 /// What comes of an entry that says this.
-fn with(event: LogEvent) -> Result<Entry, WireError> {
+pub(crate) fn with(event: LogEvent) -> Result<Entry, WireError> {
     entry::decode(&entry::encode(&sample::entry(event)))
 }
 
@@ -16,7 +16,7 @@ fn decided(change: impl FnOnce(&mut Decided)) -> Result<Entry, WireError> {
     with(LogEvent::Decided(Box::new(value)))
 }
 
-fn broken(result: Result<Entry, WireError>, expected: &str) {
+pub(crate) fn broken(result: Result<Entry, WireError>, expected: &str) {
     let error = result.expect_err(expected);
     assert!(error.to_string().contains(expected), "{error}");
     assert_eq!(error.code(), Code::MALFORMED);
@@ -43,7 +43,7 @@ fn booted() -> LogEvent {
     LogEvent::Booted { software: "kuriiri 0.1.0".into() }
 }
 
-fn officer() -> SpiffeId {
+pub(crate) fn officer() -> SpiffeId {
     "spiffe://sm.example/officer/anna".parse().unwrap()
 }
 
@@ -301,18 +301,21 @@ fn words_are_cut_when_written_and_refused_when_read() {
     let read = |event| {
         let (LogEvent::Booted { software: text }
         | LogEvent::Erased { basis: text, .. }
-        | LogEvent::Acted { what: text, .. }) = with(event).unwrap().event
+        | LogEvent::Acted { what: text, .. }
+        | LogEvent::Exported { what: text, .. }
+        | LogEvent::Pruned { basis: text, .. }) = with(event).unwrap().event
         else {
             panic!("words")
         };
         text
     };
     let erased = LogEvent::Erased { subject, by: by.clone(), basis: long() };
-    let acted = LogEvent::Acted { by, what: long() };
+    let acted = LogEvent::Acted { by: by.clone(), what: long() };
+    let pruned = LogEvent::Pruned { before: 256, by: by.clone(), basis: long() };
+    let exported = LogEvent::Exported { by, what: long() };
     let booted = LogEvent::Booted { software: long() };
-    for (event, most) in
-        [(booted, SOFTWARE_BYTES_MAX), (erased, BASIS_BYTES_MAX), (acted, BASIS_BYTES_MAX)]
-    {
+    let based = [erased, acted, pruned, exported].map(|event| (event, BASIS_BYTES_MAX));
+    for (event, most) in based.into_iter().chain([(booted, SOFTWARE_BYTES_MAX)]) {
         let text = read(event);
         assert!(text.starts_with("sanoja sanoja ") && text.len() == most, "{text}");
     }

@@ -18,4 +18,5 @@ mod limits;
 mod pieces;
 mod sample;
 mod signed;
+mod upkeep;
 mod vectors;

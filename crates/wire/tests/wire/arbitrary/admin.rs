@@ -23,6 +23,8 @@ pub(crate) fn admin_request() -> impl Strategy<Value = AdminRequest> {
         vec(offered(), 1..4).prop_map(|files| AdminRequest::PolicyActivate { files: named(files) }),
         any::<u32>().prop_map(|limit| AdminRequest::Decisions { limit }),
         (id(), "[ -~]{1,40}").prop_map(|(id, basis)| AdminRequest::Erase { id, basis }),
+        "[ -~]{1,40}".prop_map(|what| AdminRequest::NoteExport { what }),
+        "[ -~]{1,40}".prop_map(|basis| AdminRequest::Prune { basis }),
     ]
 }
 
@@ -63,6 +65,8 @@ pub(crate) fn admin_reply() -> impl Strategy<Value = AdminReply> {
         vec(bytes(40), 0..5)
             .prop_map(|records: Vec<Bytes>| AdminReply::Decisions(DecisionRecords { records })),
         any::<u32>().prop_map(AdminReply::Erased),
+        Just(AdminReply::ExportNoted),
+        (any::<u64>(), any::<u64>()).prop_map(|(first, count)| AdminReply::Pruned { first, count }),
         refusal().prop_map(AdminReply::Refused),
     ]
 }

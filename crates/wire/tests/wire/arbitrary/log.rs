@@ -71,7 +71,17 @@ fn about_the_log() -> impl Strategy<Value = LogEvent> {
         line().prop_map(|software| LogEvent::Booted { software }),
         bytes(60).prop_map(|checkpoint| LogEvent::Restored { checkpoint }),
         time().prop_map(|from| LogEvent::ClockStepped { from }),
+        vec(channel_head(), 1..4).prop_map(LogEvent::ChannelHeads),
     ]
+}
+
+fn channel_head() -> impl Strategy<Value = ChannelHead> {
+    let channel = (ministry(), select(vec![Direction::In, Direction::Out]));
+    let sum = (time(), 1..u64::MAX, option::of(digest()));
+    (channel, sum, any::<u64>(), digest()).prop_map(|((peer, direction), sum, next, last)| {
+        let (minute, count, root) = sum;
+        ChannelHead { peer, direction, minute, count, root, next, last }
+    })
 }
 
 fn about_people() -> impl Strategy<Value = LogEvent> {
@@ -84,6 +94,10 @@ fn about_people() -> impl Strategy<Value = LogEvent> {
             basis
         }),
         (identity(), line()).prop_map(|(by, what)| LogEvent::Acted { by, what }),
+        (identity(), line()).prop_map(|(by, what)| LogEvent::Exported { by, what }),
+        (1..u64::MAX / 256, identity(), line()).prop_map(|(bundles, by, basis)| {
+            LogEvent::Pruned { before: bundles * 256, by, basis }
+        }),
     ]
 }
 

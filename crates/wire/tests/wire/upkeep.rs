@@ -1,0 +1,40 @@
+//! Entries about the log itself: sums of channels, and what left it.
+
+use kuriiri_types::*;
+use kuriiri_wire::limits::*;
+
+use crate::{
+    entries::{broken, officer, with},
+    limits::over,
+};
+
+fn sum() -> ChannelHead {
+    ChannelHead {
+        peer: "um.example".parse().unwrap(),
+        direction: Direction::Out,
+        minute: Timestamp::from_millis(60_000),
+        count: 1,
+        root: None,
+        next: 7,
+        last: Digest([9; 32]),
+    }
+}
+
+#[test]
+fn sums_of_channels_have_messages_and_are_not_too_many() {
+    let heads = |count: usize| with(LogEvent::ChannelHeads(vec![sum(); count]));
+    assert!(heads(1).is_ok() && heads(CHANNEL_HEADS_MAX).is_ok());
+    broken(heads(0), "`heads` is missing");
+    over(heads(CHANNEL_HEADS_MAX + 1));
+    let empty = ChannelHead { count: 0, ..sum() };
+    broken(with(LogEvent::ChannelHeads(vec![empty])), "at least 1");
+}
+
+#[test]
+fn entries_leave_a_log_in_whole_bundles() {
+    let pruned = |before| with(LogEvent::Pruned { before, by: officer(), basis: "laki".into() });
+    pruned(256).unwrap();
+    for before in [0, 1, 255, 257] {
+        broken(pruned(before), "multiple of 256");
+    }
+}
