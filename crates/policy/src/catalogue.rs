@@ -166,6 +166,13 @@ impl Catalogue {
         text
     }
 
+    /// The id of the level that has this name, by the catalogue's own rules: an id, an alias, in the
+    /// spelling of either.
+    pub fn level_called(&self, name: &str) -> Option<&str> {
+        let found = self.level_names.find(name)?;
+        self.levels.get(usize::from(found.index)).map(|level| &*level.id)
+    }
+
     /// The level's id, or nothing for a label of another catalogue.
     pub fn level_id(&self, label: &Label) -> Option<&str> {
         self.level(label).map(|level| &*level.id)
