@@ -87,6 +87,8 @@ pub enum Reply {
     Decisions(Vec<Record>),
     /// How many copies of a message were erased.
     Erased(u32),
+    /// It stands in the log.
+    Noted,
     /// What became of a checkpoint that was shown.
     Witnessed(WitnessAnswer),
     /// No answer, and why.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use kuriiri_types::{Digest, Ministry, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::record::{
     BodyRef, Certificate, Done, Hold, HoldNumber, LogHead, Pack, PackKey, SeenLog, SeenRun,
@@ -26,6 +27,19 @@ pub struct Commit {
     pub erased: Vec<BodyRef>,
     /// What the log grows by.
     pub log: Option<LogAppend>,
+    /// Which entries leave the log; the entry that says so is among what it grows by.
+    pub pruned: Option<Pruning>,
+}
+
+/// Entries that leave the log once the commit is durable. Their leaf hashes stay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pruning {
+    /// All before this one, a multiple of 256.
+    pub before: u64,
+    /// But not these, in rising order: later entries are judged by them.
+    pub kept: Vec<u64>,
+    /// How long what is still to come of messages among them, and of those before, must stay.
+    pub late: Vec<Late>,
 }
 
 /// New entries of the log, and how it stands with them.
@@ -43,6 +57,16 @@ pub struct LogAppend {
     pub checkpoint: Bytes,
     /// False when nothing happened but that the logs of others were witnessed.
     pub news: bool,
+}
+
+/// Messages whose first entries left a log, by how long their entries are kept. What comes late of one may
+/// still be there, and no longer says which it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Late {
+    /// For how many days entries about them stay.
+    pub days: u32,
+    /// The time of the last of their first entries.
+    pub last: Timestamp,
 }
 
 /// A new file of bodies, one after the other from offset 0.
@@ -103,5 +127,6 @@ impl Commit {
             && self.retained.is_empty()
             && self.released.is_empty()
             && self.log.is_none()
+            && self.pruned.is_none()
     }
 }

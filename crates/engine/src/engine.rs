@@ -1,12 +1,14 @@
 //! The engine: events in, one step out.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use kuriiri_policy::Policy;
-use kuriiri_types::{Code, Giver, Lane, LogEvent, Ministry, Refusal, SpiffeId, Timestamp, Verdict};
+use kuriiri_types::{
+    Code, Fingerprint, Giver, Lane, LogEvent, Ministry, Refusal, SpiffeId, Timestamp, Verdict,
+};
 
 use crate::{
     action::{Action, Reply, Status, Waiting},
@@ -15,6 +17,7 @@ use crate::{
     config::{Config, Random},
     decided::Decided,
     event::{Event, LinkId, Token},
+    heads::Sums,
     held::Reader,
     holds::Holds,
     judge::Judge,
@@ -24,7 +27,7 @@ use crate::{
     queues::Queues,
     rates::Rates,
     receipts::ReceiptReaders,
-    record::{Body, QueueId},
+    record::{Body, Certificate, QueueId},
     review::Review,
     seen::Seen,
     view::{View, ViewError},
@@ -35,6 +38,10 @@ use crate::{
 /// Bits of a sequence number below the count of starts: 2^40 items in one run of a relay.
 const START_SHIFT: u32 = 40;
 
+/// Certificates that are known to be kept, 32 bytes each. When there are more, each may be kept once
+/// more.
+const CERTIFICATES_KNOWN_MAX: usize = 65_536;
+
 /// The relay as a deterministic state machine.
 pub struct Engine {
     pub(crate) config: Config,
@@ -44,6 +51,8 @@ pub struct Engine {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) receipt_readers: ReceiptReaders,
     pub(crate) seen: Seen,
+    /// Certificates that this run has kept.
+    kept: HashSet<Fingerprint>,
     /// The epoch in which a source was told that a queue is full.
     pub(crate) held_off: HashMap<(LinkId, Lane), u32>,
     /// Numbers runs of marks, holds and body files; never repeats.
@@ -54,6 +63,8 @@ pub struct Engine {
     pub(crate) log: Log,
     /// What was cosigned of the logs of peers.
     pub(crate) witness: Witness,
+    /// What passed between this relay and its peers in minutes that are not over.
+    pub(crate) sums: Sums,
     /// What waits for people or hours.
     pub(crate) holds: Holds,
     /// What left when, by peer and lane.
@@ -113,11 +124,13 @@ impl Engine {
             subscriptions: Subscriptions::default(),
             receipt_readers: ReceiptReaders::default(),
             seen: Seen::default(),
+            kept: HashSet::new(),
             held_off: HashMap::new(),
             serial: base,
             body_file: base,
             log,
             witness,
+            sums: Sums::default(),
             holds,
             rates: Rates::default(),
             decided: Decided::default(),
@@ -164,6 +177,7 @@ impl Engine {
         for event in events {
             self.on(&mut work, &mut answers, event)?;
         }
+        self.sum_up(&mut work);
         self.tend_holds(&mut work)?;
         let ended_on_disk =
             work.ended_on_disk || self.expire(&mut work)? || self.review(&mut work)?;
@@ -220,11 +234,11 @@ impl Engine {
     ) -> Result<(), ViewError> {
         match event {
             Event::Approved { officer, token, approval, certificates } => {
-                work.keep(certificates);
+                self.keep(work, certificates);
                 self.on_approved(work, token, &officer, &approval)?;
             }
             Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
-                work.keep(certificates);
+                self.keep(work, certificates);
                 let source = Source { giver: Giver::Peer(peer), token, link, lane, epoch };
                 answers.push((token, self.on_arrived(work, &source, parcels)?));
             }
@@ -261,6 +275,7 @@ impl Engine {
             Event::PolicyChanged { policy, files } => {
                 self.on_policy_changed(work, policy, &files);
             }
+            Event::LogDeed { person, token, deed } => self.on_log_deed(work, token, person, deed),
             Event::ReceiptsArrived { peer, token, receipts } => {
                 answers.push((token, self.on_receipts_arrived(work, &peer, receipts)?));
             }
@@ -274,7 +289,7 @@ impl Engine {
                 work.answer(token, self.on_status_asked(work, &system)?);
             }
             Event::Submitted { system, link, token, lane, epoch, messages, certificates } => {
-                work.keep(certificates);
+                self.keep(work, certificates);
                 let source = Source { giver: Giver::System(system), token, link, lane, epoch };
                 answers.push((token, self.on_submitted(work, &source, messages)?));
             }
@@ -284,6 +299,19 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// Keeps certificates that came along, each once in a run: what they signed is committed with them
+    /// or after them.
+    fn keep(&mut self, work: &mut Work<'_>, certificates: Vec<Certificate>) {
+        for certificate in certificates {
+            if self.kept.len() >= CERTIFICATES_KNOWN_MAX {
+                self.kept.clear();
+            }
+            if self.kept.insert(certificate.fingerprint) {
+                work.keep(certificate);
+            }
+        }
     }
 
     /// Everything that waits is decided again, a part of it in each step.

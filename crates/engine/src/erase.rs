@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_types::{Code, Digest, LogEvent, MessageId, Refusal, SpiffeId, SpiffeRole};
+use kuriiri_types::{Code, Digest, LogEvent, MessageId, Refusal, SpiffeId};
 
 use crate::{
     action::Reply,
@@ -67,8 +67,7 @@ impl Engine {
         message: MessageId,
         basis: String,
     ) -> Result<Reply, ViewError> {
-        let is_person = [SpiffeRole::Officer, SpiffeRole::Operator].contains(&by.role());
-        if !is_person || by.ministry() != self.home() {
+        if !self.is_ours(&by) {
             return Ok(Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER)));
         }
         if self.is_under_way(message) {

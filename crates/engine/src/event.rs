@@ -10,6 +10,7 @@ use kuriiri_types::{
 };
 
 use crate::{
+    commit::Pruning,
     log::SignedSet,
     record::{Certificate, Seq},
     witness::Shown,
@@ -43,7 +44,7 @@ pub enum Event {
         token: Token,
         /// The officer's word.
         approval: Box<VerifiedApproval>,
-        /// Certificates that came along and are new to the host.
+        /// Certificates that came along, found good by the host.
         certificates: Vec<Certificate>,
     },
     /// A peer's relay handed over a batch of messages.
@@ -60,7 +61,7 @@ pub enum Event {
         epoch: u32,
         /// The messages, or why the host refused one already.
         parcels: Vec<Result<Arrival, Refusal>>,
-        /// Certificates that came along and are new to the host.
+        /// Certificates that came along, found good by the host.
         certificates: Vec<Certificate>,
     },
     /// A system asked what would happen to a message.
@@ -176,6 +177,15 @@ pub enum Event {
         /// The signed files.
         files: Box<SignedSet>,
     },
+    /// An officer or operator does something to the log.
+    LogDeed {
+        /// Who, by the certificate.
+        person: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
+        /// What.
+        deed: LogDeed,
+    },
     /// A peer handed over receipts.
     ReceiptsArrived {
         /// Whose relay, by its certificate.
@@ -224,7 +234,7 @@ pub enum Event {
         epoch: u32,
         /// The messages, or why the host refused one already.
         messages: Vec<Result<VerifiedMessage, Refusal>>,
-        /// Certificates that came along and are new to the host.
+        /// Certificates that came along, found good by the host.
         certificates: Vec<Certificate>,
     },
     /// A subscription has ended; what it did not confirm is free again.
@@ -289,4 +299,21 @@ pub struct Question {
     pub precedence: Precedence,
     /// Bytes of body.
     pub size: u64,
+}
+
+/// What a person can do to the log.
+#[derive(Debug)]
+pub enum LogDeed {
+    /// Entries are being given to somebody.
+    Export {
+        /// Which, and for whom, in words.
+        what: String,
+    },
+    /// Entries leave whose time is over.
+    Prune {
+        /// The legal basis, in words.
+        basis: String,
+        /// Which, as the host found by what it is configured to keep.
+        pruning: Pruning,
+    },
 }

@@ -19,6 +19,7 @@ mod engine;
 mod erase;
 mod event;
 mod expiry;
+mod heads;
 mod held;
 mod holds;
 mod judge;
@@ -35,6 +36,7 @@ mod retry;
 mod review;
 mod ruled;
 mod seen;
+mod upkeep;
 mod view;
 mod witness;
 mod work;
@@ -42,11 +44,11 @@ mod work;
 pub use action::{
     Action, Delivery, HoldState, Load, PeerState, Reply, Resolution, Status, Waiting, WitnessAnswer,
 };
-pub use commit::{BodyFile, Commit, LogAppend, Write};
+pub use commit::{BodyFile, Commit, Late, LogAppend, Pruning, Write};
 pub use config::{Config, Random, SystemClearance};
 pub use engine::{Engine, Step};
 pub use event::{
-    Arrival, BatchId, Event, LinkId, Question, ReceiptMode, SubscriptionId, Ticket, Token,
+    Arrival, BatchId, Event, LinkId, LogDeed, Question, ReceiptMode, SubscriptionId, Ticket, Token,
 };
 pub use log::{LogConfig, SignedSet};
 pub use record::{

@@ -13,13 +13,15 @@ use kuriiri_tlog::{
     Checkpoint, Cosigner, Frontier, Growth, Nodes, NoteSigner, inclusion, log_number,
 };
 use kuriiri_types::{
-    Channel, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, SignedReceipt, Timestamp,
+    Channel, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, ReceiptKind,
+    SignedReceipt, Timestamp,
     limits::{ENTRY_BYTES_MAX, FILE_PART_BYTES_MAX},
 };
 
 use crate::{
     action::{Action, Load, Reply},
     commit::LogAppend,
+    heads::Passed,
     held::Reader,
     record::{ChannelEnd, LogHead},
     view::{Codec, View, ViewError},
@@ -67,6 +69,8 @@ pub(crate) struct Log {
     frontier: Frontier,
     /// The signed checkpoint of this size, once one was needed.
     checkpoint: Option<Bytes>,
+    /// See [`Writing::note_passed`].
+    came: Option<(Digest, Ministry)>,
 }
 
 struct Parts {
@@ -89,6 +93,10 @@ pub(crate) struct Writing {
     at: Timestamp,
     checkpoint: Option<Bytes>,
     news: bool,
+    /// The message that the last decision was on, and the peer that it came from.
+    came: Option<(Digest, Ministry)>,
+    /// Messages that were acknowledged between this relay and peers.
+    passed: Vec<Passed>,
 }
 
 /// Chains that an entry becomes a link of.
@@ -108,7 +116,7 @@ impl Log {
         let (signer, codec) = (Arc::clone(&config.signer), Arc::clone(codec));
         let number = log_number(signer.name().as_str()).unwrap_or(1);
         let parts = Arc::new(Parts { signer, codec, secret: config.secret, boot, number });
-        Ok(Self { parts, head, frontier, checkpoint: None })
+        Ok(Self { parts, head, frontier, checkpoint: None, came: None })
     }
 
     /// Which files the log says are in force.
@@ -134,12 +142,15 @@ impl Log {
             at: self.head.at,
             checkpoint: self.checkpoint.clone(),
             news: false,
+            came: self.came.clone(),
+            passed: Vec::new(),
         }
     }
 
     /// Takes over what a step wrote.
     pub(crate) fn advance(&mut self, written: &Writing, append: Option<&LogAppend>) {
         self.checkpoint.clone_from(&written.checkpoint);
+        self.came.clone_from(&written.came);
         if let Some(append) = append {
             self.head.clone_from(&append.head);
             self.frontier = written.growth.frontier();
@@ -161,6 +172,7 @@ impl Writing {
     fn write(&mut self, links: Links, event: LogEvent) -> u64 {
         let index = self.growth.size();
         self.news |= !matches!(event, LogEvent::PeerCheckpoint { .. });
+        self.note_passed(&links, &event);
         let channels = links.iter().map(|link| self.channel(link)).collect();
         let salt = self.parts.salt(index);
         let mut entry = Entry { salt, at: self.at, boot: self.parts.boot, channels, event };
@@ -182,10 +194,39 @@ impl Writing {
         self.growth.push(hash)
     }
 
+    /// A receipt that tells a peer that a message was taken counts for the peer from which the decision
+    /// before it says that the message came: so everybody can count again who reads the log.
+    fn note_passed(&mut self, links: &Links, event: &LogEvent) {
+        if let LogEvent::Decided(decided) = event {
+            let mut from = links.iter().filter(|(_, direction)| *direction == Direction::In);
+            self.came = from.next().map(|(peer, _)| (decided.subject, peer.clone()));
+        } else if let (LogEvent::Receipt(said), Some((subject, peer))) = (event, &self.came)
+            && said.kind == ReceiptKind::Relayed
+            && said.header_digest == *subject
+        {
+            self.passed.push(Passed::taken(peer, *subject, said.at));
+        }
+    }
+
+    /// Notes that a message was acknowledged.
+    pub(crate) fn pass(&mut self, passed: Option<Passed>) {
+        self.passed.extend(passed);
+    }
+
+    /// What was acknowledged in this step so far, once.
+    pub(crate) fn passed(&mut self) -> Vec<Passed> {
+        std::mem::take(&mut self.passed)
+    }
+
     fn channel(&self, (peer, direction): &(Ministry, Direction)) -> Channel {
-        let end = self.channels.get(&(peer.clone(), *direction)).copied();
-        let (seq, prev) = end.unwrap_or((0, Digest([0; 32])));
+        let (seq, prev) = self.end(peer, *direction);
         Channel { peer: peer.clone(), direction: *direction, seq, prev }
+    }
+
+    /// Where a chain ends: the number of its next link, and the leaf hash of its last.
+    pub(crate) fn end(&self, peer: &Ministry, direction: Direction) -> (u64, Digest) {
+        let end = self.channels.get(&(peer.clone(), direction)).copied();
+        end.unwrap_or((0, Digest([0; 32])))
     }
 
     /// Writes the files that came into force, and that they did.

@@ -8,7 +8,7 @@ use std::{
 use kuriiri_policy::Obligations;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Digest, Lane, LogEvent, Ministry, ReceiptKind, Timestamp, Verdict,
+    Digest, Lane, Ministry, ReceiptKind, Timestamp, Verdict,
     limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX},
 };
 
@@ -278,8 +278,7 @@ impl Engine {
         if said.kind == ReceiptKind::Relayed && is_home {
             self.keep_receipt(work, peer, receipt);
         } else {
-            let signed = Box::new(receipt.signed().clone());
-            work.note(LogEvent::ReceiptIn { from: peer.clone(), receipt: signed });
+            work.note_receipt(peer, receipt);
         }
     }
 

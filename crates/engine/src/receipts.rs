@@ -311,9 +311,8 @@ impl Engine {
         peer: &Ministry,
         verified: &VerifiedReceipt,
     ) -> u64 {
+        let entry = work.note_receipt(peer, verified);
         let signed = verified.signed().clone();
-        let (from, receipt) = (peer.clone(), Box::new(signed.clone()));
-        let entry = work.note(LogEvent::ReceiptIn { from, receipt });
         let sender = verified.receipt().sender.clone();
         if *sender.ministry() != self.config.ministry || self.config.is_mailbox(&sender) {
             // With what this relay states itself, so that all of it goes in the log's order.

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use kuriiri_types::{LogEvent, SignedReceipt, Timestamp, limits::BODY_INLINE_BYTES_MAX};
+use kuriiri_tlog::VerifiedReceipt;
+use kuriiri_types::{LogEvent, Ministry, SignedReceipt, Timestamp, limits::BODY_INLINE_BYTES_MAX};
 
 use crate::{
     action::{Action, Reply},
     commit::{BodyFile, Commit, Write},
     config::Random,
     event::Token,
+    heads::Passed,
     held::Reader,
     log::Writing,
     receipts::Draft,
@@ -104,11 +106,16 @@ impl<'a> Work<'a> {
         self.log.append(self.now, Vec::new(), event)
     }
 
-    /// Keeps certificates that came along and are new.
-    pub(crate) fn keep(&mut self, certificates: Vec<Certificate>) {
-        for certificate in certificates {
-            self.note(LogEvent::Certificate { der: certificate.der.clone() });
-            self.commit.writes.push(Write::PutCertificate(certificate));
-        }
+    /// Writes that a peer handed over a receipt; gives its place.
+    pub(crate) fn note_receipt(&mut self, peer: &Ministry, receipt: &VerifiedReceipt) -> u64 {
+        self.log.pass(Passed::heard(peer, receipt));
+        let (from, receipt) = (peer.clone(), Box::new(receipt.signed().clone()));
+        self.note(LogEvent::ReceiptIn { from, receipt })
+    }
+
+    /// Keeps a certificate that came along.
+    pub(crate) fn keep(&mut self, certificate: Certificate) {
+        self.note(LogEvent::Certificate { der: certificate.der.clone() });
+        self.commit.writes.push(Write::PutCertificate(certificate));
     }
 }

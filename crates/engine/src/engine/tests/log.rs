@@ -6,8 +6,10 @@
 
 mod decisions;
 mod growth;
+mod heads;
 mod proofs;
 mod receipts;
+mod upkeep;
 mod written;
 
 use kuriiri_types::{Decided, Entry, Lane, LogEvent, Precedence, Refusal};

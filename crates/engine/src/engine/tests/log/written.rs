@@ -346,14 +346,24 @@ fn a_certificate_is_written_before_what_it_signed() {
     let mut host = Host::new("sm.example");
     let der = Bytes::from_static(b"a certificate");
     let certificate = Certificate { fingerprint: digest(&der), der: der.clone() };
-    let mut event = submitted(&[letter(1)], Vec::new());
-    if let Event::Submitted { certificates, .. } = &mut event {
-        certificates.push(certificate.clone());
-    }
-    host.step(vec![event]);
-    assert_eq!(host.kinds(), ["CERTIFICATE", "DECIDED", "ACCEPTED"]);
+    let with = |number| {
+        let mut event = submitted(&[letter(number)], Vec::new());
+        if let Event::Submitted { certificates, .. } = &mut event {
+            certificates.push(certificate.clone());
+        }
+        event
+    };
+    host.step(vec![with(1), with(2)]);
+    let once = ["CERTIFICATE", "DECIDED", "ACCEPTED", "DECIDED", "ACCEPTED"];
+    assert_eq!(host.kinds(), once);
     assert_eq!(host.written()[0].event, LogEvent::Certificate { der });
-    assert!(host.commit.writes.contains(&Write::PutCertificate(certificate)));
+    assert!(host.commit.writes.contains(&Write::PutCertificate(certificate.clone())));
+    host.step(vec![with(3)]);
+    assert_eq!(host.kinds(), ["DECIDED", "ACCEPTED"]);
+    // A run does not look what the one before kept.
+    let mut host = host.restart();
+    host.step(vec![with(4)]);
+    assert_eq!(host.kinds(), ["CERTIFICATE", "DECIDED", "ACCEPTED"]);
 }
 
 // === officers ===
