@@ -7,7 +7,13 @@ use kuriiri_tlog::TILE_WIDTH;
 use kuriiri_types::limits::PACK_BYTES_MAX;
 use serde::Serialize;
 
-use crate::{error::CommitError, key::Key, log::LogPack, sled_log::Mark, value, view};
+use crate::{
+    error::CommitError,
+    key::Key,
+    log::{LogPack, LogStart},
+    sled_log::Mark,
+    value, view,
+};
 
 /// Packs of entries that leave the records with one commit, beside as many as come: removals take
 /// time, and up to 65,536 packs become durable at once. Two bundles have at least one whole among
@@ -30,12 +36,14 @@ pub(crate) struct Prepared {
 }
 
 /// Checks and encodes a commit and gives it its number. Entries of the log that have become
-/// `durable` in their files leave with it, if not too many do.
+/// `durable` in their files leave with it, if not too many do. The log begins at `start` after it, if
+/// given.
 pub(crate) fn prepare(
     db: &sled::Db,
     commit: &Commit,
     number: u64,
     durable: Option<u64>,
+    start: Option<&LogStart>,
 ) -> Result<Prepared, CommitError> {
     let mut changes = Changes { db, records: BTreeMap::new() };
     for write in &commit.writes {
@@ -45,6 +53,9 @@ pub(crate) fn prepare(
     let most = FORGOTTEN_MAX + packs;
     let forgotten = durable.map(|durable| changes.forget_entries(durable, most)).transpose()?;
     let dead = changes.count_bodies(commit)?;
+    if let Some(start) = start {
+        changes.put(&Key::LogStart, start)?;
+    }
     changes.put(&Key::Commits, &Mark::new(number))?;
     Ok(Prepared { batch: changes.into_batch(), dead, forgotten })
 }

@@ -73,7 +73,11 @@ impl Committer {
         let log = &self.disk.log;
         // First, so that what does not fit the log is found before anything is applied.
         let grown = commit.log.as_ref().map(|append| log.grow(append)).transpose()?;
-        let prepared = batch::prepare(&self.disk.db, commit, number, durable)?;
+        let start = match (&commit.pruned, &grown) {
+            (Some(_), None) => return Err(untold()),
+            (pruned, _) => pruned.as_ref().map(|pruning| log.keep(pruning)).transpose()?,
+        };
+        let prepared = batch::prepare(&self.disk.db, commit, number, durable, start.as_ref())?;
         let Prepared { batch, dead, forgotten } = prepared;
         if let Some(bodies) = &commit.bodies {
             self.disk.bodies.write(bodies, self.disk.synced)?;
@@ -83,7 +87,7 @@ impl Committer {
         self.disk.note(number)?;
         self.erase(&commit.erased);
         if let Some(grown) = grown {
-            log.take(grown)?;
+            log.take(grown, start)?;
         }
         self.forgotten = forgotten.unwrap_or(self.forgotten);
         self.last = number;
@@ -110,6 +114,10 @@ impl Committer {
             }
         }
     }
+}
+
+fn untold() -> CommitError {
+    CommitError::Inconsistent("entries leave the log and no entry says so".into())
 }
 
 impl Disk {

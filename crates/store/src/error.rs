@@ -33,6 +33,16 @@ pub enum OpenError {
         /// The folder in the state from which files move into it.
         waiting: PathBuf,
     },
+    /// The log's folder shows more than the state has, which so is an old copy.
+    #[error("the log {} shows {shown} entries, and the state has {ours}: it is an old copy", log.display())]
+    Behind {
+        /// The folder of the log.
+        log: PathBuf,
+        /// Entries that it shows.
+        shown: u64,
+        /// Entries that the state has.
+        ours: u64,
+    },
     /// The system refused an operation.
     #[error("{} cannot be used; check its disk, owner and mode", path.display())]
     Io {
@@ -109,6 +119,7 @@ impl OpenError {
         match self {
             Self::Locked { .. } => Code::STORE_LOCKED,
             Self::Corrupt { .. } => Code::STORE_CORRUPT,
+            Self::Behind { .. } => Code::LOG_BEHIND,
             Self::Apart { .. } | Self::Io { .. } => Code::STORE_IO,
         }
     }

@@ -16,6 +16,8 @@ const STARTS: u8 = 0x03;
 const LOG_HEAD: u8 = 0x04;
 const SEEN_LOG: u8 = 0x05;
 const LOG_NOTE: u8 = 0x06;
+const LOG_START: u8 = 0x07;
+const LOG_BEGUN: u8 = 0x08;
 const PACK: u8 = 0x10;
 const DONE: u8 = 0x11;
 const DUE: u8 = 0x12;
@@ -47,6 +49,10 @@ pub(crate) enum Key {
     SeenLog(Ministry),
     /// The signed checkpoint of the log as it stands.
     LogNote,
+    /// Where the log begins.
+    LogStart,
+    /// Which of its ministry's logs it is.
+    LogBegun,
     /// A pack.
     Pack(PackKey),
     /// What is done of a pack.
@@ -75,6 +81,8 @@ impl Key {
             Self::LogHead => vec![LOG_HEAD],
             Self::SeenLog(peer) => with_name(vec![SEEN_LOG], peer.as_str()),
             Self::LogNote => vec![LOG_NOTE],
+            Self::LogStart => vec![LOG_START],
+            Self::LogBegun => vec![LOG_BEGUN],
             Self::Pack(key) => with_pack_key(vec![PACK], key),
             Self::Done(key) => with_pack_key(vec![DONE], key),
             Self::Due(at, key) => with_pack_key(with_number(vec![DUE], sortable(*at)), key),
@@ -96,6 +104,8 @@ impl Key {
             LOG_HEAD => Self::LogHead,
             SEEN_LOG => Self::SeenLog(rest.ministry()?),
             LOG_NOTE => Self::LogNote,
+            LOG_START => Self::LogStart,
+            LOG_BEGUN => Self::LogBegun,
             PACK => Self::Pack(rest.pack_key()?),
             DONE => Self::Done(rest.pack_key()?),
             DUE => Self::Due(rest.time()?, rest.pack_key()?),
@@ -117,6 +127,11 @@ impl Key {
     /// All packs.
     pub(crate) fn packs() -> Range<Vec<u8>> {
         vec![PACK]..vec![PACK + 1]
+    }
+
+    /// All marks of what is done.
+    pub(crate) fn done() -> Range<Vec<u8>> {
+        vec![DONE]..vec![DONE + 1]
     }
 
     /// The packs of a lane from a sequence number on; its end is where the next lane can begin.
@@ -330,6 +345,8 @@ mod tests {
             Just(Key::LogHead),
             name(255).prop_map(|name| Key::SeenLog(name.parse().unwrap())),
             Just(Key::LogNote),
+            Just(Key::LogStart),
+            Just(Key::LogBegun),
             number().prop_map(Key::Entries),
             pack_key().prop_map(Key::Pack),
             pack_key().prop_map(Key::Done),
@@ -385,7 +402,7 @@ mod tests {
             prop_assert!(holds(Key::entries(), Key::Entries(x)));
             prop_assert_eq!(holds(Key::entries_before(x), Key::Entries(y)), y < x);
             prop_assert!(holds(Key::seen_logs(), Key::SeenLog("a".parse().unwrap())));
-            for stranger in [Key::LogHead, Key::LogNote] {
+            for stranger in [Key::LogHead, Key::LogNote, Key::LogStart] {
                 prop_assert!(!holds(Key::seen_logs(), stranger.clone()) && !holds(Key::entries(), stranger));
             }
         }

@@ -65,6 +65,7 @@ mod error;
 mod key;
 mod log;
 mod open;
+mod renew;
 mod sled_log;
 mod store;
 mod survey;
@@ -73,6 +74,7 @@ mod value;
 mod view;
 
 pub use error::{BodyError, CommitError, OpenError};
-pub use log::Published;
+pub use log::{LogStart, Published};
 pub use open::Options;
+pub use renew::LogBegun;
 pub use store::Store;

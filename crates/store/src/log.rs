@@ -12,6 +12,7 @@ mod edge;
 mod fault;
 mod files;
 mod open;
+mod prune;
 mod recent;
 mod show;
 
@@ -31,6 +32,7 @@ use recent::Recent;
 use show::Shown;
 
 pub(crate) use open::WAITING;
+pub use prune::LogStart;
 pub use show::Published;
 
 /// Hashes in a full tile, and entries in a full bundle.
@@ -69,6 +71,8 @@ struct State {
     news: u64,
     /// Entries before this one have durable files.
     durable: u64,
+    /// Where it begins.
+    start: LogStart,
 }
 
 /// What a commit makes of the log; nothing of it is written yet.
@@ -104,8 +108,8 @@ impl Log {
         Ok(Grown { edge, full, checkpoint: append.checkpoint.clone(), news: append.news })
     }
 
-    /// Takes over what a commit made durable.
-    pub(crate) fn take(&self, grown: Grown) -> Result<(), CommitError> {
+    /// Takes over what a commit made durable, and where the log begins with it, if entries left.
+    pub(crate) fn take(&self, grown: Grown, start: Option<LogStart>) -> Result<(), CommitError> {
         let Grown { edge, full, checkpoint, news } = grown;
         let failed = |error| CommitError::io(&self.files.waiting)(error);
         full.iter().try_for_each(|file| self.files.stage(file)).map_err(failed)?;
@@ -116,6 +120,9 @@ impl Log {
         }
         state.edge = Arc::new(edge);
         state.checkpoint = checkpoint;
+        if let Some(start) = start {
+            state.start = start;
+        }
         Ok(())
     }
 
@@ -143,6 +150,9 @@ impl Log {
         let edge = self.edge();
         if index >= edge.size() {
             return Ok(None);
+        }
+        if index < self.start().first {
+            return Err(ViewError(format!("entry {index} has left the log")));
         }
         if let Some(entry) = edge.entry(index) {
             return Ok(Some(entry.clone()));

@@ -21,11 +21,12 @@ use crate::{
     sled_log::{self, Mark},
     store::{Disk, Store, db_path},
     survey::{begin, clear_unfinished, create_dir, lock, lost, survey, wait},
+    tip::{NAME, Tip},
     value, view,
 };
 
 /// The version of keys and values. Another one needs a migration.
-const FORMAT: u32 = 2;
+pub(crate) const FORMAT: u32 = 2;
 
 /// Bytes of sled's cache unless said otherwise. What the engine needs next it keeps itself, so
 /// the cache is for the inner pages of the tree and the lanes that are served.
@@ -95,17 +96,7 @@ impl Store {
 impl Disk {
     /// The open files and the number of the last commit.
     pub(crate) fn open(dir: &Path, options: &Options) -> Result<(Self, u64), OpenError> {
-        let deadline = Instant::now() + options.lock_wait;
-        create_dir(dir)?;
-        let tip = lock(dir, deadline)?;
-        let log = options.log.clone().unwrap_or_else(|| dir.join("log"));
-        let acknowledged = survey(dir, &log, &tip)?;
-        if acknowledged == 0 {
-            begin(dir, &tip)?;
-        }
-        clear_unfinished(dir)?;
-        let db = recover(dir, options, deadline)?;
-        let Found { last, bodies } = check(&db, dir, acknowledged)?;
+        let Records { tip, log, db, found: Found { last, bodies } } = Records::open(dir, options)?;
         create_dir(&bodies_path(dir))?;
         let log = Log::open(&db, dir, log, options.synced)?;
         let disk = Self {
@@ -121,6 +112,48 @@ impl Disk {
         };
         let last = settle(&disk, last)?;
         Ok((disk, last))
+    }
+}
+
+/// The records of a state alone: nothing was looked at of what is beside them.
+pub(crate) struct Records {
+    tip: Tip,
+    /// Where the log is to be.
+    log: PathBuf,
+    pub(crate) db: sled::Db,
+    found: Found,
+}
+
+impl Records {
+    pub(crate) fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
+        let deadline = Instant::now() + options.lock_wait;
+        create_dir(dir)?;
+        let tip = lock(dir, deadline)?;
+        let log = options.log.clone().unwrap_or_else(|| dir.join("log"));
+        let acknowledged = survey(dir, &log, &tip)?;
+        if acknowledged == 0 {
+            begin(dir, &tip)?;
+        }
+        clear_unfinished(dir)?;
+        let db = recover(dir, options, deadline)?;
+        let found = check(&db, dir, acknowledged)?;
+        Ok(Self { tip, log, db, found })
+    }
+
+    /// The number of the last commit; 0 in a new state.
+    pub(crate) fn last(&self) -> u64 {
+        self.found.last
+    }
+
+    /// Makes changes durable as the commit of this number.
+    pub(crate) fn settle(
+        &self,
+        dir: &Path,
+        batch: sled::Batch,
+        number: u64,
+    ) -> Result<(), OpenError> {
+        let file = File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?;
+        settle_records((&self.db, &file), (&self.tip, dir), batch, number)
     }
 }
 
@@ -214,14 +247,27 @@ fn settle(disk: &Disk, last: u64) -> Result<u64, OpenError> {
         disk.db.apply_batch(first).map_err(|error| io()(error.into()))?;
     }
     let last = last.max(1);
-    disk.db.flush().map_err(|error| io()(error.into()))?;
-    disk.db_file.sync_all().map_err(io())?;
+    let nothing = sled::Batch::default();
+    settle_records((&disk.db, &disk.db_file), (&disk.tip, &disk.dir), nothing, last)?;
     for dir in [disk.dir.clone(), disk.blobs_path(), bodies_path(&disk.dir)] {
         sync_dir(&dir).map_err(OpenError::io(dir))?;
     }
-    let noted = disk.tip.write(last).and_then(|()| disk.tip.sync());
-    noted.map_err(OpenError::io(disk.tip_path()))?;
     Ok(last)
+}
+
+/// Makes changes durable as the commit of this number, while no committer runs.
+fn settle_records(
+    (db, file): (&sled::Db, &File),
+    (tip, dir): (&Tip, &Path),
+    batch: sled::Batch,
+    number: u64,
+) -> Result<(), OpenError> {
+    let io = || OpenError::io(db_path(dir));
+    db.apply_batch(batch).map_err(|error| io()(error.into()))?;
+    db.flush().map_err(|error| io()(error.into()))?;
+    file.sync_all().map_err(io())?;
+    let noted = tip.write(number).and_then(|()| tip.sync());
+    noted.map_err(OpenError::io(dir.join(NAME)))
 }
 
 /// The records of a new state.

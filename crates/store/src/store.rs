@@ -20,7 +20,7 @@ use crate::{
     body::Bodies,
     commit::{COMMITS_WAITING_MAX, Committer, Job},
     error::{CommitError, OpenError},
-    log::{Log, Published},
+    log::{Log, LogStart, Published},
     tip::{self, Tip},
 };
 
@@ -122,6 +122,20 @@ impl Store {
     /// When the file cannot be written.
     pub async fn put_checkpoint(&self, note: Bytes) -> Result<(), CommitError> {
         self.on_log(move |log| log.put_checkpoint(&note)).await
+    }
+
+    /// Where the log begins.
+    pub fn log_start(&self) -> LogStart {
+        self.disk.log.start()
+    }
+
+    /// Makes the log's files durable, and tells before which entry all are: so far a commit may prune
+    /// it.
+    ///
+    /// # Errors
+    /// When the disk does not make them durable.
+    pub async fn settle_log(&self) -> Result<u64, CommitError> {
+        self.on_log(Log::settle).await
     }
 
     /// How many entries the log has.

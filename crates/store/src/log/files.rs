@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{body::sync_dir, error::OpenError};
 
-const CHECKPOINT: &str = "checkpoint";
+pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Where files and folders are made before they get their names.
 const UNFINISHED: &str = "unfinished";
 const UNFINISHED_DIR: &str = "unfinished.d";
@@ -73,13 +73,17 @@ impl Files {
     /// Writes a partial file into the log.
     pub(crate) fn put_partial(&self, file: &Full) -> io::Result<()> {
         let (path, bytes) = encoded(file)?;
-        self.replace(&self.log.join(path), &bytes)
+        self.replace(&self.log.join(path), &bytes, false)
     }
 
-    fn replace(&self, place: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// Puts a file into the log, if wanted with durable bytes.
+    pub(super) fn replace(&self, place: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
         self.create_parent(place)?;
         let unfinished = self.waiting.join(UNFINISHED);
-        write(&unfinished, bytes)?;
+        let file = write(&unfinished, bytes)?;
+        if synced {
+            file.sync_all()?;
+        }
         fs::rename(unfinished, place)
     }
 

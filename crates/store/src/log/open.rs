@@ -1,6 +1,7 @@
 //! Taking up the log that was left behind.
 
 use std::{
+    fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -8,18 +9,18 @@ use std::{
 use bytes::Bytes;
 use kuriiri_engine::{LogHead, ViewError};
 use kuriiri_seal::leaf;
-use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, root};
+use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, log_number, root};
 
 use super::{
-    BUNDLES_BYTES_MAX, Log, State, TILES_BYTES_MAX, WIDTH,
+    BUNDLES_BYTES_MAX, Log, LogStart, State, TILES_BYTES_MAX, WIDTH,
     edge::Edge,
     fault::Fault,
-    files::{Files, path_of},
+    files::{CHECKPOINT, Files, path_of},
     is_of, lock,
     recent::Recent,
     show::Shown,
 };
-use crate::{error::OpenError, key::Key, store::db_path, view};
+use crate::{body::sync_dir, error::OpenError, key::Key, renew::LogBegun, store::db_path, view};
 
 /// The folder in that of the state where files wait for the next checkpoint.
 pub(crate) const WAITING: &str = "log-waiting";
@@ -31,6 +32,10 @@ struct Records {
     note: Bytes,
     /// Entries from here on are among the records.
     first: u64,
+    /// Where the log begins.
+    start: LogStart,
+    /// Which of its ministry's logs it is.
+    number: u32,
 }
 
 impl Log {
@@ -42,7 +47,8 @@ impl Log {
         log: PathBuf,
         synced: bool,
     ) -> Result<Self, OpenError> {
-        let Records { head, note, first } = records(db, &db_path(dir))?;
+        let Records { head, note, first, start, number } = records(db, &db_path(dir))?;
+        make_way(&log, number)?;
         let files = Files::open(log, dir.join(WAITING))?;
         let edge = Edge::load(first, |tile| files.read_tile(tile))?;
         let (edge, waiting) = replay(db, &db_path(dir), &files, edge)?;
@@ -54,6 +60,7 @@ impl Log {
             checkpoint: note,
             waiting,
             durable: first,
+            start,
             ..State::default()
         };
         let log = Self {
@@ -73,18 +80,18 @@ impl Log {
         let (shown, said) = self.files.read_checkpoint()?;
         let state = self.locked().clone();
         if let Some(said) = said {
-            let refuse = |what| Err(OpenError::corrupt(self.files.checkpoint(), what));
             let size = state.edge.size();
             if said.size > size {
-                let what = format!(
-                    "it shows {} entries, and the state has {size}, so that is from before",
-                    said.size
-                );
-                return refuse(what);
+                return Err(OpenError::Behind {
+                    log: self.files.log.clone(),
+                    shown: said.size,
+                    ours: size,
+                });
             }
             let damaged = |error: ViewError| OpenError::corrupt(&self.files.log, error.0);
             if root(self, said.size).map_err(damaged)? != said.root {
-                return refuse("it shows another log than the one of this state".into());
+                let what = "it shows another log than the one of this state";
+                return Err(OpenError::corrupt(self.files.checkpoint(), what));
             }
         }
         if state.checkpoint.is_empty() {
@@ -100,9 +107,34 @@ impl Log {
         };
         let size = state.edge.size();
         self.show(&State { checkpoint, ..state.clone() }).map_err(failed)?;
+        self.remove_left_over(state.start.first).map_err(failed)?;
         let mut shown = lock(&self.shown);
-        (shown.size, shown.note) = (size, state.checkpoint);
+        (shown.size, shown.note, shown.first) = (size, state.checkpoint, state.start.first);
         Ok(())
+    }
+}
+
+/// Gives the folder of an earlier log, which ended, another name: its number goes behind it, and again
+/// if something has that name.
+fn make_way(log: &Path, number: u32) -> Result<(), OpenError> {
+    let note = match fs::read_to_string(log.join(CHECKPOINT)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(OpenError::io(log))?,
+    };
+    let shown = note.lines().next().and_then(log_number);
+    match shown.filter(|shown| *shown < number) {
+        Some(shown) => {
+            let mut ended = log.as_os_str().to_owned();
+            ended.push(format!(".{shown}"));
+            while Path::new(&ended).exists() {
+                ended.push(format!(".{shown}"));
+            }
+            fs::rename(log, &ended).map_err(OpenError::io(PathBuf::from(ended)))?;
+            let parent = log.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let parent = parent.unwrap_or_else(|| Path::new("."));
+            sync_dir(parent).map_err(OpenError::io(parent))
+        }
+        None => Ok(()),
     }
 }
 
@@ -114,7 +146,10 @@ fn records(db: &sled::Db, path: &Path) -> Result<Records, OpenError> {
     if !first.is_multiple_of(WIDTH) || first > head.size {
         return Err(OpenError::corrupt(path, "the log's last entries are missing"));
     }
-    Ok(Records { head, note: note.unwrap_or_default(), first })
+    let start: Option<LogStart> = view::record(db, &Key::LogStart).map_err(damaged)?;
+    let begun: Option<LogBegun> = view::record(db, &Key::LogBegun).map_err(damaged)?;
+    let (note, start) = (note.unwrap_or_default(), start.unwrap_or_default());
+    Ok(Records { head, note, first, start, number: begun.unwrap_or_default().number })
 }
 
 /// Writes again what may not have been durable. Gives the edge of all that was acknowledged, and the

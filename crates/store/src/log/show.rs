@@ -4,7 +4,7 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::{Log, State, WIDTH, edge::Edge, lock};
+use super::{Log, State, WIDTH, lock};
 
 /// Entries whose files are not known to be durable before the disk is asked to make them so: what a
 /// start has to write again, and what stands twice.
@@ -17,8 +17,6 @@ pub struct Published {
     pub size: u64,
     /// The signed checkpoint.
     pub note: Bytes,
-    /// The size up to which something happened besides witnessing the logs of others.
-    pub news: u64,
 }
 
 /// What is shown.
@@ -30,6 +28,8 @@ pub(crate) struct Shown {
     /// Set when the disk did not make files durable. It tells so once and may drop what it had, so
     /// only a start, which writes all again, can help.
     sync_failed: bool,
+    /// Entries before this one are not there.
+    pub(crate) first: u64,
 }
 
 impl Log {
@@ -55,11 +55,13 @@ impl Log {
         let note = state.checkpoint;
         (shown.size, shown.note) = (size, note.clone());
         if unsynced {
-            shown.sync_failed = true;
-            self.make_durable(&state.edge)?;
-            shown.sync_failed = false;
+            self.make_durable(&mut shown)?;
         }
-        Ok(Some(Published { size, note, news: state.news }))
+        match self.remove_pruned(shown.first, state.start.first) {
+            Ok(()) => shown.first = state.start.first,
+            Err(error) => tracing::error!(%error, "entries that left the log are still there"),
+        }
+        Ok(Some(Published { size, note }))
     }
 
     /// Whatever fails here is done again, all of it, when it is tried again.
@@ -73,11 +75,17 @@ impl Log {
         Ok(())
     }
 
-    fn make_durable(&self, edge: &Edge) -> io::Result<()> {
+    /// Makes the files of all that is shown durable. Blocks on the disk.
+    pub(super) fn make_durable(&self, shown: &mut Shown) -> io::Result<()> {
+        if shown.sync_failed {
+            return Err(io::Error::other("an earlier sync failed"));
+        }
+        shown.sync_failed = true;
         if self.synced {
             self.files.sync()?;
         }
-        self.locked().durable = edge.size() - edge.size() % WIDTH;
+        shown.sync_failed = false;
+        self.locked().durable = shown.size - shown.size % WIDTH;
         Ok(())
     }
 
@@ -113,7 +121,7 @@ mod tests {
         let head = LogHead { size: frontier.size(), frontier: nodes, ..LogHead::default() };
         let checkpoint = Bytes::from_static(b"checkpoint");
         let append = LogAppend { first, entries, leaves, head, checkpoint, news: true };
-        log.take(log.grow(&append).unwrap()).unwrap();
+        log.take(log.grow(&append).unwrap(), None).unwrap();
     }
 
     fn disk(dir: &Path) -> Disk {

@@ -58,7 +58,10 @@ fn refused(dir: &Path) -> PathBuf {
     assert_eq!(error.code(), Code::STORE_CORRUPT, "{error}");
     match error {
         OpenError::Corrupt { ref path, .. } => path.clone(),
-        OpenError::Locked { .. } | OpenError::Apart { .. } | OpenError::Io { .. } => {
+        OpenError::Locked { .. }
+        | OpenError::Apart { .. }
+        | OpenError::Behind { .. }
+        | OpenError::Io { .. } => {
             panic!("{error}")
         }
     }

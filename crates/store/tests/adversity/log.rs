@@ -34,6 +34,12 @@ impl Log {
         Self::on(&LogHead::default(), &NoteKey::generate().unwrap().1)
     }
 
+    /// The second log of the ministry.
+    pub(crate) fn second() -> Self {
+        let first = Self::new();
+        Self { signer: first.signer.renamed("relay.sm.example/log/2".parse().unwrap()), ..first }
+    }
+
     /// Goes on with a log.
     pub(crate) fn on(head: &LogHead, pem: &str) -> Self {
         let key = NoteKey::from_pem(pem).unwrap();

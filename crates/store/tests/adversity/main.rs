@@ -5,6 +5,8 @@ mod damage;
 mod kill;
 mod log;
 mod log_damage;
+mod log_pruned;
+mod log_renewed;
 mod log_shown;
 mod made;
 mod model;

@@ -1,0 +1,104 @@
+//! A new log on an old state.
+//!
+//! A state folder that was restored from an old copy cannot go on with its log: its witnesses hold
+//! entries that are lost. What waits in it can still go on its way, under a new log that names
+//! the last checkpoint of the one before. Receipts that waited were entries of that one and go with it.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use kuriiri_engine::{LogHead, PackKey, QueueId, ViewError};
+use kuriiri_types::Lane;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Options,
+    error::OpenError,
+    key::Key,
+    open::{FORMAT, Records},
+    sled_log::Mark,
+    store::{Disk, Store, db_path},
+    value, view,
+};
+
+/// Which of its ministry's logs a state has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogBegun {
+    /// Its number; the first is 1.
+    pub number: u32,
+    /// The last checkpoint that is known of the log before; none for the first.
+    pub last: Option<Bytes>,
+}
+
+impl Default for LogBegun {
+    fn default() -> Self {
+        Self { number: 1, last: None }
+    }
+}
+
+impl Store {
+    /// Which log it has.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn log_begun(&self) -> Result<LogBegun, ViewError> {
+        Ok(view::record(self.db(), &Key::LogBegun)?.unwrap_or_default())
+    }
+
+    /// How it stands with the log of a state, by its records alone: the log's folder may be missing, or
+    /// from another time.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn log_stands(dir: &Path, options: &Options) -> Result<(LogBegun, LogHead), OpenError> {
+        let records = Records::open(dir, options)?;
+        let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
+        let begun = view::record(&records.db, &Key::LogBegun).map_err(damaged)?;
+        let head = view::record(&records.db, &Key::LogHead).map_err(damaged)?;
+        Ok((begun.unwrap_or_default(), head.unwrap_or_default()))
+    }
+
+    /// Ends the log of a state and begins one of a later number, empty, with the last checkpoint that
+    /// somebody holds of what was before. No relay may run on the folder, and of the log's folder
+    /// nothing needs to be there: what is keeps its entries under its own name with its number behind
+    /// it.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn renew_log(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenError> {
+        renew(dir, options, begun)?;
+        // Moves the folder, as any start does that finds an earlier log there.
+        Disk::open(dir, options).map(drop)
+    }
+}
+
+fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenError> {
+    let records = Records::open(dir, options)?;
+    let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
+    let unreadable = |error: ViewError| damaged(error.0);
+    let mut batch = sled::Batch::default();
+    let mut remove = |key: Key| batch.remove(key.encode());
+    [Key::LogHead, Key::LogNote, Key::LogStart].into_iter().for_each(&mut remove);
+    for range in [Key::entries(), Key::packs(), Key::done(), Key::due()] {
+        for key in view::keys(&records.db, range) {
+            let key = key.map_err(unreadable)?;
+            if goes(&key) {
+                remove(key);
+            }
+        }
+    }
+    let encoded = |error: postcard::Error| damaged(error.to_string());
+    batch.insert(Key::LogBegun.encode(), value::encode(begun).map_err(encoded)?);
+    let number = records.last() + 1;
+    batch.insert(Key::Commits.encode(), value::encode(&Mark::new(number)).map_err(encoded)?);
+    batch.insert(Key::Format.encode(), value::encode(&FORMAT).map_err(encoded)?);
+    records.settle(dir, batch, number)
+}
+
+/// Whether a record is of the log that ends.
+fn goes(key: &Key) -> bool {
+    let is_receipts =
+        |key: &PackKey| key.lane == Lane::Receipts || matches!(key.queue, QueueId::Receipts(_));
+    matches!(key, Key::Entries(_))
+        || matches!(key, Key::Pack(key) | Key::Done(key) | Key::Due(_, key) if is_receipts(key))
+}
