@@ -110,7 +110,9 @@ impl Caller {
                     | AdminReply::Approved(_)
                     | AdminReply::Active(_)
                     | AdminReply::Activation(_)
-                    | AdminReply::Erased(_) => Err(CallError::Misfit),
+                    | AdminReply::Erased(_)
+                    | AdminReply::ExportNoted
+                    | AdminReply::Pruned { .. } => Err(CallError::Misfit),
                 }
             }
         }

@@ -91,6 +91,6 @@ pub use kuriiri_wire::admin::{
 };
 pub use kuriiri_wire::client::{PeerStatus, QueueStatus, StatusReport};
 pub use message::Message;
-pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Shown, approved_by};
+pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Pruned, Shown, approved_by};
 pub use profile::{Profile, ProfileBuilder};
 pub use receipts::{PlacedReceipt, Receipts, Watch, receipt_proof};

@@ -176,6 +176,27 @@ impl Officer {
         Ok(copies)
     }
 
+    /// Has the relay's log say that entries of it are being given to somebody: which, and for whom.
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn note_export(&self, what: &str) -> Result<(), CallError> {
+        let reply = self.ask(&AdminRequest::NoteExport { what: what.into() }).await?;
+        let AdminReply::ExportNoted = reply else { return Err(CallError::Misfit) };
+        Ok(())
+    }
+
+    /// Has the oldest entries leave the relay's log, as far as the time is over for which its
+    /// configuration keeps them, on this legal basis, which the log keeps.
+    ///
+    /// # Errors
+    /// When the relay refuses, for one because nothing may leave yet; or no answer can be had.
+    pub async fn prune(&self, basis: &str) -> Result<Pruned, CallError> {
+        let reply = self.ask(&AdminRequest::Prune { basis: basis.into() }).await?;
+        let AdminReply::Pruned { first, count } = reply else { return Err(CallError::Misfit) };
+        Ok(Pruned { first, count })
+    }
+
     // === the rest ===
 
     /// Says farewell to the relay.
@@ -194,7 +215,9 @@ impl Officer {
             | AdminReply::Active(_)
             | AdminReply::Activation(_)
             | AdminReply::Decisions(_)
-            | AdminReply::Erased(_)) => Ok(reply),
+            | AdminReply::Erased(_)
+            | AdminReply::ExportNoted
+            | AdminReply::Pruned { .. }) => Ok(reply),
         }
     }
 
@@ -246,6 +269,15 @@ impl Officer {
         let AdminReply::Approved(approved) = reply else { return Err(CallError::Misfit.into()) };
         Ok(approved)
     }
+}
+
+/// What left a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pruned {
+    /// Entries from this one on are there.
+    pub first: u64,
+    /// How many left, besides those that later entries are judged by.
+    pub count: u64,
 }
 
 /// Who, as the relay says, has approved a message that waits. Nothing of it is verified; for that the

@@ -3,7 +3,7 @@
 use kuriiri_certs::Purpose;
 use kuriiri_client::{
     Approved, CallError, Hold, Officer, OfficerError, OfficerProfile, OfficerProfileBuilder,
-    Unacceptable, VerifiedApproval, approved_by,
+    Pruned, Unacceptable, VerifiedApproval, approved_by,
 };
 use kuriiri_seal::{Authorities, Verifier, leaf};
 use kuriiri_types::{ApprovalAct, Code, MessageId, Refusal, Role, SpiffeId, Timestamp};
@@ -83,7 +83,9 @@ impl Waiting {
             AdminRequest::PolicyActive
             | AdminRequest::PolicyActivate { .. }
             | AdminRequest::Decisions { .. }
-            | AdminRequest::Erase { .. } => AdminReply::Refused(Refusal::bare(Code::INTERNAL)),
+            | AdminRequest::Erase { .. }
+            | AdminRequest::NoteExport { .. }
+            | AdminRequest::Prune { .. } => AdminReply::Refused(Refusal::bare(Code::INTERNAL)),
         });
     }
 }
@@ -323,6 +325,14 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
             assert_eq!((id.to_string(), basis.as_str()), (ERASED.to_owned(), "Arkistolaki 14 §"));
             AdminReply::Erased(2)
         }
+        AdminRequest::NoteExport { what } => {
+            assert_eq!(what, "all, for the audit office");
+            AdminReply::ExportNoted
+        }
+        AdminRequest::Prune { basis } => {
+            assert_eq!(basis, "Arkistolaki 14 §");
+            AdminReply::Pruned { first: 512, count: 500 }
+        }
         AdminRequest::HoldList { .. }
         | AdminRequest::HoldShow { .. }
         | AdminRequest::Approve(_)
@@ -334,6 +344,9 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
     let records = soon(olli.decisions(7)).await.unwrap().records;
     assert_eq!(records, ["{\"limit\":7}"]);
     assert_eq!(soon(olli.erase(ERASED.parse().unwrap(), "Arkistolaki 14 §")).await.unwrap(), 2);
+    soon(olli.note_export("all, for the audit office")).await.unwrap();
+    let pruned = soon(olli.prune("Arkistolaki 14 §")).await.unwrap();
+    assert_eq!(pruned, Pruned { first: 512, count: 500 });
     assert_eq!(soon(olli.holds()).await.unwrap_err().code(), Code::NOT_AN_OFFICER);
 
     let waiting = Waiting::of(&world, message_of(&world.sm, TO, "open"));
