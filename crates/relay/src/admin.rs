@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_engine::{Event, HoldState, Reply, Resolution, Token};
+use kuriiri_engine::{Event, HoldState, LogDeed, Pruning, Reply, Resolution, Token, View};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
 use kuriiri_types::{Code, Refusal, SpiffeId, SpiffeRole};
 use kuriiri_wire::{
@@ -14,13 +14,15 @@ use kuriiri_wire::{
     },
     limits::{DECISION_BYTES_MAX, DECISIONS_MAX},
 };
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::{
+    clock,
     desk::Desk,
     error::{LinkError, RelayError},
     in_force::{self, Judgement},
     reload::{InForce, Reloader},
+    retention::Plan,
 };
 
 /// One link of an officer or operator.
@@ -93,6 +95,12 @@ impl AdminSession {
                 let person = self.person.clone();
                 self.ask(|token| Event::EraseAsked { person, token, message, basis }).await
             }
+            AdminRequest::NoteExport { what } => {
+                let person = self.person.clone();
+                let deed = LogDeed::Export { what };
+                self.ask(|token| Event::LogDeed { person, token, deed }).await
+            }
+            AdminRequest::Prune { basis } => self.prune(basis).await,
             AdminRequest::Decisions { limit } => {
                 let person = self.person.clone();
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DECISIONS_MAX);
@@ -110,6 +118,8 @@ impl AdminSession {
             | AdminRequest::Approve(_) => true,
             AdminRequest::PolicyActive
             | AdminRequest::Erase { .. }
+            | AdminRequest::NoteExport { .. }
+            | AdminRequest::Prune { .. }
             | AdminRequest::PolicyActivate { .. }
             | AdminRequest::Decisions { .. } => false,
         };
@@ -136,6 +146,7 @@ impl AdminSession {
             }),
             Reply::Decisions(records) => AdminReply::Decisions(recorded(&records)),
             Reply::Erased(copies) => AdminReply::Erased(copies),
+            Reply::Noted => AdminReply::ExportNoted,
             Reply::Refused(refusal) => AdminReply::Refused(refusal),
             Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) | Reply::Witnessed(_) => {
                 AdminReply::Refused(Refusal::bare(Code::INTERNAL))
@@ -153,13 +164,63 @@ impl AdminSession {
 
     async fn approve(&self, approve: Approve) -> Result<AdminReply, LinkError> {
         let Approve { approval, certificate } = approve;
-        let certificates = self.desk.check_certificates(vec![certificate]);
+        let certificates = self.desk.signers(vec![certificate], [&approval.proof]);
         let approval = match self.desk.check_approval(approval) {
             Ok(approval) => Box::new(approval),
             Err(refusal) => return Ok(AdminReply::Refused(refusal)),
         };
         let officer = self.person.clone();
         self.ask(|token| Event::Approved { officer, token, approval, certificates }).await
+    }
+
+    /// Finds out what may leave, and has it leave.
+    async fn prune(&self, basis: String) -> Result<AdminReply, LinkError> {
+        // Two at once would both take away the same.
+        let _alone = self.reloader.pruning.lock().await;
+        let pruning = match self.plan().await? {
+            Ok(pruning) => pruning,
+            Err(refusal) => return Ok(AdminReply::Refused(refusal)),
+        };
+        let (first, stayed) = (pruning.before, pruning.kept.len() as u64);
+        let gone = first.saturating_sub(self.desk.store.log_start().first);
+        let retention = self.reloader.retention.load();
+        let kept = retention.as_ref().map(|kept| kept.words()).unwrap_or_default();
+        let (person, basis) = (self.person.clone(), format!("{basis} ({kept})"));
+        let deed = LogDeed::Prune { basis, pruning };
+        let reply = self.ask(|token| Event::LogDeed { person, token, deed }).await?;
+        if reply == AdminReply::ExportNoted {
+            return Ok(AdminReply::Pruned { first, count: gone.saturating_sub(stayed) });
+        }
+        Ok(reply)
+    }
+
+    async fn plan(&self) -> Result<Result<Pruning, Refusal>, LinkError> {
+        let refused = |code, reason| Ok(Err(Refusal { code, reasons: vec![reason] }));
+        let Some(retention) = self.reloader.retention.load_full() else {
+            let reason = "this relay is configured to keep its log for good".into();
+            return refused(Code::LOG_KEPT, reason);
+        };
+        let store = Arc::clone(&self.desk.store);
+        let end = match store.settle_log().await {
+            Ok(end) => end,
+            Err(error) => return refused(error.code(), error.to_string()),
+        };
+        let policy = self.reloader.in_force().await.policy;
+        let work = move || {
+            let span = (store.log_start(), end);
+            retention.plan(&policy, clock::now(), span, |index| store.log_entry(index))
+        };
+        let planned = spawn_blocking(work).await;
+        match planned.map_err(|error| LinkError::Task(error.to_string()))? {
+            Ok(Plan::Leaves(pruning)) => Ok(Ok(pruning)),
+            Ok(Plan::Stays(Some(until))) => {
+                refused(Code::LOG_KEPT, format!("the oldest entries are kept until {until}"))
+            }
+            Ok(Plan::Stays(None)) => {
+                refused(Code::LOG_KEPT, "the log has no 256 entries that may leave".into())
+            }
+            Err(error) => refused(Code::STORE_CORRUPT, error.to_string()),
+        }
     }
 
     async fn activate(&self, files: Vec<OfferedFile>) -> AdminReply {

@@ -19,6 +19,7 @@ pub(crate) fn refused(reply: Reply) -> client::Reply {
         | Reply::Resolved(_)
         | Reply::Decisions(_)
         | Reply::Erased(_)
+        | Reply::Noted
         | Reply::Witnessed(_) => Refusal::bare(Code::INTERNAL),
     })
 }
@@ -66,6 +67,7 @@ pub(crate) fn witnessed(reply: Reply) -> Witnessed {
         | Reply::Hold(_)
         | Reply::Resolved(_)
         | Reply::Decisions(_)
-        | Reply::Erased(_) => Witnessed::Refused(Refusal::bare(Code::INTERNAL)),
+        | Reply::Erased(_)
+        | Reply::Noted => Witnessed::Refused(Refusal::bare(Code::INTERNAL)),
     }
 }

@@ -32,10 +32,10 @@ impl Book {
         Self { store, known: Mutex::default() }
     }
 
-    /// Notes certificates that came along and were found good. Gives those that are to be kept.
-    pub(crate) fn note(&self, certificates: Vec<Certificate>) -> Vec<Certificate> {
+    /// Notes certificates that came along and were found good.
+    pub(crate) fn note(&self, certificates: &[Certificate]) {
         let mut known = self.locked();
-        certificates.into_iter().filter(|certificate| known.add(certificate)).collect()
+        certificates.iter().for_each(|certificate| known.add(certificate));
     }
 
     /// The certificates that these proofs name, each once. One that is nowhere is left out: the
@@ -65,11 +65,10 @@ impl Book {
 }
 
 impl Known {
-    /// True when it was not here.
-    fn add(&mut self, certificate: &Certificate) -> bool {
+    fn add(&mut self, certificate: &Certificate) {
         let Certificate { fingerprint, der } = certificate;
         if self.certificates.insert(*fingerprint, der.clone()).is_some() {
-            return false;
+            return;
         }
         self.order.push_back(*fingerprint);
         if self.order.len() > CERTIFICATES_IN_MEMORY_MAX
@@ -77,6 +76,5 @@ impl Known {
         {
             self.certificates.remove(&oldest);
         }
-        true
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use kuriiri_engine::{SignedSet, SystemClearance};
 use kuriiri_policy::{Federation, Node, Policy};
 use kuriiri_seal::{Authorities, PinnedSigners};
-use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, VerifierKey};
+use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, VerifierKey, nth_log_origin};
 use kuriiri_transport::{Identity, KeyAgreement, Trust};
 use kuriiri_types::{Address, Code, FileInForce, Ministry, PolicyInForce, SpiffeId, SpiffeRole};
 
@@ -21,6 +21,7 @@ use crate::{
     error::ConfigError,
     in_force,
     record::Record,
+    retention::Retention,
     signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles},
 };
 use files::Folder;
@@ -39,6 +40,8 @@ pub struct Config {
     pub(crate) state: PathBuf,
     pub(crate) identity: Identity,
     pub(crate) logs: Logs,
+    /// How long entries are kept; for good if nothing is said.
+    pub(crate) retention: Option<Arc<Retention>>,
     pub(crate) trust: Trust,
     pub(crate) authorities: Authorities,
     pub(crate) key_agreement: KeyAgreement,
@@ -101,6 +104,7 @@ impl Config {
         let peers = peers(federation, node).map_err(wrong)?;
         let (trust, authorities) = folder.trust(federation, &raw)?;
         let logs = folder.logs(federation, &raw)?;
+        let retention = retention(&raw, &policy).map_err(wrong)?;
         let federation_serial = federation.serial();
         let systems = systems(&raw).map_err(wrong)?;
         let clearances = clearances(&raw, &policy).map_err(wrong)?;
@@ -115,6 +119,7 @@ impl Config {
             name: raw.relay,
             identity,
             logs,
+            retention,
             trust,
             authorities,
             signed,
@@ -143,6 +148,13 @@ impl Config {
         let contents = contents.collect();
         let files = files.iter().map(in_force).collect();
         SignedSet { policy: PolicyInForce { files, by: None }, contents }
+    }
+
+    /// What signs the ministry's log of this number.
+    pub(crate) fn log_signer(&self, number: u32) -> Result<NoteSigner, ConfigError> {
+        let name = nth_log_origin(&self.ministry, number).parse();
+        let unfit = |error| ConfigError::new(&self.file, Code::LOG_KEY, error);
+        name.map(|name| self.logs.signer.renamed(name)).map_err(unfit)
     }
 
     /// Whose relay it is.
@@ -224,6 +236,13 @@ fn clearances(
         clearances.insert(own_id(raw, SpiffeRole::System, &system.name)?, held);
     }
     Ok(clearances)
+}
+
+fn retention(raw: &RawConfig, policy: &Policy) -> Result<Option<Arc<Retention>>, String> {
+    let Some(raw) = &raw.log.retention else { return Ok(None) };
+    let labels = raw.label.iter().map(|one| (one.policy.clone(), one.level.clone(), one.days));
+    let retention = Retention::new(raw.days, labels, policy);
+    retention.map(|kept| Some(Arc::new(kept))).map_err(|what| format!("log.retention: {what}"))
 }
 
 fn officers(raw: &RawConfig) -> Result<BTreeMap<SpiffeId, BTreeSet<String>>, String> {

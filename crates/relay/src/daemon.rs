@@ -1,11 +1,12 @@
 //! A running relay: its parts wired to one machine, and its orderly end.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use bytes::Bytes;
 use kuriiri_engine::{Engine, LogConfig};
 use kuriiri_seal::{Verifier, random_secret};
-use kuriiri_store::{Options, Store};
+use kuriiri_store::{LogBegun, OpenError, Options, Store};
 use kuriiri_tlog::ReceiptVerifier;
 use kuriiri_transport::{Conversation, Endpoint, Handshake, Settings};
 use kuriiri_types::Code;
@@ -29,7 +30,7 @@ use crate::{
     outgoing::CONTRACT_VERSION,
     publish::{Publisher, publish},
     reload::{InForce, Reloader, close_unaccepted},
-    rollback::Rollback,
+    rollback::{Rollback, WITNESSED, keep},
     session::Session,
 };
 
@@ -38,6 +39,8 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 /// How long a relay that starts waits for its peers to say what they saw of its log.
 const WITNESS_PATIENCE: Duration = Duration::from_secs(2);
+/// The same when its log is empty: it is most likely new, and may have lost its state.
+const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What this program calls itself to others.
 const SOFTWARE: &str = concat!("kuriiri/", env!("CARGO_PKG_VERSION"));
@@ -68,6 +71,7 @@ impl Relay {
     /// entries.
     pub async fn start(mut config: Config) -> Result<Self, RelayError> {
         let store = open_store(&config).await?;
+        let restored = take_up_log(&mut config, &store)?;
         let conversations = [Conversation::Relay, Conversation::Client, Conversation::Admin];
         let settings = settings(&config);
         let endpoint = Arc::new(Endpoint::listen(config.listen, settings, &conversations)?);
@@ -75,7 +79,7 @@ impl Relay {
         let in_force = InForce::of(&config);
         in_force.take_up(&config)?;
 
-        let parts = parts(&config)?;
+        let parts = parts(&config, restored)?;
         let (inbox, events) = mpsc::channel(INBOX_MAX);
         let verifier = Verifier::new(std::mem::take(&mut config.authorities));
         let receipts = ReceiptVerifier::new(config.logs.keys.clone());
@@ -83,6 +87,7 @@ impl Relay {
         let witnesses = std::mem::take(&mut config.logs.witnesses);
         let peers: Vec<_> = config.peers.keys().cloned().collect();
         let (ministry, file, state) = (config.ministry, config.file, config.state);
+        let rollback = Rollback::new(config.logs.signer.verifier_key().clone(), &state);
         let reloader = Arc::new(Reloader {
             file,
             state,
@@ -90,7 +95,9 @@ impl Relay {
             trust: Arc::new(ArcSwap::from_pointee(config.trust)),
             addresses: Arc::new(ArcSwap::from_pointee(config.peers)),
             desk: Arc::clone(&desk),
-            rollback: Arc::new(Rollback::new(config.logs.signer.verifier_key().clone())),
+            rollback: Arc::new(rollback),
+            pruning: Mutex::new(()),
+            retention: ArcSwapOption::new(config.retention),
             current: Mutex::new(in_force),
         });
         let mut door = JoinSet::new();
@@ -170,13 +177,11 @@ impl Relay {
     }
 }
 
-/// A relay that ran before asks its peers what they saw of its log, before it writes on. Nobody is
-/// waited for longer than a moment: whoever comes later says so then.
+/// A relay asks its peers what they saw of its log, before it writes on. Nobody is waited for longer
+/// than a moment: whoever comes later says so then.
 async fn ask_witnesses(reloader: &Reloader, store: &Store) -> Result<(), RelayError> {
-    if store.log_size() == 0 {
-        return Ok(());
-    }
-    reloader.dialler().ask_all(WITNESS_PATIENCE).await;
+    let patience = if store.log_size() == 0 { FIRST_PATIENCE } else { WITNESS_PATIENCE };
+    reloader.dialler().ask_all(patience).await;
     match reloader.rollback.is_found() {
         Some(behind) => {
             reloader.endpoint.shut_down(FAREWELL).await;
@@ -184,6 +189,13 @@ async fn ask_witnesses(reloader: &Reloader, store: &Store) -> Result<(), RelayEr
         }
         None => Ok(()),
     }
+}
+
+/// Signs as the log that the state has. Gives the last checkpoint of the one before, if that ended.
+fn take_up_log(config: &mut Config, store: &Store) -> Result<Option<Bytes>, RelayError> {
+    let LogBegun { number, last } = store.log_begun()?;
+    config.logs.signer = Arc::new(config.log_signer(number)?);
+    Ok(last)
 }
 
 fn settings(config: &Config) -> Settings {
@@ -197,19 +209,31 @@ fn settings(config: &Config) -> Settings {
 async fn open_store(config: &Config) -> Result<Arc<Store>, RelayError> {
     let state = config.state.clone();
     let options = Options::default().log_dir(&config.logs.dir);
-    let opened = spawn_blocking(move || Store::open(&state, options)).await;
+    let shown = config.logs.dir.join("checkpoint");
+    let open = move || {
+        let opened = Store::open(&state, options);
+        if let Err(OpenError::Behind { .. }) = &opened {
+            // The best proof there is, for whoever begins a new log.
+            let kept = fs::read(shown).and_then(|note| keep(&state.join(WITNESSED), &note));
+            if let Err(error) = kept {
+                tracing::error!(%error, "what the log shows cannot be kept");
+            }
+        }
+        opened
+    };
+    let opened = spawn_blocking(open).await;
     Ok(Arc::new(opened.map_err(|error| RelayError::Loop(error.to_string()))??))
 }
 
 /// What the engine is made of.
-fn parts(config: &Config) -> Result<kuriiri_engine::Config, RelayError> {
+fn parts(config: &Config, restored: Option<Bytes>) -> Result<kuriiri_engine::Config, RelayError> {
     let secret = random_secret().map_err(|error| RelayError::Loop(error.to_string()))?;
     let log = LogConfig {
         signer: Arc::clone(&config.logs.signer),
         cosigner: Arc::clone(&config.logs.cosigner),
         secret,
         software: SOFTWARE.into(),
-        restored: None,
+        restored,
     };
     Ok(kuriiri_engine::Config {
         ministry: config.ministry.clone(),

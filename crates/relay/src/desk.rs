@@ -29,7 +29,8 @@ pub(crate) struct Desk {
     pub(crate) book: Book,
     pub(crate) store: Arc<Store>,
     hello: Hello,
-    /// The links that this relay dialled and that stand.
+    /// The link to each peer that the loop uses, of those that this relay dialled. Only the loop
+    /// writes it: two may be made at once, and the one that it lets go must not be the one noted.
     peers: Mutex<HashMap<Ministry, (LinkId, Link)>>,
     pub(crate) relay: String,
     inbox: mpsc::Sender<Input>,
@@ -133,25 +134,23 @@ impl Desk {
         Ok(reply)
     }
 
-    /// Checks certificates that came along. Bad ones are left out: what they signed is refused
-    /// for it, one by one. Gives those that are new here.
-    pub(crate) fn check_certificates(&self, ders: Vec<Bytes>) -> Vec<Certificate> {
+    /// Notes certificates that came along, and reminds the verifier of all that a batch names, which
+    /// may have come before. Bad ones are left out: what they signed is refused for it, one by one.
+    /// Gives those that are named, to be kept with what they signed: what brought them first may have
+    /// been lost on its way to the engine.
+    pub(crate) fn signers<'a>(
+        &self,
+        came: Vec<Bytes>,
+        proofs: impl IntoIterator<Item = &'a BatchProof>,
+    ) -> Vec<Certificate> {
         let (now, verifier) = (clock::now(), self.verifier.load());
-        let good = ders.into_iter().filter_map(|der| {
+        let admit = |der: Bytes| {
             let fingerprint = verifier.admit_certificate(&der, now).ok()?;
             Some(Certificate { fingerprint, der })
-        });
-        self.book.note(good.collect())
-    }
-
-    /// Reminds the verifier of signers that it may have forgotten: the book has them for longer.
-    /// Once for a whole batch.
-    pub(crate) fn remind<'a>(&self, proofs: impl IntoIterator<Item = &'a BatchProof>) {
-        let (now, verifier) = (clock::now(), self.verifier.load());
-        for der in self.book.certificates(proofs) {
-            // What is wrong with it shows when the signature is checked.
-            let _ = verifier.admit_certificate(&der, now);
-        }
+        };
+        let came: Vec<Certificate> = came.into_iter().filter_map(admit).collect();
+        self.book.note(&came);
+        self.book.certificates(proofs).into_iter().filter_map(admit).collect()
     }
 
     /// Checks signature and body of a message.

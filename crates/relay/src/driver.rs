@@ -8,6 +8,7 @@ use std::{
 
 use kuriiri_engine::{Engine, Event, LinkId, Random, Reply, Step, SubscriptionId, Token};
 use kuriiri_store::Store;
+use kuriiri_transport::Link;
 use kuriiri_types::{Lane, Ministry, Timestamp, limits::EVENTS_PER_STEP_MAX};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -36,7 +37,7 @@ pub(crate) enum Input {
     /// Something happened.
     Event(Event),
     /// A link to a peer stands; batches for it go into the channel.
-    Link(Ministry, LinkId, mpsc::Sender<Transmission>),
+    Link(Ministry, LinkId, Link, mpsc::Sender<Transmission>),
     /// Something that wants one answer.
     Question(Event, Token, oneshot::Sender<Reply>),
     /// Something that will be answered from now on.

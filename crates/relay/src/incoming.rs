@@ -122,8 +122,8 @@ impl Inbound {
 
     async fn take_batch(&self, mut sender: Sender, batch: Batch) -> Result<(), LinkError> {
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
-        let certificates = self.desk.check_certificates(batch.certificates);
-        self.desk.remind(batch.parcels.iter().flat_map(proofs));
+        let named = batch.parcels.iter().flat_map(proofs);
+        let certificates = self.desk.signers(batch.certificates, named);
         let parcels: Vec<_> = batch.parcels.into_iter().map(|p| self.check(p)).collect();
         let receipts: Vec<_> =
             batch.receipts.into_iter().map(|r| self.desk.check_receipt(r)).collect();

@@ -69,10 +69,11 @@ impl Links {
                 self.forget(&event);
                 event
             }
-            Input::Link(peer, link, channel) => {
+            Input::Link(peer, id, link, channel) => {
                 // A link that stood before loses its channel, and ends by that.
-                self.peers.insert(peer.clone(), (link, channel));
-                Event::LinkUp { peer, link }
+                self.peers.insert(peer.clone(), (id, channel));
+                self.dialler.desk.link_stands(&peer, id, &link);
+                Event::LinkUp { peer, link: id }
             }
             Input::Question(event, token, answer) => {
                 self.questions.insert(token, answer);
@@ -87,8 +88,11 @@ impl Links {
 
     /// Lets go of channels whose end was just reported.
     fn forget(&mut self, event: &Event) {
-        if let Event::LinkDown { link, .. } = event {
+        if let Event::LinkDown { peer, link, .. } = event {
             self.peers.retain(|_, (standing, _)| standing != link);
+            if let Some(peer) = peer {
+                self.dialler.desk.link_ended(peer, *link);
+            }
         } else if let Event::Unsubscribed { subscription } = event {
             self.subscriptions.remove(subscription);
         }

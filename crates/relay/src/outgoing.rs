@@ -101,14 +101,13 @@ impl Dialler {
     async fn serve(self, peer: Ministry, link: Link) {
         let id = self.desk.link();
         let (channel, transmissions) = mpsc::channel(TRANSMISSIONS_MAX);
-        if self.desk.announce(Input::Link(peer.clone(), id, channel)).await.is_err() {
+        let announced = Input::Link(peer.clone(), id, link.clone(), channel);
+        if self.desk.announce(announced).await.is_err() {
             return;
         }
         tracing::info!(peer = %peer, address = %link.remote_address(), "peer linked");
-        self.desk.link_stands(&peer, id, &link);
         let outbound = Outbound { desk: Arc::clone(&self.desk), peer: peer.clone(), link, id };
         let problem = outbound.run(transmissions).await;
-        self.desk.link_ended(&peer, id);
         tracing::info!(peer = %peer, problem, "peer link ended");
         let _ = self.desk.tell(Event::LinkDown { peer: Some(peer), link: id, problem }).await;
     }

@@ -47,8 +47,6 @@ pub(crate) struct Publisher {
 struct Shown {
     size: u64,
     note: Bytes,
-    /// The size up to which something happened that is worth a witness's time.
-    news: u64,
 }
 
 /// How it stands with one witness.
@@ -87,13 +85,13 @@ impl Publisher {
     }
 
     async fn show(&mut self) {
-        if let Some(Published { size, note, news }) = publish(&self.store).await {
-            self.shown = Shown { size, note, news };
+        if let Some(Published { size, note }) = publish(&self.store).await {
+            self.shown = Shown { size, note };
         }
     }
 
-    /// Asks those who are linked and have not cosigned all that is news. That a log grew only because
-    /// it witnessed others is none: else two idle relays would keep each other busy.
+    /// Asks those who are linked and have not cosigned what is shown. Nothing new is shown when a log
+    /// grew only because it witnessed others: else two idle relays would keep each other busy.
     async fn ask_witnesses(&mut self) {
         let now = Instant::now();
         let mut asking = JoinSet::new();
@@ -101,7 +99,7 @@ impl Publisher {
             let asked = self.asked.entry(peer.clone()).or_default();
             let Some((id, link)) = self.desk.peer_link(peer) else { continue };
             let rests = asked.rests.is_some_and(|(on, until)| on == id && until > now);
-            if asked.size >= self.shown.news || rests {
+            if asked.size >= self.shown.size || rests {
                 continue;
             }
             asked.rests = Some((id, now + WITNESS_REST));
@@ -164,7 +162,8 @@ impl Question {
                 }
                 Witnessed::Holds(note) if note.is_empty() => old = 0,
                 Witnessed::Holds(note) => {
-                    old = self.rollback.held_by_witness(&self.store, &note)?.size;
+                    let held = self.rollback.held_by_witness(&self.store, &note)?;
+                    old = held.map_or(0, |held| held.size);
                 }
             }
         }

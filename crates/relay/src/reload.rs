@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use kuriiri_engine::Event;
 use kuriiri_policy::Policy;
@@ -20,6 +20,7 @@ use crate::{
     in_force::{self, Judgement},
     outgoing::{Addresses, Dialler},
     record::Record,
+    retention::Retention,
     rollback::Rollback,
     signed::{FileVersion, SignedFiles},
 };
@@ -37,6 +38,10 @@ pub(crate) struct Reloader {
     pub(crate) addresses: Arc<ArcSwap<Addresses>>,
     pub(crate) desk: Arc<Desk>,
     pub(crate) rollback: Arc<Rollback>,
+    /// Held from finding out what may leave the log until it has left.
+    pub(crate) pruning: Mutex<()>,
+    /// How long entries of the log are kept.
+    pub(crate) retention: ArcSwapOption<Retention>,
     pub(crate) current: Mutex<InForce>,
 }
 
@@ -151,6 +156,7 @@ impl Reloader {
         self.endpoint.replace_identity(config.identity).map_err(named)?;
         self.trust.store(Arc::new(config.trust));
         self.addresses.store(Arc::new(config.peers));
+        self.retention.store(config.retention);
         close_unaccepted(&self.endpoint, &self.trust);
         let receipts = ReceiptVerifier::new(config.logs.keys);
         self.desk.replace_verifiers(Verifier::new(config.authorities), receipts);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Certificate, Event, LinkId, Question, Reply, Token};
+use kuriiri_engine::{Event, LinkId, Question, Reply, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
 use kuriiri_types::{Address, SpiffeId};
 use kuriiri_wire::{
@@ -86,8 +86,8 @@ impl Session {
 
     async fn submit(&self, sender: &mut Sender, submission: Submission) -> Result<(), LinkError> {
         let Submission { epoch, number, lane, certificates, messages } = submission;
-        let certificates: Vec<Certificate> = self.desk.check_certificates(certificates);
-        self.desk.remind(messages.iter().map(|message| &message.envelope.proof));
+        let named = messages.iter().map(|message| &message.envelope.proof);
+        let certificates = self.desk.signers(certificates, named);
         let check = |m: client::Submitted| self.desk.check_message(m.envelope, m.body);
         let messages: Vec<_> = messages.into_iter().map(check).collect();
         let (system, link) = (self.system.clone(), self.id);

@@ -44,6 +44,26 @@ pub(super) struct RawLog {
     pub(super) dir: PathBuf,
     pub(super) key: PathBuf,
     pub(super) witness_key: PathBuf,
+    #[serde(default)]
+    pub(super) retention: Option<RawRetention>,
+}
+
+/// How long its entries are kept.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawRetention {
+    pub(super) days: u32,
+    #[serde(default)]
+    pub(super) label: Vec<RawLabelRetention>,
+}
+
+/// How long entries about messages of one label are kept.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLabelRetention {
+    pub(super) policy: String,
+    pub(super) level: String,
+    pub(super) days: u32,
 }
 
 /// Certificates of the persons who may sign each kind of file.
