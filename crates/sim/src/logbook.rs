@@ -102,7 +102,10 @@ impl Logbook {
             | LogEvent::Restored { .. }
             | LogEvent::Erased { .. }
             | LogEvent::Acted { .. }
-            | LogEvent::ClockStepped { .. } => None,
+            | LogEvent::ClockStepped { .. }
+            | LogEvent::ChannelHeads(_)
+            | LogEvent::Pruned { .. }
+            | LogEvent::Exported { .. } => None,
         }
     }
 

@@ -315,6 +315,7 @@ impl World {
             | Reply::Decisions(_)
             | Reply::Witnessed(_)
             | Reply::Erased(_)
+            | Reply::Noted
             | Reply::Hold(_) => {
                 return crate::failure::hold("replies_fit_their_questions", false, || {
                     format!("{relay}: {word:?} is answered by {reply:?}")
