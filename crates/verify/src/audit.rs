@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kuriiri_tlog::{Cosigned, TILE_WIDTH, ministry_of};
+use kuriiri_tlog::{Cosigned, ministry_of};
 use kuriiri_types::Timestamp;
 use serde::Serialize;
 
@@ -38,9 +38,6 @@ pub struct AuditOptions {
     pub known: Known,
     /// Signed files that the log may lack.
     pub replay: Contents,
-    /// Entries before this one are not there, because they were pruned; a multiple of 256. Their
-    /// place in the tree is taken from the tiles above, and what they would tell is not checked.
-    pub pruned_to: u64,
 }
 
 /// What an audit of one log came to.
@@ -72,12 +69,37 @@ pub struct LogReport {
     pub timeline: Timeline,
     /// Entries that were read.
     pub read: u64,
+    /// Entries before this one were pruned.
+    pub pruned: u64,
+    /// How many of these were kept, because later ones are judged by them.
+    pub kept: u64,
     /// How long it took.
     #[serde(skip)]
     pub took: Duration,
 }
 
 impl LogReport {
+    /// What the checkpoint says, before an entry was read.
+    fn of(folder: &LogFolder, cosigned: Option<(Vec<Cosigned>, bool)>) -> Self {
+        Self {
+            origin: folder.checkpoint().origin.clone(),
+            size: folder.size(),
+            root: folder.checkpoint().root.to_string(),
+            quorum: cosigned.as_ref().is_some_and(|(_, met)| *met),
+            cosigned: names(cosigned),
+            period: None,
+            kinds: BTreeMap::new(),
+            fates: Fates::default(),
+            authorities: String::new(),
+            findings: Findings::new(),
+            timeline: Timeline::default(),
+            read: 0,
+            pruned: 0,
+            kept: 0,
+            took: Duration::ZERO,
+        }
+    }
+
     /// Entries a second.
     #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
     pub fn rate(&self) -> f64 {
@@ -95,22 +117,7 @@ pub fn audit(
     let begun = Instant::now();
     let mut findings = Findings::new();
     let cosigned = check_checkpoint(folder, anchors, &mut findings);
-    let origin = folder.checkpoint().origin.clone();
-    let mut report = LogReport {
-        size: folder.size(),
-        root: folder.checkpoint().root.to_string(),
-        quorum: cosigned.as_ref().is_some_and(|(_, met)| *met),
-        cosigned: names(cosigned),
-        period: None,
-        kinds: BTreeMap::new(),
-        fates: Fates::default(),
-        authorities: String::new(),
-        findings: Findings::new(),
-        timeline: Timeline::default(),
-        read: 0,
-        took: Duration::ZERO,
-        origin,
-    };
+    let mut report = LogReport::of(folder, cosigned);
     let Some(home) = ministry_of(&report.origin) else {
         let what = format!("`{}` is not the log of a ministry", report.origin);
         findings.add(Finding::fault(Check::Checkpoint, what));
@@ -118,10 +125,9 @@ pub fn audit(
         return report;
     };
     pool::with(|pool| {
-        let first = options.pruned_to / u64::from(TILE_WIDTH);
         let mut walk = Walk::new(folder, anchors, home, options, pool);
-        walk.prune(first, &mut findings);
-        scan(folder, first, |_, chunk| {
+        walk.begin(&mut findings);
+        scan(folder, folder.first_bundle(), |_, chunk| {
             let goes_on = walk.chunk(chunk, &mut findings);
             progress(walk.read());
             goes_on

@@ -11,7 +11,10 @@ use kuriiri_tlog::PATH_MAX;
 use kuriiri_types::Digest;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::check::{Part, Signature, came, is_about};
+pub(crate) use self::{
+    build::{Sources, evidence},
+    check::{Part, Signature, came, is_about},
+};
 pub use self::{
     build::{bundle_of, evidence_of},
     check::{BundleReport, Restated, check_bundle},

@@ -294,7 +294,7 @@ fn gap(ministry: &Ministry, parts: &[Part]) -> Result<Proof, String> {
                 continue;
             }
             // What stands between them may not be here, unless the one names the other.
-            let goes_on = two.seq == one.seq + 1;
+            let goes_on = one.seq.checked_add(1) == Some(two.seq);
             if two.seq <= one.seq || goes_on != (two.prev == before.leaf) {
                 return whole(format!(
                     "in the chain with {} entry {} has number {} and entry {} after it number {}, \

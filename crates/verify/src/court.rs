@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use kuriiri_types::{Decided, Digest, Header, LogEvent, Ministry};
+use kuriiri_types::{Code, Decided, Digest, Header, LogEvent, Ministry, PolicyInForce, Receipt};
 
 use crate::{
     bundle::came,
@@ -11,7 +11,7 @@ use crate::{
     lives::{Said, Trace},
     rules::{Contents, InForce},
     scan::{Found, Inner},
-    scene::{Anchors, Certificates, Keys, Scene},
+    scene::{Anchors, Keys, Scene},
 };
 
 /// Who judges. It grows with the messages that it sees, about the size of their headers.
@@ -25,13 +25,7 @@ pub(crate) struct Court<'a> {
 
 impl<'a> Court<'a> {
     pub(crate) fn new(home: Ministry, anchors: &'a Anchors) -> Self {
-        let scene = Scene {
-            home,
-            keys: Arc::new(Keys::of(None, anchors)),
-            rules: Arc::new(InForce::nothing()),
-            certificates: Arc::new(Certificates::default()),
-            is_pruned: false,
-        };
+        let scene = Scene::first(home, anchors, false);
         let (contents, headers, traces) = (Contents::new(), HashMap::new(), Vec::new());
         Self { anchors, scene, contents, headers, traces }
     }
@@ -55,22 +49,14 @@ impl<'a> Court<'a> {
         let spot = Spot { index, at: entry.at };
         match &entry.event {
             LogEvent::Decided(decided) => self.decided(spot, decided, found, out),
-            LogEvent::Receipt(receipt) => {
-                if receipt.issuer != self.scene.home {
-                    let what = format!("this log speaks as {}", receipt.issuer);
-                    out.add(Finding::fault(Check::Order, what).at(index).of(receipt.message));
-                }
-                let unknown = receipt.code == Some(kuriiri_types::Code::UNKNOWN_RECIPIENT);
-                let said = Said::Own(receipt.kind, unknown);
-                self.traces.push(Trace::receipt(index, entry.at, receipt, found.about, said));
-            }
+            LogEvent::Receipt(receipt) => self.stated(spot, receipt, found, out),
             LogEvent::ReceiptIn { receipt, .. } => {
-                if let Inner::Receipt(said) = &found.inner {
+                let said = came(found);
+                if let Some(said) = said {
                     let is_home = *said.sender.ministry() == self.scene.home;
                     let came = Said::Came(said.kind, is_home);
                     self.traces.push(Trace::receipt(index, entry.at, said, found.about, came));
                 }
-                let said = came(found);
                 self.scene.check_receipt(spot, receipt, said, out);
             }
             LogEvent::Approved { subject, approval } => {
@@ -84,12 +70,7 @@ impl<'a> Court<'a> {
                     out.add(Finding::fault(Check::Decisions, what).at(index));
                 }
             }
-            LogEvent::PolicyChanged(policy) => {
-                let rules = InForce::of(policy, &self.contents);
-                self.contents.settle(policy);
-                self.scene.keys = Arc::new(Keys::of(rules.federation.as_ref(), self.anchors));
-                self.scene.rules = Arc::new(rules);
-            }
+            LogEvent::PolicyChanged(policy) => self.policy(policy),
             LogEvent::Erased { subject, .. } => {
                 self.traces.push(Trace::erased(index, entry.at, *subject));
             }
@@ -98,8 +79,29 @@ impl<'a> Court<'a> {
             | LogEvent::Booted { .. }
             | LogEvent::Restored { .. }
             | LogEvent::Acted { .. }
-            | LogEvent::ClockStepped { .. } => {}
+            | LogEvent::ClockStepped { .. }
+            | LogEvent::ChannelHeads(_)
+            | LogEvent::Pruned { .. }
+            | LogEvent::Exported { .. } => {}
         }
+    }
+
+    /// What this log states itself.
+    fn stated(&mut self, spot: Spot, receipt: &Receipt, found: &Found, out: &mut Findings) {
+        if receipt.issuer != self.scene.home {
+            let what = format!("this log speaks as {}", receipt.issuer);
+            out.add(Finding::fault(Check::Order, what).at(spot.index).of(receipt.message));
+        }
+        let unknown = receipt.code == Some(Code::UNKNOWN_RECIPIENT);
+        let said = Said::Own(receipt.kind, unknown);
+        self.traces.push(Trace::receipt(spot.index, spot.at, receipt, found.about, said));
+    }
+
+    fn policy(&mut self, policy: &PolicyInForce) {
+        let rules = InForce::of(policy, &self.contents);
+        self.contents.settle(policy);
+        self.scene.keys = Arc::new(Keys::of(rules.federation.as_ref(), self.anchors));
+        self.scene.rules = Arc::new(rules);
     }
 
     fn decided(&mut self, spot: Spot, decided: &Decided, found: &Found, out: &mut Findings) {

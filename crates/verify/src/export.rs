@@ -51,7 +51,7 @@ pub struct Selection {
 /// and `entries.jsonl`, one entry a line with its index, its bytes in base64 and the hashes of its
 /// path. An export of a period has every entry of it. An export of a channel has every link of the
 /// chains with that peer in the period, and beside them what else the log says of their messages;
-/// certificates and signed files are always with it. Nothing can be left out between the first and the
+/// certificates, signed files and what the log says of its pruning are always with it. Nothing can be left out between the first and the
 /// last entry of a period, or between the first and the last link of a chain, without that being
 /// seen; of what stands beside the links it can.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -183,7 +183,10 @@ impl Writer<'_> {
 fn is_context(event: &LogEvent) -> bool {
     matches!(
         event,
-        LogEvent::Certificate { .. } | LogEvent::FilePart(_) | LogEvent::PolicyChanged(_)
+        LogEvent::Certificate { .. }
+            | LogEvent::FilePart(_)
+            | LogEvent::PolicyChanged(_)
+            | LogEvent::Pruned { .. }
     )
 }
 
@@ -192,29 +195,12 @@ fn is_context(event: &LogEvent) -> bool {
 /// # Errors
 /// When it cannot be read, or is not an export.
 pub fn check_export(folder: &Path, anchors: &Anchors) -> Result<ExportReport, FolderError> {
-    let file = folder.join(MANIFEST);
-    let text = read_limited(&file, LINE_BYTES_MAX)?;
-    let manifest: Manifest = serde_json::from_slice(&text)
-        .map_err(|error| FolderError::form(&file, error.to_string()))?;
-    if manifest.format != EXPORT_FORMAT {
-        return Err(FolderError::form(&file, format!("it is not {EXPORT_FORMAT}")));
-    }
-    let note = read_limited(&folder.join(CHECKPOINT), LINE_BYTES_MAX)?;
+    let manifest = read_manifest(&folder.join(MANIFEST))?;
     let mut findings = Findings::new();
-    findings.done(Check::Checkpoint, 1);
-    let unsigned = |what: String| FolderError::form(&folder.join(CHECKPOINT), what);
-    let checkpoint =
-        crate::known::parsed(&note).ok_or_else(|| unsigned("it is no checkpoint".into()))?;
-    match anchors.trust.checkpoint(&note) {
-        Ok((_, quorum)) if quorum.met => {}
-        Ok(_) => {
-            let what = "too few witnesses of the policy cosigned the checkpoint";
-            findings.add(Finding::fault(Check::Checkpoint, what));
-        }
-        Err(error) => findings.add(Finding::fault(Check::Checkpoint, error.to_string())),
-    }
+    let file = folder.join(CHECKPOINT);
+    let checkpoint = read_checkpoint(&file, anchors, &mut findings)?;
     let home = ministry_of(&checkpoint.origin).filter(|_| manifest.origin == checkpoint.origin);
-    let home = home.ok_or_else(|| unsigned("it is of another log".into()))?;
+    let home = home.ok_or_else(|| FolderError::form(&file, "it is of another log"))?;
     let mut reader = Reader {
         checkpoint,
         selection: &manifest.selection,
@@ -224,6 +210,8 @@ pub fn check_export(folder: &Path, anchors: &Anchors) -> Result<ExportReport, Fo
         links: HashMap::new(),
         period: None,
         count: 0,
+        gaps: Vec::new(),
+        pruned: 0,
     };
     reader.read(&folder.join(ENTRIES), &mut findings)?;
     if reader.count != manifest.entries {
@@ -231,13 +219,38 @@ pub fn check_export(folder: &Path, anchors: &Anchors) -> Result<ExportReport, Fo
         findings.add(Finding::fault(Check::Proofs, what));
     }
     reader.ends(&mut findings);
-    let chains = reader
-        .links
-        .iter()
-        .map(|((peer, direction), run)| (peer.to_string(), *direction, run.first, run.last));
-    let mut chains: Vec<_> = chains.collect();
-    chains.sort_by(|a, b| (&a.0, a.2).cmp(&(&b.0, b.2)));
-    Ok(ExportReport { period: reader.period, chains, manifest, findings })
+    Ok(ExportReport { period: reader.period, chains: reader.chains(), manifest, findings })
+}
+
+fn read_manifest(file: &Path) -> Result<Manifest, FolderError> {
+    let text = read_limited(file, LINE_BYTES_MAX)?;
+    let manifest: Manifest = serde_json::from_slice(&text)
+        .map_err(|error| FolderError::form(file, error.to_string()))?;
+    if manifest.format != EXPORT_FORMAT {
+        return Err(FolderError::form(file, format!("it is not {EXPORT_FORMAT}")));
+    }
+    Ok(manifest)
+}
+
+/// The checkpoint, whoever signed it; who did is found.
+fn read_checkpoint(
+    file: &Path,
+    anchors: &Anchors,
+    findings: &mut Findings,
+) -> Result<Checkpoint, FolderError> {
+    let note = read_limited(file, LINE_BYTES_MAX)?;
+    findings.done(Check::Checkpoint, 1);
+    let checkpoint = crate::known::parsed(&note);
+    let checkpoint = checkpoint.ok_or_else(|| FolderError::form(file, "it is no checkpoint"))?;
+    match anchors.trust.checkpoint(&note) {
+        Ok((_, quorum)) if quorum.met => {}
+        Ok(_) => {
+            let what = "too few witnesses of the policy cosigned the checkpoint";
+            findings.add(Finding::fault(Check::Checkpoint, what));
+        }
+        Err(error) => findings.add(Finding::fault(Check::Checkpoint, error.to_string())),
+    }
+    Ok(checkpoint)
 }
 
 /// The part of a chain that was seen.
@@ -257,6 +270,10 @@ struct Reader<'a> {
     links: HashMap<(Ministry, Direction), Run>,
     period: Option<(Timestamp, Timestamp)>,
     count: u64,
+    /// Entries of the period before which others are left out.
+    gaps: Vec<u64>,
+    /// Entries before this one were pruned, as the log says.
+    pruned: u64,
 }
 
 impl Reader<'_> {
@@ -293,8 +310,35 @@ impl Reader<'_> {
         self.court.entry(&entry, findings);
     }
 
+    /// The chains that were seen, by peer.
+    fn chains(&self) -> Vec<(String, Direction, u64, u64)> {
+        let chains = self.links.iter();
+        let mut chains: Vec<_> = chains
+            .map(|((peer, way), run)| (peer.to_string(), *way, run.first, run.last))
+            .collect();
+        chains.sort_by(|a, b| (&a.0, a.2).cmp(&(&b.0, b.2)));
+        chains
+    }
+
+    /// Entries that are left out, unless they were pruned. What is left out ends before the entry.
+    fn left_out(&self, findings: &mut Findings) {
+        for index in self.gaps.iter().filter(|index| **index > self.pruned) {
+            let what = "entries of the period before it are left out";
+            findings.add(Finding::fault(Check::Proofs, what).at(*index));
+        }
+        if self.pruned > 0 {
+            let what = format!(
+                "the log says that its entries before {} were pruned, but for what others are \
+                 judged by",
+                self.pruned
+            );
+            findings.add(Finding::note(Check::Proofs, what));
+        }
+    }
+
     /// What an export cannot show, and a channel of which it has nothing.
     fn ends(&self, findings: &mut Findings) {
+        self.left_out(findings);
         let Some(peer) = &self.selection.peer else {
             let what = "completeness before the first and after the last entry of the period is \
                         not proved by an export";
@@ -314,6 +358,11 @@ impl Reader<'_> {
     /// Nothing may be left out.
     fn whole(&mut self, found: &Found, findings: &mut Findings) {
         let Ok(entry) = &found.entry else { return };
+        if let LogEvent::Pruned { before, .. } = entry.event
+            && before <= found.index
+        {
+            self.pruned = self.pruned.max(before);
+        }
         let is_in = self.selection.has(entry.at);
         if is_in {
             self.period = Some((self.period.map_or(entry.at, |(first, _)| first), entry.at));
@@ -322,10 +371,7 @@ impl Reader<'_> {
             if is_in {
                 let gap = self.run.is_some_and(|run| run + 1 != found.index);
                 self.run = Some(found.index);
-                if gap {
-                    let what = "entries of the period before it are left out";
-                    findings.add(Finding::fault(Check::Proofs, what).at(found.index));
-                }
+                self.gaps.extend(gap.then_some(found.index));
             }
             return;
         };
@@ -336,8 +382,9 @@ impl Reader<'_> {
             findings.done(Check::Channels, 1);
             let key = (channel.peer.clone(), channel.direction);
             let before = self.links.get(&key);
-            let fits =
-                before.is_none_or(|run| channel.seq == run.last + 1 && channel.prev == run.leaf);
+            let fits = before.is_none_or(|run| {
+                channel.seq.checked_sub(1) == Some(run.last) && channel.prev == run.leaf
+            });
             if !fits {
                 let what = "links of the chain before it are left out, or it does not follow";
                 findings.add(Finding::fault(Check::Channels, what).at(found.index));

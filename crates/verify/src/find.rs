@@ -1,14 +1,16 @@
 //! Entries of a log by what they are about.
 
 use kuriiri_tlog::{TlogProof, inclusion};
-use kuriiri_types::{Direction, Entry, LogEvent, MessageId, Ministry, Timestamp};
+use kuriiri_types::{
+    ApprovalAct, Decided, Direction, Entry, LogEvent, MessageId, Ministry, Timestamp,
+};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::{
     folder::{FolderError, LogFolder},
     known::parsed,
-    scan::{Found, Inner, scan},
+    scan::{Found, Inner, found, scan},
 };
 
 /// An entry, told in a few words.
@@ -48,7 +50,8 @@ pub struct Summary {
     pub kinds: BTreeMap<&'static str, u64>,
 }
 
-/// Sums up a log, reading all of it.
+/// Sums up a log, reading all of it; of entries that were pruned (see [`LogFolder::first`]), what was
+/// kept.
 ///
 /// # Errors
 /// When a bundle cannot be read.
@@ -115,10 +118,14 @@ pub fn prove(folder: &LogFolder, index: u64) -> Result<Vec<u8>, FolderError> {
     Ok(TlogProof { extra, index, hashes, checkpoint }.to_bytes().to_vec())
 }
 
-/// Shows every entry in order.
+/// Shows every entry in order; of those that were pruned, what was kept.
 pub(crate) fn each(folder: &LogFolder, mut visit: impl FnMut(Found)) -> Result<(), FolderError> {
+    let first = folder.first_bundle();
+    for bundle in 0..first {
+        folder.kept(bundle)?.into_iter().map(found).for_each(&mut visit);
+    }
     let mut failed = None;
-    scan(folder, 0, |_, chunk| match chunk {
+    scan(folder, first, |_, chunk| match chunk {
         Ok(entries) => {
             entries.into_iter().for_each(&mut visit);
             true
@@ -174,19 +181,7 @@ pub(crate) fn words(entry: &Entry, inner: &Inner) -> String {
                 format!("through {from}: a receipt that cannot be read")
             }
         },
-        LogEvent::Decided(decided) => {
-            let word = crate::rules::word_of(decided.ruling);
-            let next = decided.next.as_ref().map(|next| format!(", next {next}"));
-            let reasons = decided.reasons.join(" ");
-            let links: Vec<String> = entry.channels.iter().map(link).collect();
-            let mut text = format!("{word} for {}{}", decided.dest, next.unwrap_or_default());
-            for more in [reasons, links.join(", ")] {
-                if !more.is_empty() {
-                    text = format!("{text}; {more}");
-                }
-            }
-            text
-        }
+        LogEvent::Decided(decided) => decided_words(entry, decided),
         LogEvent::TurnedAway { by, code, count } => {
             let by: &dyn std::fmt::Display = match by {
                 kuriiri_types::Giver::System(system) => system,
@@ -194,16 +189,7 @@ pub(crate) fn words(entry: &Entry, inner: &Inner) -> String {
             };
             format!("{count} from {by}: {code}")
         }
-        LogEvent::Approved { approval, .. } => kuriiri_wire::approval::decode(&approval.approval)
-            .map_or_else(
-                |error| error.to_string(),
-                |said| match said.act {
-                    kuriiri_types::ApprovalAct::Release => format!("{} releases it", said.officer),
-                    kuriiri_types::ApprovalAct::Reject { .. } => {
-                        format!("{} rejects it", said.officer)
-                    }
-                },
-            ),
+        LogEvent::Approved { approval, .. } => approval_words(&approval.approval),
         LogEvent::Certificate { der } => format!("{}", kuriiri_seal::digest(der)),
         LogEvent::PolicyChanged(policy) => {
             let name = |file: &kuriiri_types::FileInForce| format!("{} {}", file.name, file.serial);
@@ -218,8 +204,38 @@ pub(crate) fn words(entry: &Entry, inner: &Inner) -> String {
         }
         LogEvent::Booted { software } => software.clone(),
         LogEvent::Erased { by, basis, .. } => format!("by {by} on the basis {basis}"),
-        LogEvent::Acted { by, what } => format!("{by}: {what}"),
+        LogEvent::Acted { by, what } | LogEvent::Exported { by, what } => format!("{by}: {what}"),
         LogEvent::ClockStepped { from } => format!("it had shown {from}"),
+        LogEvent::ChannelHeads(heads) => {
+            heads.iter().map(crate::heads::words).collect::<Vec<_>>().join("; ")
+        }
+        LogEvent::Pruned { before, by, basis } => {
+            format!("entries before {before}, by {by} on the basis {basis}")
+        }
+    }
+}
+
+fn decided_words(entry: &Entry, decided: &Decided) -> String {
+    let word = crate::rules::word_of(decided.ruling);
+    let next = decided.next.as_ref().map(|next| format!(", next {next}"));
+    let reasons = decided.reasons.join(" ");
+    let links: Vec<String> = entry.channels.iter().map(link).collect();
+    let mut text = format!("{word} for {}{}", decided.dest, next.unwrap_or_default());
+    for more in [reasons, links.join(", ")] {
+        if !more.is_empty() {
+            text = format!("{text}; {more}");
+        }
+    }
+    text
+}
+
+fn approval_words(bytes: &[u8]) -> String {
+    match kuriiri_wire::approval::decode(bytes) {
+        Ok(said) => match said.act {
+            ApprovalAct::Release => format!("{} releases it", said.officer),
+            ApprovalAct::Reject { .. } => format!("{} rejects it", said.officer),
+        },
+        Err(error) => error.to_string(),
     }
 }
 

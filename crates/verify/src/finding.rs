@@ -26,6 +26,8 @@ pub enum Check {
     Order,
     /// The chains of all messages between two relays have no gap.
     Channels,
+    /// What the log sums up of its minutes is what its entries say.
+    Heads,
     /// Systems of their ministries signed the messages.
     Originators,
     /// Officers signed their words.
@@ -57,6 +59,7 @@ impl Check {
             Self::Entries => "entries",
             Self::Order => "order",
             Self::Channels => "channels",
+            Self::Heads => "heads",
             Self::Originators => "originators",
             Self::Approvals => "approvals",
             Self::Receipts => "receipts",
@@ -79,6 +82,7 @@ impl Check {
             Self::Entries => "entries read in their one encoding",
             Self::Order => "times and starts that only go forward",
             Self::Channels => "links of chains between relays",
+            Self::Heads => "sums of minutes made again from the entries",
             Self::Originators => "signatures of the systems that sent messages",
             Self::Approvals => "signatures of officers",
             Self::Receipts => "receipts of other relays held against their logs",

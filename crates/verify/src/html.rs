@@ -7,7 +7,7 @@ use crate::{
     finding::{Finding, Findings, Weight},
     lives::Fates,
     reconcile::ReconcileReport,
-    timeline::Timeline,
+    timeline::{Span, Timeline},
 };
 
 /// Findings that a page shows; the counts are of all.
@@ -155,33 +155,7 @@ impl Page {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         for (at, counted) in &timeline.spans {
             let left = (at - first) / span * width / columns;
-            let wide = (width / columns).max(1);
-            let tall =
-                |n: u64| i64::try_from(n).unwrap_or(i64::MAX).saturating_mul(height - 10) / most;
-            let decided = counted.permitted + counted.held + counted.denied;
-            let title = format!(
-                "{}: {} entries, {} permitted, {} held, {} denied, {} delivered",
-                kuriiri_types::Timestamp::from_millis(*at),
-                counted.entries,
-                counted.permitted,
-                counted.held,
-                counted.denied,
-                counted.delivered
-            );
-            self.put(format_args!("<g><title>{}</title>", escaped(&title)));
-            for (n, colour) in [
-                (counted.entries, "var(--b)"),
-                (decided, "var(--a)"),
-                (counted.denied, "var(--bad)"),
-            ] {
-                let tall = tall(n);
-                let top = height - tall;
-                self.put(format_args!(
-                    "<rect x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{tall}\" \
-                     fill=\"{colour}\"/>"
-                ));
-            }
-            self.0.push_str("</g>");
+            self.bar(*at, counted, (left, (width / columns).max(1)), most);
         }
         let unit = match span {
             60_000 => "a minute",
@@ -193,6 +167,33 @@ impl Page {
             "</svg><p class=\"soft\">All entries, decisions, and denials among them; a bar is \
              {unit}.</p>"
         ));
+    }
+
+    /// The bars of one span, at this place and of this width.
+    fn bar(&mut self, at: i64, counted: &Span, (left, wide): (i64, i64), most: i64) {
+        let height = CHART.1;
+        let decided = counted.permitted + counted.held + counted.denied;
+        let title = format!(
+            "{}: {} entries, {} permitted, {} held, {} denied, {} delivered",
+            kuriiri_types::Timestamp::from_millis(at),
+            counted.entries,
+            counted.permitted,
+            counted.held,
+            counted.denied,
+            counted.delivered
+        );
+        self.put(format_args!("<g><title>{}</title>", escaped(&title)));
+        for (n, colour) in
+            [(counted.entries, "var(--b)"), (decided, "var(--a)"), (counted.denied, "var(--bad)")]
+        {
+            let tall = i64::try_from(n).unwrap_or(i64::MAX).saturating_mul(height - 10) / most;
+            let top = height - tall;
+            self.put(format_args!(
+                "<rect x=\"{left}\" y=\"{top}\" width=\"{wide}\" height=\"{tall}\" \
+                 fill=\"{colour}\"/>"
+            ));
+        }
+        self.0.push_str("</g>");
     }
 
     pub(crate) fn finish(mut self) -> String {
@@ -220,6 +221,10 @@ pub fn log_page(report: &LogReport, verdict: &str) -> String {
     if let Some((first, last)) = report.period {
         facts.push(("Period", format!("{first} to {last}")));
     }
+    if report.pruned > 0 {
+        let pruned = format!("the first {} entries, {} of them kept", report.pruned, report.kept);
+        facts.push(("Pruned", pruned));
+    }
     let by: Vec<&str> = report.cosigned.iter().map(|(name, _)| name.as_str()).collect();
     facts.push(("Cosigned by", if by.is_empty() { "nobody".into() } else { by.join(", ") }));
     page.facts(&facts);
@@ -241,11 +246,17 @@ pub fn reconcile_page(report: &ReconcileReport, verdict: &str) -> String {
     let mut facts = Vec::new();
     for side in &report.sides {
         let period = side.period.map(|(first, last)| format!(", {first} to {last}"));
-        let value = format!("{} entries{}", side.size, period.unwrap_or_default());
+        let pruned = (side.pruned > 0).then(|| format!(", the first {} pruned", side.pruned));
+        let (period, pruned) = (period.unwrap_or_default(), pruned.unwrap_or_default());
+        let value = format!("{} entries{pruned}{period}", side.size);
         facts.push((side.origin.as_str(), value));
     }
     let minutes = report.minutes;
     facts.push(("Minutes that agree", format!("{} of {}", minutes.agreed, minutes.compared)));
+    let by_heads = format!("{} of {}", minutes.agreed_by_heads, minutes.with_heads);
+    facts.push(("By the sums of both logs", by_heads));
+    facts.push(("Looked at entry by entry", minutes.by_entries.to_string()));
+    facts.push(("Pruned in one log", minutes.pruned.to_string()));
     page.facts(&facts);
     page.heading("Messages");
     let rows: Vec<(String, String)> = report

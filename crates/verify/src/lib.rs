@@ -14,6 +14,14 @@
 //! ([`Weight::Fault`]), could not be checked ([`Weight::Unchecked`]) or is good to know. A program
 //! exits with 0, 1 or 2 by them ([`Findings::exit`]).
 //!
+//! # What was pruned
+//!
+//! A log may begin with entries that are not there any more ([`LogFolder::first`]). Their leaf hashes
+//! are, in the tiles of the lowest level, and lead to the root that was signed. Beside, below `kept`,
+//! are those of them by which later ones are judged, each held against its hash. That they were
+//! pruned must stand in the log itself, or it is a fault; what cannot be known because of it is told
+//! as a note.
+//!
 //! # Whom it believes
 //!
 //! Logs, witnesses and their quorum come from the auditor's own policy file (C2SP `tlog-policy`), in
@@ -25,9 +33,10 @@
 //!
 //! A log of any size is read in one go through a window of bundles. Besides that window there grow:
 //! one record of 48 bytes for each entry about a message, beyond [`SPILL_BYTES_MAX`] in files beside
-//! (in the folder for temporary files); the certificates and signed files that the log shows, each
-//! once, and the rules compiled from each change of them; distinct checkpoints that others kept, 56
-//! bytes each; and findings, up to [`FINDINGS_MAX`] of each weight.
+//! (in the folder for temporary files); one hash for each message of minutes that are not summed up
+//! yet, up to a million, and one for each act of an officer; the certificates and signed files that
+//! the log shows, each once, and the rules compiled from each change of them; distinct checkpoints
+//! that others kept, 56 bytes each; and findings, up to [`FINDINGS_MAX`] of each weight.
 //!
 //! This crate does NOT reach a network, write to a log, or keep a key. It knows the formats of C2SP
 //! through `kuriiri-tlog` and entries through `kuriiri-wire`, and shares with a relay only the crates
@@ -46,6 +55,7 @@
 //! # Ok::<(), kuriiri_verify::FolderError>(())
 //! ```
 
+mod acts;
 mod audit;
 mod bundle;
 mod claim;
@@ -55,11 +65,13 @@ mod find;
 mod finding;
 mod folder;
 mod genuine;
+mod heads;
 mod html;
 mod known;
 mod lives;
 mod nodes;
 mod order;
+mod pruned;
 mod receipt;
 mod reconcile;
 mod rules;

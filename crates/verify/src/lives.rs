@@ -211,6 +211,14 @@ pub(crate) enum FlawKind {
 }
 
 impl FlawKind {
+    /// Whether something is wrong only if nothing before it was pruned.
+    pub(crate) fn is_of_something_missing(self) -> bool {
+        match self {
+            Self::NeverSent | Self::NoHeader | Self::NoDecision | Self::NeverTaken => true,
+            Self::Twice | Self::TwoFates | Self::BothTold => false,
+        }
+    }
+
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::NoHeader => "the log decides on a message whose header it has not shown",

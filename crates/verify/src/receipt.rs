@@ -11,7 +11,7 @@ use crate::{
     find::{Told, told},
     finding::{Check, Finding, Findings},
     folder::{FolderError, read_limited},
-    scan::found,
+    scan::{Found, found},
     scene::Anchors,
 };
 
@@ -75,21 +75,7 @@ pub fn check_receipt(file: &[u8], anchors: &Anchors) -> Result<ReceiptReport, St
     }
     report.cosigned = quorum.by.into_iter().map(|by| (by.witness, by.time)).collect();
     let entry = found((proof.index, proof.extra.into()));
-    findings.done(Check::Entries, 1);
-    match &entry.entry {
-        Err(error) => {
-            let what = format!("the entry cannot be read: {error}");
-            findings.add(Finding::fault(Check::Entries, what).at(proof.index));
-        }
-        Ok(read) => {
-            if let LogEvent::Receipt(receipt) = &read.event
-                && Some(&receipt.issuer) != ministry_of(&checkpoint.origin).as_ref()
-            {
-                let what = format!("{} cannot speak for {}", checkpoint.origin, receipt.issuer);
-                findings.add(Finding::fault(Check::Receipts, what).at(proof.index));
-            }
-        }
-    }
+    check_entry(&entry, &checkpoint.origin, findings);
     let told = told(&entry);
     let of = told.message.map(|id| format!(" of the message {id}")).unwrap_or_default();
     report.words = format!(
@@ -99,4 +85,23 @@ pub fn check_receipt(file: &[u8], anchors: &Anchors) -> Result<ReceiptReport, St
     report.said = Some(told);
     (report.origin, report.size) = (Some(checkpoint.origin), checkpoint.size);
     Ok(report)
+}
+
+/// It must be readable, and speak for its own ministry.
+fn check_entry(found: &Found, origin: &str, findings: &mut Findings) {
+    findings.done(Check::Entries, 1);
+    match &found.entry {
+        Err(error) => {
+            let what = format!("the entry cannot be read: {error}");
+            findings.add(Finding::fault(Check::Entries, what).at(found.index));
+        }
+        Ok(read) => {
+            if let LogEvent::Receipt(receipt) = &read.event
+                && Some(&receipt.issuer) != ministry_of(origin).as_ref()
+            {
+                let what = format!("{origin} cannot speak for {}", receipt.issuer);
+                findings.add(Finding::fault(Check::Receipts, what).at(found.index));
+            }
+        }
+    }
 }

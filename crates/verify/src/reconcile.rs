@@ -2,25 +2,29 @@
 //!
 //! Each log is read once. Of every entry about a message a small record is kept, in files when there
 //! are many; then the records of each message from both sides are looked at together. Minute by
-//! minute, by the receiver's time, both sides' sets of messages are compared by count and Merkle root
-//! first; what the minutes agree on needs no entry to be read again.
+//! minute, by the receiver's time, the sums that both logs have are compared, and both sides' sets of
+//! messages by count and Merkle root: sums could be compared without showing any entry, and entries
+//! prove more.
 //!
 //! Compared is what each says of messages whose next relay is the other: a message through a hub is
 //! compared between each of the two and the hub.
 
 mod join;
 mod minutes;
+mod own;
+mod records;
 mod survey;
 mod tell;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use kuriiri_types::{Ministry, Timestamp};
+use kuriiri_types::{Ministry, Timestamp, limits::CLOCK_SKEW_MAX};
 use serde::Serialize;
 
 use self::{
     join::Join,
-    survey::{Records, Survey, survey},
+    records::Records,
+    survey::{Survey, survey},
     tell::Teller,
 };
 use crate::{
@@ -29,8 +33,7 @@ use crate::{
     scene::Anchors,
 };
 
-/// Evidence files that are written; further ones are not, and their rows are counted only. Each costs
-/// another reading of the logs.
+/// Evidence files that are written; further ones are not, and their rows are counted only.
 pub const EVIDENCE_MAX: usize = 200;
 
 /// What is compared, and what is late.
@@ -80,6 +83,8 @@ pub enum Row {
     /// The receiver has it, and the sender's log, as it was given, ends too early to say whether it
     /// was omitted: not checked.
     UnknownToSender,
+    /// What the other log said of it was pruned.
+    Pruned,
     /// It left, its time is over, and the receiver's log, as it was given, ends too early to say what
     /// became of it: not checked.
     UnknownToReceiver,
@@ -107,13 +112,22 @@ pub enum Row {
     SplitView,
 }
 
-/// Minutes in which both sides speak of messages.
+/// Minutes of the receiver's time in which messages went one way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Minutes {
-    /// How many there were.
+    /// In how many a log has entries about messages.
     pub compared: u64,
-    /// In how many both have the same messages.
+    /// In how many more one log was pruned, so that there is nothing to compare.
+    pub pruned: u64,
+    /// In how many of those compared both have the same messages, by their entries.
     pub agreed: u64,
+    /// How many both logs have sums of.
+    pub with_heads: u64,
+    /// In how many of these each has one, and the same, so that it needs no entry to be compared.
+    pub agreed_by_heads: u64,
+    /// How many of those compared had to be compared by their entries, because there are no sums,
+    /// several, or others.
+    pub by_entries: u64,
 }
 
 /// One of the two logs.
@@ -123,12 +137,14 @@ pub struct Side {
     pub origin: String,
     /// How many entries.
     pub size: u64,
+    /// Entries before this one were pruned.
+    pub pruned: u64,
     /// The times of the first entry and the last.
     pub period: Option<(Timestamp, Timestamp)>,
 }
 
 /// What a reconciliation came to.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct ReconcileReport {
     /// The two logs.
     pub sides: Vec<Side>,
@@ -151,12 +167,7 @@ pub fn reconcile(
     let mut findings = Findings::new();
     let mut records = Records::new();
     let names = folders.map(|folder| kuriiri_tlog::ministry_of(&folder.checkpoint().origin));
-    let mut report = ReconcileReport {
-        sides: Vec::new(),
-        rows: BTreeMap::new(),
-        minutes: Minutes::default(),
-        findings: Findings::new(),
-    };
+    let mut report = ReconcileReport::default();
     let [Some(one), Some(two)] = names else {
         findings.add(Finding::fault(Check::Checkpoint, "one of the logs is no ministry's"));
         report.findings = findings;
@@ -165,29 +176,39 @@ pub fn reconcile(
     let homes = [one, two];
     let mut surveys = Vec::new();
     for (side, folder) in (0_u8..).zip(folders) {
-        let peer = homes.iter().rev().nth(usize::from(side)).cloned();
-        let Some(peer) = peer else { continue };
-        let seen =
-            survey(folder, anchors, (side, &peer), &mut records, &mut findings, &mut progress);
+        let [one, two] = &homes;
+        let of = if side == 0 { (side, one, two) } else { (side, two, one) };
+        let seen = survey(folder, anchors, of, &mut records, &mut findings, &mut progress);
         report.sides.push(Side {
             origin: folder.checkpoint().origin.clone(),
             size: folder.size(),
+            pruned: folder.first(),
             period: seen.period,
         });
         surveys.push(seen);
     }
-    let checks = [Check::Checkpoint, Check::Root, Check::Entries];
-    if homes.iter().collect::<std::collections::BTreeSet<_>>().len() < 2 {
-        findings.add(Finding::fault(Check::Agreement, "both are logs of the same ministry"));
-    } else if checks.into_iter().any(|check| findings.has(check)) {
-        let what = "the logs are not sound in themselves, so they were not compared";
-        findings.add(Finding::unchecked(Check::Agreement, what));
-    } else {
+    if is_comparable(&homes, &mut findings) {
         let context = Context { folders, homes: &homes, surveys: &surveys, options };
         compare(&context, anchors, records, &mut findings, &mut report);
     }
     report.findings = findings;
     report
+}
+
+/// Whether they are two sound logs of two ministries.
+fn is_comparable(homes: &[Ministry; 2], findings: &mut Findings) -> bool {
+    let [one, two] = homes;
+    let checks = [Check::Checkpoint, Check::Root, Check::Entries];
+    if one == two {
+        findings.add(Finding::fault(Check::Agreement, "both are logs of the same ministry"));
+        false
+    } else if checks.into_iter().any(|check| findings.has(check)) {
+        let what = "the logs are not sound in themselves, so they were not compared";
+        findings.add(Finding::unchecked(Check::Agreement, what));
+        false
+    } else {
+        true
+    }
 }
 
 /// Both logs, as they were found.
@@ -213,6 +234,18 @@ impl<'a> Context<'a> {
     /// When the last entry of a log was written.
     fn last(&self, side: u8) -> Option<Timestamp> {
         self.surveys.get(usize::from(side)).and_then(|s| s.period).map(|(_, last)| last)
+    }
+
+    /// When what is there of a log begins, if its beginning was pruned; with the most that the clocks
+    /// of the two may differ by.
+    fn pruned_until(&self, side: u8) -> Option<Timestamp> {
+        let survey = self.surveys.get(usize::from(side)).filter(|survey| survey.is_pruned)?;
+        survey.period.map(|(first, _)| first.after(CLOCK_SKEW_MAX))
+    }
+
+    /// Whether a log may have spoken of this time in entries that were pruned.
+    fn may_be_pruned(&self, side: u8, at: Timestamp) -> bool {
+        self.pruned_until(side).is_some_and(|until| at <= until)
     }
 
     /// Whether a time is among those that are compared.
@@ -250,4 +283,5 @@ fn compare(
     if let Err(error) = join::same_ids(ids, &mut teller) {
         teller.unreadable(&error);
     }
+    teller.finish();
 }

@@ -16,7 +16,7 @@ use kuriiri_types::{Fingerprint, Ministry};
 
 use crate::{
     folder::{FolderError, read_limited},
-    rules::SharedRules,
+    rules::{InForce, SharedRules},
 };
 
 /// Whom the auditor believes, whatever a log says.
@@ -142,6 +142,19 @@ pub(crate) struct Scene {
     pub(crate) certificates: Arc<Certificates>,
     /// Certificates and files may stand among what was pruned.
     pub(crate) is_pruned: bool,
+}
+
+impl Scene {
+    /// Before anything was said.
+    pub(crate) fn first(home: Ministry, anchors: &Anchors, is_pruned: bool) -> Self {
+        Self {
+            home,
+            keys: Arc::new(Keys::of(None, anchors)),
+            rules: Arc::new(InForce::nothing()),
+            certificates: Arc::new(Certificates::default()),
+            is_pruned,
+        }
+    }
 }
 
 /// Changes that are remembered, each about as large as its files. The oldest go.

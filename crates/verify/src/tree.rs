@@ -1,6 +1,7 @@
 //! The tree, made anew from the entries alone, and its files held against it.
 
-use kuriiri_seal::node;
+use bytes::Bytes;
+use kuriiri_seal::{leaf, node};
 use kuriiri_tlog::{
     Bundle, Frontier, Nodes, TILE_HEIGHT, TILE_WIDTH, Tile, decode_bundle, empty_root, encode_tile,
 };
@@ -9,8 +10,8 @@ use kuriiri_types::Digest;
 use crate::{
     finding::{Check, Finding, Findings},
     folder::{
-        BUNDLE_BYTES_MAX, CHECKPOINT, FolderError, LogFolder, TILE_BYTES_MAX, bundle_of,
-        read_limited,
+        BUNDLE_BYTES_MAX, CHECKPOINT, FolderError, LogFolder, TILE_BYTES_MAX, bundle_of, kept_path,
+        parse_kept, read_limited,
     },
     nodes::CachedNodes,
 };
@@ -135,9 +136,12 @@ pub(crate) fn check_tile(folder: &LogFolder, (tile, hashes): &Expected, findings
 /// beginnings of what came after, and what lies beyond the checkpoint goes on from it.
 pub(crate) fn check_files(folder: &LogFolder, tree: &Rebuilt, findings: &mut Findings) {
     let (mut foreign, mut beyond) = (Vec::new(), Vec::new());
-    let walked = folder.each_file(|name| {
+    let walked = folder.each_file("", |name| {
         if name == CHECKPOINT {
             return;
+        }
+        if let Some(bundle) = parse_kept(name) {
+            return check_kept(folder, bundle, findings);
         }
         match (Tile::parse(name), Bundle::parse(name)) {
             (Some(tile), _) => {
@@ -195,17 +199,45 @@ fn check_old_bundle(folder: &LogFolder, old: Bundle, width: u16, findings: &mut 
         return old.width == width;
     }
     findings.done(Check::Files, 1);
-    let wide = folder.bundle(Bundle { width, ..old }).map(|read| read.entries);
+    // A wider one may have been pruned.
+    let hashes = folder.tile(Tile { level: 0, index: old.index, width });
     let bytes = read_limited(&folder.path().join(old.path()), BUNDLE_BYTES_MAX);
-    let fits = wide.ok().zip(bytes.ok()).is_some_and(|(wide, bytes)| {
+    let fits = hashes.ok().zip(bytes.ok()).is_some_and(|(hashes, bytes)| {
         decode_bundle(&bytes, old.width)
-            .is_ok_and(|entries| entries.iter().zip(&wide).all(|(old, new)| *old == &new[..]))
+            .is_ok_and(|entries| entries.iter().zip(&hashes).all(|(old, hash)| leaf(old) == *hash))
     });
     if !fits {
         let what = format!("{} is not the beginning of what came after", old.path());
         findings.add(Finding::fault(Check::Files, what));
     }
     true
+}
+
+/// What was kept of a bundle that is there must be of it: a relay keeps, then says that it prunes, and
+/// then prunes. Of bundles that are not there it was looked at before.
+fn check_kept(folder: &LogFolder, bundle: u64, findings: &mut Findings) {
+    if bundle < folder.first_bundle() {
+        return;
+    }
+    findings.done(Check::Files, 1);
+    let name = kept_path(bundle);
+    let first = bundle.saturating_mul(u64::from(TILE_WIDTH));
+    let whole = folder.bundle(Bundle { index: bundle, width: TILE_WIDTH });
+    let is_of = |(index, kept): &(u64, Bytes), whole: &[Bytes]| {
+        let place = usize::try_from(index - first).ok();
+        place.and_then(|place| whole.get(place)) == Some(kept)
+    };
+    let fits = folder
+        .kept(bundle)
+        .ok()
+        .zip(whole.ok())
+        .is_some_and(|(kept, whole)| kept.iter().all(|kept| is_of(kept, &whole.entries)));
+    findings.add(if fits {
+        let what = format!("{name} was kept to prune its bundle, which is still there");
+        Finding::note(Check::Files, what)
+    } else {
+        Finding::fault(Check::Files, format!("{name} does not have the entries of its bundle"))
+    });
 }
 
 /// Files of a tree that is larger than the checkpoint says: a log that was copied while it grew has
@@ -219,7 +251,7 @@ fn check_beyond(folder: &LogFolder, tree: &Rebuilt, names: &[String], findings: 
         }
         return;
     };
-    let size = last.index * u64::from(TILE_WIDTH) + u64::from(last.width);
+    let size = end_of(last);
     let (mut grown, mut full) = (tree.clone(), Vec::new());
     while grown.size() < size {
         let index = grown.size() / u64::from(TILE_WIDTH);
@@ -227,7 +259,7 @@ fn check_beyond(folder: &LogFolder, tree: &Rebuilt, names: &[String], findings: 
         let from = usize::try_from(grown.size() % u64::from(TILE_WIDTH)).unwrap_or(0);
         let Ok(read) = folder.bundle(bundle) else { break };
         for entry in read.entries.get(from..).unwrap_or_default() {
-            full.extend(grown.push(kuriiri_seal::leaf(entry)));
+            full.extend(grown.push(leaf(entry)));
         }
         if read.found < bundle.width {
             break;
@@ -250,10 +282,15 @@ fn check_beyond(folder: &LogFolder, tree: &Rebuilt, names: &[String], findings: 
     }
 }
 
+/// The entry after those of a bundle, which may be named at will.
+fn end_of(bundle: Bundle) -> u64 {
+    let first = bundle.index.saturating_mul(u64::from(TILE_WIDTH));
+    first.saturating_add(u64::from(bundle.width))
+}
+
 fn is_of(folder: &LogFolder, name: &str, full: &[Expected], size: u64) -> bool {
     if let Some(bundle) = Bundle::parse(name) {
-        let end = bundle.index * u64::from(TILE_WIDTH) + u64::from(bundle.width);
-        return end <= size && folder.bundle(bundle).is_ok();
+        return end_of(bundle) <= size && folder.bundle(bundle).is_ok();
     }
     let Some(tile) = Tile::parse(name) else { return false };
     let expected = full.iter().find(|(t, _)| t.level == tile.level && t.index == tile.index);

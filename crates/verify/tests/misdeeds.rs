@@ -130,6 +130,71 @@ fn a_release_that_no_officer_signed_is_found() {
 }
 
 #[test]
+fn a_release_that_is_no_act_of_its_own_is_found() {
+    let commit = |_: &Cast, a: &mut Author<'_>, b: &mut Author<'_>| {
+        let send = Send::held("sm", "plm", 504);
+        a.submit(&send, Some(&b.home.clone()));
+        let envelope = send.envelope(a.cast, &a.cast.member("sm").system);
+        a.release(&send, &envelope, &b.home.clone());
+        let of_this =
+            |entry: &Entry| entry.event.subject() == Some(kuriiri_seal::leaf(&envelope.header));
+        *a = a.rewritten(|entries| {
+            entries.retain(|e| !(e.event.kind() == "APPROVED" && of_this(e)));
+        });
+    };
+    misdeed("approvals", "does not stand in the log before it", commit);
+    // It may stand in the log that this one goes on from.
+    let cast = Cast::new();
+    let bench = Bench::new(&cast, &[], 0);
+    let (mut a, mut b) = story(&cast);
+    let old = a.checkpoint();
+    commit(&cast, &mut a, &mut b);
+    let restored = LogEvent::Restored { checkpoint: old };
+    let a = a.rewritten(|entries| {
+        let first = Entry { event: restored, ..entries[0].clone() };
+        entries.insert(0, first);
+    });
+    let report = bench.log(&bench.write(&a, &[]), &[]);
+    report.is_good();
+    report.notes("approvals", "does not stand in the log before it");
+}
+
+#[test]
+fn times_of_cosignatures_that_cannot_be_are_found() {
+    let seconds = |author: &Author<'_>| author.at.as_millis() as u64 / 1000;
+    let witnessed = |by: i64| {
+        let cast = Cast::new();
+        let bench = Bench::new(&cast, &[], 0);
+        let (a, mut b) = story(&cast);
+        let time = seconds(&b).checked_add_signed(by).unwrap();
+        let checkpoint = a.cosigned_at(&["plm"], time);
+        b.append(vec![], LogEvent::PeerCheckpoint { checkpoint });
+        bench.log(&bench.write(&b, &[]), &[])
+    };
+    witnessed(0).is_good();
+    assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 1);
+    witnessed(-60).notes("witnessing", "by this relay");
+    for by in [-301, 302] {
+        witnessed(by).finds("witnessing", "by this relay");
+    }
+    let cosigned = |by: i64| {
+        let cast = Cast::new();
+        let bench = Bench::new(&cast, &["plm"], 1);
+        let (a, _) = story(&cast);
+        let dir = bench.write(&a, &[]);
+        let time = seconds(&a).checked_add_signed(by).unwrap();
+        fs::write(dir.join("checkpoint"), a.cosigned_at(&["plm"], time)).unwrap();
+        bench.log(&dir, &[])
+    };
+    for by in [0, 100_000] {
+        cosigned(by).is_good();
+    }
+    cosigned(-60).is_good();
+    cosigned(-60).notes("checkpoint", "and the last entry is of");
+    cosigned(-301).finds("checkpoint", "one of the two times is not so");
+}
+
+#[test]
 fn an_approval_of_another_message_is_found() {
     misdeed("approvals", "no release of this message", |cast, a, b| {
         let (one, two) = (Send::held("sm", "plm", 505), Send::held("sm", "plm", 506));

@@ -461,3 +461,22 @@ fn a_receipt_whose_entry_was_replaced_by_another_is_found() {
     compared.report.finds("agreement", "gave a receipt for an entry that its log has not");
     assert!(compared.evidence("missing-at-receiver").contains("another entry stands there"));
 }
+
+#[test]
+fn of_very_many_findings_all_are_told_and_only_some_have_evidence() {
+    let cast = Cast::new();
+    let (mut a, mut b) = quiet(&cast);
+    let path = [a.home.clone()];
+    for n in 100..305 {
+        let send = Send::new("sm", "plm", n);
+        let signer = &cast.member("sm").system;
+        b.arrive(&send, &send.envelope(&cast, signer), (signer, &path, None));
+    }
+    a.at = b.at;
+    a_little_later(&mut a);
+    let compared = compare(&cast, &a, &b);
+    assert_eq!(compared.row("omitted-by-sender"), 205, "{}", compared.report.text);
+    assert_eq!(support::files(&compared.evidence).len(), 200);
+    compared.report.notes("agreement", "written for 200 findings; of 5 more there is none");
+    compared.evidence("omitted-by-sender");
+}

@@ -1,31 +1,45 @@
 //! What is done with each entry in the order of the log.
 
+mod begin;
+mod end;
+
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
-use kuriiri_tlog::{Checkpoint, TILE_WIDTH};
-use kuriiri_types::{Code, Decided, Entry, Fingerprint, LogEvent, Ministry, Receipt, Timestamp};
+use kuriiri_tlog::Checkpoint;
+use kuriiri_types::{
+    Code, Decided, Entry, Fingerprint, LogEvent, Ministry, Receipt, Timestamp,
+    limits::CLOCK_SKEW_MAX,
+};
+use kuriiri_wire::WireError;
 
 use super::{
-    AuditOptions, LogReport,
+    AuditOptions,
     pool::{Item, Job, Pool, judge},
 };
 use crate::{
+    acts::Acts,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
     genuine::Spot,
+    heads::Heads,
     known::Known,
-    lives::{About, Fates, FlawKind, Said, Trace, follow},
+    lives::{About, Said, Trace},
     order::Order,
+    pruned::Pruning,
     rules::{Contents, InForce},
-    scan::{Chunk, Found, Inner, found},
-    scene::{Anchors, Certificates, History, Keys, Scene},
-    spill::{Spill, groups},
+    scan::{Chunk, Found, Inner},
+    scene::{Anchors, History, Keys, Scene},
+    spill::Spill,
     timeline::Timeline,
-    tree::{Rebuilt, check_files, check_tile, root_at},
+    tree::{Rebuilt, check_tile},
 };
+
+/// Times of cosignatures are in whole seconds.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// A log on the way from its first entry to its last.
 pub(super) struct Walk<'a> {
@@ -36,6 +50,7 @@ pub(super) struct Walk<'a> {
     contents: Contents,
     tree: Rebuilt,
     order: Order,
+    heads: Heads,
     scene: Arc<Scene>,
     history: History,
     admitted: HashSet<Fingerprint>,
@@ -45,8 +60,10 @@ pub(super) struct Walk<'a> {
     timeline: Timeline,
     period: Option<(Timestamp, Timestamp)>,
     broken: bool,
-    /// The first entry that is there.
-    first: u64,
+    pruning: Pruning,
+    acts: Acts,
+    /// It goes on from a log that was lost.
+    is_restored: bool,
 }
 
 impl<'a> Walk<'a> {
@@ -57,15 +74,10 @@ impl<'a> Walk<'a> {
         options: AuditOptions,
         pool: Pool,
     ) -> Self {
-        let AuditOptions { mut known, replay, pruned_to } = options;
+        let AuditOptions { mut known, replay } = options;
         known.prepare();
-        let scene = Arc::new(Scene {
-            home: home.clone(),
-            keys: Arc::new(Keys::of(None, anchors)),
-            rules: Arc::new(InForce::nothing()),
-            certificates: Arc::new(Certificates::default()),
-            is_pruned: pruned_to >= u64::from(TILE_WIDTH),
-        });
+        let pruning = Pruning::new(home.clone(), folder);
+        let scene = Arc::new(Scene::first(home.clone(), anchors, pruning.is_pruned()));
         let mut history = History::default();
         history.push(0, Arc::clone(&scene));
         Self {
@@ -75,7 +87,8 @@ impl<'a> Walk<'a> {
             known,
             contents: replay,
             tree: Rebuilt::default(),
-            order: Order::new(home),
+            order: Order::new(home.clone()),
+            heads: Heads::new(home.clone()),
             scene,
             history,
             admitted: HashSet::new(),
@@ -85,31 +98,15 @@ impl<'a> Walk<'a> {
             timeline: Timeline::default(),
             period: None,
             broken: false,
-            first: 0,
-        }
-    }
-
-    /// Goes on from so many bundles that are not there.
-    pub(super) fn prune(&mut self, bundles: u64, findings: &mut Findings) {
-        if bundles == 0 {
-            return;
-        }
-        self.order.prune();
-        match Rebuilt::resume(self.folder, bundles) {
-            Ok(tree) => {
-                self.tree = tree;
-                self.first = self.tree.size();
-                self.known.skip_to(self.first);
-                let what = format!("the first {} entries were pruned; only their root", self.first);
-                findings.add(Finding::note(Check::Files, format!("{what} was looked at")));
-            }
-            Err(error) => findings.add(Finding::fault(Check::Files, error.to_string())),
+            acts: Acts::new(home),
+            is_restored: false,
+            pruning,
         }
     }
 
     /// How many entries were read.
     pub(super) fn read(&self) -> u64 {
-        self.tree.size() - self.first
+        self.tree.size().saturating_sub(self.pruning.first())
     }
 
     /// Takes the next bundle. False when the log cannot be followed any further.
@@ -135,16 +132,11 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, found: Found, findings: &mut Findings) {
-        findings.done(Check::Entries, 1);
         let Found { index, leaf, entry, inner, about, .. } = found;
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => {
-                let what = format!("it cannot be read: {error}");
-                return findings.add(Finding::fault(Check::Entries, what).at(index));
-            }
-        };
-        *self.kinds.entry(entry.event.kind()).or_default() += 1;
+        let Some(entry) = self.readable(index, entry, findings) else { return };
+        if self.period.is_none() && self.pruning.is_pruned() {
+            self.acts.begin(entry.at);
+        }
         self.period = Some((self.period.map_or(entry.at, |(first, _)| first), entry.at));
         let came = match &inner {
             Inner::Receipt(receipt) => Some(receipt.kind),
@@ -152,7 +144,28 @@ impl<'a> Walk<'a> {
         };
         self.timeline.count(&entry, came);
         self.order.next(index, leaf, &entry, findings);
+        self.heads.next(index, (&entry, &inner), &self.order, findings);
         self.event(Spot { index, at: entry.at }, entry, (inner, about), findings);
+    }
+
+    fn readable(
+        &mut self,
+        index: u64,
+        entry: Result<Entry, WireError>,
+        findings: &mut Findings,
+    ) -> Option<Entry> {
+        findings.done(Check::Entries, 1);
+        match entry {
+            Ok(entry) => {
+                *self.kinds.entry(entry.event.kind()).or_default() += 1;
+                Some(entry)
+            }
+            Err(error) => {
+                let what = format!("it cannot be read: {error}");
+                findings.add(Finding::fault(Check::Entries, what).at(index));
+                None
+            }
+        }
     }
 
     fn event(
@@ -174,37 +187,52 @@ impl<'a> Walk<'a> {
                 self.waiting.push((spot, Item::Receipt(receipt, said)));
             }
             LogEvent::Approved { subject, approval } => {
+                self.acts.act(&approval);
                 self.admit(spot, approval.proof.signer);
                 self.heavy(spot, Item::Approval(subject, approval), findings);
-            }
-            LogEvent::Certificate { der } => {
-                self.scene.certificates.add(spot.index, &der);
-            }
-            LogEvent::FilePart(part) => {
-                if let Err(what) = self.contents.add_part(&part) {
-                    findings.add(Finding::fault(Check::Decisions, what).at(spot.index));
-                }
-            }
-            LogEvent::PolicyChanged(policy) => {
-                let rules = InForce::of(&policy, &self.contents);
-                self.contents.settle(&policy);
-                let keys = Keys::of(rules.federation.as_ref(), self.anchors);
-                self.change(spot.index, Arc::new(rules), keys);
-            }
-            // Times fall, so what was good when it was first looked at must be looked at again.
-            LogEvent::ClockStepped { .. } => {
-                let rules = Arc::clone(&self.scene.rules);
-                let keys = Keys::of(rules.federation.as_ref(), self.anchors);
-                self.change(spot.index, rules, keys);
             }
             LogEvent::Erased { subject, .. } => {
                 self.trace(Trace::erased(spot.index, spot.at, subject), findings);
             }
-            LogEvent::Restored { checkpoint } => self.restored(spot, &checkpoint, findings),
             LogEvent::PeerCheckpoint { checkpoint } => {
                 self.witnessed(spot, &checkpoint, findings);
             }
-            LogEvent::TurnedAway { .. } | LogEvent::Booted { .. } | LogEvent::Acted { .. } => {}
+            event @ (LogEvent::Certificate { .. }
+            | LogEvent::FilePart(_)
+            | LogEvent::PolicyChanged(_)
+            | LogEvent::ClockStepped { .. }
+            | LogEvent::Restored { .. }
+            | LogEvent::Pruned { .. }) => self.ground(spot, event, findings),
+            LogEvent::TurnedAway { .. }
+            | LogEvent::Booted { .. }
+            | LogEvent::Acted { .. }
+            | LogEvent::ChannelHeads(_)
+            | LogEvent::Exported { .. } => {}
+        }
+    }
+
+    /// What later entries are judged by.
+    fn ground(&mut self, spot: Spot, event: LogEvent, findings: &mut Findings) {
+        if let LogEvent::Certificate { der } = event {
+            self.scene.certificates.add(spot.index, &der);
+        } else if let LogEvent::FilePart(part) = event {
+            if let Err(what) = self.contents.add_part(&part) {
+                findings.add(Finding::fault(Check::Decisions, what).at(spot.index));
+            }
+        } else if let LogEvent::PolicyChanged(policy) = event {
+            let rules = InForce::of(&policy, &self.contents);
+            self.contents.settle(&policy);
+            let keys = Keys::of(rules.federation.as_ref(), self.anchors);
+            self.change(spot.index, Arc::new(rules), keys);
+        } else if let LogEvent::ClockStepped { .. } = event {
+            // Times fall, so what was good when it was first looked at must be looked at again.
+            let rules = Arc::clone(&self.scene.rules);
+            let keys = Keys::of(rules.federation.as_ref(), self.anchors);
+            self.change(spot.index, rules, keys);
+        } else if let LogEvent::Restored { checkpoint } = event {
+            self.restored(spot, &checkpoint, findings);
+        } else if let LogEvent::Pruned { before, .. } = event {
+            self.pruning.tell(spot.index, before, findings);
         }
     }
 
@@ -216,6 +244,7 @@ impl<'a> Walk<'a> {
         out: &mut Findings,
     ) {
         self.trace(Trace::decided(spot.index, spot.at, &decided, about), out);
+        self.acts.decided(spot, &decided, out);
         match inner {
             Inner::Header(header) => {
                 let signers = decided.envelope.iter().map(|envelope| envelope.proof.signer);
@@ -304,8 +333,10 @@ impl<'a> Walk<'a> {
     }
 
     /// What a log begun anew says of the one before.
-    fn restored(&self, spot: Spot, note: &[u8], findings: &mut Findings) {
+    fn restored(&mut self, spot: Spot, note: &[u8], findings: &mut Findings) {
         findings.done(Check::Growth, 1);
+        self.acts.begin(spot.at);
+        self.is_restored = true;
         let before = crate::known::parsed(note);
         let genuine = before.as_ref().and_then(|before| {
             let key =
@@ -341,128 +372,28 @@ impl<'a> Walk<'a> {
             let what = format!("{} did not sign what was cosigned", seen.origin);
             findings.add(Finding::fault(Check::Witnessing, what).at(spot.index));
         }
-        if let Some(key) = keys.witness(&self.scene.home)
-            && !matches!(read.verify(key), Ok(Some(_)))
-        {
+        let Some(key) = keys.witness(&self.scene.home) else { return };
+        if let Ok(Some(signed)) = read.verify(key) {
+            let far = signed.time.and_then(|time| far(time, spot.at, &self.scene.home));
+            if let Some(far) = far {
+                findings.add(far.at(spot.index));
+            }
+        } else {
             let what = "this relay's cosignature is not on what it says it cosigned";
             findings.add(Finding::fault(Check::Witnessing, what).at(spot.index));
         }
     }
+}
 
-    // === the end ===
-
-    /// What can be said once all was read.
-    pub(super) fn finish(mut self, findings: &mut Findings, report: &mut LogReport) {
-        self.flush();
-        for expected in self.tree.partial() {
-            if !self.broken {
-                check_tile(self.folder, &expected, findings);
-            }
-        }
-        self.known.check(&self.tree, &self.anchors.trust, findings);
-        if !self.broken {
-            check_files(self.folder, &self.tree, findings);
-            if let Some(what) = self.known.unprotected(self.tree.size()) {
-                findings.add(Finding::note(Check::Growth, what));
-            }
-            self.known.finish(&self.tree, &self.anchors.trust, findings);
-        }
-        self.check_root(findings);
-        report.read = self.read();
-        report.period = self.period;
-        report.authorities = self.authorities();
-        report.kinds = std::mem::take(&mut self.kinds);
-        report.timeline = std::mem::take(&mut self.timeline);
-        report.fates = self.lives(findings);
-    }
-
-    fn check_root(&self, findings: &mut Findings) {
-        let (read, said) = (self.tree.size(), self.folder.checkpoint());
-        findings.done(Check::Root, self.read());
-        if read != said.size {
-            let what = format!("{read} entries can be read of {}", said.size);
-            findings.add(Finding::fault(Check::Root, what));
-        } else if root_at(&self.tree) != said.root {
-            let what = format!("the entries have the root {}", root_at(&self.tree));
-            findings.add(Finding::fault(Check::Root, what));
-        }
-    }
-
-    fn authorities(&self) -> String {
-        if let Some(pinned) = &self.anchors.pinned {
-            return format!("from the federation file given, serial {}", pinned.serial());
-        }
-        match &self.scene.rules.federation {
-            Some(federation) => {
-                format!("from the federation files in the log, last serial {}", federation.serial())
-            }
-            None => "none known".into(),
-        }
-    }
-
-    fn lives(&mut self, findings: &mut Findings) -> Fates {
-        let traces = std::mem::replace(&mut self.traces, Spill::new());
-        let mut fates = Fates::default();
-        let sorted = traces.sorted(|traces| {
-            groups(traces, |trace| trace.message, |traces| self.life(traces, &mut fates, findings));
-        });
-        if let Err(error) = sorted {
-            let what = format!("records cannot be read again: {error}");
-            findings.add(Finding::unchecked(Check::Messages, what));
-        }
-        findings.done(Check::Messages, fates.accepted + fates.turned_down);
-        fates
-    }
-
-    fn life(&self, traces: &[Trace], fates: &mut Fates, findings: &mut Findings) {
-        let life = follow(traces);
-        fates.add(&life.fates);
-        for flaw in life.flaws {
-            let what = flaw.kind.text();
-            let finding = match flaw.kind {
-                // What it lacks may be among what was pruned.
-                FlawKind::NeverSent
-                | FlawKind::NoHeader
-                | FlawKind::NoDecision
-                | FlawKind::NeverTaken
-                    if self.first > 0 =>
-                {
-                    Finding::note(Check::Messages, what)
-                }
-                FlawKind::BothTold => Finding::note(Check::Messages, what),
-                FlawKind::NeverSent => Finding::fault(Check::Receipts, what),
-                FlawKind::NoHeader
-                | FlawKind::NoDecision
-                | FlawKind::Twice
-                | FlawKind::NeverTaken
-                | FlawKind::TwoFates => {
-                    Finding::fault(Check::Messages, what).against(&self.scene.home)
-                }
-            };
-            findings.add(finding.at(flaw.index));
-        }
-        for (header, decision) in life.deferred {
-            self.deferred(header, decision, findings);
-        }
-    }
-
-    /// A decision whose header stands in an earlier entry.
-    fn deferred(&self, header: u64, decision: u64, findings: &mut Findings) {
-        let read = |index| self.folder.entry(index).ok().map(|bytes| found((index, bytes)));
-        let Some((Inner::Header(header), late)) =
-            read(header).map(|found| found.inner).zip(read(decision))
-        else {
-            return;
-        };
-        let Ok(Entry { at, event: LogEvent::Decided(decided), .. }) = late.entry else { return };
-        let spot = Spot { index: decision, at };
-        let Some(scene) = self.history.at(decision) else {
-            let what = "too many changes of signed files came after it";
-            return findings.add(Finding::unchecked(Check::Decisions, what).at(decision));
-        };
-        scene.check_decision(spot, &header, &decided, findings);
-        for signed in &decided.approvals {
-            scene.check_approval(spot, signed, Some(&header), decided.subject, findings);
-        }
+/// A cosignature and the entry that tells of it are of one moment and one clock.
+fn far(time: u64, at: Timestamp, home: &Ministry) -> Option<Finding> {
+    let cosigned = i64::try_from(time).unwrap_or(i64::MAX).saturating_mul(1000);
+    let cosigned = Timestamp::from_millis(cosigned);
+    let apart = at.since(cosigned).max(cosigned.since(at));
+    let what = format!("it was cosigned at {cosigned} by this relay, as it says at {at}");
+    if apart > CLOCK_SKEW_MAX {
+        Some(Finding::fault(Check::Witnessing, what).against(home))
+    } else {
+        (apart > SECOND).then(|| Finding::note(Check::Witnessing, what))
     }
 }

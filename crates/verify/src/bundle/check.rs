@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kuriiri_seal::{CertificateError, VerifyError, commit, leaf};
-use kuriiri_tlog::{Checkpoint, TrustError, ministry_of, root_from_inclusion};
+use kuriiri_tlog::{Checkpoint, TrustError, log_number, ministry_of, root_from_inclusion};
 use kuriiri_types::{Digest, Header, LogEvent, Ministry, limits::BODY_SALT_BYTES};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::{LogPart, MessageBundle};
 use crate::{
     claim::{self, ClaimKind, Proof},
     court::Court,
-    find::{Told, subject_of, told},
+    find::{Told, message_of, subject_of, told},
     finding::{Check, Finding, Findings, Weight},
     genuine::Spot,
     lives::{FlawKind, follow},
@@ -112,6 +112,12 @@ fn check_message(bundle: &MessageBundle, parts: &[Part], findings: &mut Findings
     let ids: Vec<String> = ids.collect();
     let is_named = |named: &String| !ids.is_empty() && ids.iter().all(|id| id == named);
     if !bundle.message.as_ref().is_some_and(is_named) {
+        let entries = || parts.iter().flat_map(|part| &part.entries);
+        let mut spoken = entries().filter_map(message_of).map(|id| Some(id.to_string()));
+        if ids.is_empty() && entries().any(is_pruning) && spoken.any(|id| id == bundle.message) {
+            let what = "the header of the message is not here, and may be among what was pruned";
+            return findings.add(Finding::unchecked(Check::Proofs, what));
+        }
         let what = "the header of the message that it names is not here, or that of another is";
         findings.add(Finding::fault(Check::Proofs, what));
     }
@@ -133,25 +139,7 @@ fn check_part(
         let what = format!("the checkpoint is of {}", checkpoint.origin);
         findings.add(Finding::fault(Check::Checkpoint, what));
     }
-    let entries: Vec<Found> = part
-        .entries
-        .iter()
-        .filter_map(|entry| {
-            findings.done(Check::Proofs, 1);
-            let leaf = leaf(&entry.entry);
-            let root = root_from_inclusion(leaf, entry.index, checkpoint.size, &entry.path);
-            if root == Some(checkpoint.root) {
-                return Some(found((entry.index, entry.entry.clone())));
-            }
-            let what = format!("it is not in {}", checkpoint.origin);
-            findings.add(Finding::fault(Check::Proofs, what).at(entry.index));
-            None
-        })
-        .collect();
-    if !entries.is_sorted_by(|a, b| a.index < b.index) {
-        let what = format!("the entries of {} are not in order", checkpoint.origin);
-        findings.add(Finding::fault(Check::Proofs, what));
-    }
+    let entries = proved(part, &checkpoint, findings);
     let home = ministry_of(&checkpoint.origin);
     let mut judge = Part {
         is_signed: false,
@@ -164,6 +152,27 @@ fn check_part(
     let keys = home.map(|home| judge_entries(&mut judge, home, anchors, judged));
     judge.is_signed = is_signed(part, &judge.checkpoint, (anchors, few), keys.as_ref(), findings);
     Some(judge)
+}
+
+/// The entries that are in the log by their proofs.
+fn proved(part: &LogPart, checkpoint: &Checkpoint, findings: &mut Findings) -> Vec<Found> {
+    let mut entries = Vec::with_capacity(part.entries.len());
+    for entry in &part.entries {
+        findings.done(Check::Proofs, 1);
+        let leaf = leaf(&entry.entry);
+        let root = root_from_inclusion(leaf, entry.index, checkpoint.size, &entry.path);
+        if root == Some(checkpoint.root) {
+            entries.push(found((entry.index, entry.entry.clone())));
+        } else {
+            let what = format!("it is not in {}", checkpoint.origin);
+            findings.add(Finding::fault(Check::Proofs, what).at(entry.index));
+        }
+    }
+    if !entries.is_sorted_by(|a, b| a.index < b.index) {
+        let what = format!("the entries of {} are not in order", checkpoint.origin);
+        findings.add(Finding::fault(Check::Proofs, what));
+    }
+    entries
 }
 
 /// Whether a log that the policy lists signed it; else one that the federation knows. Too few
@@ -217,6 +226,8 @@ fn judge_entries(
     }
     part.headers = court.headers.iter().map(|(digest, h)| (*digest, h.clone())).collect();
     court.traces.sort();
+    let goes_on = log_number(&part.checkpoint.origin) > Some(1);
+    let may_be_elsewhere = goes_on || part.entries.iter().any(is_pruning);
     groups(
         &court.traces,
         |trace| trace.message,
@@ -224,13 +235,22 @@ fn judge_entries(
             for flaw in follow(traces).flaws {
                 // What stands between entries that are not here may be elsewhere in the log.
                 if !matches!(flaw.kind, FlawKind::NoHeader | FlawKind::BothTold) {
-                    let finding = Finding::fault(Check::Messages, flaw.kind.text());
+                    let lacks = flaw.kind.is_of_something_missing() && may_be_elsewhere;
+                    let finding = match lacks {
+                        true => Finding::unchecked(Check::Messages, flaw.kind.text()),
+                        false => Finding::fault(Check::Messages, flaw.kind.text()),
+                    };
                     judged.add(finding.at(flaw.index).against(&court.scene.home));
                 }
             }
         },
     );
     court.scene.keys
+}
+
+/// Whether an entry says that its log was pruned.
+fn is_pruning(found: &Found) -> bool {
+    found.entry.as_ref().is_ok_and(|entry| matches!(entry.event, LogEvent::Pruned { .. }))
 }
 
 /// What is known of the signature of a message.

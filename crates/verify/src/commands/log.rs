@@ -30,10 +30,6 @@ pub(crate) struct LogArgs {
     /// A folder with signed files that the log may lack.
     #[arg(long, value_name = "FOLDER")]
     replay: Option<PathBuf>,
-    /// Entries before this one were pruned by the log's published policy (C2SP tlog-tiles); rounded
-    /// down to a whole bundle.
-    #[arg(long, value_name = "INDEX", default_value_t = 0)]
-    pruned_to: u64,
     /// A federation file whose authorities and keys count instead of those in the log.
     #[arg(long, value_name = "FILE")]
     federation: Option<PathBuf>,
@@ -53,8 +49,7 @@ pub(crate) fn log(args: &LogArgs, output: Output) -> anyhow::Result<u8> {
         known.add_log(&LogFolder::open(witness)?, &folder.checkpoint().origin)?;
     }
     let replay = args.replay.as_deref().map(Contents::of_folder).transpose()?;
-    let options =
-        AuditOptions { known, replay: replay.unwrap_or_default(), pruned_to: args.pruned_to };
+    let options = AuditOptions { known, replay: replay.unwrap_or_default() };
     let bar = output.progress(folder.size());
     let report = audit(&folder, &anchors, options, |read| bar.set_position(read));
     bar.finish_and_clear();
@@ -81,6 +76,10 @@ fn text(report: &LogReport, verdict: &str) -> String {
     let mut text = format!("{origin}: {} entries, root {}\n", report.size, report.root);
     if let Some((first, last)) = report.period {
         text.push_str(&format!("  from {first} to {last}\n"));
+    }
+    if report.pruned > 0 {
+        let (pruned, kept) = (report.pruned, report.kept);
+        text.push_str(&format!("  the first {pruned} entries were pruned, {kept} of them kept\n"));
     }
     let by: Vec<&str> = report.cosigned.iter().map(|(name, _)| name.as_str()).collect();
     let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };

@@ -2,12 +2,13 @@
 
 use std::io;
 
-use kuriiri_tlog::root;
+use kuriiri_tlog::{Nodes, root};
 use kuriiri_types::{ReceiptKind, Timestamp, limits::CLOCK_SKEW_MAX};
 
 use super::{
     Context, Row,
-    survey::{IdRecord, NO_LANE, Tie, TieRecord},
+    records::{IdRecord, Tie, TieRecord},
+    survey::{NO_LANE, leaf_number},
     tell::Teller,
 };
 use crate::{
@@ -24,6 +25,8 @@ pub(super) struct Join<'a> {
     context: &'a Context<'a>,
     /// Receiver's side and lane, number of the sender, number of the receiver.
     order: Vec<(u8, u64, u64, u64)>,
+    /// By side: the tree of its log.
+    nodes: [CachedNodes<'a>; 2],
     /// By side: how many entries of the other log it surely knew of when it ended.
     knew: [u64; 2],
 }
@@ -65,7 +68,8 @@ const ENDS: [ReceiptKind; 2] = [ReceiptKind::Refused, ReceiptKind::Expired];
 
 impl<'a> Join<'a> {
     pub(super) fn new(context: &'a Context<'a>) -> Self {
-        Self { context, order: Vec::new(), knew: [0, 1].map(|side| knew(context, side)) }
+        let nodes = [0, 1].map(|side| CachedNodes::new(context.folder(side)));
+        Self { context, order: Vec::new(), nodes, knew: [0, 1].map(|side| knew(context, side)) }
     }
 
     pub(super) fn run(
@@ -115,7 +119,7 @@ impl<'a> Join<'a> {
             let row = self.row(way);
             if row == Row::Stalled {
                 teller.stalled(way.from, way.sent().next().map_or(0, |sent| sent.index));
-            } else if row == Row::UnknownToReceiver {
+            } else if matches!(row, Row::UnknownToReceiver | Row::Pruned) {
                 teller.beyond(row, way.to);
             } else if row == Row::Matched {
                 self.matched(way, teller);
@@ -127,8 +131,11 @@ impl<'a> Join<'a> {
 
     /// What is matched stands in the other log; what is beyond the end of it was not looked at.
     fn matched(&self, way: &Way<'_>, teller: &mut Teller<'_>) {
-        let size = self.context.folder(way.to).size();
-        if way.heard().any(|heard| heard.place >= size) {
+        let folder = self.context.folder(way.to);
+        let (size, first) = (folder.size(), folder.first());
+        if way.heard().next().is_some() && way.heard().all(|heard| heard.place < first) {
+            teller.beyond(Row::Pruned, way.to);
+        } else if way.heard().any(|heard| heard.place >= size) {
             teller.beyond(Row::ReceiptBeyondLog, way.to);
         } else {
             teller.count(Row::Matched);
@@ -148,18 +155,28 @@ impl<'a> Join<'a> {
                 }
                 continue;
             }
-            let is_there = way.all.iter().any(|record| {
-                record.side == way.to
-                    && record.index == heard.place
-                    && record.leaf == heard.leaf
-                    && matches!(record.tie, Tie::Own(_))
-            });
-            if !is_there {
+            if !self.is_there(way, heard) {
                 teller.missing((way.from, way.to), heard.index, heard.place);
                 return true;
             }
         }
         false
+    }
+
+    /// Whether a receipt stands where it says. Of what was pruned the leaf hash is still there.
+    fn is_there(&self, way: &Way<'_>, heard: &TieRecord) -> bool {
+        let folder = self.context.folder(way.to);
+        if heard.place < folder.first() {
+            let nodes = self.nodes.get(usize::from(way.to));
+            let leaf = nodes.map(|nodes| nodes.node(0, heard.place));
+            return leaf.is_some_and(|leaf| leaf.is_ok_and(|l| leaf_number(l) == heard.leaf));
+        }
+        way.all.iter().any(|record| {
+            record.side == way.to
+                && record.index == heard.place
+                && record.leaf == heard.leaf
+                && matches!(record.tie, Tie::Own(_))
+        })
     }
 
     fn twice(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
@@ -181,6 +198,16 @@ impl<'a> Join<'a> {
         // What the receiver refused it did not take: whoever forged it got nowhere.
         let taken: Vec<u64> = way.took().map(|took| took.index).collect();
         let entries: Vec<u64> = [came.index].into_iter().chain(taken.iter().copied()).collect();
+        let made = Timestamp::from_millis(i64::try_from(came.place).unwrap_or(0));
+        if self.context.may_be_pruned(way.from, made) {
+            // A signature is its sender's or not, whatever the sender has pruned.
+            let is_forged = !taken.is_empty() && teller.forged(way.to, &entries);
+            // With a receipt that it kept it is looked at as others are.
+            if !is_forged && way.heard().next().is_none() {
+                teller.beyond(Row::Pruned, way.from);
+            }
+            return is_forged;
+        }
         if !self.is_after(way.from, came) {
             // A signature is its sender's or not, whenever the sender's log ends.
             if !taken.is_empty() && teller.forged(way.to, &entries) {
@@ -239,6 +266,10 @@ impl<'a> Join<'a> {
         }
         if way.own(way.to, &ENDS) {
             return Row::ReceiptUnderWay;
+        }
+        let first = way.sent().next().map_or(0, |sent| sent.at);
+        if self.context.may_be_pruned(way.to, Timestamp::from_millis(first)) {
+            return Row::Pruned;
         }
         let last = way.sent().last().map_or(0, |sent| sent.at);
         let over = way.sent().map(|sent| sent.place).min().unwrap_or(0);

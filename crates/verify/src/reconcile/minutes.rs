@@ -2,13 +2,19 @@
 
 use std::io;
 
-use kuriiri_tlog::Frontier;
-use kuriiri_types::Digest;
+use kuriiri_types::{Digest, Timestamp};
 
-use super::{Context, Minutes, survey::MinuteRecord};
-use crate::spill::{Spill, groups};
+use super::{
+    Context, Minutes,
+    records::{InMinute, MinuteRecord},
+};
+use crate::{
+    heads::root_of,
+    spill::{Spill, groups},
+};
 
-/// Compares count and Merkle root over the sorted header digests of both sides, for each minute.
+/// Compares, for each minute of the receiver's time, what both logs sum up of it, and then their
+/// entries by count and Merkle root over the sorted header digests.
 pub(super) fn compare(context: &Context<'_>, records: Spill<MinuteRecord>) -> io::Result<Minutes> {
     let mut minutes = Minutes::default();
     records.sorted(|records| {
@@ -16,23 +22,54 @@ pub(super) fn compare(context: &Context<'_>, records: Spill<MinuteRecord>) -> io
             records,
             |record| (record.to, record.minute),
             |group| {
-                let at = group.first().map_or(0, |record| record.minute.saturating_mul(60_000));
-                if !context.is_within(at) {
-                    return;
+                let minute = group.first().map_or(0, |record| record.minute);
+                if context.is_within(minute) {
+                    let at = Timestamp::from_millis(minute);
+                    let is_pruned = [0, 1].iter().any(|side| context.may_be_pruned(*side, at));
+                    minutes.add(group, is_pruned);
                 }
-                minutes.compared += 1;
-                // Sorted by side, then by digest.
-                let half = group.partition_point(|record| record.side == 0);
-                let (one, two) = group.split_at(half);
-                minutes.agreed += u64::from(one.len() == two.len() && root(one) == root(two));
             },
         );
     })?;
     Ok(minutes)
 }
 
-fn root(records: &[MinuteRecord]) -> Digest {
-    let mut tree = Frontier::new();
-    records.iter().for_each(|record| tree.push(kuriiri_seal::leaf(record.header.as_bytes())));
-    tree.root()
+impl Minutes {
+    /// One minute and direction; the records are sorted by side, then by kind, then by digest.
+    fn add(&mut self, group: &[MinuteRecord], is_pruned: bool) {
+        let half = group.partition_point(|record| record.side == 0);
+        let (one, two) = group.split_at(half);
+        let (heads_one, heads_two) = (heads(one), heads(two));
+        let is_by_heads = match (heads_one.as_slice(), heads_two.as_slice()) {
+            ([(count, Some(root))], [other]) => (*count, Some(*root)) == *other,
+            _ => false,
+        };
+        self.with_heads += u64::from(!heads_one.is_empty() && !heads_two.is_empty());
+        self.agreed_by_heads += u64::from(is_by_heads);
+        let (one, two) = (messages(one), messages(two));
+        if is_pruned {
+            self.pruned += 1;
+        } else if !one.is_empty() || !two.is_empty() {
+            self.compared += 1;
+            self.by_entries += u64::from(!is_by_heads);
+            let are_same = one.len() == two.len() && root_of(&one) == root_of(&two);
+            self.agreed += u64::from(are_same);
+        }
+    }
+}
+
+fn heads(records: &[MinuteRecord]) -> Vec<(u64, Option<Digest>)> {
+    let heads = records.iter().filter_map(|record| match record.what {
+        InMinute::Head(count, root) => Some((count, root)),
+        InMinute::Message(_) => None,
+    });
+    heads.collect()
+}
+
+fn messages(records: &[MinuteRecord]) -> Vec<Digest> {
+    let messages = records.iter().filter_map(|record| match record.what {
+        InMinute::Message(header) => Some(header),
+        InMinute::Head(..) => None,
+    });
+    messages.collect()
 }

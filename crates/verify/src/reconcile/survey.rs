@@ -3,196 +3,24 @@
 use std::{collections::HashMap, io};
 
 use kuriiri_types::{
-    Decided, Digest, Direction, Entry, Header, LogEvent, LoggedRuling, Ministry, Receipt,
-    ReceiptKind, SignedReceipt, Timestamp, limits::MESSAGE_TTL_MAX,
+    ChannelHead, Decided, Digest, Direction, Entry, Header, LogEvent, LoggedRuling, Ministry,
+    Receipt, ReceiptKind, SignedReceipt, Timestamp, limits::MESSAGE_TTL_MAX,
 };
 
+use super::{
+    own::Own,
+    records::{IdRecord, InMinute, MinuteRecord, Records, Tie, TieRecord},
+};
 use crate::{
     audit::check_checkpoint,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
+    heads::minute_of,
     known::{note_in, parsed},
     lives::beginning,
-    order::Order,
     scan::{Found, Inner, scan},
     scene::Anchors,
-    spill::{Record, Spill},
-    tree::{Rebuilt, check_tile, root_at},
 };
-
-/// What one entry says of a message between the two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Tie {
-    /// It leaves for the other; permitted, with its lane or 255.
-    Sent,
-    /// The other's receipt came in.
-    Heard(ReceiptKind),
-    /// It came from the other; permitted or not.
-    Came(bool),
-    /// This log states it.
-    Own(ReceiptKind),
-}
-
-/// One entry of one of the logs about a message.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct TieRecord {
-    pub(super) message: [u8; 16],
-    pub(super) side: u8,
-    pub(super) index: u64,
-    pub(super) at: i64,
-    /// Stands for the recipient of a receipt; the number in the chain of the others.
-    pub(super) who: u64,
-    /// Of a receipt that came in: its place in the other's log. Of one that leaves: when it expires.
-    pub(super) place: u64,
-    /// The beginning of the leaf hash of the receipt's entry; the lane of a message that leaves.
-    pub(super) leaf: u64,
-    pub(super) tie: Tie,
-}
-
-impl Record for TieRecord {
-    const BYTES: usize = 58;
-
-    fn write(&self, to: &mut Vec<u8>) {
-        to.extend(self.message);
-        to.push(self.side);
-        to.extend(self.index.to_be_bytes());
-        to.extend(self.at.to_be_bytes());
-        to.extend(self.who.to_be_bytes());
-        to.extend(self.place.to_be_bytes());
-        to.extend(self.leaf.to_be_bytes());
-        to.push(self.tie.to_byte());
-    }
-
-    fn read(from: &[u8]) -> Option<Self> {
-        let (message, rest) = from.split_first_chunk()?;
-        let (side, rest) = rest.split_first()?;
-        let (index, rest) = rest.split_first_chunk()?;
-        let (at, rest) = rest.split_first_chunk()?;
-        let (who, rest) = rest.split_first_chunk()?;
-        let (place, rest) = rest.split_first_chunk()?;
-        let (leaf, rest) = rest.split_first_chunk()?;
-        Some(Self {
-            message: *message,
-            side: *side,
-            index: u64::from_be_bytes(*index),
-            at: i64::from_be_bytes(*at),
-            who: u64::from_be_bytes(*who),
-            place: u64::from_be_bytes(*place),
-            leaf: u64::from_be_bytes(*leaf),
-            tie: Tie::from_byte(*rest.first()?)?,
-        })
-    }
-
-    fn part(&self) -> u8 {
-        self.message.first().copied().unwrap_or(0)
-    }
-}
-
-impl Tie {
-    fn to_byte(self) -> u8 {
-        let kind = |kind: ReceiptKind| {
-            let place = ReceiptKind::ALL.iter().position(|known| *known == kind);
-            place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
-        };
-        match self {
-            Self::Sent => 0,
-            Self::Came(permitted) => 1 + u8::from(permitted),
-            Self::Heard(said) => 8 + kind(said),
-            Self::Own(said) => 16 + kind(said),
-        }
-    }
-
-    fn from_byte(byte: u8) -> Option<Self> {
-        let kind = |base: u8| ReceiptKind::ALL.get(usize::from(byte - base)).copied();
-        Some(match byte {
-            0 => Self::Sent,
-            1 | 2 => Self::Came(byte == 2),
-            8..16 => Self::Heard(kind(8)?),
-            16..24 => Self::Own(kind(16)?),
-            _ => return None,
-        })
-    }
-}
-
-/// A signed header under its id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct IdRecord {
-    pub(super) id: [u8; 16],
-    pub(super) message: [u8; 16],
-    pub(super) side: u8,
-    pub(super) index: u64,
-}
-
-impl Record for IdRecord {
-    const BYTES: usize = 41;
-
-    fn write(&self, to: &mut Vec<u8>) {
-        to.extend(self.id);
-        to.extend(self.message);
-        to.push(self.side);
-        to.extend(self.index.to_be_bytes());
-    }
-
-    fn read(from: &[u8]) -> Option<Self> {
-        let (id, rest) = from.split_first_chunk()?;
-        let (message, rest) = rest.split_first_chunk()?;
-        let (side, rest) = rest.split_first()?;
-        let index = u64::from_be_bytes(rest.try_into().ok()?);
-        Some(Self { id: *id, message: *message, side: *side, index })
-    }
-
-    /// Not the time in front, which all ids of a while share.
-    fn part(&self) -> u8 {
-        self.id.last().copied().unwrap_or(0)
-    }
-}
-
-/// One message in a minute of the receiver's time.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct MinuteRecord {
-    /// The receiver's side in front.
-    pub(super) to: u8,
-    pub(super) minute: i64,
-    pub(super) side: u8,
-    pub(super) header: Digest,
-}
-
-impl Record for MinuteRecord {
-    const BYTES: usize = 42;
-
-    fn write(&self, to: &mut Vec<u8>) {
-        to.push(self.to);
-        to.extend(self.minute.to_be_bytes());
-        to.push(self.side);
-        to.extend(self.header.as_bytes());
-    }
-
-    fn read(from: &[u8]) -> Option<Self> {
-        let (to, rest) = from.split_first()?;
-        let (minute, rest) = rest.split_first_chunk()?;
-        let (side, rest) = rest.split_first()?;
-        let header = Digest::from_slice(rest)?;
-        Some(Self { to: *to, minute: i64::from_be_bytes(*minute), side: *side, header })
-    }
-
-    fn part(&self) -> u8 {
-        u8::try_from(self.minute.rem_euclid(256)).unwrap_or(0)
-    }
-}
-
-/// What both logs say.
-#[derive(Debug)]
-pub(super) struct Records {
-    pub(super) ties: Spill<TieRecord>,
-    pub(super) ids: Spill<IdRecord>,
-    pub(super) minutes: Spill<MinuteRecord>,
-}
-
-impl Records {
-    pub(super) fn new() -> Self {
-        Self { ties: Spill::new(), ids: Spill::new(), minutes: Spill::new() }
-    }
-}
 
 /// A checkpoint of the other log that this one holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -215,6 +43,7 @@ pub(super) struct Gap {
 #[derive(Debug)]
 pub(super) struct Survey {
     pub(super) period: Option<(Timestamp, Timestamp)>,
+    pub(super) is_pruned: bool,
     pub(super) seen: Vec<Seen>,
     pub(super) gaps: Vec<Gap>,
 }
@@ -222,6 +51,7 @@ pub(super) struct Survey {
 struct Reader<'a> {
     side: u8,
     peer: &'a Ministry,
+    own: Own,
     records: &'a mut Records,
     survey: Survey,
     links: HashMap<(Ministry, Direction), u64>,
@@ -230,23 +60,26 @@ struct Reader<'a> {
     last_seen: Option<(u64, Digest)>,
 }
 
-/// Reads a log whose side is numbered.
+/// Reads the log of a ministry, whose side is numbered.
 pub(super) fn survey(
     folder: &LogFolder,
     anchors: &Anchors,
-    (side, peer): (u8, &Ministry),
+    (side, home, peer): (u8, &Ministry, &Ministry),
     records: &mut Records,
     findings: &mut Findings,
     progress: &mut impl FnMut(u64),
 ) -> Survey {
     check_checkpoint(folder, anchors, findings);
-    let home = kuriiri_tlog::ministry_of(&folder.checkpoint().origin);
-    let mut order = home.map(Order::new);
-    let survey = Survey { period: None, seen: Vec::new(), gaps: Vec::new() };
+    let own = Own::new(home, folder);
+    let is_pruned = own.is_pruned();
+    let survey = Survey { period: None, is_pruned, seen: Vec::new(), gaps: Vec::new() };
     let links = HashMap::new();
-    let mut reader = Reader { side, peer, records, survey, links, came: None, last_seen: None };
-    let mut tree = Rebuilt::default();
-    scan(folder, 0, |_, chunk| {
+    let mut reader =
+        Reader { side, peer, own, records, survey, links, came: None, last_seen: None };
+    if let Err(error) = reader.own.begin(folder, findings) {
+        findings.add(Finding::fault(Check::Root, error.to_string()));
+    }
+    scan(folder, folder.first_bundle(), |_, chunk| {
         let entries = match chunk {
             Ok(entries) => entries,
             Err(error) => {
@@ -255,29 +88,20 @@ pub(super) fn survey(
             }
         };
         for found in entries {
-            for expected in tree.push(found.leaf) {
-                check_tile(folder, &expected, findings);
-            }
-            reader.found(&found, order.as_mut(), findings);
+            reader.own.push(folder, found.leaf, findings);
+            reader.found(&found, findings);
         }
-        progress(tree.size());
+        progress(reader.own.size());
         true
     });
-    for expected in tree.partial() {
-        check_tile(folder, &expected, findings);
-    }
-    findings.done(Check::Root, tree.size());
-    if tree.size() != folder.size() || root_at(&tree) != folder.checkpoint().root {
-        let what = format!("the entries of {} have another root", folder.checkpoint().origin);
-        findings.add(Finding::fault(Check::Root, what));
-    }
+    reader.own.finish(folder, findings);
     reader.survey.seen.sort_unstable();
     reader.survey.seen.dedup_by_key(|seen| (seen.size, seen.root));
     reader.survey
 }
 
 impl Reader<'_> {
-    fn found(&mut self, found: &Found, order: Option<&mut Order>, findings: &mut Findings) {
+    fn found(&mut self, found: &Found, findings: &mut Findings) {
         findings.done(Check::Entries, 1);
         let entry = match &found.entry {
             Ok(entry) => entry,
@@ -289,9 +113,7 @@ impl Reader<'_> {
         let first = self.survey.period.map_or(entry.at, |(first, _)| first);
         self.survey.period = Some((first, entry.at));
         let mut own = Findings::new();
-        if let Some(order) = order {
-            order.next(found.index, found.leaf, entry, &mut own);
-        }
+        self.own.next(found, entry, &mut own);
         if own.has(Check::Channels) {
             let before = entry.channels.iter().find_map(|channel| {
                 self.links.get(&(channel.peer.clone(), channel.direction)).copied()
@@ -315,8 +137,11 @@ impl Reader<'_> {
         if let LogEvent::Decided(decided) = &entry.event {
             return self.decided(found, entry, decided);
         }
-        if let LogEvent::ReceiptIn { receipt, .. } = &entry.event {
-            return self.came_in(found, receipt);
+        if let LogEvent::ReceiptIn { from, receipt } = &entry.event {
+            return self.came_in(found, from, receipt);
+        }
+        if let LogEvent::ChannelHeads(heads) = &entry.event {
+            return self.heads(heads);
         }
         let LogEvent::Receipt(receipt) = &entry.event else { return Ok(()) };
         let record = self.receipt(found, receipt, Tie::Own(receipt.kind));
@@ -355,7 +180,10 @@ impl Reader<'_> {
                 index: found.index,
                 at: entry.at.as_millis(),
                 who: channel.seq,
-                place: expiry(entry.at, header),
+                place: match channel.direction {
+                    Direction::Out => expiry(entry.at, header),
+                    Direction::In => header.map_or(0, |header| millis(header.created)),
+                },
                 leaf: header.map_or(NO_LANE, |header| header.precedence as u64),
                 tie,
             })?;
@@ -363,12 +191,18 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn came_in(&mut self, found: &Found, signed: &SignedReceipt) -> io::Result<()> {
+    fn came_in(
+        &mut self,
+        found: &Found,
+        from: &Ministry,
+        signed: &SignedReceipt,
+    ) -> io::Result<()> {
         let Inner::Receipt(receipt) = &found.inner else { return Ok(()) };
         if receipt.issuer != *self.peer {
             return Ok(());
         }
-        if receipt.kind == ReceiptKind::Relayed {
+        // What comes through a hub is of a message that went to the hub.
+        if receipt.kind == ReceiptKind::Relayed && *from == receipt.issuer {
             self.minute(1 - self.side, receipt)?;
         }
         let record = self.receipt(found, receipt, Tie::Heard(receipt.kind));
@@ -390,9 +224,23 @@ impl Reader<'_> {
     }
 
     fn minute(&mut self, to: u8, receipt: &Receipt) -> io::Result<()> {
-        let minute = receipt.at.as_millis().div_euclid(60_000);
-        let (side, header) = (self.side, receipt.header_digest);
-        self.records.minutes.push(MinuteRecord { to, minute, side, header })
+        let (minute, side) = (minute_of(receipt.at), self.side);
+        let what = InMinute::Message(receipt.header_digest);
+        self.records.minutes.push(MinuteRecord { to, minute, side, what })
+    }
+
+    /// Keeps what this side sums up of the other.
+    fn heads(&mut self, heads: &[ChannelHead]) -> io::Result<()> {
+        for head in heads.iter().filter(|head| head.peer == *self.peer) {
+            let to = match head.direction {
+                Direction::In => self.side,
+                Direction::Out => 1 - self.side,
+            };
+            let (minute, side) = (head.minute.as_millis(), self.side);
+            let what = InMinute::Head(head.count, head.root);
+            self.records.minutes.push(MinuteRecord { to, minute, side, what })?;
+        }
+        Ok(())
     }
 
     /// Keeps a checkpoint of the other log; those that follow each other are mostly the same.
@@ -415,9 +263,14 @@ pub(super) const NO_LANE: u64 = 255;
 fn expiry(at: Timestamp, header: Option<&Header>) -> u64 {
     let limit = header.map_or(at, |header| header.created).after(MESSAGE_TTL_MAX);
     let over = header.and_then(|header| header.expires).map_or(limit, |expires| expires.min(limit));
-    u64::try_from(over.as_millis()).unwrap_or(0)
+    millis(over)
 }
 
-fn leaf_number(leaf: Digest) -> u64 {
+fn millis(at: Timestamp) -> u64 {
+    u64::try_from(at.as_millis()).unwrap_or(0)
+}
+
+/// The beginning of a leaf hash.
+pub(super) fn leaf_number(leaf: Digest) -> u64 {
     leaf.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }

@@ -1,6 +1,6 @@
 //! What is told of a row, with the evidence for it, which is checked before it is written.
 
-use std::{collections::BTreeMap, fs, io, time::Duration};
+use std::{cell::OnceCell, collections::BTreeMap, fs, io, time::Duration};
 
 use kuriiri_tlog::{consistency, root};
 use kuriiri_types::{MessageId, Ministry, limits::CLOCK_SKEW_MAX};
@@ -10,7 +10,7 @@ use super::{
     survey::{Gap, Seen},
 };
 use crate::{
-    bundle::{EVIDENCE_FORMAT, LogPart, MessageBundle, check_bundle, evidence_of},
+    bundle::{EVIDENCE_FORMAT, LogPart, MessageBundle, Sources, check_bundle, evidence},
     claim::{Claim, ClaimKind, GrowthProof},
     find::message_of,
     finding::{Check, Finding, Findings},
@@ -29,8 +29,10 @@ pub(super) struct Teller<'a> {
     evidence: usize,
     /// Messages that were not checked because the log of a side ends too early.
     beyond: BTreeMap<(Row, u8), u64>,
-    /// Signatures that were looked at although nothing else could be.
-    signatures: usize,
+    /// Findings for which no evidence was written any more.
+    unwritten: u64,
+    /// By side: where stands what its entries are judged by.
+    sources: [OnceCell<Option<Sources<'a>>>; 2],
 }
 
 impl<'a> Teller<'a> {
@@ -47,7 +49,8 @@ impl<'a> Teller<'a> {
             rows,
             evidence: 0,
             beyond: BTreeMap::new(),
-            signatures: 0,
+            unwritten: 0,
+            sources: Default::default(),
         }
     }
 
@@ -69,7 +72,8 @@ impl<'a> Teller<'a> {
         *self.rows.entry(row).or_default() += 1;
     }
 
-    /// Counts a message of which the log of this side, as it was given, ends too early to speak.
+    /// Counts a message of which the log of this side, as it was given, ends too early to speak, or
+    /// speaks no more.
     pub(super) fn beyond(&mut self, row: Row, short: u8) {
         self.count(row);
         *self.beyond.entry((row, short)).or_default() += 1;
@@ -80,6 +84,15 @@ impl<'a> Teller<'a> {
         for ((row, side), count) in std::mem::take(&mut self.beyond) {
             let (home, other) = (self.context.home(side), self.context.home(1 - side));
             let size = self.context.folder(side).size();
+            if row == Row::Pruned {
+                let first = self.context.folder(side).first();
+                let what = format!(
+                    "{count} messages were spoken of by {home} before entry {first} of its log, \
+                     where it was pruned"
+                );
+                self.findings.add(Finding::note(Check::Agreement, what));
+                continue;
+            }
             let what = if row == Row::ReceiptBeyondLog {
                 format!(
                     "{count} messages have receipts of {home} for entries beyond the end of its \
@@ -112,6 +125,17 @@ impl<'a> Teller<'a> {
         let seen = &self.context.surveys.get(usize::from(holder))?.seen;
         let mut larger = seen.iter().rev().take_while(|view| view.size > size);
         larger.find(|view| self.is_signed(holder, view)).map(|view| view.size)
+    }
+
+    /// Says for how many findings there is no file.
+    pub(super) fn finish(&mut self) {
+        if self.unwritten > 0 {
+            let what = format!(
+                "evidence is written for {EVIDENCE_MAX} findings; of {} more there is none",
+                self.unwritten
+            );
+            self.findings.add(Finding::note(Check::Agreement, what));
+        }
     }
 
     pub(super) fn unreadable(&mut self, error: &io::Error) {
@@ -168,13 +192,8 @@ impl<'a> Teller<'a> {
         self.red(Row::UnsignedExtra, kind, Some(&receiver), what, &parts);
     }
 
-    /// Whether the receiver took it without its sender's signature; then it is told. With more than
-    /// [`EVIDENCE_MAX`] it is not looked at, because each is another reading of the log.
+    /// Whether the receiver took it without its sender's signature; then it is told.
     pub(super) fn forged(&mut self, to: u8, entries: &[u64]) -> bool {
-        self.signatures += 1;
-        if self.signatures > EVIDENCE_MAX {
-            return false;
-        }
         let kind = ClaimKind::UnsignedExtra;
         let receiver = self.context.home(to).clone();
         let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
@@ -319,7 +338,9 @@ impl<'a> Teller<'a> {
         });
         self.count(Row::SplitView);
         let mut finding = Finding::fault(Check::Growth, what).against(&home);
-        finding.evidence = bundle.and_then(|bundle| self.write(&bundle));
+        if self.may_write() {
+            finding.evidence = bundle.and_then(|bundle| self.write(&bundle));
+        }
         self.findings.add(finding);
     }
 
@@ -352,7 +373,7 @@ impl<'a> Teller<'a> {
     ) {
         let Some((side, index)) = entries.first().copied() else { return };
         let mut finding = finding.at(index).of(self.message(side, index));
-        if self.context.options.evidence.is_some() && self.evidence < EVIDENCE_MAX {
+        if self.may_write() {
             let bundle = self.bundle(kind, against, what, entries);
             finding.evidence = bundle.and_then(|bundle| self.write(&bundle));
         }
@@ -366,23 +387,37 @@ impl<'a> Teller<'a> {
         what: String,
         entries: &[(u8, u64)],
     ) -> Option<MessageBundle> {
-        let of = |side: u8| {
+        let part = |side: u8| {
             let own = entries.iter().filter(|(s, _)| *s == side).map(|(_, index)| *index);
-            (self.context.folder(side), own.collect::<Vec<u64>>())
+            self.sources(side)?.part(&own.collect::<Vec<u64>>()).ok()
         };
         let message = entries.first().and_then(|(side, index)| self.message(*side, *index));
         let claim = Claim { kind, against: against.cloned(), what, growth: None };
-        evidence_of(claim, message, &[of(0), of(1)]).ok()
+        Some(evidence(claim, message, vec![part(0)?, part(1)?]))
+    }
+
+    /// What the entries of a side are judged by, which is looked for once.
+    fn sources(&self, side: u8) -> Option<&Sources<'a>> {
+        let sources = self.sources.get(usize::from(side))?;
+        sources.get_or_init(|| Sources::of(self.context.folder(side)).ok()).as_ref()
     }
 
     fn is_proved(&self, bundle: &MessageBundle) -> bool {
         check_bundle(bundle, self.anchors).claim.is_some_and(|claim| claim.proved || claim.in_part)
     }
 
+    /// Whether evidence is wanted and there is not too much of it yet, which is counted.
+    fn may_write(&mut self) -> bool {
+        let (is_wanted, is_full) =
+            (self.context.options.evidence.is_some(), self.evidence >= EVIDENCE_MAX);
+        self.unwritten += u64::from(is_wanted && is_full);
+        is_wanted && !is_full
+    }
+
     /// Writes evidence that proves its claim; gives its name.
     fn write(&mut self, bundle: &MessageBundle) -> Option<String> {
         let folder = self.context.options.evidence.as_ref()?;
-        if self.evidence >= EVIDENCE_MAX || !self.is_proved(bundle) {
+        if !self.is_proved(bundle) {
             return None;
         }
         self.evidence += 1;

@@ -26,11 +26,13 @@ pub struct Author<'a> {
     pub entries: Vec<Entry>,
     pub raw: Vec<Bytes>,
     pub tree: Growth,
-    ends: BTreeMap<(Ministry, Direction), (u64, Digest)>,
+    pub ends: BTreeMap<(Ministry, Direction), (u64, Digest)>,
     pub at: Timestamp,
     pub boot: u64,
     known: Vec<Digest>,
     number: u8,
+    /// Receipts that are not summed up yet: minute, peer, direction and header.
+    pub passed: Vec<(i64, Ministry, Direction, Digest)>,
 }
 
 /// What is sent.
@@ -131,6 +133,7 @@ impl<'a> Author<'a> {
             boot: 1,
             known: vec![],
             number: node.len() as u8,
+            passed: vec![],
         }
     }
 
@@ -209,7 +212,7 @@ impl<'a> Author<'a> {
 
     /// With the cosignatures of these.
     pub fn cosigned(&self, witnesses: &[&str]) -> Bytes {
-        self.cosigned_at(witnesses, 1_795_000_100)
+        self.cosigned_at(witnesses, self.at.as_millis() as u64 / 1000)
     }
 
     pub fn cosigned_at(&self, witnesses: &[&str], time: u64) -> Bytes {
@@ -318,7 +321,11 @@ impl<'a> Author<'a> {
         links.extend(next.filter(|_| permitted).map(|next| (next.clone(), Direction::Out)));
         self.append(links, LogEvent::Decided(Box::new(decided)));
         let kind = if permitted { ReceiptKind::Relayed } else { ReceiptKind::Refused };
-        self.state(&send.header(self.cast), kind, None)
+        let header = send.header(self.cast);
+        if permitted {
+            self.pass(path.last().unwrap(), Direction::In, self.at, leaf(&header::encode(&header)));
+        }
+        self.state(&header, kind, None)
     }
 
     /// States what became of a message.
@@ -342,12 +349,29 @@ impl<'a> Author<'a> {
     /// A receipt of another relay comes in.
     pub fn hear(&mut self, from: &Ministry, receipt: SignedReceipt) -> u64 {
         self.at = self.at.after(Duration::from_millis(5));
+        if let Ok(said) = kuriiri_wire::receipt::decode(&receipt.entry)
+            && said.kind == ReceiptKind::Relayed
+            && said.issuer == *from
+        {
+            self.pass(from, Direction::Out, said.at, said.header_digest);
+        }
         let receipt = Box::new(receipt);
         self.append(vec![], LogEvent::ReceiptIn { from: from.clone(), receipt })
     }
 
+    fn pass(&mut self, peer: &Ministry, direction: Direction, at: Timestamp, header: Digest) {
+        let minute = at.as_millis() / 60_000 * 60_000;
+        self.passed.push((minute, peer.clone(), direction, header));
+    }
+
+    /// Says that entries were pruned.
+    pub fn say_pruned(&mut self, before: u64) -> u64 {
+        let by = format!("spiffe://{}/operator/otto", self.home).parse().unwrap();
+        self.append(vec![], LogEvent::Pruned { before, by, basis: "AL 831/1994".into() })
+    }
+
     pub fn witness_checkpoint(&mut self, of: &Author<'_>) {
-        let checkpoint = of.cosigned(&[self.node]);
+        let checkpoint = of.cosigned_at(&[self.node], self.at.as_millis() as u64 / 1000);
         self.append(vec![], LogEvent::PeerCheckpoint { checkpoint });
     }
 

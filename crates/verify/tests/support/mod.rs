@@ -10,12 +10,18 @@
 
 mod author;
 mod cast;
+mod heads;
 mod judge;
+mod pruned;
 
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use author::{Author, Send, exchange, finish, write_log};
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use cast::{Cast, DAY, Member, NOW};
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub use heads::exchange_with_heads;
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub use pruned::{PRUNED, envelope, kept_of, later, long, prune_files, pruned};
 
 use std::{
     fs,
@@ -121,8 +127,7 @@ impl Bench {
     /// The exit of the same check without a process of its own, with files brought along.
     pub fn quick(&self, dir: &Path) -> u8 {
         let Ok(folder) = LogFolder::open(dir) else { return 2 };
-        let options =
-            AuditOptions { known: Known::new(), replay: self.contents.clone(), pruned_to: 0 };
+        let options = AuditOptions { known: Known::new(), replay: self.contents.clone() };
         audit(&folder, &self.anchors, options, |_| {}).findings.exit()
     }
 }

@@ -1,0 +1,55 @@
+//! What officers released must have been released by them: each word of theirs that a decision went by
+//! stands in the log of the message's origin as an act of its own.
+
+use std::collections::HashSet;
+
+use kuriiri_seal::leaf;
+use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp};
+
+use crate::{
+    finding::{Check, Finding, Findings},
+    genuine::Spot,
+    pruned::REACH,
+};
+
+/// The acts of officers that a log tells of. It grows with their number, 32 bytes each.
+#[derive(Debug)]
+pub(crate) struct Acts {
+    home: Ministry,
+    told: HashSet<Digest>,
+    /// Up to then some may stand in what was pruned, or in the log that this one goes on from.
+    elsewhere: Option<Timestamp>,
+}
+
+impl Acts {
+    pub(crate) fn new(home: Ministry) -> Self {
+        Self { home, told: HashSet::new(), elsewhere: None }
+    }
+
+    /// What is there begins at this time, and is not the beginning.
+    pub(crate) fn begin(&mut self, at: Timestamp) {
+        self.elsewhere = Some(at.after(REACH));
+    }
+
+    pub(crate) fn act(&mut self, signed: &SignedApproval) {
+        self.told.insert(leaf(&signed.approval));
+    }
+
+    /// Looks at the releases that a decision went by. A relay on the way got them with the message.
+    pub(crate) fn decided(&self, spot: Spot, decided: &Decided, out: &mut Findings) {
+        if !decided.path.is_empty() {
+            return;
+        }
+        for signed in &decided.approvals {
+            if self.told.contains(&leaf(&signed.approval)) {
+                continue;
+            }
+            let what = "a release that it went by does not stand in the log before it";
+            let finding = match self.elsewhere.is_some_and(|until| spot.at <= until) {
+                true => Finding::note(Check::Approvals, what),
+                false => Finding::fault(Check::Approvals, what).against(&self.home),
+            };
+            out.add(finding.at(spot.index));
+        }
+    }
+}
