@@ -1,5 +1,6 @@
 //! `kuriiri bench`: how fast the real path is on this machine, and what it is measured against.
 
+mod auditing;
 mod cpu;
 mod limits;
 mod receiver;
@@ -89,7 +90,9 @@ async fn measure(fast: Load, steady: Load, output: Output) -> anyhow::Result<Rep
     let throughput = relays.carry(&federation, fast).await?;
     relays.stop().await?;
     let after = Limits::measure(dir.path())?;
-    Ok(Report::new(fast, throughput, latency, before.and(after)))
+    output.note("auditing the log of the sender's relay");
+    let audited = auditing::measure(&federation.join("sm"))?;
+    Ok(Report::new(fast, [throughput, latency], audited, before.and(after)))
 }
 
 /// The two relays on the way.

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use kuriiri_types::{MessageId, limits::BASIS_BYTES_MAX};
+use kuriiri_types::MessageId;
 
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
     person::connect,
+    words,
 };
 
 /// Erase salt and body of a message that still waits at the relay
@@ -17,7 +18,7 @@ pub(crate) struct Args {
     #[arg(long = "as", value_name = "DIR")]
     folder: PathBuf,
     /// The legal basis, in words: the log keeps it.
-    #[arg(long, value_name = "TEXT", value_parser = basis)]
+    #[arg(long, value_name = "TEXT", value_parser = words::line)]
     basis: String,
     /// The message.
     id: MessageId,
@@ -37,12 +38,4 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         copies => format!("erased {copies} copies of {}; the order is in the log", args.id),
     });
     Ok(DONE)
-}
-
-fn basis(text: &str) -> Result<String, String> {
-    let is_line = !text.trim().is_empty() && !text.chars().any(char::is_control);
-    if is_line && text.len() <= BASIS_BYTES_MAX {
-        return Ok(text.into());
-    }
-    Err(format!("a basis is one line of at most {BASIS_BYTES_MAX} bytes"))
 }

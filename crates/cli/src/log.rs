@@ -1,10 +1,12 @@
-//! `kuriiri log`: what people take out of a relay's transparency log. It reads the log's folder, so it
-//! works on any copy, with or without the relay.
+//! `kuriiri log`: what people take out of a relay's transparency log, and what they do to it. What only
+//! reads reads the log's folder, so it works on any copy, with or without the relay.
 
 mod bundle;
 mod export;
 mod keys;
 mod prove;
+mod prune;
+mod renew;
 mod status;
 
 pub(crate) use keys::NotePair;
@@ -30,16 +32,23 @@ pub(crate) enum Command {
     Prove(prove::Args),
     /// Write a period, or what concerns one peer, to a folder that `kuriiri-verify export` checks.
     Export(export::Args),
+    /// Have the oldest entries leave a running relay's log, as far as `[log.retention]` of its
+    /// configuration lets them.
+    Prune(prune::Args),
+    /// End the log of a relay whose state is an old copy (KRI-4104), and begin the next one.
+    Renew(renew::Args),
     /// Make the keys of a relay's log and of it as a witness.
     Keys(keys::Args),
 }
 
-pub(crate) fn run(command: &Command, output: Output) -> Outcome {
+pub(crate) async fn run(command: &Command, output: Output) -> Outcome {
     match command {
         Command::Status(args) => status::run(args, output),
         Command::Bundle(args) => bundle::run(args, output),
         Command::Prove(args) => prove::run(args, output),
-        Command::Export(args) => export::run(args, output),
+        Command::Export(args) => export::run(args, output).await,
+        Command::Prune(args) => prune::run(args, output).await,
+        Command::Renew(args) => renew::run(args, output),
         Command::Keys(args) => keys::run(args, output),
     }
 }

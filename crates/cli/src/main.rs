@@ -119,7 +119,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Receive(args) => receive::run(&args, output).await,
             Command::Hold(command) => hold::run(&command, output).await,
             Command::Erase(args) => erase::run(&args, output).await,
-            Command::Log(command) => log::run(&command, output),
+            Command::Log(command) => log::run(&command, output).await,
             Command::Trace(args) => trace::run(&args, output),
             Command::Status(args) => status::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kuriiri_types::{MessageType, ReceiptKind, Timestamp};
+use kuriiri_types::{MessageType, ReceiptKind, Timestamp, limits::BASIS_BYTES_MAX};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use crate::system::now;
@@ -40,6 +40,18 @@ pub(crate) fn waitable(text: &str) -> Result<ReceiptKind, String> {
             Err(format!("nobody waits for `{text}`; use accepted, relayed or delivered"))
         }
     }
+}
+
+/// Bytes of what a person says for the log; it has room for as much again beside it.
+const LINE_BYTES_MAX: usize = BASIS_BYTES_MAX / 2;
+
+/// A legal basis, or for whom something is: words that the log keeps.
+pub(crate) fn line(text: &str) -> Result<String, String> {
+    let is_line = !text.trim().is_empty() && !text.chars().any(char::is_control);
+    if is_line && text.len() <= LINE_BYTES_MAX {
+        return Ok(text.into());
+    }
+    Err(format!("this must be one line of at most {LINE_BYTES_MAX} bytes"))
 }
 
 /// A type of message: operation, exercise or drill.

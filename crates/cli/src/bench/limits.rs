@@ -57,7 +57,7 @@ impl Limits {
 }
 
 /// How often a second something can be done; until it cannot, or time is up.
-fn rate(mut something: impl FnMut() -> bool) -> f64 {
+pub(super) fn rate(mut something: impl FnMut() -> bool) -> f64 {
     let (begin, mut times) = (Instant::now(), 0u32);
     while begin.elapsed() < SPAN && something() {
         times += 1;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Carried, Load, limits::Limits, sender::Percentiles};
+use super::{Carried, Load, auditing::Audited, limits::Limits, sender::Percentiles};
 
 /// The figures of one run. Rates are a second, latencies milliseconds, processor time microseconds
 /// a message.
@@ -17,6 +17,7 @@ pub(super) struct Report {
     delivered_per_second: f64,
     cpu: Cpu,
     steady: Steady,
+    audited: Audited,
     limits: Limits,
     ratios: Ratios,
 }
@@ -45,10 +46,18 @@ struct Ratios {
     delivered_to_fdatasync: f64,
     /// p50 of accepted at the steady rate, in fdatasyncs.
     accepted_in_fdatasyncs: f64,
+    /// Entries audited over what one core can do of each.
+    audited_to_hash: f64,
+    audited_to_verify: f64,
 }
 
 impl Report {
-    pub(super) fn new(load: Load, fast: Carried, steady: Carried, limits: Limits) -> Self {
+    pub(super) fn new(
+        load: Load,
+        [fast, steady]: [Carried; 2],
+        audited: Audited,
+        limits: Limits,
+    ) -> Self {
         let delivered = fast.receiver.received as f64 / fast.sender.seconds.max(1e-9);
         let [sender_relay, receiver_relay] = fast.relay_cpu;
         let each = |cpu: super::CpuTime| cpu.micros_each(load.messages);
@@ -70,6 +79,8 @@ impl Report {
                 delivered_to_verify: delivered / limits.verify,
                 delivered_to_fdatasync: delivered / limits.fdatasync,
                 accepted_in_fdatasyncs: accepted_seconds * limits.fdatasync,
+                audited_to_hash: audited.per_second / audited.hashes,
+                audited_to_verify: audited.per_second / limits.verify,
             },
             steady: Steady {
                 per_second: steady.receiver.received as f64 / steady.sender.seconds.max(1e-9),
@@ -77,6 +88,7 @@ impl Report {
                 relayed: steady.sender.relayed,
                 delivered: steady.sender.delivered,
             },
+            audited,
             limits,
         }
     }
@@ -91,6 +103,7 @@ impl fmt::Display for Report {
             delivered_per_second,
             cpu,
             steady,
+            audited,
             limits,
             ratios,
             ..
@@ -116,7 +129,17 @@ impl fmt::Display for Report {
         ] {
             writeln!(f, "    {what:<17} {rate:>12.0}    {ratio:>12.2}")?;
         }
-        write!(f, "  p50 of accepted is {:.1} fdatasyncs long", ratios.accepted_in_fdatasyncs)
+        writeln!(f, "  p50 of accepted is {:.1} fdatasyncs long", ratios.accepted_in_fdatasyncs)?;
+        let Audited { entries, per_second, bytes, .. } = audited;
+        writeln!(
+            f,
+            "\n  audited             {per_second:>9.0} entries/s, {entries} of {bytes} bytes each"
+        )?;
+        write!(
+            f,
+            "    {:.2} entries for each that one core can hash (SHA-256), {:.1} for each Ed25519 verify",
+            ratios.audited_to_hash, ratios.audited_to_verify
+        )
     }
 }
 

@@ -181,6 +181,14 @@ key = "tls.key"
 dir = "log"
 key = "log.key"
 witness-key = "witness.key"
+
+[log.retention]
+days = 3650
+
+[[log.retention.label]]
+policy = "FI"
+level = "JULK"
+days = 400
 "#,
             ministry = self.ministry,
             address = self.address(),

@@ -1,6 +1,6 @@
 //! A part of a log, for auditors who are to see no more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kuriiri_types::{Ministry, Timestamp};
 use kuriiri_verify::{LogFolder, Selection, export, summary};
@@ -9,6 +9,7 @@ use super::{failed, open};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
+    person::connect,
     words,
 };
 
@@ -29,16 +30,43 @@ pub(crate) struct Args {
     /// Only what concerns this peer: its domain, or the first part of it, such as `um`.
     #[arg(long, value_name = "PEER")]
     peer: Option<String>,
+    /// Have the relay's log say so first: the folder of the officer or operator who takes it out.
+    #[arg(long = "as", value_name = "DIR", requires = "whom")]
+    person: Option<PathBuf>,
+    /// For whom, in words: the log keeps it.
+    #[arg(long = "for", value_name = "TEXT", value_parser = words::line, requires = "person")]
+    whom: Option<String>,
 }
 
-pub(super) fn run(args: &Args, output: Output) -> Outcome {
+pub(super) async fn run(args: &Args, output: Output) -> Outcome {
     let log = open(&args.folder)?;
     let peer = args.peer.as_deref().map(|name| find_peer(&log, name)).transpose()?;
     let selection = Selection { from: args.from, to: args.to, peer };
+    if let (Some(person), Some(whom)) = (&args.person, &args.whom) {
+        note(person, &said(&selection, whom)).await?;
+    }
     let entries = export(&log, &selection, &args.out).map_err(failed)?;
     let object = serde_json::json!({ "event": "export", "dir": args.out, "entries": entries });
     output.data(&object, || format!("{} has {entries} entries", args.out.display()));
     Ok(DONE)
+}
+
+/// What the log will say of it.
+fn said(selection: &Selection, whom: &str) -> String {
+    let Selection { from, to, peer } = selection;
+    let mut words = vec!["entries".to_owned()];
+    words.extend(peer.as_ref().map(|peer| format!("that concern {peer}")));
+    words.extend(from.map(|from| format!("from {from}")));
+    words.extend(to.map(|to| format!("to {to}")));
+    words.push(format!("for {whom}"));
+    words.join(" ")
+}
+
+async fn note(person: &Path, what: &str) -> Result<(), Failure> {
+    let person = connect(person).await?;
+    let noted = person.note_export(what).await;
+    person.close().await;
+    noted.map_err(|error| Failure::new(error.code(), error))
 }
 
 /// The peer of this name among those that the log speaks of.

@@ -1,0 +1,52 @@
+//! How fast an auditor reads what the relays wrote.
+
+use std::{fs, hint::black_box, path::Path};
+
+use anyhow::{Context, ensure};
+use kuriiri_seal::leaf;
+use kuriiri_verify::{Anchors, AuditOptions, LogFolder, audit};
+use serde::Serialize;
+
+use super::limits::rate;
+
+/// The audit of one log, by all threads that the machine has.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct Audited {
+    pub(super) entries: u64,
+    pub(super) per_second: f64,
+    /// Bytes of an entry, in the mean.
+    pub(super) bytes: u64,
+    /// Leaf hashes (SHA-256) of such entries that one core makes in a second.
+    pub(super) hashes: f64,
+}
+
+/// Audits the log in a relay's folder: everything but witnesses, of which the measurement has too few.
+pub(super) fn measure(relay: &Path) -> anyhow::Result<Audited> {
+    let key = fs::read_to_string(relay.join("log.vkey"))?;
+    let policy = relay.join("bench.policy");
+    fs::write(&policy, format!("log {}\nquorum none\n", key.trim()))?;
+    let anchors = Anchors::read(&policy, None)?;
+    let log = LogFolder::open(&relay.join("log"))?;
+    let report = audit(&log, &anchors, AuditOptions::default(), |_| {});
+    ensure!(report.findings.exit() == 0, "the log is not good: {:?}", report.findings.listed());
+    let bytes = bytes_of_entries(&relay.join("log/tile/entries"))?;
+    let bytes = bytes.checked_div(report.size).context("the log is empty")?;
+    let entry = vec![0x5a; usize::try_from(bytes)?];
+    let hash = || {
+        black_box(leaf(black_box(&entry)));
+        true
+    };
+    let hashes = rate(hash);
+    Ok(Audited { entries: report.read, per_second: report.rate(), bytes, hashes })
+}
+
+/// Of all bundles below a folder.
+fn bytes_of_entries(folder: &Path) -> anyhow::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let is_folder = entry.file_type()?.is_dir();
+        bytes += if is_folder { bytes_of_entries(&entry.path())? } else { entry.metadata()?.len() };
+    }
+    Ok(bytes)
+}
