@@ -22,6 +22,11 @@ pub(crate) fn documents() -> Vec<(String, Vec<u8>)> {
     embedded()
 }
 
+/// So many documents, some of them again where there are fewer.
+pub(crate) fn many(count: usize) -> Vec<(String, Vec<u8>)> {
+    documents().into_iter().cycle().take(count).collect()
+}
+
 /// The documents that come with the program.
 pub(crate) fn embedded() -> Vec<(String, Vec<u8>)> {
     read(Path::new(EMBEDDED))

@@ -6,7 +6,9 @@ use bytes::Bytes;
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_client::{Draft, ReceiveError, ReceiveOptions, SendError};
 use kuriiri_seal::{Signer, leaf};
-use kuriiri_transport::{Conversation, Endpoint, Expect, Identity, Link, Settings, Trust};
+use kuriiri_transport::{
+    Conversation, Endpoint, Expect, Identity, Link, Receiver, Settings, Trust,
+};
 use kuriiri_types::{
     Code, Envelope, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role,
     Timestamp, Verdict,
@@ -16,7 +18,7 @@ use kuriiri_wire::{
     relay::{Batch, Hello, Parcel, RelayRequest, Verdicts},
 };
 
-use crate::{books::draft, federation::Federation};
+use crate::{books::draft, evidence::eventually, federation::Federation, upkeep::kinds};
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -71,6 +73,11 @@ impl Federation {
         let answer = receiver.frame(Hello::BYTES_MAX).await.ok()??;
         Hello::decode(answer).unwrap();
         Some(link)
+    }
+
+    async fn link_of(&self, peer: &str) -> Link {
+        let link = self.knock(self.relay_identity(peer), Conversation::Relay).await;
+        link.expect("the peer is genuine")
     }
 
     fn relay_identity(&self, relay: &str) -> Identity {
@@ -197,14 +204,27 @@ async fn hand_over(
     parcels: Vec<Parcel>,
     certificate: Bytes,
 ) -> Vec<Verdict> {
-    let link = federation.knock(federation.relay_identity(peer), Conversation::Relay).await;
-    let link = link.expect("the peer is genuine");
-    let (mut sender, mut receiver) = link.open().await.unwrap();
+    let link = federation.link_of(peer).await;
+    let mut receiver = send(&link, 0, parcels, vec![certificate]).await;
+    verdicts(&mut receiver).await
+}
+
+/// Sends a batch on a stream of its own.
+async fn send(
+    link: &Link,
+    number: u64,
+    parcels: Vec<Parcel>,
+    certificates: Vec<Bytes>,
+) -> Receiver {
+    let (mut sender, receiver) = link.open().await.unwrap();
     let lane = Lane::Messages(Precedence::Routine);
-    let certificates = vec![certificate];
-    let batch = Batch { lane, number: 0, epoch: 0, certificates, parcels, receipts: Vec::new() };
+    let batch = Batch { lane, number, epoch: 0, certificates, parcels, receipts: Vec::new() };
     sender.send(RelayRequest::Batch(batch).encode()).await.unwrap();
     sender.finish().unwrap();
+    receiver
+}
+
+async fn verdicts(receiver: &mut Receiver) -> Vec<Verdict> {
     let answer = receiver.frame(Verdicts::BYTES_MAX).await.unwrap().unwrap();
     Verdicts::decode(answer).unwrap().verdicts
 }
@@ -269,6 +289,28 @@ async fn a_hostile_peer_gets_nothing_in_and_learns_nothing() {
     let (parcel, certificate) = message(&federation, "FI JULK", b"stolen");
     let verdicts = hand_over(&federation, "plm", vec![parcel], certificate).await;
     assert_eq!(code(&verdicts[0]), Some(Code::MALFORMED));
+}
+
+/// The certificate comes with a batch that never takes its turn, and the message without it. It must
+/// be in the log all the same, or nobody could check later who signed the message.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_can_always_be_checked_by_an_auditor() {
+    let federation = Federation::started(&["sm"]);
+    let (parcel, certificate) = message(&federation, "FI JULK", b"genuine");
+    let waiting = federation.link_of("um").await;
+    let _never = send(&waiting, 7, vec![parcel.clone()], vec![certificate]).await;
+    let link = federation.link_of("um").await;
+    for number in 0.. {
+        let mut receiver = send(&link, number, vec![parcel.clone()], Vec::new()).await;
+        match code(&verdicts(&mut receiver).await[0]) {
+            None => break,
+            // The other batch has not been looked at yet.
+            Some(refused) => assert_eq!(refused, Code::SIGNATURE),
+        }
+    }
+    let log = federation.path("sm/log");
+    eventually("the message in the log", || kinds(&log)["RECEIVED"] == 1);
+    assert_eq!(kinds(&log)["CERTIFICATE"], 1);
 }
 
 /// A certificate that is revoked while its link is open closes it, without a restart.

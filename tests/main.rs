@@ -23,3 +23,4 @@ mod identity;
 mod interop;
 mod policies;
 mod stories;
+mod upkeep;
