@@ -1,6 +1,7 @@
 //! The last act: the logs of all relays are verified, as an auditor would, and laid side by side.
 
 use std::{
+    fs,
     path::Path,
     time::{Duration, Instant},
 };
@@ -17,6 +18,8 @@ use crate::output::Output;
 
 /// Logs are shown and witnessed once a second; longer than this nobody needs.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Longer than from one showing to the next.
+const STILL: Duration = Duration::from_millis(1500);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -27,6 +30,7 @@ const LINKS: [[&str; 2]; 4] = [["sm", "plm"], ["sm", "hub"], ["um", "hub"], ["um
 pub(super) async fn verify(dir: &Path, output: Output) -> anyhow::Result<bool> {
     output.text("\nVERIFIED, as an auditor does, from the logs alone");
     let begin = Instant::now();
+    still(dir, begin).await;
     let mut good = true;
     // First, as they end when nothing is under way any more: only then do the logs stay as they are.
     for pair in LINKS {
@@ -46,6 +50,20 @@ pub(super) async fn verify(dir: &Path, output: Output) -> anyhow::Result<bool> {
         format!("  sm and plm side by side: they {word} on {messages} messages")
     });
     Ok(good && agrees)
+}
+
+/// Waits until the logs show nothing new for longer than it takes a relay to show what it has. What is
+/// shown later, while the relays stop one after the other, might find no witness any more.
+async fn still(dir: &Path, begin: Instant) {
+    let look = || RELAYS.map(|relay| fs::read(dir.join(relay).join("log/checkpoint")).ok());
+    let (mut shown, mut since) = (look(), Instant::now());
+    while since.elapsed() < STILL && begin.elapsed() < PATIENCE {
+        sleep(PAUSE).await;
+        let now = look();
+        if now != shown {
+            (shown, since) = (now, Instant::now());
+        }
+    }
 }
 
 /// Two logs compared, as soon as the last receipts are in both and shown.
