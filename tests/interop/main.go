@@ -255,8 +255,32 @@ func tiles(dir string, tree tlog.Tree, hashes stored) error {
 		if known[name] || strings.HasPrefix(name, "tile/entries/") || strings.Contains(name, ".p/") {
 			return nil
 		}
+		if isNext(dir, name, tree, hashes) {
+			return nil
+		}
 		return fmt.Errorf("%s is a foreign file", name)
 	})
+}
+
+// isNext tells whether a file is a full tile of a larger tree: a relay that is killed while it shows
+// more leaves some behind. They must begin with what this tree has of them.
+func isNext(dir, name string, tree tlog.Tree, hashes stored) bool {
+	path := fmt.Sprintf("tile/%d/%s", height, strings.TrimPrefix(name, "tile/"))
+	tile, err := tlog.ParseTilePath(path)
+	if err != nil || tile.W != 1<<height {
+		return false
+	}
+	has := tree.N>>(height*tile.L) - tile.N<<height
+	if has >= 1<<height {
+		return false
+	}
+	found, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil || has <= 0 {
+		return err == nil
+	}
+	tile.W = int(has)
+	expected, err := tlog.ReadTileData(tile, hashes)
+	return err == nil && bytes.HasPrefix(found, expected)
 }
 
 // folder gives tiles from the log's files.
