@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kuriiri_client::{Officer, OfficerProfile};
 
-use crate::{exit::Failure, system::patiently};
+use crate::{exit::Failure, system::patiently, words};
 
 /// As which officer a command acts.
 #[derive(Debug, clap::Args)]
@@ -15,6 +15,24 @@ pub(crate) struct AsOfficer {
 }
 
 impl AsOfficer {
+    /// A link to the ministry's relay.
+    pub(crate) async fn connect(&self) -> Result<Officer, Failure> {
+        connect(&self.folder).await
+    }
+}
+
+/// As whom, and on what basis, something is done that the log keeps.
+#[derive(Debug, clap::Args)]
+pub(crate) struct OnBasis {
+    /// The folder of an officer or operator of the ministry.
+    #[arg(long = "as", value_name = "DIR")]
+    folder: PathBuf,
+    /// The legal basis, in words: the log keeps it.
+    #[arg(long, value_name = "TEXT", value_parser = words::line)]
+    pub(crate) basis: String,
+}
+
+impl OnBasis {
     /// A link to the ministry's relay.
     pub(crate) async fn connect(&self) -> Result<Officer, Failure> {
         connect(&self.folder).await

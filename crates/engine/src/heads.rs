@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use kuriiri_seal::leaf;
 use kuriiri_tlog::{Frontier, VerifiedReceipt};
-use kuriiri_types::{ChannelHead, Digest, Direction, LogEvent, Ministry, ReceiptKind, Timestamp};
+use kuriiri_types::{
+    ChannelHead, Digest, Direction, LogEvent, Ministry, ReceiptKind, Timestamp,
+    limits::{CHANNEL_HEAD_DIGESTS_MAX, CHANNEL_HEADS_MAX},
+};
 
 use crate::{engine::Engine, work::Work};
 
@@ -18,17 +21,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// How long receipts of one minute are waited for after the first: a minute, and one more for those
 /// that are late.
 const HEARING: Duration = Duration::from_secs(120);
-/// Messages of one sum that are remembered, 32 bytes each: 2,000 a second. More: counted only.
-const DIGESTS_MAX: usize = 131_072;
 /// Sums that are open at once: some for each of hundreds of peers. More: those that were to close first
 /// are closed.
 const OPEN_MAX: usize = 1024;
 /// Sums of one channel that are open at once, far more than receipts can be late in minutes. More, as
 /// when a peer dates its receipts at will: its oldest is closed, and nobody else's.
 const OPEN_OF_ONE_MAX: usize = 16;
-/// Sums in one entry, as many as the encoding has room for.
-const IN_ENTRY_MAX: usize = 64;
-
 /// One message that a receipt was given for.
 #[derive(Debug)]
 pub(crate) struct Passed {
@@ -90,7 +88,7 @@ impl Sums {
         let new = || Sum { closes, count: 0, headers: Vec::new() };
         let sum = self.open.entry(which).or_insert_with(new);
         sum.count = sum.count.saturating_add(1);
-        if sum.headers.len() < DIGESTS_MAX {
+        if sum.headers.len() < CHANNEL_HEAD_DIGESTS_MAX {
             sum.headers.push(header);
         }
         self.next = self.next.into_iter().chain([sum.closes]).min();
@@ -151,7 +149,7 @@ impl Engine {
             ChannelHead { peer, direction, minute, count, root, next, last }
         };
         let heads: Vec<ChannelHead> = self.sums.close(work.now).into_iter().map(head).collect();
-        for part in heads.chunks(IN_ENTRY_MAX) {
+        for part in heads.chunks(CHANNEL_HEADS_MAX) {
             work.note(LogEvent::ChannelHeads(part.to_vec()));
         }
         if let Some(next) = self.sums.next {
@@ -211,11 +209,11 @@ mod tests {
     fn too_many_messages_are_counted_and_too_many_sums_are_closed() {
         let mut sums = Sums::default();
         let now = Timestamp::from_millis(0);
-        for _ in 0..=DIGESTS_MAX {
+        for _ in 0..=CHANNEL_HEAD_DIGESTS_MAX {
             sums.add(now, passed("um.example", Direction::In, 0, 1));
         }
         let [(_, sum)] = sums.close(now.after(MINUTE)).try_into().unwrap();
-        assert_eq!((sum.count, sum.root()), (DIGESTS_MAX as u64 + 1, None));
+        assert_eq!((sum.count, sum.root()), (CHANNEL_HEAD_DIGESTS_MAX as u64 + 1, None));
 
         for at in 0..i64::try_from(OPEN_MAX).unwrap() + 3 {
             let (then, peer) = (Timestamp::from_millis(at), format!("m{at}.example"));

@@ -17,7 +17,7 @@ use kuriiri_policy::Policy;
 use kuriiri_store::LogStart;
 use kuriiri_types::{
     Digest, Entry, LogEvent, Timestamp, WireLabel,
-    limits::{LOG_RETENTION_MIN, MESSAGE_TTL_MAX, RECEIPT_AGE_MAX},
+    limits::{LOG_RETENTION_MIN, MESSAGE_REACH},
 };
 use kuriiri_wire::{entry, header, receipt};
 
@@ -26,8 +26,6 @@ use kuriiri_wire::{entry, header, receipt};
 const AT_ONCE_MAX: u64 = 1_048_576;
 /// Entries in a bundle, which leave together.
 const WIDTH: u64 = 256;
-/// How much later than its first entry something of a message can come in.
-const REACH: Duration = MESSAGE_TTL_MAX.saturating_add(RECEIPT_AGE_MAX);
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 /// How long entries are kept.
@@ -131,7 +129,7 @@ impl Retention {
             if held.is_some() {
                 break;
             }
-            if stays(&found.event) {
+            if found.event.outlasts_pruning() {
                 kept.push(index);
             }
             leaves = index + 1;
@@ -185,7 +183,7 @@ impl Walk<'_> {
     /// How long an entry is kept whose message's first entry left before: as long as any of those asks
     /// for of which something can still come at this time.
     fn unknown(&self, at: Timestamp) -> Duration {
-        let late = self.start.late.iter().filter(|late| late.last.after(REACH) >= at);
+        let late = self.start.late.iter().filter(|late| late.last.after(MESSAGE_REACH) >= at);
         late.map(|late| DAY.saturating_mul(late.days)).max().unwrap_or(self.retention.rest)
     }
 
@@ -202,7 +200,7 @@ impl Walk<'_> {
         }
         let end = lasts.values().copied().max();
         let all = lasts.into_iter().map(|(days, last)| Late { days, last });
-        all.filter(|late| end.is_none_or(|end| late.last.after(REACH) >= end)).collect()
+        all.filter(|late| end.is_none_or(|end| late.last.after(MESSAGE_REACH) >= end)).collect()
     }
 }
 
@@ -212,29 +210,6 @@ fn message(event: &LogEvent) -> Option<Digest> {
         return receipt::decode(&signed.entry).ok().map(|said| said.header_digest);
     }
     event.subject()
-}
-
-/// Whether later entries are judged by it, or it says what a person did.
-fn stays(event: &LogEvent) -> bool {
-    match event {
-        LogEvent::Certificate { .. }
-        | LogEvent::PolicyChanged(_)
-        | LogEvent::FilePart(_)
-        | LogEvent::Booted { .. }
-        | LogEvent::Restored { .. }
-        | LogEvent::ClockStepped { .. }
-        | LogEvent::Erased { .. }
-        | LogEvent::Acted { .. }
-        | LogEvent::Exported { .. }
-        | LogEvent::Pruned { .. } => true,
-        LogEvent::Receipt(_)
-        | LogEvent::ReceiptIn { .. }
-        | LogEvent::Decided(_)
-        | LogEvent::TurnedAway { .. }
-        | LogEvent::Approved { .. }
-        | LogEvent::PeerCheckpoint { .. }
-        | LogEvent::ChannelHeads(_) => false,
-    }
 }
 
 #[cfg(test)]

@@ -297,6 +297,30 @@ impl LogEvent {
         }
     }
 
+    /// Whether it stays when those around it leave the log: later entries are judged by it, or it says
+    /// what a person did.
+    pub fn outlasts_pruning(&self) -> bool {
+        match self {
+            Self::Certificate { .. }
+            | Self::PolicyChanged(_)
+            | Self::FilePart(_)
+            | Self::Booted { .. }
+            | Self::Restored { .. }
+            | Self::ClockStepped { .. }
+            | Self::Erased { .. }
+            | Self::Acted { .. }
+            | Self::Exported { .. }
+            | Self::Pruned { .. } => true,
+            Self::Receipt(_)
+            | Self::ReceiptIn { .. }
+            | Self::Decided(_)
+            | Self::TurnedAway { .. }
+            | Self::Approved { .. }
+            | Self::PeerCheckpoint { .. }
+            | Self::ChannelHeads(_) => false,
+        }
+    }
+
     /// The message that it is about, by the leaf hash of its header.
     pub fn subject(&self) -> Option<Digest> {
         match self {

@@ -4,12 +4,11 @@
 use std::collections::HashSet;
 
 use kuriiri_seal::leaf;
-use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp};
+use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp, limits::MESSAGE_REACH};
 
 use crate::{
     finding::{Check, Finding, Findings},
     genuine::Spot,
-    pruned::REACH,
 };
 
 /// The acts of officers that a log tells of. It grows with their number, 32 bytes each.
@@ -28,7 +27,7 @@ impl Acts {
 
     /// What is there begins at this time, and is not the beginning.
     pub(crate) fn begin(&mut self, at: Timestamp) {
-        self.elsewhere = Some(at.after(REACH));
+        self.elsewhere = Some(at.after(MESSAGE_REACH));
     }
 
     pub(crate) fn act(&mut self, signed: &SignedApproval) {

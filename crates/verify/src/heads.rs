@@ -11,6 +11,7 @@ use std::{
 use kuriiri_tlog::Frontier;
 use kuriiri_types::{
     ChannelHead, Digest, Direction, Entry, LogEvent, Ministry, ReceiptKind, Timestamp,
+    limits::CHANNEL_HEAD_DIGESTS_MAX,
 };
 
 use crate::{
@@ -21,8 +22,6 @@ use crate::{
 
 /// What is summed up, in milliseconds.
 const MINUTE: i64 = 60_000;
-/// Messages of one sum that a relay remembers. With more it says how many, and no root.
-const ROOT_MAX: usize = 131_072;
 /// Messages of all open sums that are remembered, 32 bytes each, which is more than a relay has open
 /// in ten minutes. With more the oldest sums go.
 const HELD_MAX: usize = 1 << 20;
@@ -49,7 +48,7 @@ struct Sum {
     /// Which of all sums it is.
     number: u64,
     count: u64,
-    /// The first [`ROOT_MAX`], and as many again since the relay's last start.
+    /// The first [`CHANNEL_HEAD_DIGESTS_MAX`], and as many again since the relay's last start.
     headers: Vec<Digest>,
     /// How many there were at that start, and how many of them are remembered.
     started: (u64, usize),
@@ -162,7 +161,7 @@ impl Heads {
             Sum { number: self.number, ..Sum::default() }
         });
         sum.count += 1;
-        if sum.headers.len() - sum.started.1 < ROOT_MAX {
+        if sum.headers.len() - sum.started.1 < CHANNEL_HEAD_DIGESTS_MAX {
             sum.headers.push(header);
             self.held += 1;
         }
@@ -279,25 +278,25 @@ mod tests {
 
     #[test]
     fn what_is_remembered_has_an_end_and_what_is_forgotten_is_not_checked() {
-        let mut heads = heads(9, ROOT_MAX);
+        let mut heads = heads(9, CHANNEL_HEAD_DIGESTS_MAX);
         assert!(heads.held <= HELD_MAX && heads.open.len() == 8 && heads.order.len() == 8);
         let (mut out, spot) = (Findings::new(), (3, Timestamp::from_millis(0)));
         heads.sum(spot, &head(0, 5, None), &mut out);
         heads.finish(&mut out);
         assert_eq!(out.exit(), 2);
-        assert!(heads.open.values().all(|sum| sum.count == ROOT_MAX as u64));
+        assert!(heads.open.values().all(|sum| sum.count == CHANNEL_HEAD_DIGESTS_MAX as u64));
     }
 
     #[test]
     fn a_sum_of_too_many_has_a_count_and_no_root() {
-        let (most, sum) = (ROOT_MAX as u64, |each| {
+        let (most, sum) = (CHANNEL_HEAD_DIGESTS_MAX as u64, |each| {
             heads(1, each).take(&("um.example".parse().unwrap(), Direction::In, 0)).unwrap()
         });
-        let all = vec![Digest([7; 32]); ROOT_MAX + 1];
+        let all = vec![Digest([7; 32]); CHANNEL_HEAD_DIGESTS_MAX + 1];
         let root = |count| Some(root_of(all.iter().take(count)));
-        assert!(sum(ROOT_MAX).fits(&head(0, most, root(ROOT_MAX))));
-        let more = sum(ROOT_MAX + 1);
+        assert!(sum(CHANNEL_HEAD_DIGESTS_MAX).fits(&head(0, most, root(CHANNEL_HEAD_DIGESTS_MAX))));
+        let more = sum(CHANNEL_HEAD_DIGESTS_MAX + 1);
         assert!(more.fits(&head(0, most + 1, None)) && !more.fits(&head(0, most, None)));
-        assert!(!more.fits(&head(0, most + 1, root(ROOT_MAX + 1))));
+        assert!(!more.fits(&head(0, most + 1, root(CHANNEL_HEAD_DIGESTS_MAX + 1))));
     }
 }

@@ -3,14 +3,9 @@
 //! Their leaf hashes stay, in the tiles of the lowest level, so the root still is that of all. What
 //! later entries are judged by, and what people did, is kept beside, and held against those hashes.
 
-use std::time::Duration;
-
 use kuriiri_seal::leaf;
 use kuriiri_tlog::{TILE_WIDTH, Tile};
-use kuriiri_types::{
-    Digest, LogEvent, Ministry,
-    limits::{MESSAGE_TTL_MAX, RECEIPT_AGE_MAX},
-};
+use kuriiri_types::{Digest, LogEvent, Ministry};
 
 use crate::{
     finding::{Check, Finding, Findings},
@@ -54,27 +49,6 @@ impl Left {
     }
 }
 
-/// For how long entries may speak of one before: a message lives so long, and its receipts may be as
-/// old when they come in.
-pub(crate) const REACH: Duration = MESSAGE_TTL_MAX.saturating_add(RECEIPT_AGE_MAX);
-
-/// Whether entries of a kind stay when others are pruned.
-fn stays(event: &LogEvent) -> bool {
-    matches!(
-        event,
-        LogEvent::PolicyChanged(_)
-            | LogEvent::FilePart(_)
-            | LogEvent::Certificate { .. }
-            | LogEvent::Booted { .. }
-            | LogEvent::Restored { .. }
-            | LogEvent::ClockStepped { .. }
-            | LogEvent::Erased { .. }
-            | LogEvent::Acted { .. }
-            | LogEvent::Exported { .. }
-            | LogEvent::Pruned { .. }
-    )
-}
-
 /// What a log says of its pruning, and what is so.
 #[derive(Debug)]
 pub(crate) struct Pruning {
@@ -109,7 +83,7 @@ impl Pruning {
 
     /// Counts an entry that was kept. True when it had to be.
     pub(crate) fn keep(&mut self, event: &LogEvent) -> bool {
-        let stays = stays(event);
+        let stays = event.outlasts_pruning();
         self.kept += u64::from(stays);
         self.spare += u64::from(!stays);
         stays

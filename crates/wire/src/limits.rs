@@ -41,9 +41,6 @@ pub const CONFIRM_BYTES_MAX: usize = 64 * 1024;
 
 /// Chains that one entry is a link of: more than there are ways in and out. More: malformed.
 pub const CHANNELS_MAX: usize = 2 * HOPS_MAX;
-/// Sums of channels in one entry, so that it stays far below an entry's limit; a relay that has more
-/// writes more entries. More: malformed.
-pub const CHANNEL_HEADS_MAX: usize = 64;
 /// Reasons of one decision, as codes. More: left out when encoding, malformed when decoding.
 pub const REASON_CODES_MAX: usize = 64;
 /// Bytes of the code of a reason: two words and the id of a tag or role. Longer: cut when encoding,

@@ -1,31 +1,24 @@
 //! Entries leave a relay's log when the time is over for which they are kept.
 
-use std::path::PathBuf;
-
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
-    person::connect,
-    words,
+    person::OnBasis,
 };
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The folder of an officer or operator of the ministry.
-    #[arg(long = "as", value_name = "DIR")]
-    folder: PathBuf,
-    /// The legal basis, in words: the log keeps it.
-    #[arg(long, value_name = "TEXT", value_parser = words::line)]
-    basis: String,
+    #[command(flatten)]
+    by: OnBasis,
 }
 
 pub(super) async fn run(args: &Args, output: Output) -> Outcome {
-    let person = connect(&args.folder).await?;
-    let pruned = person.prune(&args.basis).await;
+    let person = args.by.connect().await?;
+    let pruned = person.prune(&args.by.basis).await;
     person.close().await;
     let pruned = pruned.map_err(|error| Failure::new(error.code(), error))?;
     let object = serde_json::json!({
-        "event": "pruned", "first": pruned.first, "entries": pruned.count, "basis": args.basis,
+        "event": "pruned", "first": pruned.first, "entries": pruned.count, "basis": args.by.basis,
     });
     output.data(&object, || {
         let (count, first) = (pruned.count, pruned.first);

@@ -1,9 +1,9 @@
 //! Sums of channels in the log.
 
-use kuriiri_types::{ChannelHead, Timestamp};
+use kuriiri_types::{ChannelHead, Timestamp, limits::CHANNEL_HEADS_MAX};
 
 use super::{digest_bytes, read_direction, write_direction};
-use crate::{error::Flaw, field, limits::CHANNEL_HEADS_MAX, proto};
+use crate::{error::Flaw, field, proto};
 
 pub(super) fn write(heads: &[ChannelHead]) -> proto::ChannelHeads {
     proto::ChannelHeads { heads: heads.iter().map(write_one).collect() }

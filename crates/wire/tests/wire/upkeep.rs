@@ -1,7 +1,6 @@
 //! Entries about the log itself: sums of channels, and what left it.
 
-use kuriiri_types::*;
-use kuriiri_wire::limits::*;
+use kuriiri_types::{limits::CHANNEL_HEADS_MAX, *};
 
 use crate::{
     entries::{broken, officer, with},

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use kuriiri_types::{Entry, LogEvent, Timestamp, limits::CLOCK_SKEW_MAX};
+use kuriiri_types::{
+    Entry, LogEvent, Timestamp,
+    limits::{CLOCK_SKEW_MAX, MESSAGE_REACH},
+};
 
 use super::Walk;
 use crate::{
@@ -10,7 +13,6 @@ use crate::{
     finding::{Check, Finding, Findings},
     genuine::Spot,
     lives::{Fates, FlawKind, Trace, follow},
-    pruned::REACH,
     scan::{Inner, found},
     spill::{Spill, groups},
     tree::{check_files, check_tile, root_at},
@@ -110,7 +112,7 @@ impl Walk<'_> {
         let reaches = |index| {
             let at = traces.iter().find(|trace| trace.index == index).map(|trace| trace.at);
             let at = at.map(Timestamp::from_millis);
-            at.zip(begins).is_some_and(|(at, begins)| at <= begins.after(REACH))
+            at.zip(begins).is_some_and(|(at, begins)| at <= begins.after(MESSAGE_REACH))
         };
         let life = follow(traces);
         fates.add(&life.fates);
