@@ -3,13 +3,13 @@
 use std::{fs, path::Path};
 
 use kuriiri_store::{LogBegun, Options, Store};
-use kuriiri_tlog::{Checkpoint, VerifierKey, log_number, root};
+use kuriiri_tlog::{Checkpoint, VerifierKey, log_number};
 use kuriiri_types::Code;
 
 use crate::{
     config::Config,
     error::{ConfigError, RelayError},
-    rollback::{WITNESSED, verify},
+    rollback::{WITNESSED, grew_out_of, verify},
 };
 
 /// A log that was begun.
@@ -52,8 +52,7 @@ pub fn renew_log(config: &Config, last: Option<&Path>) -> Result<Renewed, RelayE
     Ok(Renewed { key, last: held })
 }
 
-/// Whether the log grew out of a checkpoint that is not larger than it.
 fn has(config: &Config, options: &Options, held: &Checkpoint) -> Result<bool, RelayError> {
     let store = Store::open(config.state(), options.clone())?;
-    Ok(root(&store, held.size)? == held.root)
+    Ok(grew_out_of(&store, held)?)
 }

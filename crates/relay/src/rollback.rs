@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use kuriiri_engine::ViewError;
 use kuriiri_store::Store;
 use kuriiri_tlog::{Checkpoint, CheckpointError, VerifierKey, log_number, ministry_of, root};
 use tokio::sync::watch;
@@ -63,7 +64,10 @@ impl Rollback {
         let size = store.log_size();
         let same = match log_number(&held.origin).cmp(&log_number(self.key.name().as_str())) {
             Ordering::Less => return Ok(None),
-            Ordering::Equal => held.size <= size && is_root(store, &held)?,
+            Ordering::Equal => {
+                held.size <= size
+                    && grew_out_of(store, &held).map_err(|error| wrong(error.to_string()))?
+            }
             Ordering::Greater => false,
         };
         if same {
@@ -91,9 +95,9 @@ pub(crate) fn verify(key: &VerifierKey, note: &[u8]) -> Result<Checkpoint, Check
     }
 }
 
-fn is_root(store: &Store, held: &Checkpoint) -> Result<bool, LinkError> {
-    let root = root(store, held.size).map_err(|error| LinkError::Witness(error.to_string()))?;
-    Ok(root == held.root)
+/// Whether the log grew out of a checkpoint that is not larger than it.
+pub(crate) fn grew_out_of(store: &Store, held: &Checkpoint) -> Result<bool, ViewError> {
+    Ok(root(store, held.size)? == held.root)
 }
 
 /// Writes the proof, all of it or nothing.
