@@ -5,7 +5,8 @@ use std::fs;
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_client::{Draft, ReceiveError, ReceiveOptions, SendError};
-use kuriiri_seal::{Signer, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::Signer;
 use kuriiri_transport::{
     Conversation, Endpoint, Expect, Identity, Link, Receiver, Settings, Trust,
 };

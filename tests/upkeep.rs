@@ -8,7 +8,8 @@ use std::{
 };
 
 use kuriiri_engine::{Commit, LogAppend, Pruning, View};
-use kuriiri_seal::{NoteKey, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
 use kuriiri_tlog::{Checkpoint, Frontier, NoteSigner};
 use kuriiri_types::{Entry, LogEvent};

@@ -173,7 +173,7 @@ impl Receiver<'_> {
             created: header.created.to_string(),
             sealed: message.was_sealed(),
             size: body.len(),
-            sha256: kuriiri_seal::digest(body).to_string(),
+            sha256: kuriiri_merkle::digest(body).to_string(),
             markers: &handling.markers,
             onward: handling.onward.as_str(),
             retain_max: handling.retain_max.map(|span| span.as_secs()),

@@ -79,7 +79,7 @@ impl Document {
 
     /// SHA-256 of what it says.
     pub(crate) fn digest(&self) -> Digest {
-        kuriiri_seal::digest(&self.body)
+        kuriiri_merkle::digest(&self.body)
     }
 }
 

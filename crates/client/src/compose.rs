@@ -1,7 +1,8 @@
 //! From a draft to a header and a body: everything but the signature.
 
 use bytes::Bytes;
-use kuriiri_seal::{SealingPublicKey, commit, leaf, salted, seal};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{SealingPublicKey, commit, salted, seal};
 use kuriiri_types::{Address, Digest, Header, MessageId, Ministry, limits::BODY_BYTES_MAX};
 use kuriiri_wire::header;
 use uuid::Uuid;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_core::Stream;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_transport::{CloseCode, StreamError};
 use kuriiri_types::{
     Address, Refusal,

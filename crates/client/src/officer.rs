@@ -5,7 +5,8 @@ mod shown;
 
 use std::{fmt, sync::Arc};
 
-use kuriiri_seal::{Purpose, SealingKey, Signer, Verifier, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{Purpose, SealingKey, Signer, Verifier};
 use kuriiri_types::{
     Approval, ApprovalAct, MessageId, SignedApproval, SpiffeId, Timestamp, limits::HOLDS_MAX,
 };

@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Frontier, VerifiedReceipt};
 use kuriiri_types::{
     ChannelHead, Digest, Direction, LogEvent, Ministry, ReceiptKind, Timestamp,

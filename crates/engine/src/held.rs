@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_seal::{VerifiedMessage, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
     Address, Approval, Digest, Envelope, Header, Lane, LogEvent, Ministry, SignedApproval,
     SignedReceipt, Timestamp, limits::MESSAGE_TTL_MAX,

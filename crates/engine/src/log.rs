@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
-use kuriiri_seal::{digest, leaf};
+use kuriiri_merkle::{digest, leaf};
 use kuriiri_tlog::{
     Checkpoint, Cosigner, Frontier, Growth, Nodes, NoteSigner, inclusion, log_number,
 };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
     Address, Code, Digest, Giver, Header, Lane, LogEvent, MessageId, Ministry, Receipt,

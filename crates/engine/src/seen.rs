@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_types::{
     Digest, Timestamp,
     limits::{

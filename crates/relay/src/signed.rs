@@ -7,11 +7,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use kuriiri_merkle::digest;
 use kuriiri_policy::{
     Catalogue, Federation, Finding, Policy, PolicyError, Rules, Sources, Translation, TrialOutcome,
     TrialResult,
 };
-use kuriiri_seal::{PinnedSigners, VerifiedFile, digest};
+use kuriiri_seal::{PinnedSigners, VerifiedFile};
 use kuriiri_types::{Code, Digest, FileKind, Timestamp};
 
 use crate::error::ConfigError;

@@ -1,10 +1,11 @@
 //! From an officer's signature to an approval that is known to be of this very message.
 
 use bytes::Bytes;
+use kuriiri_merkle::leaf;
 use kuriiri_types::{Approval, Digest, Header, SignedApproval, SpiffeId, SpiffeRole, Timestamp};
 
 use crate::{
-    Purpose, VerifiedHeader, Verifier, VerifyError, leaf,
+    Purpose, VerifiedHeader, Verifier, VerifyError,
     verify::{require_ministry, require_role},
 };
 

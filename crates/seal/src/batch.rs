@@ -33,7 +33,7 @@ impl Purpose {
 }
 
 impl Signer {
-    /// Signs all leaves at once (see [`leaf`](crate::leaf)) and gives a proof for each, in their
+    /// Signs all leaves at once (see [`leaf`](kuriiri_merkle::leaf)) and gives a proof for each, in their
     /// order. No leaves, no proofs; one leaf, an empty path.
     ///
     /// Above [`BATCH_LEAVES_MAX`] leaves there is one signature for each so many.
@@ -107,8 +107,10 @@ pub(crate) fn pae(payload_type: &str, payload: &[u8]) -> Vec<u8> {
 mod tests {
     use std::fmt::Write;
 
+    use kuriiri_merkle::{digest, leaf};
+
     use super::*;
-    use crate::{hex, leaf, tree::sha256};
+    use crate::hex;
 
     #[test]
     fn the_encoding_is_that_of_the_dsse_specification() {
@@ -139,7 +141,7 @@ mod tests {
     /// The text in `tests/vectors/seal/batch.txt`, written anew. That file was first made by a
     /// separate implementation, so equality is agreement between two.
     fn vectors() -> String {
-        let seed = sha256(&[b"kuriiri batch vectors"]);
+        let seed = digest(b"kuriiri batch vectors");
         let signer = Signer::for_vectors(seed.as_bytes());
         let public_key = signer.public_key();
         let mut text = format!("seed {seed}\npublic-key {}\n", hex::encode(&public_key));

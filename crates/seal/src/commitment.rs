@@ -12,13 +12,11 @@
 //! other; the length stands in the header.
 
 use bytes::Bytes;
+use kuriiri_merkle::{digest_parts, leaf};
 use kuriiri_types::{Digest, limits::BODY_SALT_BYTES};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::{
-    KeyError, leaf,
-    tree::{Tree, sha256},
-};
+use crate::{KeyError, tree::Tree};
 
 const WHOLE: &[u8] = b"kuriiri body v1";
 const CHUNK: &[u8] = b"kuriiri chunk v1";
@@ -31,7 +29,7 @@ const CHUNK_BYTES: usize = 64 * 1024;
 pub fn commit(salted_body: &[u8]) -> Option<Digest> {
     let (salt, body) = salted_body.split_at_checked(BODY_SALT_BYTES)?;
     if body.len() <= WHOLE_BYTES_MAX {
-        return Some(sha256(&[WHOLE, salt, body]));
+        return Some(digest_parts(&[WHOLE, salt, body]));
     }
     let chunks = body.chunks(CHUNK_BYTES);
     let leaves = chunks.map(|chunk| leaf(&[CHUNK, salt, chunk].concat()));
@@ -82,7 +80,7 @@ mod tests {
         assert_eq!(Some(commit_body(&body)), Tree::grow(leaves).root());
 
         let whole = &body[..WHOLE_BYTES_MAX];
-        assert_eq!(commit_body(whole), sha256(&[WHOLE, &salt, whole]));
+        assert_eq!(commit_body(whole), digest_parts(&[WHOLE, &salt, whole]));
     }
 
     proptest! {

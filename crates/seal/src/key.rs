@@ -3,12 +3,13 @@
 use std::fmt;
 
 use bytes::Bytes;
+use kuriiri_merkle::digest;
 use kuriiri_types::{Fingerprint, SpiffeId};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer, pem::PemObject};
 use zeroize::Zeroize;
 
-use crate::{KeyError, certificate::Claims, tree::sha256};
+use crate::{KeyError, certificate::Claims};
 
 /// A private Ed25519 key (RFC 8032) with its certificate: what a system signs messages with, and an
 /// officer approvals.
@@ -69,7 +70,7 @@ impl Signer {
 
 /// The SHA-256 of a certificate's DER.
 pub(crate) fn fingerprint(certificate: &[u8]) -> Fingerprint {
-    sha256(&[certificate])
+    digest(certificate)
 }
 
 pub(crate) fn private_key(pem: &str) -> Result<Ed25519KeyPair, KeyError> {

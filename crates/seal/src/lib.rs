@@ -17,7 +17,8 @@
 //!
 //! ```
 //! use kuriiri_certs::{Authority, Purpose as For, Validity};
-//! use kuriiri_seal::{Authorities, Purpose, Signer, Verifier, leaf};
+//! use kuriiri_merkle::leaf;
+//! use kuriiri_seal::{Authorities, Purpose, Signer, Verifier};
 //! use kuriiri_types::Timestamp;
 //!
 //! let now = Timestamp::from_millis(1_795_000_000_000);
@@ -61,5 +62,4 @@ pub use key::Signer;
 pub use raw::{NoteKey, random_secret, verify_ed25519};
 pub use sealing::{SUITE, SealingKey, SealingPublicKey, open, seal};
 pub use signed_file::{PinnedSigners, VerifiedFile, payload_type, sign_file};
-pub use tree::{digest, leaf, node};
 pub use verify::{ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, Verifier};

@@ -39,6 +39,7 @@ use hpke::{
     Deserializable, Kem, OpModeR, OpModeS, Serializable, aead::ChaCha20Poly1305, kdf::HkdfSha256,
     kem::XWing,
 };
+use kuriiri_merkle::{digest, digest_parts};
 use kuriiri_types::{
     Digest, MessageId, Ministry, SealKeyId, Sealing,
     limits::{BODY_BYTES_MAX, SEALING_KEYS_MAX},
@@ -49,7 +50,7 @@ use ring::{
 };
 use zeroize::Zeroizing;
 
-use crate::{KeyError, SealError, hex, tree::sha256};
+use crate::{KeyError, SealError, hex};
 
 /// The only suite there is: HPKE with X-Wing, HKDF-SHA256 and ChaCha20-Poly1305.
 pub const SUITE: u32 = 1;
@@ -112,7 +113,7 @@ impl SealingKey {
 impl SealingPublicKey {
     /// SHA-256 of the key's 1216 bytes, by which headers name it.
     pub fn id(&self) -> Digest {
-        sha256(&[&self.0.to_bytes()])
+        digest(&self.0.to_bytes())
     }
 }
 
@@ -266,7 +267,7 @@ fn info(ministry: &Ministry) -> Vec<u8> {
 // === what the header commits to ===
 
 fn content_digest(salt: &[u8], plaintext: &[u8]) -> Digest {
-    sha256(&[CONTENT, salt, plaintext])
+    digest_parts(&[CONTENT, salt, plaintext])
 }
 
 /// The body without its salt, if the two are what the header commits to.

@@ -26,6 +26,7 @@ use std::{
     fmt::{self, Write},
 };
 
+use kuriiri_merkle::digest;
 use kuriiri_types::{
     Digest, FileKind, Fingerprint, SpiffeId, SpiffeRole, Timestamp,
     limits::{FILE_SIGNATURES_BYTES_MAX, FILE_SIGNATURES_MAX},
@@ -38,7 +39,7 @@ use crate::{
     KeyError, SignedFileError, Signer,
     batch::pae,
     certificate::{Claims, check_pinned},
-    digest, hex,
+    hex,
     key::fingerprint,
 };
 

@@ -4,31 +4,8 @@
 //! tree as pairing neighbours level by level and letting an odd last node rise alone; this is how
 //! it is grown here.
 
+use kuriiri_merkle::node;
 use kuriiri_types::Digest;
-use ring::digest::{Context, SHA256};
-
-const LEAF: u8 = 0x00;
-const NODE: u8 = 0x01;
-
-/// The leaf hash of signed bytes: SHA-256(0x00 ‖ bytes), RFC 9162 §2.1.1.
-pub fn leaf(bytes: &[u8]) -> Digest {
-    sha256(&[&[LEAF], bytes])
-}
-
-/// SHA-256 of bytes that somebody wants to recognise again.
-pub fn digest(bytes: &[u8]) -> Digest {
-    sha256(&[bytes])
-}
-
-/// SHA-256 over the parts, one after the other.
-pub(crate) fn sha256(parts: &[&[u8]]) -> Digest {
-    let mut context = Context::new(&SHA256);
-    parts.iter().for_each(|part| context.update(part));
-    let mut bytes = [0; 32];
-    // Both are 32 bytes long.
-    bytes.iter_mut().zip(context.finish().as_ref()).for_each(|(to, from)| *to = *from);
-    Digest(bytes)
-}
 
 /// A whole tree: its leaves first, its root last.
 pub(crate) struct Tree {
@@ -84,13 +61,10 @@ fn parent(children: &[Digest]) -> Option<Digest> {
     }
 }
 
-/// The hash of two subtrees beside each other: SHA-256(0x01 ‖ left ‖ right), RFC 9162 §2.1.1.
-pub fn node(left: &Digest, right: &Digest) -> Digest {
-    sha256(&[&[NODE], left.as_bytes(), right.as_bytes()])
-}
-
 #[cfg(test)]
 mod tests {
+    use kuriiri_merkle::leaf;
+
     use super::*;
     use crate::hex;
 

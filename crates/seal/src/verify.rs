@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use kuriiri_merkle::leaf;
 use kuriiri_types::{
     BatchProof, Digest, Envelope, Fingerprint, Header, Ministry, SpiffeId, SpiffeRole, Timestamp,
     limits::{BATCHES_IN_FLIGHT_MAX, BODY_SALT_BYTES, CONNECTIONS_MAX},
@@ -16,7 +17,7 @@ use kuriiri_types::{
 
 use crate::{
     Authorities, Purpose, VerifyError, batch::Statement, certificate::Certified, commit,
-    key::fingerprint, leaf, remember::Remembered,
+    key::fingerprint, remember::Remembered,
 };
 
 /// Signatures over roots that a verifier remembers, about 150 bytes each: twice the batches that

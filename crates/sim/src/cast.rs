@@ -9,8 +9,9 @@ use std::{
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose, Validity};
 use kuriiri_engine::{Codec, Config, LogConfig, SignedSet, SystemClearance};
+use kuriiri_merkle::digest;
 use kuriiri_policy::Policy;
-use kuriiri_seal::{Authorities, NoteKey, Signer, Verifier, digest};
+use kuriiri_seal::{Authorities, NoteKey, Signer, Verifier};
 use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, ReceiptVerifier, log_origin};
 use kuriiri_types::{Address, Approval, Entry, Header, Ministry, SpiffeId};
 use kuriiri_wire::{approval, entry, header};

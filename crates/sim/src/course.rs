@@ -303,7 +303,7 @@ pub(crate) fn claims(cargo: &Cargo) -> Vec<Option<Claim>> {
             messages.iter().map(|m| Some(Claim { leaf: m.leaf, dest: None })).collect()
         }
         Cargo::Parcels(_, parcels) => {
-            let leaf = |parcel: &Parcel| kuriiri_seal::leaf(&parcel.envelope.header);
+            let leaf = |parcel: &Parcel| kuriiri_merkle::leaf(&parcel.envelope.header);
             let claim = |p: &Parcel| Claim { leaf: leaf(p), dest: Some(p.dest.clone()) };
             parcels.iter().map(|parcel| Some(claim(parcel))).collect()
         }

@@ -1,8 +1,8 @@
 //! What must always hold of the transparency logs. Each check is called as its invariant is.
 
 use kuriiri_engine::{LogAppend, LogHead};
+use kuriiri_merkle::leaf;
 use kuriiri_policy::{Case, CaseApproval, CaseClearance, Decision};
-use kuriiri_seal::leaf;
 use kuriiri_tlog::Checkpoint;
 use kuriiri_types::{
     Address, Code, Decided, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, Receipt,

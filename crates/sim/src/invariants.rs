@@ -61,7 +61,7 @@ impl Ledger {
         &self,
         envelope: &Envelope,
     ) -> Result<Arc<Sent>, Failure> {
-        let sent = self.sent.get(&kuriiri_seal::leaf(&envelope.header));
+        let sent = self.sent.get(&kuriiri_merkle::leaf(&envelope.header));
         let same = sent.filter(|sent| sent.envelope == *envelope).cloned();
         hold("signed_bytes_are_verbatim", same.is_some(), || {
             format!("an envelope of {} bytes is nobody's", envelope.header.len())

@@ -159,7 +159,7 @@ impl Ledger {
 
     fn on_hold_ends(&mut self, node: &Node, number: HoldNumber) {
         let held = node.disk.holds.get(&number);
-        self.fresh.ended.extend(held.map(|held| kuriiri_seal::leaf(&held.envelope.header)));
+        self.fresh.ended.extend(held.map(|held| kuriiri_merkle::leaf(&held.envelope.header)));
     }
 
     fn on_item(

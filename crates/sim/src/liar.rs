@@ -8,7 +8,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use kuriiri_engine::Codec;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_types::{Approval, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, SpiffeId};
 use kuriiri_wire::receipt;
 

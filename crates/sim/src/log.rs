@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt};
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_types::{Digest, Timestamp};
 
 use crate::clock::BEGINNING;

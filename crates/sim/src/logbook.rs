@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Frontier, Growth};
 use kuriiri_types::{
     Address, Decided, Digest, Direction, Entry, LogEvent, LoggedRuling, Ministry, Receipt,

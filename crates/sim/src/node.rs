@@ -195,7 +195,7 @@ impl Node {
         self.held_before.clear();
         if self.questions.values().any(is_list) {
             let holds = self.disk.holds.values();
-            self.held_before.extend(holds.map(|held| kuriiri_seal::leaf(&held.envelope.header)));
+            self.held_before.extend(holds.map(|held| kuriiri_merkle::leaf(&held.envelope.header)));
         }
     }
 

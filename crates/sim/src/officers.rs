@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use kuriiri_engine::{Event, HoldState, Reply, Resolution, Token};
-use kuriiri_seal::{Purpose, Signer, VerifiedApproval, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{Purpose, Signer, VerifiedApproval};
 use kuriiri_types::{
     Approval, ApprovalAct, Digest, Header, MessageId, Ministry, SignedApproval, SpiffeId, Timestamp,
 };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use kuriiri_engine::{LogAppend, LogHead};
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Frontier, Growth};
 use kuriiri_types::Digest;
 

@@ -206,7 +206,7 @@ impl World {
             return Ok(());
         };
         for item in items {
-            let leaf = kuriiri_seal::leaf(&item.envelope.header);
+            let leaf = kuriiri_merkle::leaf(&item.envelope.header);
             taker.holding.push((item.ticket, leaf));
         }
         self.agenda.after(self.rng.between(0, 300), Happening::Confirm(to));

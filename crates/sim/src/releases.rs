@@ -143,12 +143,12 @@ impl Ledger {
         let mut seen = BTreeSet::new();
         for state in listed {
             self.a_hold_is_shown_as_it_is(node, state)?;
-            seen.insert(kuriiri_seal::leaf(&state.envelope.header));
+            seen.insert(kuriiri_merkle::leaf(&state.envelope.header));
         }
         let shown = |id| last.is_none_or(|last| id <= last);
         let still = node.disk.holds.values().filter_map(|held| {
             let header = kuriiri_wire::header::decode(&held.envelope.header).ok()?;
-            shown(header.id).then(|| kuriiri_seal::leaf(&held.envelope.header))
+            shown(header.id).then(|| kuriiri_merkle::leaf(&held.envelope.header))
         });
         let missed = still.filter(|leaf| node.held_before.contains(leaf) && !seen.contains(leaf));
         let missed: Vec<Digest> = missed.collect();
@@ -187,7 +187,7 @@ impl Ledger {
         officer: &SpiffeId,
     ) -> Check {
         let waiting = node.disk.holds.values();
-        let waiting = waiting.filter(|held| kuriiri_seal::leaf(&held.envelope.header) == leaf);
+        let waiting = waiting.filter(|held| kuriiri_merkle::leaf(&held.envelope.header) == leaf);
         let waiting: Vec<Vec<SpiffeId>> = waiting.map(|h| officers_of(&h.approvals)).collect();
         let has_ended = self.fresh.ended.contains(&leaf);
         let is_kept = has_ended || waiting.iter().any(|officers| officers.contains(officer));
@@ -205,7 +205,7 @@ impl Ledger {
 
     /// What an officer hears is released has left its hold, or waits for nobody there.
     pub(crate) fn releases_are_made(&self, node: &Node, leaf: Digest) -> Check {
-        let waits = |held: &Hold| kuriiri_seal::leaf(&held.envelope.header) == leaf;
+        let waits = |held: &Hold| kuriiri_merkle::leaf(&held.envelope.header) == leaf;
         let is_made = self.fresh.ended.contains(&leaf) || node.disk.holds.values().any(waits);
         hold("releases_are_made", is_made, || format!("{}: {leaf:?}", node.home))
     }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kuriiri_engine::SignedSet;
+use kuriiri_merkle::digest;
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
-use kuriiri_seal::digest;
 use kuriiri_types::{Digest, FileInForce, FileKind, Ministry, PolicyInForce};
 
 use crate::failure::Failure;

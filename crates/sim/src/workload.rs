@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kuriiri_engine::LinkId;
-use kuriiri_seal::{Purpose, Signer, commit, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{Purpose, Signer, commit};
 use kuriiri_types::{
     Address, Digest, Envelope, Header, Lane, MessageId, MessageType, Precedence, Recipient, Role,
     SealKeyId, Sealing, SpiffeId, Timestamp, Verdict, WireLabel,

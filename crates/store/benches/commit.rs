@@ -16,7 +16,8 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement:
 use kuriiri_engine::{
     Body, Commit, Item, LogAppend, LogHead, Pack, PackKey, Parcel, QueueId, Write,
 };
-use kuriiri_seal::{NoteKey, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
 use kuriiri_tlog::{Checkpoint, Frontier, NoteSigner};
 use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, Timestamp};

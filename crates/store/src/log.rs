@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use kuriiri_engine::{LogAppend, ViewError};
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Bundle, Nodes, Place, TILE_WIDTH, Tile};
 use kuriiri_types::Digest;
 

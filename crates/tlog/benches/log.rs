@@ -5,7 +5,8 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kuriiri_seal::{NoteKey, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::NoteKey;
 use kuriiri_tlog::{
     Checkpoint, Frontier, Growth, NoteSigner, inclusion, open_many, prove_many, root_from_inclusion,
 };

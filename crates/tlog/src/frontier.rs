@@ -1,6 +1,6 @@
 //! What is enough to make a tree grow.
 
-use kuriiri_seal::node;
+use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
 use crate::{SIZE_MAX, shape::fold};
@@ -36,7 +36,7 @@ impl Frontier {
         &self.nodes
     }
 
-    /// Appends a leaf hash (see [`kuriiri_seal::leaf`]).
+    /// Appends a leaf hash (see [`kuriiri_merkle::leaf`]).
     pub fn push(&mut self, leaf: Digest) {
         let mut hash = leaf;
         // Each bit that the addition carries over is a pair of subtrees that becomes one.
@@ -57,7 +57,7 @@ impl Frontier {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_seal::leaf;
+    use kuriiri_merkle::leaf;
 
     use super::*;
     use crate::{empty_root, testing::by_definition};

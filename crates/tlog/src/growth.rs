@@ -1,6 +1,6 @@
 //! A tree while it grows: what it began with, and every node completed since.
 
-use kuriiri_seal::node;
+use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
 use crate::{Frontier, Nodes, shape::fold};

@@ -2,7 +2,8 @@
 
 use std::{fmt, str::FromStr, sync::Arc};
 
-use kuriiri_seal::{NoteKey, digest};
+use kuriiri_merkle::digest;
+use kuriiri_seal::NoteKey;
 
 use crate::{
     KeyTextError, NoteError, Signature,

@@ -18,7 +18,8 @@
 //! it checked, is for those who call it.
 //!
 //! ```
-//! use kuriiri_seal::{NoteKey, leaf};
+//! use kuriiri_merkle::leaf;
+//! use kuriiri_seal::NoteKey;
 //! use kuriiri_tlog::{Checkpoint, Frontier, Growth, NoteSigner, TlogProof, inclusion};
 //!
 //! let mut tree = Growth::on(&Frontier::new());

@@ -8,7 +8,7 @@
 
 use std::slice;
 
-use kuriiri_seal::node;
+use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
 use crate::{

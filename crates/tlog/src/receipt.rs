@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_seal::{digest, leaf};
+use kuriiri_merkle::{digest, leaf};
 use kuriiri_types::{Code, Digest, Ministry, Receipt, SignedReceipt};
 
 use crate::{

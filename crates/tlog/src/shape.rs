@@ -1,6 +1,6 @@
 //! How a tree divides, which RFC 9162 §2.1.1 says, and everything here follows.
 
-use kuriiri_seal::{digest, node};
+use kuriiri_merkle::{digest, node};
 use kuriiri_types::Digest;
 
 use crate::Nodes;

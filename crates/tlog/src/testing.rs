@@ -1,6 +1,7 @@
 //! What tests in several files need.
 
-use kuriiri_seal::{NoteKey, leaf, node};
+use kuriiri_merkle::{leaf, node};
+use kuriiri_seal::NoteKey;
 use kuriiri_types::Digest;
 
 use crate::{Frontier, Growth, empty_root, text::base64};

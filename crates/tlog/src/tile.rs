@@ -5,7 +5,7 @@
 
 use std::iter;
 
-use kuriiri_seal::node;
+use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
 use crate::{BundleError, text::decimal};

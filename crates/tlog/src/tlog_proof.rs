@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_types::Digest;
 
 use crate::{

@@ -23,7 +23,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_seal::{NoteKey, Purpose, digest, leaf, verify_ed25519};
+use kuriiri_merkle::{digest, leaf};
+use kuriiri_seal::{NoteKey, Purpose, verify_ed25519};
 use kuriiri_tlog::inclusion;
 use kuriiri_types::{Envelope, Precedence, ReceiptKind, SignedReceipt};
 use kuriiri_verify::{Anchors, AuditOptions, LogFolder, ReconcileOptions, audit, reconcile};

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp, limits::MESSAGE_REACH};
 
 use crate::{

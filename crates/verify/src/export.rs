@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Checkpoint, inclusion, ministry_of, root_from_inclusion};
 use kuriiri_types::{Digest, Direction, Entry, LogEvent, Ministry, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -190,7 +190,7 @@ pub(crate) fn words(entry: &Entry, inner: &Inner) -> String {
             format!("{count} from {by}: {code}")
         }
         LogEvent::Approved { approval, .. } => approval_words(&approval.approval),
-        LogEvent::Certificate { der } => format!("{}", kuriiri_seal::digest(der)),
+        LogEvent::Certificate { der } => format!("{}", kuriiri_merkle::digest(der)),
         LogEvent::PolicyChanged(policy) => {
             let name = |file: &kuriiri_types::FileInForce| format!("{} {}", file.name, file.serial);
             policy.files.iter().map(name).collect::<Vec<_>>().join(", ")

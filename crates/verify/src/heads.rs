@@ -36,7 +36,7 @@ pub(crate) fn minute_of(at: Timestamp) -> i64 {
 /// The root over header digests that are sorted.
 pub(crate) fn root_of<'a>(sorted: impl IntoIterator<Item = &'a Digest>) -> Digest {
     let mut tree = Frontier::new();
-    sorted.into_iter().for_each(|header| tree.push(kuriiri_seal::leaf(header.as_bytes())));
+    sorted.into_iter().for_each(|header| tree.push(kuriiri_merkle::leaf(header.as_bytes())));
     tree.root()
 }
 

@@ -3,7 +3,7 @@
 //! While a log is read only a small record is kept of each entry about a message, and in files when
 //! there are many; afterwards all records of a message are looked at together.
 
-use kuriiri_seal::digest;
+use kuriiri_merkle::digest;
 use kuriiri_types::{Decided, Digest, LoggedRuling, Ministry, Receipt, ReceiptKind, Timestamp};
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 //! Their leaf hashes stay, in the tiles of the lowest level, so the root still is that of all. What
 //! later entries are judged by, and what people did, is kept beside, and held against those hashes.
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{TILE_WIDTH, Tile};
 use kuriiri_types::{Digest, LogEvent, Ministry};
 

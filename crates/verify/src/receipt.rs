@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{PROOF_BYTES_MAX, TlogProof, ministry_of};
 use kuriiri_types::LogEvent;
 use serde::Serialize;

@@ -11,11 +11,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use kuriiri_merkle::digest;
 use kuriiri_policy::{
     Case, CaseApproval, CaseClearance, Catalogue, FILE_BYTES_MAX, Federation, Policy, Rules,
     SEMANTICS, Sources, Translation, Word,
 };
-use kuriiri_seal::digest;
 use kuriiri_types::{
     Approval, Decided, Digest, FileKind, FilePart, Header, LoggedRuling, Ministry, PolicyInForce,
     Timestamp, limits::CLOCK_SKEW_MAX,

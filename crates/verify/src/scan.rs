@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::TILE_WIDTH;
 use kuriiri_types::{Digest, Entry, Header, LogEvent, Receipt};
 use kuriiri_wire::{WireError, entry, header, receipt};

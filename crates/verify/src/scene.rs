@@ -7,8 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
+use kuriiri_merkle::digest;
 use kuriiri_policy::{FILE_BYTES_MAX, Federation};
-use kuriiri_seal::{Authorities, Verifier, digest};
+use kuriiri_seal::{Authorities, Verifier};
 use kuriiri_tlog::{
     KeyName, LogKeys, POLICY_BYTES_MAX, ReceiptVerifier, Trust, VerifierKey, log_origin,
 };

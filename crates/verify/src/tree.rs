@@ -1,7 +1,7 @@
 //! The tree, made anew from the entries alone, and its files held against it.
 
 use bytes::Bytes;
-use kuriiri_seal::{leaf, node};
+use kuriiri_merkle::{leaf, node};
 use kuriiri_tlog::{
     Bundle, Frontier, Nodes, TILE_HEIGHT, TILE_WIDTH, Tile, decode_bundle, empty_root, encode_tile,
 };
@@ -306,7 +306,7 @@ pub(crate) fn root_at(tree: &Rebuilt) -> Digest {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_seal::leaf;
+    use kuriiri_merkle::leaf;
     use kuriiri_tlog::{Growth, tiles_of};
 
     use super::*;

@@ -180,7 +180,7 @@ fn entries_that_are_dropped_altered_or_reordered_without_the_key_are_found() {
         let dir = bench.folder("tampered");
         let mut tree = kuriiri_tlog::Growth::on(&kuriiri_tlog::Frontier::new());
         raw.iter().for_each(|entry| {
-            tree.push(kuriiri_seal::leaf(entry));
+            tree.push(kuriiri_merkle::leaf(entry));
         });
         write_log(&dir, raw, &tree, &checkpoint);
         let report = bench.log(&dir, &[]);

@@ -137,7 +137,7 @@ fn a_release_that_is_no_act_of_its_own_is_found() {
         let envelope = send.envelope(a.cast, &a.cast.member("sm").system);
         a.release(&send, &envelope, &b.home.clone());
         let of_this =
-            |entry: &Entry| entry.event.subject() == Some(kuriiri_seal::leaf(&envelope.header));
+            |entry: &Entry| entry.event.subject() == Some(kuriiri_merkle::leaf(&envelope.header));
         *a = a.rewritten(|entries| {
             entries.retain(|e| !(e.event.kind() == "APPROVED" && of_this(e)));
         });
@@ -203,7 +203,7 @@ fn an_approval_of_another_message_is_found() {
         a.submit(&two, Some(&next));
         let signer = &cast.member("sm").system;
         let signed = a.release(&one, &one.envelope(cast, signer), &next);
-        let subject = kuriiri_seal::leaf(&two.envelope(cast, signer).header);
+        let subject = kuriiri_merkle::leaf(&two.envelope(cast, signer).header);
         a.append(vec![], LogEvent::Approved { subject, approval: signed });
     });
 }
@@ -415,6 +415,6 @@ fn entries_that_are_no_entries_are_found() {
         let mut bytes = a.raw[0].to_vec();
         bytes.extend([0xf8, 0x01, 0x01]);
         a.raw.push(bytes.clone().into());
-        a.tree.push(kuriiri_seal::leaf(&bytes));
+        a.tree.push(kuriiri_merkle::leaf(&bytes));
     });
 }

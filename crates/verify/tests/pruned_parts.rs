@@ -139,7 +139,7 @@ fn parts_of_a_pruned_log_stand_and_what_was_pruned_is_said_to_be() {
     let (a, b) = long(&cast);
     let folder = LogFolder::open(&pruned(&bench, &a, PRUNED)).unwrap();
     assert_eq!(folder.first(), PRUNED);
-    assert_eq!(folder.leaf(300).unwrap(), kuriiri_seal::leaf(&a.raw[300]));
+    assert_eq!(folder.leaf(300).unwrap(), kuriiri_merkle::leaf(&a.raw[300]));
     assert_eq!(folder.entry(0).unwrap(), a.raw[0]);
     let gone = prove(&folder, 300).unwrap_err();
     assert!(gone.is_pruned() && gone.to_string().contains("entry 300 was pruned"), "{gone}");

@@ -13,7 +13,8 @@ mod support;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use kuriiri_seal::{Purpose, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::Purpose;
 use kuriiri_types::{
     Decided, Direction, Envelope, LogEvent, LoggedRuling, ReceiptKind, SignedReceipt,
 };

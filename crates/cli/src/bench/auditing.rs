@@ -3,7 +3,7 @@
 use std::{fs, hint::black_box, path::Path};
 
 use anyhow::{Context, ensure};
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_verify::{Anchors, AuditOptions, LogFolder, audit};
 use serde::Serialize;
 

@@ -9,7 +9,8 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
-use kuriiri_seal::{Authorities, Purpose, Signer, Verifier, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{Authorities, Purpose, Signer, Verifier};
 use kuriiri_types::{Envelope, Ministry, SpiffeRole, Timestamp};
 use serde::Serialize;
 

@@ -56,7 +56,7 @@ impl Tally {
             while let Some(next) = inbox.next().await {
                 let Ok(message) = next else { continue };
                 let copy = (message.id(), mailbox.clone());
-                delivered.note(copy, kuriiri_seal::digest(message.body()));
+                delivered.note(copy, kuriiri_merkle::digest(message.body()));
                 message.confirm_later();
             }
         });

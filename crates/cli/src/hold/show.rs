@@ -84,7 +84,7 @@ impl Page<'_> {
             "subject": header.subject,
             "content_type": header.content_type,
             "size": body.len(),
-            "sha256": kuriiri_seal::digest(body).to_string(),
+            "sha256": kuriiri_merkle::digest(body).to_string(),
             "sealed": shown.is_sealed(),
             "created": header.created.to_string(),
             "deliver_by": header.expires.map(|at| at.to_string()),

@@ -8,7 +8,8 @@ use std::{
 
 use anyhow::Context;
 use kuriiri_client::OfficerProfile;
-use kuriiri_seal::{Signer, digest, sign_file};
+use kuriiri_merkle::digest;
+use kuriiri_seal::{Signer, sign_file};
 use kuriiri_types::{Code, Digest, FileKind};
 
 use super::folder as policy;

@@ -5,7 +5,8 @@ use kuriiri_client::{
     Approved, CallError, Hold, Officer, OfficerError, OfficerProfile, OfficerProfileBuilder,
     Pruned, Unacceptable, VerifiedApproval, approved_by,
 };
-use kuriiri_seal::{Authorities, Verifier, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{Authorities, Verifier};
 use kuriiri_types::{ApprovalAct, Code, MessageId, Refusal, Role, SpiffeId, Timestamp};
 use kuriiri_wire::{
     admin::{ActiveFiles, AdminReply, AdminRequest, DecisionRecords, HeldMessage, Holds},

@@ -5,9 +5,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_client::{Client, Draft, Profile, ProfileBuilder};
-use kuriiri_seal::{
-    Purpose as Signs, SealingKey, SealingPublicKey, Signer, commit, leaf, salted, seal,
-};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{Purpose as Signs, SealingKey, SealingPublicKey, Signer, commit, salted, seal};
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
     Address, Approval, ApprovalAct, Envelope, Handling, Header, Lane, MessageId, MessageType,

@@ -8,9 +8,10 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
+use kuriiri_merkle::{digest, leaf};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{
-    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit, digest, leaf,
+    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit,
 };
 use kuriiri_types::{
     Address, Approval, ApprovalAct, Entry, Envelope, FileInForce, FileKind, Header, MessageId,

@@ -2,7 +2,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use kuriiri_seal::{VerifiedApproval, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::VerifiedApproval;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
     Address, Entry, Header, Lane, LogEvent, Ministry, Precedence, Receipt, ReceiptKind,

@@ -6,7 +6,8 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use kuriiri_seal::{NoteKey, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::NoteKey;
 use kuriiri_tlog::{
     Checkpoint, Cosigner, Frontier, Growth, LogKeys, NoteSigner, ReceiptVerifier, VerifiedReceipt,
     inclusion, log_origin,

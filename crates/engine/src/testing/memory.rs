@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Checkpoint, Frontier, Growth, Note};
 use kuriiri_types::{
     Digest, Direction, Entry, Lane, Ministry, Timestamp,

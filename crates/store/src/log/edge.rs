@@ -1,7 +1,7 @@
 //! The right edge of the log's tree: the tiles and the bundle that are not full yet.
 
 use bytes::Bytes;
-use kuriiri_seal::node;
+use kuriiri_merkle::node;
 use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile};
 use kuriiri_types::Digest;
 
@@ -187,7 +187,7 @@ impl Edge {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_seal::leaf;
+    use kuriiri_merkle::leaf;
     use kuriiri_tlog::{Frontier, Growth, Place, encode_tile, node_in_tile, tiles_between};
 
     use super::*;

@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_engine::{LogHead, ViewError};
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, log_number, root};
 
 use super::{

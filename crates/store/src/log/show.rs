@@ -105,7 +105,7 @@ mod tests {
     use std::{fs::File, path::Path};
 
     use kuriiri_engine::{LogAppend, LogHead};
-    use kuriiri_seal::leaf;
+    use kuriiri_merkle::leaf;
     use kuriiri_tlog::Frontier;
     use rustix::fs::{Mode, OFlags, open};
 

@@ -5,7 +5,8 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 
 use bytes::Bytes;
 use kuriiri_engine::{Commit, LogAppend, LogHead};
-use kuriiri_seal::{NoteKey, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::NoteKey;
 use kuriiri_store::Store;
 use kuriiri_tlog::{
     Bundle, Checkpoint, Frontier, Growth, NoteSigner, Tile, VerifierKey, bundles_of, decode_bundle,

@@ -88,7 +88,7 @@ async fn what_leaves_is_told_before_and_its_proofs_stand() {
     assert!(store.log_entry(BEFORE - 1).unwrap_err().0.contains("left the log"));
     assert_eq!(store.log_entry(BEFORE), Ok(Some(entry(BEFORE))));
     let path = inclusion(&store, 5, 1001).unwrap();
-    let root = root_from_inclusion(kuriiri_seal::leaf(&entry(5)), 5, 1001, &path);
+    let root = root_from_inclusion(kuriiri_merkle::leaf(&entry(5)), 5, 1001, &path);
     assert_eq!(root, Some(tree(1001).root()));
     // It goes on, and so it does after a start; what left the first time has left.
     log.grow(&store, 100, 7).await;

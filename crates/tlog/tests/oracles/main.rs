@@ -6,7 +6,7 @@ mod notes;
 mod tiles;
 mod trees;
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Frontier, Growth};
 use kuriiri_types::Digest;
 use tlog_tiles::{Hash, HashReader, split_stored_hash_index};

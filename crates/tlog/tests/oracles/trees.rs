@@ -1,7 +1,7 @@
 //! Against `tlog_tiles`, a port of Go's `sumdb/tlog`, and `ct-merkle`.
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{
     Frontier, Growth, consistency, inclusion, root, root_from_inclusion, verify_consistency,
 };

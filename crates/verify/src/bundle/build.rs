@@ -189,7 +189,7 @@ impl Context {
     fn remember(&mut self, found: &Found) {
         let Ok(entry) = &found.entry else { return };
         if let LogEvent::Certificate { der } = &entry.event {
-            let name = kuriiri_seal::digest(der);
+            let name = kuriiri_merkle::digest(der);
             self.certificates.entry(name).or_insert(found.index);
         } else if let LogEvent::FilePart(part) = &entry.event {
             self.parts.entry(part.digest).or_default().insert(part.part, found.index);

@@ -206,7 +206,7 @@ impl Reader<'_> {
             self.minute(1 - self.side, receipt)?;
         }
         let record = self.receipt(found, receipt, Tie::Heard(receipt.kind));
-        let leaf = leaf_number(kuriiri_seal::leaf(&signed.entry));
+        let leaf = leaf_number(kuriiri_merkle::leaf(&signed.entry));
         self.records.ties.push(TieRecord { leaf, place: signed.index, ..record })
     }
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use bytes::Bytes;
-use kuriiri_seal::{Purpose, Signer, commit, leaf};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{Purpose, Signer, commit};
 use kuriiri_tlog::{
     Bundle, Checkpoint, Frontier, Growth, NoteSigner, Tile, add_signature, bundles_of,
     encode_bundle, encode_tile, inclusion, tiles_of,
@@ -194,7 +195,7 @@ impl<'a> Author<'a> {
     }
 
     pub fn show(&mut self, certificate: &Bytes) {
-        let name = kuriiri_seal::digest(certificate);
+        let name = kuriiri_merkle::digest(certificate);
         if !self.known.contains(&name) {
             self.known.push(name);
             self.append(vec![], LogEvent::Certificate { der: certificate.clone() });

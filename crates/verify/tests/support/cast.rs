@@ -4,8 +4,9 @@ use std::{collections::BTreeMap, fs, path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
+use kuriiri_merkle::digest;
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
-use kuriiri_seal::{NoteKey, Signer, digest};
+use kuriiri_seal::{NoteKey, Signer};
 use kuriiri_tlog::{Cosigner, NoteSigner, Trust, VerifierKey};
 use kuriiri_types::{FileInForce, FileKind, PolicyInForce, SpiffeId, Timestamp};
 

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::Frontier;
 use kuriiri_types::{ChannelHead, Digest, LogEvent, Ministry, Timestamp};
 

@@ -97,7 +97,7 @@ impl Cast {
 
     pub fn digest(&self) -> Digest {
         let all: Vec<u8> = self.in_force.files.iter().flat_map(|f| f.digest.0).collect();
-        kuriiri_seal::digest(&all)
+        kuriiri_merkle::digest(&all)
     }
 }
 

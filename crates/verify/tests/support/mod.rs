@@ -197,7 +197,7 @@ pub fn story(cast: &Cast) -> (Author<'_>, Author<'_>) {
         exchange(&mut a, &mut b, &Send::new("sm", "plm", n));
     }
     a.submit(&Send::new("sm", "plm", 24), Some(&next));
-    let subject = kuriiri_seal::leaf(
+    let subject = kuriiri_merkle::leaf(
         &Send::new("sm", "plm", 3).envelope(cast, &cast.member("sm").system).header,
     );
     let by = "spiffe://sm.example/operator/otto".parse().unwrap();

@@ -26,7 +26,7 @@ pub fn long(cast: &Cast) -> (Author<'_>, Author<'_>) {
     let by = Giver::Peer(b.home.clone());
     a.append(vec![], LogEvent::TurnedAway { by, code: Code::MALFORMED, count: 1 });
     let by: SpiffeId = "spiffe://sm.example/operator/otto".parse().unwrap();
-    let subject = kuriiri_seal::leaf(&envelope(cast, &Send::new("sm", "plm", 3)).header);
+    let subject = kuriiri_merkle::leaf(&envelope(cast, &Send::new("sm", "plm", 3)).header);
     let erased = LogEvent::Erased { subject, by: by.clone(), basis: "JulkL 24 §".into() };
     a.append(vec![], erased);
     a.append(vec![], LogEvent::Exported { by, what: "all, to the auditor".into() });

@@ -1,7 +1,7 @@
 //! Checkpoints of peers are cosigned when they grow out of what was cosigned before, and never else.
 
 use bytes::Bytes;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{
     Checkpoint, Frontier, Growth, Note, Signature, add_signature, consistency, log_origin,
 };

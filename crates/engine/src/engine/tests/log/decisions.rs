@@ -71,7 +71,7 @@ impl Auditor {
         };
         let all: Vec<u8> = in_force.files.iter().flat_map(|file| *file.digest.as_bytes()).collect();
         let policy = Policy::compile(sources).unwrap();
-        self.policies.insert(kuriiri_seal::digest(&all), policy);
+        self.policies.insert(kuriiri_merkle::digest(&all), policy);
     }
 
     fn take_again(&mut self, at: Timestamp, decided: &Decided) {

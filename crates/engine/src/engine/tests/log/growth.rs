@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_tlog::{Checkpoint, consistency, verify_consistency};
 use kuriiri_types::{Digest, Direction, Verdict};
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kuriiri_seal::digest;
+use kuriiri_merkle::digest;
 use kuriiri_types::{
     ApprovalAct, Code, Direction, FileInForce, FileKind, Giver, LoggedRuling, PolicyInForce,
     ReceiptKind, Refusal, SpiffeId, Timestamp, Verdict, limits::FILE_PART_BYTES_MAX,
