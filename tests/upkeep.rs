@@ -8,10 +8,10 @@ use std::{
 };
 
 use kuriiri_engine::{Commit, LogAppend, Pruning, View};
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{Frontier, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
-use kuriiri_tlog::{Checkpoint, Frontier, NoteSigner};
+use kuriiri_tlog::{Checkpoint, NoteSigner};
 use kuriiri_types::{Entry, LogEvent};
 use kuriiri_verify::{Anchors, AuditOptions, LogFolder, LogReport, audit};
 

@@ -7,8 +7,8 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Frontier, VerifiedReceipt};
+use kuriiri_merkle::{Frontier, leaf};
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
     ChannelHead, Digest, Direction, LogEvent, Ministry, ReceiptKind, Timestamp,
     limits::{CHANNEL_HEAD_DIGESTS_MAX, CHANNEL_HEADS_MAX},

@@ -8,10 +8,8 @@
 use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use bytes::Bytes;
-use kuriiri_merkle::{digest, leaf};
-use kuriiri_tlog::{
-    Checkpoint, Cosigner, Frontier, Growth, Nodes, NoteSigner, inclusion, log_number,
-};
+use kuriiri_merkle::{Frontier, Growth, Nodes, digest, inclusion, leaf};
+use kuriiri_tlog::{Checkpoint, Cosigner, NoteSigner, log_number};
 use kuriiri_types::{
     Channel, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, ReceiptKind,
     SignedReceipt, Timestamp,

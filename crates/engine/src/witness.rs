@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use kuriiri_tlog::{Checkpoint, Signature, add_signature, log_number, verify_consistency};
+use kuriiri_merkle::verify_consistency;
+use kuriiri_tlog::{Checkpoint, Signature, add_signature, log_number};
 use kuriiri_types::{
     Code, Digest, LogEvent, Ministry, Refusal, Timestamp, limits::CHECKPOINT_SEEN_BYTES_MAX,
 };

@@ -8,8 +8,9 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_engine::LinkId;
+use kuriiri_merkle::consistency;
 use kuriiri_store::{Published, Store};
-use kuriiri_tlog::{KeyKind, Note, Signature, VerifierKey, add_signature, consistency};
+use kuriiri_tlog::{KeyKind, Note, Signature, VerifierKey, add_signature};
 use kuriiri_transport::Link;
 use kuriiri_types::Ministry;
 use kuriiri_wire::{

@@ -9,8 +9,9 @@ use std::{
 };
 
 use kuriiri_engine::ViewError;
+use kuriiri_merkle::root;
 use kuriiri_store::Store;
-use kuriiri_tlog::{Checkpoint, CheckpointError, VerifierKey, log_number, ministry_of, root};
+use kuriiri_tlog::{Checkpoint, CheckpointError, VerifierKey, log_number, ministry_of};
 use tokio::sync::watch;
 
 use crate::error::{LinkError, LogBehind};

@@ -7,8 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Frontier, Growth};
+use kuriiri_merkle::{Frontier, Growth, leaf};
 use kuriiri_types::{
     Address, Decided, Digest, Direction, Entry, LogEvent, LoggedRuling, Ministry, Receipt,
     ReceiptKind, SignedReceipt, Timestamp,

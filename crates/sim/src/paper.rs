@@ -4,8 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use kuriiri_engine::{LogAppend, LogHead};
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Frontier, Growth};
+use kuriiri_merkle::{Frontier, Growth, leaf};
 use kuriiri_types::Digest;
 
 /// Entries, the tree over them, and what the last commit said of them.

@@ -16,10 +16,10 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement:
 use kuriiri_engine::{
     Body, Commit, Item, LogAppend, LogHead, Pack, PackKey, Parcel, QueueId, Write,
 };
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{Frontier, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
-use kuriiri_tlog::{Checkpoint, Frontier, NoteSigner};
+use kuriiri_tlog::{Checkpoint, NoteSigner};
 use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, Timestamp};
 use tokio::runtime::Runtime;
 

@@ -20,8 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use kuriiri_engine::{LogAppend, ViewError};
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Bundle, Nodes, Place, TILE_WIDTH, Tile};
+use kuriiri_merkle::{Nodes, leaf};
+use kuriiri_tlog::{Bundle, Place, TILE_WIDTH, Tile};
 use kuriiri_types::Digest;
 
 use crate::error::CommitError;

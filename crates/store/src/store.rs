@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_engine::{Commit, ViewError};
-use kuriiri_tlog::Nodes;
+use kuriiri_merkle::Nodes;
 use kuriiri_types::Digest;
 use tokio::sync::{mpsc, oneshot};
 

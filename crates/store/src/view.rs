@@ -120,7 +120,7 @@ impl View for Store {
     }
 
     fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
-        kuriiri_tlog::Nodes::node(&self.disk().log, level, index)
+        kuriiri_merkle::Nodes::node(&self.disk().log, level, index)
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 
 use bytes::Bytes;
+use kuriiri_merkle::SIZE_MAX;
 use kuriiri_types::Digest;
 
 use crate::{
-    CheckpointError, KeyKind, Note, NoteError, NoteSigner, SIZE_MAX, VerifierKey,
+    CheckpointError, KeyKind, Note, NoteError, NoteSigner, VerifierKey,
     text::{base64, decimal, hash_from_base64},
 };
 

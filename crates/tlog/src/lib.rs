@@ -1,9 +1,6 @@
-//! The transparency log as pure functions: its tree, its files, what it signs, and proofs.
+//! The formats of the transparency log as pure functions: its files, what it signs, and who is
+//! believed. Its tree is that of [`kuriiri_merkle`].
 //!
-//! - A [`Frontier`] is all that a tree needs to grow; a [`Growth`] is one that grows and keeps what
-//!   it completes. [`Nodes`] is where proofs find the nodes of a tree.
-//! - [`inclusion`] and [`consistency`] prove what RFC 9162 defines; [`prove_many`] proves several
-//!   leaves at once.
 //! - [`Tile`] and [`Bundle`] are the files that a log consists of.
 //! - A [`Checkpoint`] is what the log signs, a [`Note`] around it carries the signatures, and a
 //!   [`Cosigner`] adds that of a witness.
@@ -18,9 +15,9 @@
 //! it checked, is for those who call it.
 //!
 //! ```
-//! use kuriiri_merkle::leaf;
+//! use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
 //! use kuriiri_seal::NoteKey;
-//! use kuriiri_tlog::{Checkpoint, Frontier, Growth, NoteSigner, TlogProof, inclusion};
+//! use kuriiri_tlog::{Checkpoint, NoteSigner, TlogProof};
 //!
 //! let mut tree = Growth::on(&Frontier::new());
 //! for entry in ["one", "two", "three"] {
@@ -42,16 +39,10 @@
 mod checkpoint;
 mod cosignature;
 mod error;
-mod frontier;
-mod growth;
 mod key;
-mod many;
-mod nodes;
 mod note;
 mod policy_file;
-mod proof;
 mod receipt;
-mod shape;
 #[cfg(test)]
 mod testing;
 mod text;
@@ -64,19 +55,13 @@ pub use cosignature::{Cosigner, add_signature};
 pub use error::{
     BundleError, CheckpointError, KeyTextError, NoteError, PolicyFault, ProofFileError, TrustError,
 };
-pub use frontier::Frontier;
-pub use growth::{Growth, MissingNode};
 pub use key::{KeyKind, KeyName, NoteSigner, VerifierKey};
-pub use many::{Opened, open_many, prove_many};
-pub use nodes::Nodes;
 pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, Signature, Signed};
 pub use policy_file::{POLICY_BYTES_MAX, POLICY_LINES_MAX};
-pub use proof::{consistency, inclusion, root, root_from_inclusion, verify_consistency};
 pub use receipt::{
     LogKeys, ReceiptError, ReceiptVerifier, VerifiedReceipt, log_number, log_origin, ministry_of,
     nth_log_origin,
 };
-pub use shape::{PATH_MAX, SIZE_MAX, empty_root};
 pub use tile::{
     Bundle, ENTRY_BYTES_MAX, Place, TILE_HEIGHT, TILE_WIDTH, Tile, append_entry, bundles_between,
     bundles_of, decode_bundle, decode_tile, encode_bundle, encode_tile, node_in_tile,

@@ -7,13 +7,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_merkle::{digest, leaf};
+use kuriiri_merkle::{digest, leaf, root_from_inclusion};
 use kuriiri_types::{Code, Digest, Ministry, Receipt, SignedReceipt};
 
-use crate::{
-    Checkpoint, CheckpointError, KeyKind, KeyName, Note, VerifierKey, root_from_inclusion,
-    text::decimal,
-};
+use crate::{Checkpoint, CheckpointError, KeyKind, KeyName, Note, VerifierKey, text::decimal};
 
 /// What stands between a ministry's name and the number of its log in an origin.
 const LOG: &str = "/log";
@@ -256,11 +253,12 @@ impl fmt::Debug for ReceiptVerifier {
 
 #[cfg(test)]
 mod tests {
+    use kuriiri_merkle::{Frontier, Growth, inclusion};
     use kuriiri_seal::NoteKey;
     use kuriiri_types::{MessageId, ReceiptKind, Timestamp};
 
     use super::*;
-    use crate::{Cosigner, Frontier, Growth, NoteSigner, inclusion};
+    use crate::{Cosigner, NoteSigner};
 
     fn signer(name: &str) -> NoteSigner {
         NoteSigner::new(name.parse().unwrap(), NoteKey::generate().unwrap().0)

@@ -1,10 +1,10 @@
 //! What tests in several files need.
 
-use kuriiri_merkle::{leaf, node};
+use kuriiri_merkle::{Frontier, Growth, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_types::Digest;
 
-use crate::{Frontier, Growth, empty_root, text::base64};
+use crate::text::base64;
 
 pub(crate) fn leaves(size: u64) -> Vec<Digest> {
     (0..size).map(|index| leaf(&index.to_be_bytes())).collect()
@@ -19,18 +19,6 @@ pub(crate) fn tree(size: u64) -> Growth {
     tree
 }
 
-/// RFC 9162 §2.1.1, word for word.
-pub(crate) fn by_definition(leaves: &[Digest]) -> Digest {
-    match leaves {
-        [] => empty_root(),
-        [only] => *only,
-        many => {
-            let (left, right) = many.split_at(many.len().next_power_of_two() / 2);
-            node(&by_definition(left), &by_definition(right))
-        }
-    }
-}
-
 /// A key that anybody can know.
 pub(crate) fn key(seed: u8) -> NoteKey {
     let mut der = vec![0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -38,15 +26,6 @@ pub(crate) fn key(seed: u8) -> NoteKey {
     let body = base64(&der);
     NoteKey::from_pem(&format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"))
         .unwrap()
-}
-
-/// The hashes with one bit flipped, for every bit of each.
-pub(crate) fn flipped(hashes: &[Digest]) -> impl Iterator<Item = Vec<Digest>> {
-    (0..hashes.len() * 256).map(|bit| {
-        let mut mutant = hashes.to_vec();
-        mutant[bit / 256].0[bit / 8 % 32] ^= 1 << (bit % 8);
-        mutant
-    })
 }
 
 /// The bytes with one bit flipped, for every bit.

@@ -4,12 +4,11 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{PATH_MAX, leaf, root_from_inclusion};
 use kuriiri_types::Digest;
 
 use crate::{
-    Checkpoint, NOTE_BYTES_MAX, Note, PATH_MAX, ProofFileError, Quorum, Trust, VerifierKey,
-    root_from_inclusion,
+    Checkpoint, NOTE_BYTES_MAX, Note, ProofFileError, Quorum, Trust, VerifierKey,
     text::{base64, decimal, from_base64, hash_from_base64},
 };
 
@@ -26,7 +25,7 @@ pub struct TlogProof {
     pub extra: Vec<u8>,
     /// Which entry of the log.
     pub index: u64,
-    /// The siblings from the leaf up (see [`inclusion`](crate::inclusion)).
+    /// The siblings from the leaf up (see [`inclusion`](kuriiri_merkle::inclusion)).
     pub hashes: Vec<Digest>,
     /// The signed checkpoint, as it was received: a whole note.
     pub checkpoint: Bytes,
@@ -158,12 +157,13 @@ impl<'a> Lines<'a> {
 
 #[cfg(test)]
 mod tests {
+    use kuriiri_merkle::inclusion;
     use kuriiri_types::Digest;
     use proptest::prelude::*;
 
     use super::*;
     use crate::{
-        Cosigner, NoteSigner, add_signature, inclusion,
+        Cosigner, NoteSigner, add_signature,
         testing::{flipped_bytes, key, leaves, tree},
     };
 

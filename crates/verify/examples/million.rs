@@ -23,9 +23,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_merkle::{digest, leaf};
+use kuriiri_merkle::{digest, inclusion, leaf};
 use kuriiri_seal::{NoteKey, Purpose, verify_ed25519};
-use kuriiri_tlog::inclusion;
 use kuriiri_types::{Envelope, Precedence, ReceiptKind, SignedReceipt};
 use kuriiri_verify::{Anchors, AuditOptions, LogFolder, ReconcileOptions, audit, reconcile};
 use kuriiri_wire::header;

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use kuriiri_tlog::PATH_MAX;
+use kuriiri_merkle::PATH_MAX;
 use kuriiri_types::Digest;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,6 @@
 //! What two logs can be shown to contradict each other in, and what of it a file proves.
 
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::verify_consistency;
+use kuriiri_merkle::{leaf, verify_consistency};
 use kuriiri_types::{
     Digest, Direction, Entry, LogEvent, LoggedRuling, Ministry, ReceiptKind, SignedReceipt,
 };

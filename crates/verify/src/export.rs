@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Checkpoint, inclusion, ministry_of, root_from_inclusion};
+use kuriiri_merkle::{inclusion, leaf, root_from_inclusion};
+use kuriiri_tlog::{Checkpoint, ministry_of};
 use kuriiri_types::{Digest, Direction, Entry, LogEvent, Ministry, Timestamp};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! Entries of a log by what they are about.
 
-use kuriiri_tlog::{TlogProof, inclusion};
+use kuriiri_merkle::inclusion;
+use kuriiri_tlog::TlogProof;
 use kuriiri_types::{
     ApprovalAct, Decided, Direction, Entry, LogEvent, MessageId, Ministry, Timestamp,
 };

@@ -7,9 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{Nodes, leaf};
 use kuriiri_tlog::{
-    Bundle, Checkpoint, CheckpointError, NOTE_BYTES_MAX, Nodes, Note, Place, TILE_WIDTH, Tile,
+    Bundle, Checkpoint, CheckpointError, NOTE_BYTES_MAX, Note, Place, TILE_WIDTH, Tile,
     decode_bundle, decode_tile, node_in_tile,
 };
 use kuriiri_types::Digest;

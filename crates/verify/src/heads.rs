@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use kuriiri_tlog::Frontier;
+use kuriiri_merkle::Frontier;
 use kuriiri_types::{
     ChannelHead, Digest, Direction, Entry, LogEvent, Ministry, ReceiptKind, Timestamp,
     limits::CHANNEL_HEAD_DIGESTS_MAX,

@@ -2,7 +2,8 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use kuriiri_tlog::{Nodes, Place, Tile, node_in_tile};
+use kuriiri_merkle::Nodes;
+use kuriiri_tlog::{Place, Tile, node_in_tile};
 use kuriiri_types::Digest;
 
 use crate::folder::{FolderError, LogFolder};

@@ -1,10 +1,8 @@
 //! The tree, made anew from the entries alone, and its files held against it.
 
 use bytes::Bytes;
-use kuriiri_merkle::{leaf, node};
-use kuriiri_tlog::{
-    Bundle, Frontier, Nodes, TILE_HEIGHT, TILE_WIDTH, Tile, decode_bundle, empty_root, encode_tile,
-};
+use kuriiri_merkle::{Frontier, Nodes, empty_root, leaf, node};
+use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, decode_bundle, encode_tile};
 use kuriiri_types::Digest;
 
 use crate::{
@@ -306,8 +304,8 @@ pub(crate) fn root_at(tree: &Rebuilt) -> Digest {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_merkle::leaf;
-    use kuriiri_tlog::{Growth, tiles_of};
+    use kuriiri_merkle::{Growth, leaf};
+    use kuriiri_tlog::tiles_of;
 
     use super::*;
 

@@ -3,9 +3,9 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
 use kuriiri_seal::{NoteKey, salted};
-use kuriiri_tlog::{Checkpoint, Frontier, Growth, NoteSigner, VerifierKey, inclusion, log_origin};
+use kuriiri_tlog::{Checkpoint, NoteSigner, VerifierKey, log_origin};
 use kuriiri_types::{Digest, Entry, LogEvent, Ministry, Receipt, SignedReceipt, Timestamp};
 use kuriiri_wire::entry;
 

@@ -6,11 +6,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_tlog::{
-    Checkpoint, Cosigner, Frontier, Growth, LogKeys, NoteSigner, ReceiptVerifier, VerifiedReceipt,
-    inclusion, log_origin,
+    Checkpoint, Cosigner, LogKeys, NoteSigner, ReceiptVerifier, VerifiedReceipt, log_origin,
 };
 use kuriiri_types::{
     Address, Code, Entry, LogEvent, Ministry, Receipt, ReceiptKind, SignedReceipt, Timestamp,

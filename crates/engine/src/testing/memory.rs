@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Checkpoint, Frontier, Growth, Note};
+use kuriiri_merkle::{Frontier, Growth, leaf};
+use kuriiri_tlog::{Checkpoint, Note};
 use kuriiri_types::{
     Digest, Direction, Entry, Lane, Ministry, Timestamp,
     limits::{ENTRY_BYTES_MAX, PACK_BYTES_MAX, PACK_MESSAGES_MAX},

@@ -187,8 +187,8 @@ impl Edge {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_merkle::leaf;
-    use kuriiri_tlog::{Frontier, Growth, Place, encode_tile, node_in_tile, tiles_between};
+    use kuriiri_merkle::{Frontier, Growth, leaf};
+    use kuriiri_tlog::{Place, encode_tile, node_in_tile, tiles_between};
 
     use super::*;
 

@@ -8,8 +8,8 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_engine::{LogHead, ViewError};
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, log_number, root};
+use kuriiri_merkle::{leaf, root};
+use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, log_number};
 
 use super::{
     BUNDLES_BYTES_MAX, Log, LogStart, State, TILES_BYTES_MAX, WIDTH,

@@ -105,8 +105,7 @@ mod tests {
     use std::{fs::File, path::Path};
 
     use kuriiri_engine::{LogAppend, LogHead};
-    use kuriiri_merkle::leaf;
-    use kuriiri_tlog::Frontier;
+    use kuriiri_merkle::{Frontier, leaf};
     use rustix::fs::{Mode, OFlags, open};
 
     use super::*;

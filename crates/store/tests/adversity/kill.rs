@@ -10,9 +10,10 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_engine::{Body, BodyFile, BodyRef, Commit, LogHead, View, Write};
+use kuriiri_merkle::{consistency, verify_consistency};
 use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
-use kuriiri_tlog::{Checkpoint, consistency, verify_consistency};
+use kuriiri_tlog::Checkpoint;
 use kuriiri_types::Lane;
 
 use crate::{

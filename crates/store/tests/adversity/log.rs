@@ -5,12 +5,12 @@ use std::{collections::BTreeSet, fs, io, path::Path};
 
 use bytes::Bytes;
 use kuriiri_engine::{Commit, LogAppend, LogHead};
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{Frontier, Growth, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_store::Store;
 use kuriiri_tlog::{
-    Bundle, Checkpoint, Frontier, Growth, NoteSigner, Tile, VerifierKey, bundles_of, decode_bundle,
-    encode_bundle, encode_tile, tiles_of,
+    Bundle, Checkpoint, NoteSigner, Tile, VerifierKey, bundles_of, decode_bundle, encode_bundle,
+    encode_tile, tiles_of,
 };
 use kuriiri_types::Digest;
 

@@ -7,8 +7,9 @@ use std::{
 };
 
 use kuriiri_engine::{Commit, Late, Pruning, View};
+use kuriiri_merkle::{inclusion, root_from_inclusion};
 use kuriiri_store::{CommitError, LogStart, Options, Store};
-use kuriiri_tlog::{Bundle, bundles_of, inclusion, root_from_inclusion, tiles_of};
+use kuriiri_tlog::{Bundle, bundles_of, tiles_of};
 use tempfile::TempDir;
 
 use crate::{

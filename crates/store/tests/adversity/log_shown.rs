@@ -8,8 +8,9 @@ use std::{
 };
 
 use kuriiri_engine::{Commit, View, Write};
+use kuriiri_merkle::{consistency, inclusion, root, verify_consistency};
 use kuriiri_store::{OpenError, Options, Store};
-use kuriiri_tlog::{Checkpoint, consistency, inclusion, root, verify_consistency};
+use kuriiri_tlog::Checkpoint;
 use kuriiri_types::Code;
 
 use crate::{

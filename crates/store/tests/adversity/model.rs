@@ -11,8 +11,8 @@ use kuriiri_engine::{
     BodyFile, BodyRef, Certificate, Commit, Done, Hold, HoldNumber, LaneSpan, Pack, PackKey,
     QueueId, SeenLog, SeenRun, View, Write,
 };
+use kuriiri_merkle::root;
 use kuriiri_store::{Options, Store};
-use kuriiri_tlog::root;
 use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
 use proptest::{prelude::*, sample::Index};
 

@@ -1,12 +1,10 @@
 use std::collections::BTreeSet;
 
+use kuriiri_merkle::{Nodes, inclusion, root};
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    Nodes,
-    testing::{flipped_bytes, leaves, tree},
-};
+use crate::testing::{flipped_bytes, leaves, tree};
 
 fn tile(level: u8, index: u64, width: u16) -> Tile {
     Tile { level, index, width }
@@ -236,11 +234,11 @@ fn a_store_of_tiles_answers_as_the_tree_does() {
         (tile, held[start..start + usize::from(tile.width)].to_vec())
     });
     let store = Store(stored.collect(), 66_000);
-    assert_eq!(crate::root(&store, 66_000), Ok(tree.root()));
+    assert_eq!(root(&store, 66_000), Ok(tree.root()));
     for index in [0, 255, 256, 65_535, 65_536, 65_999] {
         assert_eq!(
-            crate::inclusion(&store, index, 66_000).unwrap(),
-            crate::inclusion(&tree, index, 66_000).unwrap()
+            inclusion(&store, index, 66_000).unwrap(),
+            inclusion(&tree, index, 66_000).unwrap()
         );
     }
 }

@@ -1,13 +1,11 @@
-//! What other people's implementations say about the same trees, files and notes.
+//! What other people's implementations say about the same files and notes.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod notes;
 mod tiles;
-mod trees;
 
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Frontier, Growth};
+use kuriiri_merkle::{Frontier, Growth, leaf};
 use kuriiri_types::Digest;
 use tlog_tiles::{Hash, HashReader, split_stored_hash_index};
 
@@ -26,10 +24,6 @@ fn tree(size: u64) -> Growth {
 
 fn hash(digest: Digest) -> Hash {
     Hash(digest.0)
-}
-
-fn hashes(digests: &[Digest]) -> Vec<[u8; 32]> {
-    digests.iter().map(|digest| digest.0).collect()
 }
 
 /// Our nodes, for the other implementation to prove with.

@@ -175,7 +175,7 @@ fn part(
     }
     let mut entries = Vec::with_capacity(chosen.len());
     for index in chosen {
-        let path = kuriiri_tlog::inclusion(nodes, index, folder.size())?;
+        let path = kuriiri_merkle::inclusion(nodes, index, folder.size())?;
         entries.push(Proved { index, entry: folder.entry(index)?, path });
     }
     Ok(LogPart {

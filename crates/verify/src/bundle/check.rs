@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{leaf, root_from_inclusion};
 use kuriiri_seal::{CertificateError, VerifyError, commit};
-use kuriiri_tlog::{Checkpoint, TrustError, log_number, ministry_of, root_from_inclusion};
+use kuriiri_tlog::{Checkpoint, TrustError, log_number, ministry_of};
 use kuriiri_types::{Digest, Header, LogEvent, Ministry, limits::BODY_SALT_BYTES};
 use serde::Serialize;
 

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use kuriiri_tlog::{Nodes, root};
+use kuriiri_merkle::{Nodes, root};
 use kuriiri_types::{ReceiptKind, Timestamp, limits::CLOCK_SKEW_MAX};
 
 use super::{

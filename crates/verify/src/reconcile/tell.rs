@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, collections::BTreeMap, fs, io, time::Duration};
 
-use kuriiri_tlog::{consistency, root};
+use kuriiri_merkle::{consistency, root};
 use kuriiri_types::{MessageId, Ministry, limits::CLOCK_SKEW_MAX};
 
 use super::{

@@ -3,11 +3,11 @@
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
 use kuriiri_seal::{Purpose, Signer, commit};
 use kuriiri_tlog::{
-    Bundle, Checkpoint, Frontier, Growth, NoteSigner, Tile, add_signature, bundles_of,
-    encode_bundle, encode_tile, inclusion, tiles_of,
+    Bundle, Checkpoint, NoteSigner, Tile, add_signature, bundles_of, encode_bundle, encode_tile,
+    tiles_of,
 };
 use kuriiri_types::{
     Address, Approval, ApprovalAct, Channel, Decided, Digest, Direction, Entry, Envelope, FilePart,

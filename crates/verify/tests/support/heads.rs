@@ -2,8 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::Frontier;
+use kuriiri_merkle::{Frontier, leaf};
 use kuriiri_types::{ChannelHead, Digest, LogEvent, Ministry, Timestamp};
 
 use super::{Author, Send, exchange};

@@ -1,10 +1,8 @@
 //! Checkpoints of peers are cosigned when they grow out of what was cosigned before, and never else.
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{
-    Checkpoint, Frontier, Growth, Note, Signature, add_signature, consistency, log_origin,
-};
+use kuriiri_merkle::{Frontier, Growth, consistency, leaf};
+use kuriiri_tlog::{Checkpoint, Note, Signature, add_signature, log_origin};
 use kuriiri_types::{Code, Digest, LogEvent, Refusal};
 
 use crate::{

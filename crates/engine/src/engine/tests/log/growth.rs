@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{Checkpoint, consistency, verify_consistency};
+use kuriiri_merkle::{consistency, leaf, verify_consistency};
+use kuriiri_tlog::Checkpoint;
 use kuriiri_types::{Digest, Direction, Verdict};
 
 use super::*;

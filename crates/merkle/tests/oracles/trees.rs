@@ -1,9 +1,8 @@
 //! Against `tlog_tiles`, a port of Go's `sumdb/tlog`, and `ct-merkle`.
 
 use ct_merkle::mem_backed_tree::MemoryBackedTree;
-use kuriiri_merkle::leaf;
-use kuriiri_tlog::{
-    Frontier, Growth, consistency, inclusion, root, root_from_inclusion, verify_consistency,
+use kuriiri_merkle::{
+    Frontier, Growth, consistency, inclusion, leaf, root, root_from_inclusion, verify_consistency,
 };
 use sha2::Sha256;
 use tlog_tiles::{check_record, check_tree, prove_record, prove_tree, record_hash, tree_hash};

@@ -1,9 +1,8 @@
 //! How a tree divides, which RFC 9162 §2.1.1 says, and everything here follows.
 
-use kuriiri_merkle::{digest, node};
 use kuriiri_types::Digest;
 
-use crate::Nodes;
+use crate::{Nodes, digest, node};
 
 /// Leaves in one tree. The tree would take twice as many; a size above this does not fit the
 /// signed 64 bits in which other tools read it. Larger: refused.

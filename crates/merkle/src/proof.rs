@@ -1,10 +1,9 @@
 //! Proofs that a leaf is in a tree, and that a tree only grew (RFC 9162 §2.1.3 and §2.1.4).
 
-use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
 use crate::{
-    Nodes, empty_root,
+    Nodes, empty_root, node,
     shape::{left_part, subtree},
 };
 

@@ -1,9 +1,8 @@
 //! A tree while it grows: what it began with, and every node completed since.
 
-use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
-use crate::{Frontier, Nodes, shape::fold};
+use crate::{Frontier, Nodes, node, shape::fold};
 
 /// A frontier, and everything appended to it in one go.
 ///

@@ -8,11 +8,10 @@
 
 use std::slice;
 
-use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
 use crate::{
-    Nodes,
+    Nodes, node,
     shape::{PATH_MAX, SIZE_MAX, left_part, subtree},
 };
 

@@ -1,9 +1,8 @@
 //! What is enough to make a tree grow.
 
-use kuriiri_merkle::node;
 use kuriiri_types::Digest;
 
-use crate::{SIZE_MAX, shape::fold};
+use crate::{SIZE_MAX, node, shape::fold};
 
 /// A tree without what will not be needed to append to it: its perfect subtrees, from the largest
 /// on the left to the smallest, one for each bit that is set in its size.
@@ -36,7 +35,7 @@ impl Frontier {
         &self.nodes
     }
 
-    /// Appends a leaf hash (see [`kuriiri_merkle::leaf`]).
+    /// Appends a leaf hash (see [`leaf`](crate::leaf)).
     pub fn push(&mut self, leaf: Digest) {
         let mut hash = leaf;
         // Each bit that the addition carries over is a pair of subtrees that becomes one.
@@ -57,10 +56,8 @@ impl Frontier {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_merkle::leaf;
-
     use super::*;
-    use crate::{empty_root, testing::by_definition};
+    use crate::{empty_root, leaf, testing::by_definition};
 
     #[test]
     fn it_has_the_root_of_the_definition_at_every_size() {
