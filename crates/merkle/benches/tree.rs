@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use kuriiri_merkle::{
-    Frontier, Growth, inclusion, leaf, open_many, prove_many, root_from_inclusion,
+    Frontier, Growth, Tree, inclusion, leaf, open_many, prove_many, root_from_inclusion,
 };
 use kuriiri_types::Digest;
 
@@ -87,5 +87,21 @@ fn prove(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, grow, prove);
+/// What signing a batch takes besides the signature; one leaf fewer and the tree is not perfect.
+fn sign(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("grow, and prove every leaf");
+    for size in [BATCH, BATCH - 1] {
+        let leaves: Vec<Digest> = (0..size).map(leaf_at).collect();
+        group.throughput(Throughput::Elements(size));
+        group.bench_function(format!("{size} leaves"), |bencher| {
+            bencher.iter(|| {
+                let tree: Tree = black_box(&leaves).iter().copied().collect();
+                (tree.root(), tree.paths())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, grow, prove, sign);
 criterion_main!(benches);

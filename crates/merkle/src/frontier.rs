@@ -54,6 +54,14 @@ impl Frontier {
     }
 }
 
+impl FromIterator<Digest> for Frontier {
+    fn from_iter<I: IntoIterator<Item = Digest>>(leaves: I) -> Self {
+        let mut frontier = Self::new();
+        leaves.into_iter().for_each(|leaf| frontier.push(leaf));
+        frontier
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +79,7 @@ mod tests {
             assert_eq!(frontier.nodes().len(), (index + 1).count_ones() as usize);
             if index < 70 || index % 37 == 0 {
                 assert_eq!(frontier.root(), by_definition(&leaves));
+                assert_eq!(leaves.iter().copied().collect::<Frontier>(), frontier);
             }
         }
     }

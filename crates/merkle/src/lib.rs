@@ -3,7 +3,8 @@
 //!
 //! - [`leaf`] and [`node`] are the hashes that a tree is made of; [`digest`] is plain SHA-256.
 //! - A [`Frontier`] is all that a tree needs to grow; a [`Growth`] is one that grows and keeps what
-//!   it completes. [`Nodes`] is where proofs find the nodes of a tree.
+//!   it completes; a [`Tree`] is a whole one in memory. [`Nodes`] is where proofs find the nodes of
+//!   a tree.
 //! - [`inclusion`] and [`consistency`] prove what RFC 9162 defines; [`prove_many`] proves several
 //!   leaves at once.
 //!
@@ -32,11 +33,15 @@ mod proof;
 mod shape;
 #[cfg(test)]
 mod testing;
+mod tree;
 
 pub use frontier::Frontier;
 pub use growth::{Growth, MissingNode};
 pub use hash::{digest, digest_parts, leaf, node};
 pub use many::{Opened, open_many, prove_many};
 pub use nodes::Nodes;
-pub use proof::{consistency, inclusion, root, root_from_inclusion, verify_consistency};
+pub use proof::{
+    consistency, inclusion, inclusions, root, root_from_inclusion, verify_consistency,
+};
 pub use shape::{PATH_MAX, SIZE_MAX, empty_root};
+pub use tree::Tree;

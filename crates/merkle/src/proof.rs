@@ -37,6 +37,39 @@ pub fn inclusion<N: Nodes>(nodes: &N, index: u64, size: u64) -> Result<Vec<Diges
     Ok(from_root)
 }
 
+/// The [inclusion proofs](inclusion) of all leaves in the tree of the first `size`, in their order.
+/// It asks for each node once, where a call for each leaf would ask for it again and again.
+///
+/// # Errors
+/// When a node cannot be had.
+pub fn inclusions<N: Nodes>(nodes: &N, size: u64) -> Result<Vec<Vec<Digest>>, N::Error> {
+    let mut proofs = Vec::new();
+    if size > 0 {
+        descend(nodes, (0, size), &mut Vec::new(), &mut proofs)?;
+    }
+    Ok(proofs)
+}
+
+/// Never deeper than the tree is high.
+fn descend<N: Nodes>(
+    nodes: &N,
+    (start, end): (u64, u64),
+    from_root: &mut Vec<Digest>,
+    proofs: &mut Vec<Vec<Digest>>,
+) -> Result<(), N::Error> {
+    if end - start <= 1 {
+        proofs.push(from_root.iter().rev().copied().collect());
+        return Ok(());
+    }
+    let middle = start + left_part(end - start);
+    for (sibling, part) in [((middle, end), (start, middle)), ((start, middle), (middle, end))] {
+        from_root.push(subtree(nodes, sibling.0, sibling.1)?);
+        descend(nodes, part, from_root, proofs)?;
+        from_root.pop();
+    }
+    Ok(())
+}
+
 /// The root of the tree of `size` leaves that has this leaf at `index`, by its proof. Nothing when
 /// the proof is not exactly as long as it must be, or there is no such leaf (RFC 9162 §2.1.3.2).
 ///

@@ -5,13 +5,11 @@
 //! root. The size stands in the signed text because a root alone does not say how many leaves it
 //! has.
 
+use kuriiri_merkle::{Tree, root_from_inclusion};
 use kuriiri_types::{BatchProof, Digest, limits::BATCH_LEAVES_MAX};
 use ring::signature::{ED25519, UnparsedPublicKey};
 
-use crate::{
-    Signer,
-    tree::{Tree, root_by_path},
-};
+use crate::Signer;
 
 /// What a signature is for. A proof for one purpose is never one for another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -33,8 +31,8 @@ impl Purpose {
 }
 
 impl Signer {
-    /// Signs all leaves at once (see [`leaf`](kuriiri_merkle::leaf)) and gives a proof for each, in their
-    /// order. No leaves, no proofs; one leaf, an empty path.
+    /// Signs all leaves at once (see [`leaf`](kuriiri_merkle::leaf)) and gives a proof for each, in
+    /// their order. No leaves, no proofs; one leaf, an empty path.
     ///
     /// Above [`BATCH_LEAVES_MAX`] leaves there is one signature for each so many.
     pub fn sign(&self, purpose: Purpose, leaves: &[Digest]) -> Vec<BatchProof> {
@@ -43,21 +41,15 @@ impl Signer {
     }
 
     fn sign_batch(&self, purpose: Purpose, leaves: &[Digest]) -> Vec<BatchProof> {
-        let tree = Tree::grow(leaves.to_vec());
-        let Some(root) = tree.root() else {
-            return Vec::new();
-        };
+        let tree: Tree = leaves.iter().copied().collect();
         let size = u32::try_from(leaves.len()).unwrap_or(BATCH_LEAVES_MAX);
-        let statement = Statement { purpose, size, root };
+        let statement = Statement { purpose, size, root: tree.root() };
         let signature = self.sign_text(&statement.text());
-        let proof = |(index, at)| BatchProof {
-            signer: self.fingerprint(),
-            index,
-            size,
-            path: tree.path(at),
-            signature: signature.clone(),
+        let proof = |(index, path)| {
+            let (signer, signature) = (self.fingerprint(), signature.clone());
+            BatchProof { signer, index, size, path, signature }
         };
-        (0..size).zip(0_usize..).map(proof).collect()
+        (0..).zip(tree.paths()).map(proof).collect()
     }
 }
 
@@ -76,11 +68,9 @@ impl Statement {
         if proof.size > BATCH_LEAVES_MAX {
             return None;
         }
-        Some(Self {
-            purpose,
-            size: proof.size,
-            root: root_by_path(leaf, proof.index, proof.size, &proof.path)?,
-        })
+        let (index, size) = (proof.index.into(), proof.size.into());
+        let root = root_from_inclusion(leaf, index, size, &proof.path)?;
+        Some(Self { purpose, size: proof.size, root })
     }
 
     /// Whether the holder of this Ed25519 key (RFC 8032) has signed it.
@@ -150,7 +140,7 @@ mod tests {
                 let item = |i: u32| format!("item {i}");
                 let leaves: Vec<Digest> = (0..size).map(|i| leaf(item(i).as_bytes())).collect();
                 let proofs = signer.sign(purpose, &leaves);
-                let root = Tree::grow(leaves.clone()).root().unwrap();
+                let root = leaves.iter().copied().collect::<Tree>().root();
                 let signature = hex::encode(&proofs[0].signature);
                 write!(text, "\nbatch {} {size}\n", purpose.payload_type()).unwrap();
                 write!(text, "root {root}\nsignature {signature}\n").unwrap();

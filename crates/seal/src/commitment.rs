@@ -12,11 +12,11 @@
 //! other; the length stands in the header.
 
 use bytes::Bytes;
-use kuriiri_merkle::{digest_parts, leaf};
+use kuriiri_merkle::{Frontier, digest_parts, leaf};
 use kuriiri_types::{Digest, limits::BODY_SALT_BYTES};
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::{KeyError, tree::Tree};
+use crate::KeyError;
 
 const WHOLE: &[u8] = b"kuriiri body v1";
 const CHUNK: &[u8] = b"kuriiri chunk v1";
@@ -33,7 +33,7 @@ pub fn commit(salted_body: &[u8]) -> Option<Digest> {
     }
     let chunks = body.chunks(CHUNK_BYTES);
     let leaves = chunks.map(|chunk| leaf(&[CHUNK, salt, chunk].concat()));
-    Tree::grow(leaves.collect()).root()
+    Some(leaves.collect::<Frontier>().root())
 }
 
 /// The body with a fresh random salt in front, as it is carried and committed to.
@@ -49,6 +49,7 @@ pub fn salted(body: &[u8]) -> Result<Bytes, KeyError> {
 
 #[cfg(test)]
 mod tests {
+    use kuriiri_merkle::Tree;
     use proptest::prelude::*;
 
     use super::*;
@@ -76,8 +77,8 @@ mod tests {
             let end = body.len().min(at + CHUNK_BYTES);
             leaf(&[CHUNK, &salt, &body[at..end]].concat())
         };
-        let leaves = (0..body.len()).step_by(CHUNK_BYTES).map(chunk).collect();
-        assert_eq!(Some(commit_body(&body)), Tree::grow(leaves).root());
+        let tree: Tree = (0..body.len()).step_by(CHUNK_BYTES).map(chunk).collect();
+        assert_eq!((commit_body(&body), tree.size()), (tree.root(), 17));
 
         let whole = &body[..WHOLE_BYTES_MAX];
         assert_eq!(commit_body(whole), digest_parts(&[WHOLE, &salt, whole]));

@@ -50,7 +50,6 @@ mod raw;
 mod remember;
 mod sealing;
 mod signed_file;
-mod tree;
 mod verify;
 
 pub use approval::VerifiedApproval;
