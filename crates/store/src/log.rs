@@ -20,12 +20,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use kuriiri_engine::{LogAppend, ViewError};
-use kuriiri_merkle::{Nodes, leaf};
-use kuriiri_tlog::{Bundle, Place, TILE_WIDTH, Tile};
+use kuriiri_merkle::{Nodes, Tree, leaf};
+use kuriiri_tlog::{Bundle, Place, TILE_HEIGHT, TILE_WIDTH, Tile};
 use kuriiri_types::Digest;
 
 use crate::error::CommitError;
-use edge::{Edge, Full, Rows};
+use edge::{Edge, Full};
 use fault::Fault;
 use files::{Files, path_of};
 use recent::Recent;
@@ -55,7 +55,7 @@ pub(crate) struct Log {
     state: Mutex<State>,
     /// Who writes to the log's folder has this. Locked before `state`.
     shown: Mutex<Shown>,
-    tiles: Mutex<Recent<Tile, Arc<Rows>>>,
+    tiles: Mutex<Recent<Tile, Arc<Tree>>>,
     bundles: Mutex<Recent<Bundle, Arc<Vec<Bytes>>>>,
 }
 
@@ -102,7 +102,7 @@ impl Log {
             debug_assert_eq!(leaf(entry), *hash, "the leaf is not that of the entry");
             full.extend(edge.push(entry.clone(), *hash));
         }
-        if edge.size() != append.head.size || edge.frontier() != append.head.frontier {
+        if edge.size() != append.head.size || edge.frontier().nodes() != append.head.frontier {
             return refuse("the log's head is not that of its entries".into());
         }
         Ok(Grown { edge, full, checkpoint: append.checkpoint.clone(), news: append.news })
@@ -132,15 +132,15 @@ impl Log {
     fn find(&self, level: u8, index: u64) -> Result<Digest, Fault> {
         let missing = || Fault::damaged(&self.files.log, format!("no node {index} on {level}"));
         let place = Place::of(level, index).ok_or_else(missing)?;
-        let (row, at) = (place.count.ilog2(), usize::from(place.first / place.count));
+        let (row, at) = (level % TILE_HEIGHT, u64::from(place.first / place.count));
         let edge = self.edge();
         let full = edge.size().checked_shr(8 * (u32::from(place.level) + 1)).unwrap_or(0);
         let node = if place.index < full {
             let tile = Tile { level: place.level, index: place.index, width: TILE_WIDTH };
             self.tile(tile)?.node(row, at)
         } else {
-            let rows = edge.rows(place.level).filter(|_| place.index == full);
-            rows.and_then(|rows| rows.node(row, at))
+            let partial = edge.tile(place.level).filter(|_| place.index == full);
+            partial.and_then(|tree| tree.node(row, at))
         };
         node.ok_or_else(missing)
     }
@@ -164,16 +164,16 @@ impl Log {
     }
 
     /// A full tile, which must be what the tile above it says.
-    fn tile(&self, tile: Tile) -> Result<Arc<Rows>, Fault> {
-        if let Some(rows) = lock(&self.tiles).get(&tile) {
-            return Ok(rows);
+    fn tile(&self, tile: Tile) -> Result<Arc<Tree>, Fault> {
+        if let Some(tree) = lock(&self.tiles).get(&tile) {
+            return Ok(tree);
         }
-        let rows = Arc::new(self.files.read_tile(tile)?);
-        if rows.root() != Some(self.find(8 * (tile.level + 1), tile.index)?) {
+        let tree = Arc::new(self.files.read_tile(tile)?);
+        if tree.root() != self.find(TILE_HEIGHT * (tile.level + 1), tile.index)? {
             return Err(self.files.damaged(&tile.path(), "it is not what the log shows"));
         }
-        lock(&self.tiles).put(tile, Arc::clone(&rows), TILE_BYTES);
-        Ok(rows)
+        lock(&self.tiles).put(tile, Arc::clone(&tree), TILE_BYTES);
+        Ok(tree)
     }
 
     /// A full bundle, which must be what its tile says.
@@ -224,8 +224,8 @@ impl Nodes for Log {
 }
 
 /// Whether a tile has the leaves of these entries.
-fn is_of(entries: &[Bytes], tile: &Rows) -> bool {
-    entries.iter().map(|entry| leaf(entry)).eq(tile.hashes().iter().copied())
+fn is_of(entries: &[Bytes], tile: &Tree) -> bool {
+    entries.iter().map(|entry| leaf(entry)).eq(tile.leaves().iter().copied())
 }
 
 /// The guard, also after a panic elsewhere: what it guards is whole between any two calls.

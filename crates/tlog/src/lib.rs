@@ -1,7 +1,8 @@
 //! The formats of the transparency log as pure functions: its files, what it signs, and who is
 //! believed. Its tree is that of [`kuriiri_merkle`].
 //!
-//! - [`Tile`] and [`Bundle`] are the files that a log consists of.
+//! - [`Tile`] and [`Bundle`] are the files that a log consists of; a [`TileEdge`] is a tree that
+//!   grows and gives its tiles as they become full.
 //! - A [`Checkpoint`] is what the log signs, a [`Note`] around it carries the signatures, and a
 //!   [`Cosigner`] adds that of a witness.
 //! - A [`TlogProof`] is a file that proves one entry; a [`Trust`] is the file that says whom to
@@ -63,9 +64,9 @@ pub use receipt::{
     nth_log_origin,
 };
 pub use tile::{
-    Bundle, ENTRY_BYTES_MAX, Place, TILE_HEIGHT, TILE_WIDTH, Tile, append_entry, bundles_between,
-    bundles_of, decode_bundle, decode_tile, encode_bundle, encode_tile, node_in_tile,
-    tiles_between, tiles_of,
+    Bundle, ENTRY_BYTES_MAX, Place, TILE_HEIGHT, TILE_WIDTH, Tile, TileEdge, append_entry,
+    bundles_between, bundles_of, decode_bundle, decode_tile, encode_bundle, encode_tile,
+    node_in_tile, tiles_between, tiles_of,
 };
 pub use tlog_proof::{PROOF_BYTES_MAX, TlogProof};
 pub use trust::{Cosigned, Log, Quorum, Trust, Witness, witnesses_needed};

@@ -3,12 +3,16 @@
 //! A tile holds up to 256 hashes of one level of tiles, which is eight levels of the tree: a hash
 //! in a tile of level 1 is over a full tile of level 0. The levels between are not stored.
 
+mod edge;
+
 use std::iter;
 
-use kuriiri_merkle::node;
+use kuriiri_merkle::Frontier;
 use kuriiri_types::Digest;
 
 use crate::{BundleError, text::decimal};
+
+pub use edge::TileEdge;
 
 /// Hashes in a full tile, and entries in a full bundle.
 pub const TILE_WIDTH: u16 = 256;
@@ -119,11 +123,9 @@ impl Place {
 /// The node at this place in the tile with these hashes; nothing when the tile is too narrow.
 pub fn node_in_tile(hashes: &[Digest], place: &Place) -> Option<Digest> {
     let first = usize::from(place.first);
-    let mut row = hashes.get(first..first + usize::from(place.count))?.to_vec();
-    while row.len() > 1 {
-        row = row.chunks_exact(2).filter_map(parent).collect();
-    }
-    row.first().copied()
+    let row = hashes.get(first..first + usize::from(place.count))?;
+    let tree: Frontier = row.iter().copied().collect();
+    (!row.is_empty()).then(|| tree.root())
 }
 
 /// All tiles of a tree, from level 0 up, and from left to right in each level.
@@ -212,13 +214,6 @@ pub fn decode_bundle(bytes: &[u8], width: u16) -> Result<Vec<&[u8]>, BundleError
 fn split_entry(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
-}
-
-fn parent(pair: &[Digest]) -> Option<Digest> {
-    match pair {
-        [left, right] => Some(node(left, right)),
-        _ => None,
-    }
 }
 
 /// How many hashes all tiles of a level have together: one for each full tile below.

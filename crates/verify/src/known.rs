@@ -7,14 +7,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_tlog::{Checkpoint, NOTE_BYTES_MAX, Note, Trust};
+use kuriiri_tlog::{Checkpoint, NOTE_BYTES_MAX, Note, TileEdge, Trust};
 use kuriiri_types::{Digest, LogEvent};
 
 use crate::{
     find::each,
     finding::{Check, Finding, Findings},
     folder::{FolderError, LogFolder, read_limited},
-    tree::{Rebuilt, root_at},
 };
 
 /// One checkpoint that is known of a log.
@@ -142,14 +141,14 @@ impl Known {
     }
 
     /// Holds those of the tree's present size against it.
-    pub(crate) fn check(&mut self, tree: &Rebuilt, trust: &Trust, out: &mut Findings) {
+    pub(crate) fn check(&mut self, tree: &TileEdge, trust: &Trust, out: &mut Findings) {
         while let Some(kept) = self.kept.get(self.next).copied() {
             if kept.size > tree.size() {
                 return;
             }
             self.next += 1;
             out.done(Check::Growth, 1);
-            if kept.root == root_at(tree) {
+            if kept.root == tree.root() {
                 (self.held, self.latest) = (self.held + 1, kept.size);
             } else {
                 let size = kept.size;
@@ -161,7 +160,7 @@ impl Known {
     }
 
     /// What is left is larger than the log.
-    pub(crate) fn finish(&mut self, tree: &Rebuilt, trust: &Trust, out: &mut Findings) {
+    pub(crate) fn finish(&mut self, tree: &TileEdge, trust: &Trust, out: &mut Findings) {
         while let Some(kept) = self.kept.get(self.next).copied() {
             self.next += 1;
             out.done(Check::Growth, 1);

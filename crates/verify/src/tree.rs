@@ -1,9 +1,8 @@
 //! The tree, made anew from the entries alone, and its files held against it.
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Nodes, empty_root, leaf, node};
-use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, decode_bundle, encode_tile};
-use kuriiri_types::Digest;
+use kuriiri_merkle::{Tree, leaf};
+use kuriiri_tlog::{Bundle, TILE_WIDTH, Tile, TileEdge, decode_bundle, encode_tile};
 
 use crate::{
     finding::{Check, Finding, Findings},
@@ -17,107 +16,20 @@ use crate::{
 /// Files that are named when they should not be there, or are more than there should be.
 const NAMED_MAX: usize = 1000;
 
-/// A tree that grows leaf by leaf and holds no more than one tile of each level.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Rebuilt {
-    frontier: Frontier,
-    levels: Vec<Row>,
-}
-
-#[derive(Debug, Clone, Default)]
-struct Row {
-    index: u64,
-    hashes: Vec<Digest>,
-}
-
 /// The hashes that a tile must have.
-type Expected = (Tile, Vec<Digest>);
+type Expected = (Tile, Tree);
 
-impl Rebuilt {
-    /// The tree of the first full bundles, by the tiles above the leaves: what they say is proved by
-    /// the root in the end.
-    pub(crate) fn resume(folder: &LogFolder, bundles: u64) -> Result<Self, FolderError> {
-        let nodes = CachedNodes::new(folder);
-        let size = bundles * u64::from(TILE_WIDTH);
-        let set = (0_u8..64).rev().filter(|level| (size >> level) & 1 == 1);
-        let perfect = set.map(|level| nodes.node(level, (size >> level) - 1));
-        let perfect = perfect.collect::<Result<Vec<_>, _>>()?;
-        let frontier = Frontier::from_parts(size, perfect).unwrap_or_default();
-        let mut levels = vec![Row { index: bundles, hashes: Vec::new() }];
-        for level in (TILE_HEIGHT..64).step_by(usize::from(TILE_HEIGHT)) {
-            let count = size >> level;
-            if count == 0 {
-                break;
-            }
-            let index = count / u64::from(TILE_WIDTH);
-            let row = (index * u64::from(TILE_WIDTH)..count).map(|at| nodes.node(level, at));
-            levels.push(Row { index, hashes: row.collect::<Result<_, _>>()? });
-        }
-        Ok(Self { frontier, levels })
-    }
-
-    /// Adds a leaf; gives the tiles that are full with it.
-    pub(crate) fn push(&mut self, leaf: Digest) -> Vec<Expected> {
-        self.frontier.push(leaf);
-        let (mut full, mut carried, mut level) = (Vec::new(), Some(leaf), 0_u8);
-        while let Some(hash) = carried.take() {
-            if self.levels.len() <= usize::from(level) {
-                self.levels.push(Row::default());
-            }
-            let Some(row) = self.levels.get_mut(usize::from(level)) else { break };
-            row.hashes.push(hash);
-            if row.hashes.len() == usize::from(TILE_WIDTH) {
-                let hashes = std::mem::take(&mut row.hashes);
-                carried = root_of(&hashes);
-                full.push((Tile { level, index: row.index, width: TILE_WIDTH }, hashes));
-                row.index += 1;
-                level += 1;
-            }
-        }
-        full
-    }
-
-    /// How many leaves there are.
-    pub(crate) fn size(&self) -> u64 {
-        self.frontier.size()
-    }
-
-    /// The root of them.
-    pub(crate) fn root(&self) -> Digest {
-        self.frontier.root()
-    }
-
-    /// The tiles at the right edge that are not full.
-    pub(crate) fn partial(&self) -> Vec<Expected> {
-        let rows = (0_u8..).zip(&self.levels).filter(|(_, row)| !row.hashes.is_empty());
-        rows.map(|(level, row)| {
-            let width = u16::try_from(row.hashes.len()).unwrap_or(TILE_WIDTH);
-            (Tile { level, index: row.index, width }, row.hashes.clone())
-        })
-        .collect()
-    }
-}
-
-/// The root over the hashes of a full tile.
-fn root_of(hashes: &[Digest]) -> Option<Digest> {
-    let mut row = hashes.to_vec();
-    while row.len() > 1 {
-        row = row
-            .chunks(2)
-            .filter_map(|pair| match pair {
-                [left, right] => Some(node(left, right)),
-                _ => None,
-            })
-            .collect();
-    }
-    row.first().copied()
+/// The tree of the first full bundles, by the tiles above the leaves: what they say is proved by the
+/// root in the end.
+pub(crate) fn resume(folder: &LogFolder, bundles: u64) -> Result<TileEdge, FolderError> {
+    TileEdge::load(&CachedNodes::new(folder), bundles.saturating_mul(TILE_WIDTH.into()))
 }
 
 /// Holds one tile against the hashes that it must have.
-pub(crate) fn check_tile(folder: &LogFolder, (tile, hashes): &Expected, findings: &mut Findings) {
+pub(crate) fn check_tile(folder: &LogFolder, tile: Tile, tree: &Tree, findings: &mut Findings) {
     findings.done(Check::Files, 1);
-    match folder.tile(*tile) {
-        Ok(found) if encode_tile(&found) == encode_tile(hashes) => {}
+    match folder.tile(tile) {
+        Ok(found) if found == tree.leaves() => {}
         Ok(_) => {
             let what = format!("{} does not have the hashes of the entries", tile.path());
             findings.add(Finding::fault(Check::Files, what));
@@ -132,7 +44,7 @@ pub(crate) fn check_tile(folder: &LogFolder, (tile, hashes): &Expected, findings
 
 /// Looks at every file that is there: none is foreign, narrower ones of earlier times are the
 /// beginnings of what came after, and what lies beyond the checkpoint goes on from it.
-pub(crate) fn check_files(folder: &LogFolder, tree: &Rebuilt, findings: &mut Findings) {
+pub(crate) fn check_files(folder: &LogFolder, tree: &TileEdge, findings: &mut Findings) {
     let (mut foreign, mut beyond) = (Vec::new(), Vec::new());
     let walked = folder.each_file("", |name| {
         if name == CHECKPOINT {
@@ -240,7 +152,7 @@ fn check_kept(folder: &LogFolder, bundle: u64, findings: &mut Findings) {
 
 /// Files of a tree that is larger than the checkpoint says: a log that was copied while it grew has
 /// them. They must be those of one tree that begins with this one.
-fn check_beyond(folder: &LogFolder, tree: &Rebuilt, names: &[String], findings: &mut Findings) {
+fn check_beyond(folder: &LogFolder, tree: &TileEdge, names: &[String], findings: &mut Findings) {
     let bundles = names.iter().filter_map(|name| Bundle::parse(name));
     let Some(last) = bundles.max_by_key(|b| (b.index, b.width)) else {
         for name in names {
@@ -263,7 +175,7 @@ fn check_beyond(folder: &LogFolder, tree: &Rebuilt, names: &[String], findings: 
             break;
         }
     }
-    full.extend(grown.partial());
+    full.extend(grown.partial().map(|(tile, tree)| (tile, tree.clone())));
     let mut goes_on = 0_u64;
     for name in names {
         if is_of(folder, name, &full, grown.size()) {
@@ -292,46 +204,7 @@ fn is_of(folder: &LogFolder, name: &str, full: &[Expected], size: u64) -> bool {
     }
     let Some(tile) = Tile::parse(name) else { return false };
     let expected = full.iter().find(|(t, _)| t.level == tile.level && t.index == tile.index);
-    let hashes = expected.and_then(|(_, hashes)| hashes.get(..usize::from(tile.width)));
+    let hashes = expected.and_then(|(_, tree)| tree.leaves().get(..usize::from(tile.width)));
     let found = read_limited(&folder.path().join(name), TILE_BYTES_MAX);
     hashes.zip(found.ok()).is_some_and(|(hashes, found)| encode_tile(hashes) == found)
-}
-
-/// The root that a tree of no entries has, or of those that were pushed.
-pub(crate) fn root_at(tree: &Rebuilt) -> Digest {
-    if tree.size() == 0 { empty_root() } else { tree.root() }
-}
-
-#[cfg(test)]
-mod tests {
-    use kuriiri_merkle::{Growth, leaf};
-    use kuriiri_tlog::tiles_of;
-
-    use super::*;
-
-    #[test]
-    fn the_tiles_are_those_of_the_tree_at_every_size() {
-        let (mut rebuilt, mut tree) = (Rebuilt::default(), Growth::on(&Frontier::new()));
-        let mut full = Vec::new();
-        for n in 0..66_000_u64 {
-            let hash = leaf(&n.to_be_bytes());
-            full.extend(rebuilt.push(hash));
-            tree.push(hash);
-            if n % 7919 == 0 {
-                assert_eq!(rebuilt.root(), tree.root());
-            }
-        }
-        let mut all: Vec<Tile> = full.iter().map(|(tile, _)| *tile).collect();
-        all.extend(rebuilt.partial().iter().map(|(tile, _)| *tile));
-        all.sort_unstable();
-        let mut expected: Vec<Tile> = tiles_of(66_000).collect();
-        expected.sort_unstable();
-        assert_eq!(all, expected);
-        for (tile, hashes) in full.iter().chain(&rebuilt.partial()) {
-            for (at, hash) in (0..).zip(hashes) {
-                let index = tile.index * 256 + at;
-                assert_eq!(tree.node(tile.level * 8, index), Some(*hash));
-            }
-        }
-    }
 }

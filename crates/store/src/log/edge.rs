@@ -1,8 +1,8 @@
 //! The right edge of the log's tree: the tiles and the bundle that are not full yet.
 
 use bytes::Bytes;
-use kuriiri_merkle::node;
-use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile};
+use kuriiri_merkle::{Frontier, Nodes, Tree};
+use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, TileEdge};
 use kuriiri_types::Digest;
 
 use super::fault::Fault;
@@ -10,53 +10,10 @@ use super::fault::Fault;
 /// Hashes in a full tile.
 const WIDTH: u64 = TILE_WIDTH as u64;
 
-/// The hashes of one tile, and above them all nodes of the tree that are complete within it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Rows(Vec<Vec<Digest>>);
-
-impl Rows {
-    pub(crate) fn of(hashes: &[Digest]) -> Self {
-        let mut rows = Self::default();
-        hashes.iter().for_each(|hash| rows.push(*hash));
-        rows
-    }
-
-    pub(crate) fn push(&mut self, hash: Digest) {
-        let mut hash = hash;
-        for row in 0..=usize::from(TILE_HEIGHT) {
-            if self.0.len() <= row {
-                self.0.push(Vec::new());
-            }
-            let Some(nodes) = self.0.get_mut(row) else { return };
-            nodes.push(hash);
-            let ([.., left, right], true) = (nodes.as_slice(), nodes.len().is_multiple_of(2))
-            else {
-                return;
-            };
-            hash = node(left, right);
-        }
-    }
-
-    /// The hashes themselves.
-    pub(crate) fn hashes(&self) -> &[Digest] {
-        self.0.first().map_or(&[], Vec::as_slice)
-    }
-
-    /// A node over 2^row hashes.
-    pub(crate) fn node(&self, row: u32, at: usize) -> Option<Digest> {
-        self.0.get(usize::try_from(row).ok()?)?.get(at).copied()
-    }
-
-    /// The node over all hashes of a full tile.
-    pub(crate) fn root(&self) -> Option<Digest> {
-        self.node(TILE_HEIGHT.into(), 0)
-    }
-}
-
 /// A file with what is in it; most are full.
 #[derive(Debug)]
 pub(crate) enum Full {
-    Tile(Tile, Rows),
+    Tile(Tile, Tree),
     Bundle(Bundle, Vec<Bytes>),
 }
 
@@ -65,9 +22,9 @@ impl Full {
     pub(crate) fn narrower(&self, width: u16) -> Option<Self> {
         let count = Some(usize::from(width)).filter(|count| *count > 0)?;
         match self {
-            Self::Tile(tile, rows) => {
-                let hashes = rows.hashes().get(..count)?;
-                Some(Self::Tile(Tile { width, ..*tile }, Rows::of(hashes)))
+            Self::Tile(tile, tree) => {
+                let hashes = tree.leaves().get(..count)?;
+                Some(Self::Tile(Tile { width, ..*tile }, hashes.iter().copied().collect()))
             }
             Self::Bundle(bundle, entries) => {
                 let entries = entries.get(..count)?.to_vec();
@@ -80,8 +37,7 @@ impl Full {
 /// What is not full yet.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Edge {
-    size: u64,
-    tiles: Vec<Rows>,
+    tiles: TileEdge,
     bundle: Vec<Bytes>,
 }
 
@@ -89,106 +45,77 @@ impl Edge {
     /// The edge of a tree whose size is a multiple of 256, from its full tiles.
     pub(crate) fn load(
         size: u64,
-        read: impl Fn(Tile) -> Result<Rows, Fault>,
+        read: impl Fn(Tile) -> Result<Tree, Fault>,
     ) -> Result<Self, Fault> {
-        let mut edge = Self { size, ..Self::default() };
-        let mut below = size / WIDTH;
-        for level in 0_u8.. {
-            if below == 0 {
-                break;
-            }
-            // The full tiles below whose roots stand in the partial tile above them.
-            let mut rows = Rows::default();
-            for index in below - below % WIDTH..below {
-                let tile = Tile { level, index, width: TILE_WIDTH };
-                read(tile)?.root().into_iter().for_each(|root| rows.push(root));
-            }
-            edge.tiles.resize(usize::from(level) + 2, Rows::default());
-            if let Some(above) = edge.tiles.last_mut() {
-                *above = rows;
-            }
-            below /= WIDTH;
-        }
-        Ok(edge)
+        Ok(Self { tiles: TileEdge::load(&FullTiles(read), size)?, bundle: Vec::new() })
     }
 
     pub(crate) fn size(&self) -> u64 {
-        self.size
+        self.tiles.size()
     }
 
-    /// Adds an entry. Gives the files that became full, lowest first.
+    /// Adds an entry. Gives the files that became full, the bundle first, then tiles from below.
     pub(crate) fn push(&mut self, entry: Bytes, leaf: Digest) -> Vec<Full> {
         let mut full = Vec::new();
-        let index = self.size / WIDTH;
-        self.size += 1;
+        let index = self.size() / WIDTH;
         self.bundle.push(entry);
         if self.bundle.len() == usize::from(TILE_WIDTH) {
             let entries = std::mem::take(&mut self.bundle);
             full.push(Full::Bundle(Bundle { index, width: TILE_WIDTH }, entries));
         }
-        let (mut hash, mut level, mut index) = (leaf, 0_u8, index);
-        loop {
-            let at = usize::from(level);
-            if self.tiles.len() <= at {
-                self.tiles.push(Rows::default());
-            }
-            let Some(rows) = self.tiles.get_mut(at) else { return full };
-            rows.push(hash);
-            let Some(root) = rows.root() else { return full };
-            let rows = std::mem::take(rows);
-            full.push(Full::Tile(Tile { level, index, width: TILE_WIDTH }, rows));
-            (hash, level, index) = (root, level.saturating_add(1), index / WIDTH);
-        }
+        let tiles = self.tiles.push(leaf).into_iter();
+        full.extend(tiles.map(|(tile, tree)| Full::Tile(tile, tree)));
+        full
     }
 
-    /// The hashes of the partial tile of a level.
-    pub(crate) fn rows(&self, level: u8) -> Option<&Rows> {
-        self.tiles.get(usize::from(level))
+    /// The partial tile of a level.
+    pub(crate) fn tile(&self, level: u8) -> Option<&Tree> {
+        self.tiles.tile(level)
     }
 
-    /// The complete subtree of a level that has no sibling yet; nothing when there is none.
-    fn alone(&self, level: u8) -> Option<Digest> {
-        let (tile, row) = (level / TILE_HEIGHT, u32::from(level % TILE_HEIGHT));
-        let count = (self.size >> level) % (WIDTH >> row);
-        let at = usize::try_from(count.checked_sub(1)?).ok()?;
-        self.rows(tile)?.node(row, at).filter(|_| count % 2 == 1)
-    }
-
-    /// The roots of the complete subtrees that the tree falls into, largest first.
-    pub(crate) fn frontier(&self) -> Vec<Digest> {
-        (0..64).rev().filter_map(|level| self.alone(level)).collect()
+    /// What is enough to make the tree grow.
+    pub(crate) fn frontier(&self) -> Frontier {
+        self.tiles.frontier()
     }
 
     /// The partial tiles, and the partial bundle, as files.
     pub(crate) fn partial(&self) -> Vec<Full> {
-        let width = |count: usize| u16::try_from(count).unwrap_or(TILE_WIDTH);
         let mut files = Vec::new();
-        let mut index = self.size / WIDTH;
         if !self.bundle.is_empty() {
-            let bundle = Bundle { index, width: width(self.bundle.len()) };
+            let width = u16::try_from(self.bundle.len()).unwrap_or(TILE_WIDTH);
+            let bundle = Bundle { index: self.size() / WIDTH, width };
             files.push(Full::Bundle(bundle, self.bundle.clone()));
         }
-        for (level, rows) in (0_u8..).zip(&self.tiles) {
-            let count = width(rows.hashes().len());
-            if count > 0 {
-                files.push(Full::Tile(Tile { level, index, width: count }, rows.clone()));
-            }
-            index /= WIDTH;
-        }
+        files.extend(self.tiles.partial().map(|(tile, tree)| Full::Tile(tile, tree.clone())));
         files
     }
 
     /// An entry of the partial bundle.
     pub(crate) fn entry(&self, index: u64) -> Option<&Bytes> {
-        let first = self.size - self.size % WIDTH;
+        let first = self.size() - self.size() % WIDTH;
         self.bundle.get(usize::try_from(index.checked_sub(first)?).ok()?)
+    }
+}
+
+/// The hashes of partial tiles, each made from the full tile below it: partial files may be torn.
+struct FullTiles<F>(F);
+
+impl<F: Fn(Tile) -> Result<Tree, Fault>> Nodes for FullTiles<F> {
+    type Error = Fault;
+
+    fn node(&self, level: u8, index: u64) -> Result<Digest, Fault> {
+        let Some(below) = (level / TILE_HEIGHT).checked_sub(1) else {
+            let tile = Tile { level: 0, index: index / WIDTH, width: TILE_WIDTH };
+            return Err(Fault::damaged(tile.path(), "it is not full"));
+        };
+        Ok((self.0)(Tile { level: below, index, width: TILE_WIDTH })?.root())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_merkle::{Frontier, Growth, leaf};
-    use kuriiri_tlog::{Place, encode_tile, node_in_tile, tiles_between};
+    use kuriiri_merkle::{Growth, leaf};
+    use kuriiri_tlog::{encode_tile, tiles_between};
 
     use super::*;
 
@@ -216,27 +143,7 @@ mod tests {
     }
 
     fn load(size: u64, tree: &Growth) -> Edge {
-        Edge::load(size, |tile| Ok(Rows::of(&tile_of(tree, &tile)))).unwrap()
-    }
-
-    #[test]
-    fn rows_have_the_nodes_of_a_tile() {
-        let hashes: Vec<Digest> = (0..WIDTH).map(hash).collect();
-        for width in [0, 1, 2, 3, 127, 128, 255, 256] {
-            let rows = Rows::of(&hashes[..width]);
-            assert_eq!(rows.hashes(), &hashes[..width]);
-            for row in 0..=8_u32 {
-                for at in 0..(WIDTH >> row) + 2 {
-                    let first = u16::try_from(at << row).unwrap();
-                    let place = Place { level: 0, index: 0, first, count: 1 << row };
-                    let expected = node_in_tile(rows.hashes(), &place);
-                    let at = usize::try_from(at).unwrap();
-                    assert_eq!(rows.node(row, at), expected, "{width} {row} {at}");
-                }
-            }
-            assert_eq!(rows.node(9, 0), None);
-            assert_eq!(rows.root().is_some(), width == 256);
-        }
+        Edge::load(size, |tile| Ok(tile_of(tree, &tile).into_iter().collect())).unwrap()
     }
 
     /// Around each boundary: the frontier, the partial tiles, and which files became full.
@@ -249,8 +156,8 @@ mod tests {
             assert_eq!(edge.size(), size);
             let expected = tiles_between(size - 1, size).filter(|tile| tile.width == TILE_WIDTH);
             let tiles = full.iter().filter_map(|file| match file {
-                Full::Tile(tile, rows) => {
-                    assert_eq!(rows.hashes(), tile_of(&whole, tile));
+                Full::Tile(tile, held) => {
+                    assert_eq!(held.leaves(), tile_of(&whole, tile));
                     Some(*tile)
                 }
                 Full::Bundle(bundle, entries) => {
@@ -270,7 +177,7 @@ mod tests {
 
     fn check(edge: &Edge, size: u64) {
         let tree = tree(size);
-        assert_eq!(edge.frontier(), tree.frontier().nodes(), "{size}");
+        assert_eq!(edge.frontier(), tree.frontier(), "{size}");
         let first = size - size % WIDTH;
         for index in first.saturating_sub(2)..size + 2 {
             let expected = (first..size).contains(&index).then(|| entry(index));
@@ -279,8 +186,8 @@ mod tests {
         let mut found = Vec::new();
         for file in edge.partial() {
             match &file {
-                Full::Tile(tile, rows) => {
-                    assert_eq!(encode_tile(rows.hashes()), encode_tile(&tile_of(&tree, tile)));
+                Full::Tile(tile, held) => {
+                    assert_eq!(encode_tile(held.leaves()), encode_tile(&tile_of(&tree, tile)));
                     found.push(*tile);
                 }
                 Full::Bundle(bundle, entries) => {
@@ -317,9 +224,11 @@ mod tests {
         for missing in [(0, 256), (1, 0)] {
             let read = |tile: Tile| match (tile.level, tile.index) == missing {
                 true => Err(Fault::damaged(tile.path(), "missing")),
-                false => Ok(Rows::of(&tile_of(&whole, &tile))),
+                false => Ok(tile_of(&whole, &tile).into_iter().collect()),
             };
             assert!(Edge::load(65_536 + 256, read).is_err(), "{missing:?}");
         }
+        let read = |tile: Tile| Ok(tile_of(&whole, &tile).into_iter().collect());
+        assert!(Edge::load(65_536 + 1, read).is_err(), "it ends within a tile");
     }
 }

@@ -12,14 +12,12 @@ use std::{
 };
 
 use bytes::Bytes;
+use kuriiri_merkle::Tree;
 use kuriiri_tlog::{
     Bundle, Checkpoint, TILE_WIDTH, Tile, decode_bundle, decode_tile, encode_bundle, encode_tile,
 };
 
-use super::{
-    edge::{Full, Rows},
-    fault::Fault,
-};
+use super::{edge::Full, fault::Fault};
 use crate::{body::sync_dir, error::OpenError};
 
 pub(super) const CHECKPOINT: &str = "checkpoint";
@@ -192,11 +190,11 @@ impl Files {
         Ok((note, said))
     }
 
-    pub(crate) fn read_tile(&self, tile: Tile) -> Result<Rows, Fault> {
+    pub(crate) fn read_tile(&self, tile: Tile) -> Result<Tree, Fault> {
         let path = tile.path();
         let hashes = decode_tile(&self.read(&path)?, TILE_WIDTH);
         let hashes = hashes.ok_or_else(|| self.damaged(&path, "it is not a full tile"))?;
-        Ok(Rows::of(&hashes))
+        Ok(hashes.into_iter().collect())
     }
 
     pub(crate) fn read_bundle(&self, bundle: Bundle) -> Result<Vec<Bytes>, Fault> {
@@ -232,7 +230,7 @@ pub(crate) fn path_of(file: &Full) -> String {
 
 fn encoded(file: &Full) -> io::Result<(String, Vec<u8>)> {
     let bytes = match file {
-        Full::Tile(_, rows) => encode_tile(rows.hashes()),
+        Full::Tile(_, tree) => encode_tile(tree.leaves()),
         Full::Bundle(_, entries) => encode_bundle(entries).map_err(io::Error::other)?,
     };
     Ok((path_of(file), bytes))

@@ -52,7 +52,7 @@ impl Log {
         let files = Files::open(log, dir.join(WAITING))?;
         let edge = Edge::load(first, |tile| files.read_tile(tile))?;
         let (edge, waiting) = replay(db, &db_path(dir), &files, edge)?;
-        if edge.size() != head.size || edge.frontier() != head.frontier {
+        if edge.size() != head.size || edge.frontier().nodes() != head.frontier {
             return Err(blame(&files, first).into());
         }
         let state = State {
@@ -200,15 +200,15 @@ fn blame(files: &Files, first: u64) -> Fault {
 
 /// Whether a full tile has the hashes of the tiles or the bundle below it.
 fn is_over(files: &Files, tile: Tile) -> Result<bool, Fault> {
-    let rows = files.read_tile(tile)?;
+    let tree = files.read_tile(tile)?;
     let Some(level) = tile.level.checked_sub(1) else {
         let bundle = Bundle { index: tile.index, width: TILE_WIDTH };
-        return Ok(is_of(&files.read_bundle(bundle)?, &rows));
+        return Ok(is_of(&files.read_bundle(bundle)?, &tree));
     };
     let first = tile.index << TILE_HEIGHT;
-    for (index, hash) in (first..).zip(rows.hashes()) {
+    for (index, hash) in (first..).zip(tree.leaves()) {
         let below = files.read_tile(Tile { level, index, width: TILE_WIDTH })?;
-        if below.root() != Some(*hash) {
+        if below.root() != *hash {
             return Ok(false);
         }
     }

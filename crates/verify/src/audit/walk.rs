@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use kuriiri_tlog::Checkpoint;
+use kuriiri_tlog::{Checkpoint, TileEdge};
 use kuriiri_types::{
     Code, Decided, Entry, Fingerprint, LogEvent, Ministry, Receipt, Timestamp,
     limits::CLOCK_SKEW_MAX,
@@ -35,7 +35,7 @@ use crate::{
     scene::{Anchors, History, Keys, Scene},
     spill::Spill,
     timeline::Timeline,
-    tree::{Rebuilt, check_tile},
+    tree::check_tile,
 };
 
 /// Times of cosignatures are in whole seconds.
@@ -48,7 +48,7 @@ pub(super) struct Walk<'a> {
     pool: Pool,
     known: Known,
     contents: Contents,
-    tree: Rebuilt,
+    tree: TileEdge,
     order: Order,
     heads: Heads,
     scene: Arc<Scene>,
@@ -86,7 +86,7 @@ impl<'a> Walk<'a> {
             pool,
             known,
             contents: replay,
-            tree: Rebuilt::default(),
+            tree: TileEdge::new(),
             order: Order::new(home.clone()),
             heads: Heads::new(home.clone()),
             scene,
@@ -122,8 +122,8 @@ impl<'a> Walk<'a> {
         findings.done(Check::Files, 1);
         for found in entries {
             self.known.check(&self.tree, &self.anchors.trust, findings);
-            for expected in self.tree.push(found.leaf) {
-                check_tile(self.folder, &expected, findings);
+            for (tile, tree) in self.tree.push(found.leaf) {
+                check_tile(self.folder, tile, &tree, findings);
             }
             self.entry(found, findings);
         }

@@ -1,5 +1,6 @@
 //! What each of the two logs must be in itself.
 
+use kuriiri_tlog::TileEdge;
 use kuriiri_types::{Digest, Entry, LogEvent, Ministry};
 
 use crate::{
@@ -9,12 +10,12 @@ use crate::{
     order::Order,
     pruned::{Left, Pruning},
     scan::Found,
-    tree::{Rebuilt, check_tile, root_at},
+    tree::check_tile,
 };
 
 /// What a log must be in itself.
 pub(super) struct Own {
-    tree: Rebuilt,
+    tree: TileEdge,
     order: Order,
     heads: Heads,
     pruning: Pruning,
@@ -23,7 +24,7 @@ pub(super) struct Own {
 impl Own {
     pub(super) fn new(home: &Ministry, folder: &LogFolder) -> Self {
         Self {
-            tree: Rebuilt::default(),
+            tree: TileEdge::new(),
             order: Order::new(home.clone()),
             heads: Heads::new(home.clone()),
             pruning: Pruning::new(home.clone(), folder),
@@ -79,17 +80,17 @@ impl Own {
     }
 
     pub(super) fn push(&mut self, folder: &LogFolder, leaf: Digest, findings: &mut Findings) {
-        for expected in self.tree.push(leaf) {
-            check_tile(folder, &expected, findings);
+        for (tile, tree) in self.tree.push(leaf) {
+            check_tile(folder, tile, &tree, findings);
         }
     }
 
     pub(super) fn finish(&self, folder: &LogFolder, findings: &mut Findings) {
-        for expected in self.tree.partial() {
-            check_tile(folder, &expected, findings);
+        for (tile, tree) in self.tree.partial() {
+            check_tile(folder, tile, tree, findings);
         }
         findings.done(Check::Root, self.tree.size());
-        if self.tree.size() != folder.size() || root_at(&self.tree) != folder.checkpoint().root {
+        if self.tree.size() != folder.size() || self.tree.root() != folder.checkpoint().root {
             let what = format!("the entries of {} have another root", folder.checkpoint().origin);
             findings.add(Finding::fault(Check::Root, what));
         }

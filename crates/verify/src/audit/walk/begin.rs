@@ -6,7 +6,7 @@ use crate::{
     genuine::Spot,
     pruned::Left,
     scan::Found,
-    tree::{Rebuilt, check_tile},
+    tree::{check_tile, resume},
 };
 
 impl Walk<'_> {
@@ -37,8 +37,8 @@ impl Walk<'_> {
             if let Some(found) = kept.next_if(|found| found.index == self.tree.size()) {
                 self.kept(found, findings);
             }
-            for expected in self.tree.push(hash) {
-                check_tile(self.folder, &expected, findings);
+            for (tile, tree) in self.tree.push(hash) {
+                check_tile(self.folder, tile, &tree, findings);
             }
         }
     }
@@ -56,7 +56,7 @@ impl Walk<'_> {
 
     /// Goes on behind what was pruned by the tiles above its leaves.
     fn resume(&mut self, bundles: u64, findings: &mut Findings) {
-        match Rebuilt::resume(self.folder, bundles) {
+        match resume(self.folder, bundles) {
             Ok(tree) => {
                 self.tree = tree;
                 self.known.skip_to(self.tree.size());

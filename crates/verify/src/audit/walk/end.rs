@@ -15,7 +15,7 @@ use crate::{
     lives::{Fates, FlawKind, Trace, follow},
     scan::{Inner, found},
     spill::{Spill, groups},
-    tree::{check_files, check_tile, root_at},
+    tree::{check_files, check_tile},
 };
 
 /// Clocks that differ by more are told of.
@@ -25,9 +25,9 @@ impl Walk<'_> {
     /// What can be said once all was read.
     pub(in crate::audit) fn finish(mut self, findings: &mut Findings, report: &mut LogReport) {
         self.flush();
-        for expected in self.tree.partial() {
+        for (tile, tree) in self.tree.partial() {
             if !self.broken {
-                check_tile(self.folder, &expected, findings);
+                check_tile(self.folder, tile, tree, findings);
             }
         }
         self.known.check(&self.tree, &self.anchors.trust, findings);
@@ -73,8 +73,8 @@ impl Walk<'_> {
         if read != said.size {
             let what = format!("{read} entries can be read of {}", said.size);
             findings.add(Finding::fault(Check::Root, what));
-        } else if root_at(&self.tree) != said.root {
-            let what = format!("the entries have the root {}", root_at(&self.tree));
+        } else if self.tree.root() != said.root {
+            let what = format!("the entries have the root {}", self.tree.root());
             findings.add(Finding::fault(Check::Root, what));
         }
     }
