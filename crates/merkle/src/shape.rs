@@ -27,14 +27,17 @@ pub(crate) fn left_part(leaves: u64) -> u64 {
 /// The hash over the leaves `start..end` of a tree, where they are one subtree of it, perfect or
 /// at the right edge. Without leaves: that of the empty tree.
 pub(crate) fn subtree<N: Nodes>(nodes: &N, start: u64, end: u64) -> Result<Digest, N::Error> {
-    let mut perfect = Vec::new();
-    let mut at = start;
-    while let Some(level) = end.checked_sub(at).and_then(u64::checked_ilog2) {
-        // A logarithm of 64 bits is below 64.
-        perfect.push(nodes.node(u8::try_from(level).unwrap_or(u8::MAX), at >> level)?);
-        at += 1 << level;
+    let (mut hash, mut at, mut rest) = (None, end, end.saturating_sub(start));
+    // Perfect subtrees from the right, where the smallest is: one for each bit of the length.
+    while rest > 0 {
+        let level = rest.trailing_zeros();
+        at -= 1 << level;
+        // Below 64, because the rest is not 0.
+        let left = nodes.node(u8::try_from(level).unwrap_or(u8::MAX), at >> level)?;
+        hash = Some(hash.map_or(left, |right| node(&left, &right)));
+        rest &= rest - 1;
     }
-    Ok(fold(&perfect))
+    Ok(hash.unwrap_or_else(empty_root))
 }
 
 /// The root over perfect subtrees that stand side by side, the largest first.
