@@ -22,6 +22,19 @@ pub enum OpenError {
         /// What is wrong with it.
         what: String,
     },
+    /// Another version wrote the state, and nothing converts it.
+    #[error(
+        "the state folder {} has format {found}, and this version reads {ours}; start the version that wrote it",
+        dir.display()
+    )]
+    Format {
+        /// The folder.
+        dir: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The one format that this version reads.
+        ours: u32,
+    },
     /// Files cannot move into the log.
     #[error(
         "the log {} is not on the file system of {}; configure a folder that is",
@@ -120,6 +133,7 @@ impl OpenError {
             Self::Locked { .. } => Code::STORE_LOCKED,
             Self::Corrupt { .. } => Code::STORE_CORRUPT,
             Self::Behind { .. } => Code::LOG_BEHIND,
+            Self::Format { .. } => Code::STORE_FORMAT,
             Self::Apart { .. } | Self::Io { .. } => Code::STORE_IO,
         }
     }

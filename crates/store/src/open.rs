@@ -221,9 +221,13 @@ fn check(db: &sled::Db, dir: &Path, acknowledged: u64) -> Result<Found, OpenErro
         return Err(lost(&db_path(dir), last, acknowledged));
     }
     let format = view::record::<u32>(db, &Key::Format).map_err(unreadable)?;
-    if last > 0 && format != Some(FORMAT) {
-        let what = format!("its format is {format:?}, and this version reads {FORMAT}");
-        return Err(damaged(what));
+    match format {
+        Some(FORMAT) => {}
+        Some(found) => {
+            return Err(OpenError::Format { dir: dir.to_owned(), found, ours: FORMAT });
+        }
+        None if last == 0 => {}
+        None => return Err(damaged("it does not say its format".into())),
     }
     let bodies = view::keys(db, Key::body_files()).map(|key| body_file(key?));
     let bodies = bodies.collect::<Result<_, _>>().map_err(unreadable)?;
@@ -280,4 +284,44 @@ fn first_commit() -> Result<sled::Batch, postcard::Error> {
 
 fn bodies_path(dir: &Path) -> PathBuf {
     dir.join("bodies")
+}
+
+#[cfg(test)]
+mod tests {
+    use kuriiri_types::Code;
+
+    use super::*;
+    use crate::LogBegun;
+
+    /// Opens the state after its record of the format became this.
+    fn open_as(format: Option<u32>) -> [OpenError; 3] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::default().danger_without_barrier();
+        let store = Store::open(dir.path(), options.clone()).unwrap();
+        let key = Key::Format.encode();
+        match format {
+            Some(format) => store.db().insert(key, value::encode(&format).unwrap()).unwrap(),
+            None => store.db().remove(key).unwrap(),
+        };
+        drop(store);
+        [
+            Store::open(dir.path(), options.clone()).map(drop).unwrap_err(),
+            Store::log_stands(dir.path(), &options).map(drop).unwrap_err(),
+            Store::renew_log(dir.path(), &options, &LogBegun::default()).unwrap_err(),
+        ]
+    }
+
+    #[test]
+    fn a_state_of_another_version_is_refused_and_is_not_called_damaged() {
+        for other in [FORMAT - 1, FORMAT + 1, 0] {
+            for error in open_as(Some(other)) {
+                let OpenError::Format { found, ours, .. } = error else { panic!("{error}") };
+                assert_eq!((found, ours), (other, FORMAT));
+                assert_eq!(error.code(), Code::STORE_FORMAT);
+            }
+        }
+        for error in open_as(None) {
+            assert!(matches!(error, OpenError::Corrupt { .. }), "{error}");
+        }
+    }
 }

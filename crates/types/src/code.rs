@@ -140,6 +140,8 @@ codes! {
         "Only one relay may run on a folder; stop the other one.";
     LOG_BEHIND = 4104, Operator, false, "The log is behind what its witnesses hold.",
         "This state folder is an old copy. Start the newest one; if it is lost, begin a new log with `kuriiri log renew`, and tell the auditors.";
+    STORE_FORMAT = 4105, Operator, false, "Another version of Kuriiri wrote the state on disk.",
+        "Start the version that wrote it and let it empty its queues; this version begins on an empty folder.";
     INTERNAL = 9001, Kuriiri, true, "A fault in Kuriiri.",
         "Please report it with the log.";
 }

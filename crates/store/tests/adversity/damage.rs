@@ -61,6 +61,7 @@ fn refused(dir: &Path) -> PathBuf {
         OpenError::Locked { .. }
         | OpenError::Apart { .. }
         | OpenError::Behind { .. }
+        | OpenError::Format { .. }
         | OpenError::Io { .. } => {
             panic!("{error}")
         }

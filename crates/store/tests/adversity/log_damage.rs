@@ -152,6 +152,7 @@ fn refused(dir: &Path) -> (PathBuf, String) {
         error @ (OpenError::Locked { .. }
         | OpenError::Io { .. }
         | OpenError::Behind { .. }
+        | OpenError::Format { .. }
         | OpenError::Apart { .. }) => panic!("{error}"),
     }
 }
