@@ -101,7 +101,8 @@ async fn prune(relay: &Path, before: u64) {
     let checkpoint = Checkpoint { origin, size: tree.size(), root: tree.root() };
     let checkpoint = checkpoint.sign(&signer).unwrap();
     let leaves = vec![leaf(&entry)];
-    let append = LogAppend { first, entries: vec![entry], leaves, head, checkpoint, news: true };
+    let (entries, channels) = (vec![entry], Vec::new());
+    let append = LogAppend { first, entries, leaves, channels, head, checkpoint, news: true };
     let pruned = Some(Pruning { before, kept, late: Vec::new() });
     store.commit(Commit { log: Some(append), pruned, ..Commit::default() }).await.unwrap();
     store.publish().await.unwrap().unwrap();

@@ -5,7 +5,8 @@ use kuriiri_types::{Digest, Ministry, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::record::{
-    BodyRef, Certificate, Done, Hold, HoldNumber, LogHead, Pack, PackKey, SeenLog, SeenRun,
+    BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, LogHead, Pack, PackKey, SeenLog,
+    SeenRun,
 };
 
 /// Everything that one step wants to be durable, all of it or nothing.
@@ -51,6 +52,8 @@ pub struct LogAppend {
     pub entries: Vec<Bytes>,
     /// Their leaf hashes.
     pub leaves: Vec<Digest>,
+    /// Where the chains end that they are links of; all other chains end where they did. Each once.
+    pub channels: Vec<ChannelEnd>,
     /// The log after them.
     pub head: LogHead,
     /// The signed checkpoint of the log after them. Nobody may see it before they are durable.

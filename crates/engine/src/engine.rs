@@ -198,8 +198,8 @@ impl Engine {
         self.plan_expiry(&mut work)?;
         self.holds_are_committed();
         work.commit.log = work.log.finish(&mut work.actions, view)?;
-        self.log.advance(&work.log, work.commit.log.as_ref());
         let wake = work.wake();
+        self.log.advance(work.log, work.commit.log.as_ref());
         Ok(Step { commit: work.commit, actions: work.actions, wake })
     }
 

@@ -5,7 +5,9 @@
 //! [`Writing::finish`] gives all receipts that are about to be handed out their proofs, for the tree
 //! as it will be when the step is durable.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+mod ends;
+
+use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use kuriiri_merkle::{Frontier, Growth, Nodes, digest, inclusion, leaf};
@@ -21,9 +23,10 @@ use crate::{
     commit::LogAppend,
     heads::Passed,
     held::Reader,
-    record::{ChannelEnd, LogHead},
+    record::LogHead,
     view::{Codec, View, ViewError},
 };
+use ends::{Ends, MovingEnds};
 
 /// Bits of an entry's place below the number of its log: more entries than a relay writes in centuries.
 const NUMBER_SHIFT: u32 = 40;
@@ -65,6 +68,7 @@ pub(crate) struct Log {
     parts: Arc<Parts>,
     head: LogHead,
     frontier: Frontier,
+    ends: Ends,
     /// The signed checkpoint of this size, once one was needed.
     checkpoint: Option<Bytes>,
     /// See [`Writing::note_passed`].
@@ -86,7 +90,7 @@ pub(crate) struct Writing {
     growth: Growth,
     entries: Vec<Bytes>,
     leaves: Vec<Digest>,
-    channels: BTreeMap<(Ministry, Direction), (u64, Digest)>,
+    ends: MovingEnds,
     policy: Option<Digest>,
     at: Timestamp,
     checkpoint: Option<Bytes>,
@@ -111,10 +115,11 @@ impl Log {
         let head = view.log_head()?;
         let frontier = Frontier::from_parts(head.size, head.frontier.clone());
         let frontier = frontier.ok_or_else(|| ViewError("the log's head is damaged".into()))?;
+        let ends = Ends::restore(view.channel_ends()?);
         let (signer, codec) = (Arc::clone(&config.signer), Arc::clone(codec));
         let number = log_number(signer.name().as_str()).unwrap_or(1);
         let parts = Arc::new(Parts { signer, codec, secret: config.secret, boot, number });
-        Ok(Self { parts, head, frontier, checkpoint: None, came: None })
+        Ok(Self { parts, head, frontier, ends, checkpoint: None, came: None })
     }
 
     /// Which files the log says are in force.
@@ -129,13 +134,12 @@ impl Log {
 
     /// Begins a step.
     pub(crate) fn begin(&self) -> Writing {
-        let end = |end: &ChannelEnd| ((end.peer.clone(), end.direction), (end.next, end.last));
         Writing {
             parts: Arc::clone(&self.parts),
             growth: Growth::on(&self.frontier),
             entries: Vec::new(),
             leaves: Vec::new(),
-            channels: self.head.channels.iter().map(end).collect(),
+            ends: self.ends.begin(),
             policy: self.head.policy,
             at: self.head.at,
             checkpoint: self.checkpoint.clone(),
@@ -146,9 +150,10 @@ impl Log {
     }
 
     /// Takes over what a step wrote.
-    pub(crate) fn advance(&mut self, written: &Writing, append: Option<&LogAppend>) {
-        self.checkpoint.clone_from(&written.checkpoint);
-        self.came.clone_from(&written.came);
+    pub(crate) fn advance(&mut self, written: Writing, append: Option<&LogAppend>) {
+        self.checkpoint = written.checkpoint;
+        self.came = written.came;
+        self.ends.advance(written.ends);
         if let Some(append) = append {
             self.head.clone_from(&append.head);
             self.frontier = written.growth.frontier();
@@ -184,8 +189,7 @@ impl Writing {
         }
         let hash = leaf(&bytes);
         for link in links {
-            let end = self.channels.entry(link).or_insert((0, Digest([0; 32])));
-            *end = (end.0.saturating_add(1), hash);
+            self.ends.link(link, hash);
         }
         self.entries.push(bytes);
         self.leaves.push(hash);
@@ -223,8 +227,7 @@ impl Writing {
 
     /// Where a chain ends: the number of its next link, and the leaf hash of its last.
     pub(crate) fn end(&self, peer: &Ministry, direction: Direction) -> (u64, Digest) {
-        let end = self.channels.get(&(peer.clone(), direction)).copied();
-        end.unwrap_or((0, Digest([0; 32])))
+        self.ends.get(&(peer.clone(), direction))
     }
 
     /// Writes the files that came into force, and that they did.
@@ -308,6 +311,7 @@ impl Writing {
             first: self.growth.base(),
             entries: std::mem::take(&mut self.entries),
             leaves: std::mem::take(&mut self.leaves),
+            channels: self.ends.moved(),
             head: self.head(),
             checkpoint,
             news: self.news,
@@ -327,16 +331,9 @@ impl Writing {
 
     fn head(&self) -> LogHead {
         let frontier = self.growth.frontier();
-        let ends = self.channels.iter().map(|((peer, direction), (next, last))| ChannelEnd {
-            peer: peer.clone(),
-            direction: *direction,
-            next: *next,
-            last: *last,
-        });
         LogHead {
             size: frontier.size(),
             frontier: frontier.nodes().to_vec(),
-            channels: ends.collect(),
             policy: self.policy,
             at: self.at,
         }

@@ -151,8 +151,6 @@ pub struct LogHead {
     pub size: u64,
     /// The roots of the complete subtrees that the tree falls into, largest first.
     pub frontier: Vec<Digest>,
-    /// The chains of messages with each peer.
-    pub channels: Vec<ChannelEnd>,
     /// Which signed files are in force, once the log has said so.
     pub policy: Option<Digest>,
     /// The time of the last entry.
@@ -172,7 +170,8 @@ pub struct SeenLog {
     pub note: Bytes,
 }
 
-/// The end of a chain.
+/// Where the chain of all messages with a peer in one direction ends. Each is a record of its own, however
+/// many peers there are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChannelEnd {
     /// The other relay.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use kuriiri_types::{Approval, Digest, Entry, Header, Lane, Ministry, Timestamp};
 
 use crate::record::{
-    Done, Hold, HoldNumber, LogHead, Pack, PackKey, QueueId, SeenLog, SeenRun, Seq,
+    ChannelEnd, Done, Hold, HoldNumber, LogHead, Pack, PackKey, QueueId, SeenLog, SeenRun, Seq,
 };
 
 /// The committed state, read by the engine between two commits.
@@ -46,6 +46,9 @@ pub trait View {
 
     /// How the log stands; empty on a new state.
     fn log_head(&self) -> Result<LogHead, ViewError>;
+
+    /// Where each chain of messages with a peer ends, in the order of peers; none on a new log.
+    fn channel_ends(&self) -> Result<Vec<ChannelEnd>, ViewError>;
 
     /// What was cosigned of the logs of peers.
     fn seen_logs(&self) -> Result<Vec<(Ministry, SeenLog)>, ViewError> {

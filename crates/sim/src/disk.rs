@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
 use kuriiri_engine::{
-    Body, BodyFile, BodyRef, Commit, Done, Hold, HoldNumber, Item, LaneSpan, LogAppend, LogHead,
-    Pack, PackKey, Parcel, QueueId, SeenLog, SeenRun, Seq, View, ViewError, Write,
+    Body, BodyFile, BodyRef, ChannelEnd, Commit, Done, Hold, HoldNumber, Item, LaneSpan, LogAppend,
+    LogHead, Pack, PackKey, Parcel, QueueId, SeenLog, SeenRun, Seq, View, ViewError, Write,
 };
 use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
 
@@ -300,6 +300,10 @@ impl View for Disk {
 
     fn log_head(&self) -> Result<LogHead, ViewError> {
         Ok(self.paper.head().clone())
+    }
+
+    fn channel_ends(&self) -> Result<Vec<ChannelEnd>, ViewError> {
+        Ok(self.paper.ends().cloned().collect())
     }
 
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {

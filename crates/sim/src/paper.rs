@@ -1,11 +1,14 @@
 //! The transparency log of one relay as its disk keeps it.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
-use kuriiri_engine::{LogAppend, LogHead};
+use kuriiri_engine::{ChannelEnd, LogAppend, LogHead};
 use kuriiri_merkle::{Frontier, Growth, leaf};
-use kuriiri_types::Digest;
+use kuriiri_types::{Digest, Direction, Ministry};
+
+/// Where each chain of messages with a peer ends.
+type Ends = BTreeMap<(Ministry, Direction), ChannelEnd>;
 
 /// Entries, the tree over them, and what the last commit said of them.
 #[derive(Clone)]
@@ -13,14 +16,16 @@ pub(crate) struct Paper {
     entries: Vec<Bytes>,
     tree: Growth,
     head: LogHead,
-    /// The head before the last commit.
-    before: LogHead,
+    ends: Ends,
+    /// Head and ends before the last commit.
+    before: (LogHead, Ends),
 }
 
 impl Default for Paper {
     fn default() -> Self {
-        let (head, before) = (LogHead::default(), LogHead::default());
-        Self { entries: Vec::new(), tree: Growth::on(&Frontier::new()), head, before }
+        let (head, ends) = (LogHead::default(), Ends::new());
+        let (tree, before) = (Growth::on(&Frontier::new()), (head.clone(), ends.clone()));
+        Self { entries: Vec::new(), tree, head, ends, before }
     }
 }
 
@@ -34,7 +39,9 @@ impl Paper {
             return Err(format!("the log has {} entries, not {}", self.tree.size(), append.first));
         }
         append.entries.iter().for_each(|entry| self.push(entry.clone()));
-        self.before = std::mem::replace(&mut self.head, append.head.clone());
+        self.before = (std::mem::replace(&mut self.head, append.head.clone()), self.ends.clone());
+        let moved = append.channels.iter();
+        self.ends.extend(moved.map(|end| ((end.peer.clone(), end.direction), end.clone())));
         Ok(())
     }
 
@@ -45,6 +52,10 @@ impl Paper {
 
     pub(crate) fn head(&self) -> &LogHead {
         &self.head
+    }
+
+    pub(crate) fn ends(&self) -> impl Iterator<Item = &ChannelEnd> {
+        self.ends.values()
     }
 
     pub(crate) fn entry(&self, index: u64) -> Option<&Bytes> {
@@ -65,7 +76,7 @@ impl Paper {
     pub(crate) fn cut_back(&mut self) {
         let kept = std::mem::take(&mut self.entries);
         self.tree = Growth::on(&Frontier::new());
-        self.head = self.before.clone();
+        (self.head, self.ends) = self.before.clone();
         let size = usize::try_from(self.head.size).unwrap_or(0);
         kept.into_iter().take(size).for_each(|entry| self.push(entry));
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, ops::Range};
 
-use kuriiri_engine::{Commit, LogAppend, PackKey, Write};
+use kuriiri_engine::{ChannelEnd, Commit, LogAppend, PackKey, Write};
 use kuriiri_tlog::TILE_WIDTH;
 use kuriiri_types::limits::PACK_BYTES_MAX;
 use serde::Serialize;
@@ -111,6 +111,9 @@ impl Changes<'_> {
         if !pack.is_empty() {
             self.put(&Key::Entries(first), &pack)?;
             packs += 1;
+        }
+        for ChannelEnd { peer, direction, next, last } in &append.channels {
+            self.put(&Key::ChannelEnd(peer.clone(), *direction), &(next, last))?;
         }
         self.put(&Key::LogHead, &append.head)?;
         self.put(&Key::LogNote, &append.checkpoint)?;

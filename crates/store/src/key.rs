@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use kuriiri_engine::{HoldNumber, PackKey, QueueId, Seq};
-use kuriiri_types::{Address, Digest, Fingerprint, Lane, Ministry, Timestamp};
+use kuriiri_types::{Address, Digest, Direction, Fingerprint, Lane, Ministry, Timestamp};
 
 const FORMAT: u8 = 0x01;
 const COMMITS: u8 = 0x02;
@@ -18,6 +18,7 @@ const SEEN_LOG: u8 = 0x05;
 const LOG_NOTE: u8 = 0x06;
 const LOG_START: u8 = 0x07;
 const LOG_BEGUN: u8 = 0x08;
+const CHANNEL_END: u8 = 0x09;
 const PACK: u8 = 0x10;
 const DONE: u8 = 0x11;
 const DUE: u8 = 0x12;
@@ -30,6 +31,9 @@ const ENTRIES: u8 = 0x50;
 const OUTBOX: u8 = 1;
 const MAILBOX: u8 = 2;
 const RECEIPTS: u8 = 3;
+
+const IN: u8 = 1;
+const OUT: u8 = 2;
 
 /// Turns the order of signed numbers into that of unsigned ones.
 const SIGN: u64 = 1 << 63;
@@ -53,6 +57,8 @@ pub(crate) enum Key {
     LogStart,
     /// Which of its ministry's logs it is.
     LogBegun,
+    /// Where the chain of messages with a peer ends.
+    ChannelEnd(Ministry, Direction),
     /// A pack.
     Pack(PackKey),
     /// What is done of a pack.
@@ -83,6 +89,9 @@ impl Key {
             Self::LogNote => vec![LOG_NOTE],
             Self::LogStart => vec![LOG_START],
             Self::LogBegun => vec![LOG_BEGUN],
+            Self::ChannelEnd(peer, direction) => {
+                with_direction(with_name(vec![CHANNEL_END], peer.as_str()), *direction)
+            }
             Self::Pack(key) => with_pack_key(vec![PACK], key),
             Self::Done(key) => with_pack_key(vec![DONE], key),
             Self::Due(at, key) => with_pack_key(with_number(vec![DUE], sortable(*at)), key),
@@ -106,6 +115,7 @@ impl Key {
             LOG_NOTE => Self::LogNote,
             LOG_START => Self::LogStart,
             LOG_BEGUN => Self::LogBegun,
+            CHANNEL_END => Self::ChannelEnd(rest.ministry()?, rest.direction()?),
             PACK => Self::Pack(rest.pack_key()?),
             DONE => Self::Done(rest.pack_key()?),
             DUE => Self::Due(rest.time()?, rest.pack_key()?),
@@ -122,6 +132,11 @@ impl Key {
     /// What was cosigned of all peers' logs.
     pub(crate) fn seen_logs() -> Range<Vec<u8>> {
         vec![SEEN_LOG]..vec![SEEN_LOG + 1]
+    }
+
+    /// Where all chains end.
+    pub(crate) fn channel_ends() -> Range<Vec<u8>> {
+        vec![CHANNEL_END]..vec![CHANNEL_END + 1]
     }
 
     /// All packs.
@@ -205,6 +220,14 @@ fn with_address(out: Vec<u8>, address: &Address) -> Vec<u8> {
     with_name(with_name(out, address.mailbox()), address.ministry().as_str())
 }
 
+fn with_direction(mut out: Vec<u8>, direction: Direction) -> Vec<u8> {
+    out.push(match direction {
+        Direction::In => IN,
+        Direction::Out => OUT,
+    });
+    out
+}
+
 fn with_queue(mut out: Vec<u8>, queue: &QueueId) -> Vec<u8> {
     match queue {
         QueueId::Outbox(ministry) => {
@@ -282,6 +305,14 @@ impl<'a> Reader<'a> {
         Address::new(mailbox, self.ministry()?).ok()
     }
 
+    fn direction(&mut self) -> Option<Direction> {
+        match self.byte()? {
+            IN => Some(Direction::In),
+            OUT => Some(Direction::Out),
+            _ => None,
+        }
+    }
+
     fn queue(&mut self) -> Option<QueueId> {
         match self.byte()? {
             OUTBOX => self.ministry().map(QueueId::Outbox),
@@ -337,6 +368,10 @@ mod tests {
         prop_oneof![-2..3i64, any::<i64>()].prop_map(Timestamp::from_millis)
     }
 
+    fn direction() -> impl Strategy<Value = Direction> {
+        prop::sample::select(vec![Direction::In, Direction::Out])
+    }
+
     fn key() -> impl Strategy<Value = Key> {
         prop_oneof![
             Just(Key::Format),
@@ -347,6 +382,9 @@ mod tests {
             Just(Key::LogNote),
             Just(Key::LogStart),
             Just(Key::LogBegun),
+            (name(255), direction()).prop_map(|(name, direction)| {
+                Key::ChannelEnd(name.parse().unwrap(), direction)
+            }),
             number().prop_map(Key::Entries),
             pack_key().prop_map(Key::Pack),
             pack_key().prop_map(Key::Done),
@@ -402,6 +440,10 @@ mod tests {
             prop_assert!(holds(Key::entries(), Key::Entries(x)));
             prop_assert_eq!(holds(Key::entries_before(x), Key::Entries(y)), y < x);
             prop_assert!(holds(Key::seen_logs(), Key::SeenLog("a".parse().unwrap())));
+            let end = |direction| Key::ChannelEnd("a".parse().unwrap(), direction);
+            prop_assert!(holds(Key::channel_ends(), end(Direction::In)));
+            prop_assert!(holds(Key::channel_ends(), end(Direction::Out)));
+            prop_assert!(!holds(Key::seen_logs(), end(Direction::In)));
             for stranger in [Key::LogHead, Key::LogNote, Key::LogStart] {
                 prop_assert!(!holds(Key::seen_logs(), stranger.clone()) && !holds(Key::entries(), stranger));
             }

@@ -25,8 +25,9 @@ use crate::{
     value, view,
 };
 
-/// The version of keys and values. Another one needs a migration.
-pub(crate) const FORMAT: u32 = 2;
+/// The version of keys and values: 3 since the end of each chain is a record of its own. Another one
+/// needs a migration.
+pub(crate) const FORMAT: u32 = 3;
 
 /// Bytes of sled's cache unless said otherwise. What the engine needs next it keeps itself, so
 /// the cache is for the inner pages of the tree and the lanes that are served.

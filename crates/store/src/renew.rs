@@ -79,7 +79,7 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
     let mut batch = sled::Batch::default();
     let mut remove = |key: Key| batch.remove(key.encode());
     [Key::LogHead, Key::LogNote, Key::LogStart].into_iter().for_each(&mut remove);
-    for range in [Key::entries(), Key::packs(), Key::done(), Key::due()] {
+    for range in [Key::channel_ends(), Key::entries(), Key::packs(), Key::done(), Key::due()] {
         for key in view::keys(&records.db, range) {
             let key = key.map_err(unreadable)?;
             if goes(&key) {
@@ -99,6 +99,6 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
 fn goes(key: &Key) -> bool {
     let is_receipts =
         |key: &PackKey| key.lane == Lane::Receipts || matches!(key.queue, QueueId::Receipts(_));
-    matches!(key, Key::Entries(_))
+    matches!(key, Key::ChannelEnd(..) | Key::Entries(_))
         || matches!(key, Key::Pack(key) | Key::Done(key) | Key::Due(_, key) if is_receipts(key))
 }

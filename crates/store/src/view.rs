@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use bytes::Bytes;
 use kuriiri_engine::{
-    Done, Hold, HoldNumber, LaneSpan, LogHead, Pack, PackKey, QueueId, SeenLog, SeenRun, Seq, View,
-    ViewError,
+    ChannelEnd, Done, Hold, HoldNumber, LaneSpan, LogHead, Pack, PackKey, QueueId, SeenLog,
+    SeenRun, Seq, View, ViewError,
 };
 use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
 use serde::de::DeserializeOwned;
@@ -100,6 +100,20 @@ impl View for Store {
 
     fn log_head(&self) -> Result<LogHead, ViewError> {
         Ok(record(self.db(), &Key::LogHead)?.unwrap_or_default())
+    }
+
+    fn channel_ends(&self) -> Result<Vec<ChannelEnd>, ViewError> {
+        let entries = self.db().range(Key::channel_ends());
+        let ends = entries.map(|entry| {
+            let (key, stored) = entry.map_err(unreadable(&"the end of a chain"))?;
+            let key = decode_key(&key)?;
+            let (next, last) = value::decode(&key, &stored)?;
+            let Key::ChannelEnd(peer, direction) = key else {
+                return Err(ViewError(format!("{key:?} stands among the ends of chains")));
+            };
+            Ok(ChannelEnd { peer, direction, next, last })
+        });
+        ends.collect()
     }
 
     fn seen_logs(&self) -> Result<Vec<(Ministry, SeenLog)>, ViewError> {

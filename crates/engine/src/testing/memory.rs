@@ -38,18 +38,23 @@ pub(crate) struct Memory {
     log: Log,
 }
 
+/// Where each chain ends: the number of its next link, and the leaf hash of its last.
+type Ends = BTreeMap<(Ministry, Direction), (u64, Digest)>;
+
 /// The log's tree and the ends of its chains, as they follow from its entries.
 #[derive(Debug, Clone)]
 struct Log {
     tree: Growth,
-    ends: BTreeMap<(Ministry, Direction), (u64, Digest)>,
+    ends: Ends,
+    /// The ends as commits said them.
+    said: Ends,
     head: LogHead,
 }
 
 impl Default for Log {
     fn default() -> Self {
-        let (ends, head) = (BTreeMap::new(), LogHead::default());
-        Self { tree: Growth::on(&Frontier::new()), ends, head }
+        let (ends, said, head) = (Ends::new(), Ends::new(), LogHead::default());
+        Self { tree: Growth::on(&Frontier::new()), ends, said, head }
     }
 }
 
@@ -60,7 +65,8 @@ impl Memory {
     /// When the commit does what no commit may: write a pack twice, but to erase bodies, or one that is
     /// too large;
     /// mark or delete a pack that is not there; release more bodies than were referred to; write
-    /// into the log elsewhere than at its end, or break a chain of its entries.
+    /// into the log elsewhere than at its end, break a chain of its entries, or say where another chain
+    /// ends than those that its entries are links of.
     pub(crate) fn apply(&mut self, commit: &Commit) {
         if let Some(file) = &commit.bodies {
             let before = self.references.insert(file.file, file.references);
@@ -90,6 +96,7 @@ impl Memory {
         let note = Note::parse(&append.checkpoint).expect("a note");
         let signed = Checkpoint::parse(note.text()).expect("a checkpoint");
         assert_eq!((signed.size, signed.root), (size, root), "what is signed is what stands");
+        self.log.check_ends(append.first, &append.channels, &self.entries);
         self.log.check(&append.head);
         self.checkpoints.push(append.checkpoint.clone());
     }
@@ -192,13 +199,22 @@ impl Log {
         self.head.at = entry.at;
     }
 
+    /// A commit says of the chains that its entries are links of where they end, and of no others.
+    fn check_ends(&mut self, first: u64, moved: &[ChannelEnd], entries: &[Bytes]) {
+        let fresh = &entries[usize::try_from(first).unwrap()..];
+        let links = fresh.iter().flat_map(|bytes| entry::decode(bytes).unwrap().channels);
+        let touched: BTreeSet<_> = links.map(|link| (link.peer, link.direction)).collect();
+        let end = |end: &ChannelEnd| ((end.peer.clone(), end.direction), (end.next, end.last));
+        let moved: Vec<_> = moved.iter().map(end).collect();
+        assert!(moved.iter().map(|(chain, _)| chain).eq(&touched), "{moved:?} and {touched:?}");
+        self.said.extend(moved);
+        assert_eq!(self.said, self.ends);
+    }
+
     /// A head must say what follows from the entries.
     fn check(&mut self, head: &LogHead) {
         let frontier = self.tree.frontier();
         assert_eq!((head.size, head.frontier.as_slice()), (frontier.size(), frontier.nodes()));
-        let end = |end: &ChannelEnd| ((end.peer.clone(), end.direction), (end.next, end.last));
-        let ends: BTreeMap<_, _> = head.channels.iter().map(end).collect();
-        assert_eq!(ends, self.ends);
         assert_eq!(head.at, self.head.at);
         self.head = head.clone();
     }
@@ -271,6 +287,13 @@ impl View for Memory {
 
     fn log_head(&self) -> Result<LogHead, ViewError> {
         Ok(self.log.head.clone())
+    }
+
+    fn channel_ends(&self) -> Result<Vec<ChannelEnd>, ViewError> {
+        let end = |((peer, direction), (next, last)): (&(Ministry, Direction), &(u64, Digest))| {
+            ChannelEnd { peer: peer.clone(), direction: *direction, next: *next, last: *last }
+        };
+        Ok(self.log.said.iter().map(end).collect())
     }
 
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {

@@ -119,7 +119,15 @@ mod tests {
         let nodes = frontier.nodes().to_vec();
         let head = LogHead { size: frontier.size(), frontier: nodes, ..LogHead::default() };
         let checkpoint = Bytes::from_static(b"checkpoint");
-        let append = LogAppend { first, entries, leaves, head, checkpoint, news: true };
+        let append = LogAppend {
+            first,
+            entries,
+            leaves,
+            channels: Vec::new(),
+            head,
+            checkpoint,
+            news: true,
+        };
         log.take(log.grow(&append).unwrap(), None).unwrap();
     }
 

@@ -1,10 +1,14 @@
 //! A log to store, whose entries follow from their places, and a look at its folder with nothing of
 //! the store's.
 
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs, io,
+    path::Path,
+};
 
 use bytes::Bytes;
-use kuriiri_engine::{Commit, LogAppend, LogHead};
+use kuriiri_engine::{ChannelEnd, Commit, LogAppend, LogHead};
 use kuriiri_merkle::{Frontier, Growth, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_store::Store;
@@ -12,7 +16,7 @@ use kuriiri_tlog::{
     Bundle, Checkpoint, NoteSigner, Tile, VerifierKey, bundles_of, decode_bundle, encode_bundle,
     encode_tile, tiles_of,
 };
-use kuriiri_types::Digest;
+use kuriiri_types::{Digest, Direction, Ministry};
 
 use crate::made::{noise, time};
 
@@ -28,6 +32,13 @@ pub(crate) struct Log {
     signer: NoteSigner,
     frontier: Frontier,
     head: LogHead,
+    ends: BTreeMap<(Ministry, Direction), ChannelEnd>,
+}
+
+/// The chain that an entry is a link of; names of peers begin with those of others.
+fn chain(index: u64) -> (Ministry, Direction) {
+    let direction = if index.is_multiple_of(2) { Direction::In } else { Direction::Out };
+    (["a", "a.b", "a-b", "b"][usize::try_from(index % 7 % 4).unwrap()].parse().unwrap(), direction)
 }
 
 impl Log {
@@ -46,7 +57,7 @@ impl Log {
         let key = NoteKey::from_pem(pem).unwrap();
         let frontier = Frontier::from_parts(head.size, head.frontier.clone()).unwrap();
         let signer = NoteSigner::new("relay.sm.example/log".parse().unwrap(), key);
-        Self { signer, frontier, head: head.clone() }
+        Self { signer, frontier, head: head.clone(), ends: BTreeMap::new() }
     }
 
     pub(crate) fn size(&self) -> u64 {
@@ -55,6 +66,11 @@ impl Log {
 
     pub(crate) fn head(&self) -> LogHead {
         self.head.clone()
+    }
+
+    /// Where each chain ends.
+    pub(crate) fn ends(&self) -> Vec<ChannelEnd> {
+        self.ends.values().cloned().collect()
     }
 
     pub(crate) fn key(&self) -> &VerifierKey {
@@ -72,10 +88,24 @@ impl Log {
             frontier: self.frontier.nodes().to_vec(),
             policy: Some(Digest([1; 32])),
             at: time(first),
-            ..LogHead::default()
         };
+        let channels = self.link(first, &leaves);
         let (head, checkpoint) = (self.head.clone(), self.checkpoint());
-        LogAppend { first, entries, leaves, head, checkpoint, news: true }
+        LogAppend { first, entries, leaves, channels, head, checkpoint, news: true }
+    }
+
+    /// Makes entries links of their chains; gives the ends that moved.
+    fn link(&mut self, first: u64, leaves: &[Digest]) -> Vec<ChannelEnd> {
+        let mut moved = BTreeMap::new();
+        for (index, leaf) in (first..).zip(leaves) {
+            let (peer, direction) = chain(index);
+            let end = self.ends.get(&(peer.clone(), direction));
+            let next = end.map_or(0, |end| end.next) + 1;
+            let end = ChannelEnd { peer: peer.clone(), direction, next, last: *leaf };
+            self.ends.insert((peer.clone(), direction), end.clone());
+            moved.insert((peer, direction), end);
+        }
+        moved.into_values().collect()
     }
 
     /// The checkpoint of the log as it is.

@@ -41,6 +41,7 @@ fn waiting() -> [PackKey; 3] {
 async fn state(dir: &Path) {
     let (store, mut log) = (open(dir), Log::new());
     log.grow(&store, 700, 100).await;
+    assert_eq!(store.channel_ends(), Ok(log.ends()));
     let mut writes = vec![Write::PutStart(3)];
     for (number, key) in (0..).zip(waiting()) {
         let item = if number == 0 { message(number, 100) } else { receipt(number) };
@@ -59,6 +60,7 @@ fn check(store: &Store, number: u32) {
     assert_eq!(store.log_begun(), Ok(begun));
     assert_eq!((store.log_size(), store.log_start()), (0, LogStart::default()));
     assert_eq!(store.log_head(), Ok(kuriiri_engine::LogHead::default()));
+    assert_eq!(store.channel_ends(), Ok(Vec::new()), "its chains begin with it");
     let [message, relayed, own] = waiting();
     assert!(store.pack(&message).unwrap().is_some());
     assert_eq!((store.pack(&relayed), store.pack(&own)), (Ok(None), Ok(None)));
@@ -84,6 +86,7 @@ async fn messages_stay_and_the_log_begins_anew() {
     // It is the log of this state from now on.
     let store = open(dir.path());
     assert_eq!(store.log_size(), 300);
+    assert_eq!(store.channel_ends(), Ok(log.ends()));
     verify_at_rest(&folder, log.key(), &tree(300));
 }
 

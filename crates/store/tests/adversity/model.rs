@@ -178,6 +178,7 @@ impl Model {
     fn check_log(&self, store: &Store) {
         let size = self.log.size();
         assert_eq!(store.log_head(), Ok(self.log.head()));
+        assert_eq!(store.channel_ends(), Ok(self.log.ends()));
         assert_eq!(store.log_size(), size);
         let tree = tree(size);
         for index in (0..size).rev().step_by(31).chain([size, size + 255, u64::MAX]) {

@@ -72,6 +72,26 @@ fn the_chain_of_each_peer_is_whole_over_restarts() {
     }
 }
 
+/// The ends of chains that the last commit carries.
+fn moved(host: &Host) -> Vec<(&str, Direction, u64)> {
+    let ends = host.commit.log.iter().flat_map(|append| &append.channels);
+    ends.map(|end| (end.peer.as_str(), end.direction, end.next)).collect()
+}
+
+#[test]
+fn a_commit_carries_the_ends_that_moved_and_no_others() {
+    let mut host = Host::new("sm.example");
+    assert_eq!(moved(&host), []);
+    host.submit(&[letter(1), letter(2)]);
+    assert_eq!(moved(&host), [("plm.example", Direction::Out, 2)]);
+    host = host.restart();
+    assert_eq!(moved(&host), []);
+    host.arrive(&["plm.example"], &[Letter::new(3, RECIPIENT, &[SENDER])]);
+    assert_eq!(moved(&host), [("plm.example", Direction::In, 1)]);
+    host.submit(&[letter(4)]);
+    assert_eq!(moved(&host), [("plm.example", Direction::Out, 3)]);
+}
+
 #[test]
 fn what_writes_nothing_signs_nothing() {
     let mut host = Host::new("sm.example");
