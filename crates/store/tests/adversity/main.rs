@@ -9,5 +9,7 @@ mod log_pruned;
 mod log_renewed;
 mod log_shown;
 mod made;
+mod members;
 mod model;
+mod peers;
 mod space;
