@@ -4,13 +4,13 @@ mod auditing;
 mod cpu;
 mod limits;
 mod receiver;
+mod relays;
 mod report;
 mod sender;
 mod worker;
 
 use std::path::Path;
 
-use anyhow::Context;
 use tempfile::TempDir;
 
 use crate::{
@@ -18,14 +18,12 @@ use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
     ports::free_ports,
-    process::RelayProcess,
 };
-use cpu::CpuTime;
 use limits::Limits;
 pub(crate) use receiver::Args as ReceiverArgs;
+use relays::Relays;
 use report::Report;
 pub(crate) use sender::Args as SenderArgs;
-use worker::Worker;
 
 pub(crate) use receiver::run as run_receiver;
 pub(crate) use sender::run as run_sender;
@@ -93,48 +91,4 @@ async fn measure(fast: Load, steady: Load, output: Output) -> anyhow::Result<Rep
     output.note("auditing the log of the sender's relay");
     let audited = auditing::measure(&federation.join("sm"))?;
     Ok(Report::new(fast, [throughput, latency], audited, before.and(after)))
-}
-
-/// The two relays on the way.
-struct Relays {
-    sender: RelayProcess,
-    receiver: RelayProcess,
-}
-
-/// What a measurement gave.
-struct Carried {
-    sender: sender::Told,
-    receiver: receiver::Told,
-    relay_cpu: [CpuTime; 2],
-}
-
-impl Relays {
-    async fn start(federation: &Path) -> anyhow::Result<Self> {
-        Ok(Self {
-            sender: RelayProcess::start(&federation.join("sm/relay.toml")).await?,
-            receiver: RelayProcess::start(&federation.join("plm/relay.toml")).await?,
-        })
-    }
-
-    /// Lets a sender and a receiver, each a process, exchange a load.
-    async fn carry(&self, federation: &Path, load: Load) -> anyhow::Result<Carried> {
-        let before = self.cpu()?;
-        let receiver = Worker::receiver(&federation.join("plm/systems/kirjaamo"), load)?;
-        let sender = Worker::sender(&federation.join("sm/systems/kirjaamo"), load)?;
-        let (sender, receiver) = tokio::try_join!(sender.told(), receiver.told())?;
-        let after = self.cpu()?;
-        let [a, b] = after;
-        let relay_cpu = [a.since(before[0]), b.since(before[1])];
-        Ok(Carried { sender, receiver, relay_cpu })
-    }
-
-    fn cpu(&self) -> anyhow::Result<[CpuTime; 2]> {
-        let of = |relay: &RelayProcess| CpuTime::of(relay.id().context("a relay has ended")?);
-        Ok([of(&self.sender)?, of(&self.receiver)?])
-    }
-
-    async fn stop(self) -> anyhow::Result<()> {
-        self.sender.stop().await?;
-        self.receiver.stop().await
-    }
 }

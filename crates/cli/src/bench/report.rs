@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{Carried, Load, auditing::Audited, limits::Limits, sender::Percentiles};
+use super::{
+    Load, auditing::Audited, cpu::CpuTime, limits::Limits, relays::Carried, sender::Percentiles,
+};
 
 /// The figures of one run. Rates are a second, latencies milliseconds, processor time microseconds
 /// a message.
@@ -60,7 +62,7 @@ impl Report {
     ) -> Self {
         let delivered = fast.receiver.received as f64 / fast.sender.seconds.max(1e-9);
         let [sender_relay, receiver_relay] = fast.relay_cpu;
-        let each = |cpu: super::CpuTime| cpu.micros_each(load.messages);
+        let each = |cpu: CpuTime| cpu.micros_each(load.messages);
         let accepted_seconds = steady.sender.accepted.p50 / 1e3;
         Self {
             event: "bench",
