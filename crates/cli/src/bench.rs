@@ -9,8 +9,6 @@ mod report;
 mod sender;
 mod worker;
 
-use std::path::Path;
-
 use tempfile::TempDir;
 
 use crate::{
@@ -40,6 +38,9 @@ pub(crate) struct Args {
     /// Connections of the sending system.
     #[arg(long, default_value_t = 1, value_name = "N")]
     connections: usize,
+    /// Messages that the sending system has under way, at most, before it waits for `accepted`.
+    #[arg(long, default_value_t = 4096, value_name = "N")]
+    window: usize,
     /// Messages a second of the measurement of latencies.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     rate: u64,
@@ -54,6 +55,7 @@ struct Load {
     messages: u64,
     size: usize,
     connections: usize,
+    window: usize,
     /// Messages a second; as fast as possible without.
     rate: Option<u64>,
 }
@@ -63,6 +65,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         messages: args.messages.max(1),
         size: args.size.max(sender::BODY_BYTES_MIN),
         connections: args.connections.max(1),
+        window: args.window.max(1),
         rate: None,
     };
     let steady = Load { messages: args.rate_messages.max(1), rate: Some(args.rate.max(1)), ..fast };

@@ -16,6 +16,7 @@ pub(super) struct Report {
     messages: u64,
     size: usize,
     connections: usize,
+    window: usize,
     delivered_per_second: f64,
     cpu: Cpu,
     steady: Steady,
@@ -69,6 +70,7 @@ impl Report {
             messages: load.messages,
             size: load.size,
             connections: load.connections,
+            window: load.window,
             delivered_per_second: delivered,
             cpu: Cpu {
                 sender: each(fast.sender.cpu),
@@ -102,6 +104,7 @@ impl fmt::Display for Report {
             messages,
             size,
             connections,
+            window,
             delivered_per_second,
             cpu,
             steady,
@@ -112,7 +115,7 @@ impl fmt::Display for Report {
         } = self;
         writeln!(
             f,
-            "{messages} messages of {size} bytes over {connections} connection(s), every barrier and check on"
+            "{messages} messages of {size} bytes over {connections} connection(s), {window} under way at most, every barrier and check on"
         )?;
         writeln!(f, "\n  delivered           {delivered_per_second:>9.0} messages/s")?;
         writeln!(f, "  processor time      {:>9.1} µs/message, of it", cpu.total())?;

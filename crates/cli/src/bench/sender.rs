@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -24,10 +27,9 @@ use crate::{
 
 /// A body holds its number, so that no two are the same.
 pub(super) const BODY_BYTES_MIN: usize = 8;
-/// Messages handed to the library at once; two groups are under way on each connection.
-const GROUP: u64 = 1024;
-/// Groups under way on each connection.
-const ROWS: usize = 2;
+/// Groups that the window falls into, or more if there are more connections. A group is handed to the
+/// library at once, and the next when all of it is accepted; the others are under way meanwhile.
+const GROUPS: usize = 4;
 
 /// Send so many messages and say how long everything took.
 #[derive(Debug, clap::Args)]
@@ -40,6 +42,8 @@ pub(crate) struct Args {
     size: usize,
     #[arg(long)]
     connections: usize,
+    #[arg(long)]
+    window: usize,
     #[arg(long)]
     rate: Option<u64>,
 }
@@ -78,7 +82,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let drafts = Drafts { to: "kirjaamo@plm.example", size: args.size };
     let sent = match args.rate {
         Some(rate) => send_steadily(&clients, &drafts, messages, rate).await?,
-        None => send_fast(&clients, &drafts, messages).await?,
+        None => send_fast(&clients, &drafts, messages, args.window.max(1)).await?,
     };
     let receipts = tasks.join_next().await.ok_or_else(|| Failure::usage("no reader"))??;
     let told = told(begin, &sent, &receipts?, CpuTime::own()?.since(before));
@@ -109,19 +113,21 @@ async fn send_fast(
     clients: &[Client],
     drafts: &Drafts,
     messages: u64,
+    window: usize,
 ) -> anyhow::Result<Vec<Sent>> {
-    let next = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let (groups, size) = groups(window, clients.len());
+    let next = Arc::new(AtomicU64::new(0));
     let mut rows = JoinSet::new();
-    for client in clients.iter().flat_map(|client| std::iter::repeat_n(client, ROWS)) {
+    for client in clients.iter().cycle().take(groups) {
         let (client, drafts, next) = (client.clone(), drafts.clone(), Arc::clone(&next));
         rows.spawn(async move {
             let mut sent = Vec::new();
             loop {
-                let from = next.fetch_add(GROUP, std::sync::atomic::Ordering::Relaxed);
+                let from = next.fetch_add(size, Ordering::Relaxed);
                 if from >= messages {
                     return anyhow::Ok(sent);
                 }
-                let numbers = from..messages.min(from + GROUP);
+                let numbers = from..messages.min(from.saturating_add(size));
                 let group = numbers.map(|n| drafts.draft(n)).collect::<anyhow::Result<Vec<_>>>()?;
                 let begin = Instant::now();
                 for result in client.send_many(group).await {
@@ -135,6 +141,12 @@ async fn send_fast(
         sent.extend(row??);
     }
     Ok(sent)
+}
+
+/// How many groups a window falls into, and the messages of each.
+fn groups(window: usize, connections: usize) -> (usize, u64) {
+    let groups = GROUPS.max(connections).min(window);
+    (groups, u64::try_from(window / groups).unwrap_or(u64::MAX))
 }
 
 async fn send_steadily(
@@ -209,5 +221,19 @@ impl Percentiles {
             times.get(place).map_or(0.0, |time| time.as_secs_f64() * 1e3)
         };
         Self { p50: at(50), p99: at(99) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_window_is_never_passed_and_hardly_missed() {
+        for (window, connections, expected) in
+            [(4096, 1, (4, 1024)), (4096, 3, (4, 1024)), (4096, 6, (6, 682)), (2, 8, (2, 1))]
+        {
+            assert_eq!(groups(window, connections), expected, "{window} {connections}");
+        }
     }
 }

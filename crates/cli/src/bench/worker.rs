@@ -19,6 +19,7 @@ impl Worker<sender::Told> {
         let mut command = command("bench-sender", system, load)?;
         command.args(["--size", &load.size.to_string()]);
         command.args(["--connections", &load.connections.to_string()]);
+        command.args(["--window", &load.window.to_string()]);
         if let Some(rate) = load.rate {
             command.args(["--rate", &rate.to_string()]);
         }
