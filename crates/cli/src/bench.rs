@@ -49,6 +49,9 @@ pub(crate) struct Args {
     rate_messages: u64,
 }
 
+/// Messages that go the whole way before a measurement begins: then every link is up.
+const WARM_UP: u64 = 1;
+
 /// One measurement: what is sent, and how fast.
 #[derive(Debug, Clone, Copy)]
 struct Load {

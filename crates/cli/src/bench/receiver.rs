@@ -1,10 +1,10 @@
 //! The receiving end of a measurement.
 
-use kuriiri_client::ReceiveOptions;
+use kuriiri_client::{Inbox, ReceiveOptions};
 use kuriiri_types::limits::CREDIT_MAX;
 use serde::{Deserialize, Serialize};
 
-use super::cpu::CpuTime;
+use super::{WARM_UP, cpu::CpuTime};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
@@ -29,22 +29,27 @@ pub(super) struct Told {
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let client = args.system.connect().await?;
-    let before = CpuTime::own()?;
     let options = ReceiveOptions { mailbox: None, credit: CREDIT_MAX };
     let mut inbox = client.receive(options);
-    let mut received = 0;
-    while received < args.messages {
+    take(&mut inbox, WARM_UP).await?;
+    let before = CpuTime::own()?;
+    take(&mut inbox, args.messages).await?;
+    // The inbox must live until its confirmations have gone.
+    client.close().await;
+    drop(inbox);
+    let told = Told { received: args.messages, cpu: CpuTime::own()?.since(before) };
+    output.data(&told, String::new);
+    Ok(DONE)
+}
+
+/// Receives and confirms so many messages.
+async fn take(inbox: &mut Inbox, messages: u64) -> Result<(), Failure> {
+    for _ in 0..messages {
         match inbox.next().await {
             Some(Ok(message)) => message.confirm_later(),
             Some(Err(error)) => return Err(Failure::new(error.code(), error)),
             None => return Err(Failure::from(anyhow::anyhow!("the client has ended"))),
         }
-        received += 1;
     }
-    // The inbox must live until its confirmations have gone.
-    client.close().await;
-    drop(inbox);
-    let told = Told { received, cpu: CpuTime::own()?.since(before) };
-    output.data(&told, String::new);
-    Ok(DONE)
+    Ok(())
 }

@@ -9,16 +9,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::Context;
 use bytes::{Bytes, BytesMut};
 use kuriiri_client::{Client, Draft};
 use kuriiri_types::{MessageId, ReceiptKind};
 use serde::{Deserialize, Serialize};
 use tokio::{
+    sync::oneshot,
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 
-use super::cpu::CpuTime;
+use super::{WARM_UP, cpu::CpuTime};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
@@ -74,13 +76,18 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     for _ in 0..args.connections.max(1) {
         clients.push(args.system.connect().await?);
     }
-    let reader = clients.first().cloned().ok_or_else(|| Failure::usage("no connection"))?;
-    let (before, begin) = (CpuTime::own()?, Instant::now());
+    let first = clients.first().cloned().ok_or_else(|| Failure::usage("no connection"))?;
     let messages = args.messages;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(read_receipts(reader, messages));
     let drafts = Drafts { to: "kirjaamo@plm.example", size: args.size };
+    let (opens, opened) = oneshot::channel();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(read_receipts(first.clone(), messages.saturating_add(WARM_UP), opens));
+    first.send(drafts.draft(messages)?).await.map_err(|error| Failure::new(error.code(), error))?;
+    let is_open = opened.await.is_ok();
+    let (before, begin) = (CpuTime::own()?, Instant::now());
     let sent = match args.rate {
+        // The reader has ended, and says below why.
+        _ if !is_open => Vec::new(),
         Some(rate) => send_steadily(&clients, &drafts, messages, rate).await?,
         None => send_fast(&clients, &drafts, messages, args.window.max(1)).await?,
     };
@@ -177,19 +184,27 @@ async fn send_steadily(
 /// When each receipt of each message came.
 type Receipts = HashMap<(MessageId, ReceiptKind), Instant>;
 
-/// Reads receipts and lets the relay forget them, until every message is known to be delivered.
-async fn read_receipts(client: Client, messages: u64) -> anyhow::Result<Receipts> {
-    let mut receipts = client.receipts();
+/// Reads receipts and lets the relay forget them, until every message is known to be delivered. Says
+/// when the first is.
+async fn read_receipts(
+    client: Client,
+    messages: u64,
+    opens: oneshot::Sender<()>,
+) -> anyhow::Result<Receipts> {
+    let (mut receipts, mut opens) = (client.receipts(), Some(opens));
     let (mut came, mut delivered) = (Receipts::new(), 0);
     while delivered < messages {
-        let Some(next) = receipts.next().await else { break };
-        let placed = next?;
+        let placed = receipts.next().await.context("the client has ended")??;
         let (message, kind) = (placed.receipt().message, placed.receipt().kind);
         anyhow::ensure!(
             matches!(kind, ReceiptKind::Relayed | ReceiptKind::Delivered),
             "a message was {kind}"
         );
-        delivered += u64::from(kind == ReceiptKind::Delivered);
+        if kind == ReceiptKind::Delivered {
+            delivered += 1;
+            // Whoever does not wait for it has failed already.
+            let _ = opens.take().map(|opens| opens.send(()));
+        }
         came.insert((message, kind), Instant::now());
         receipts.confirm(&placed);
     }
