@@ -2,6 +2,7 @@
 
 mod auditing;
 mod cpu;
+mod disk;
 mod limits;
 mod receiver;
 mod relays;
@@ -83,16 +84,15 @@ async fn measure(fast: Load, steady: Load, output: Output) -> anyhow::Result<Rep
     example::write_new(&federation, free_ports()?)?;
     output.note("measuring the machine's own limits");
     let before = Limits::measure(dir.path())?;
-    let relays = Relays::start(&federation).await?;
+    let mut relays = Relays::new(&federation).await?;
     output.note(&format!(
         "sending {} messages at {} a second",
         steady.messages,
         steady.rate.unwrap_or(0)
     ));
-    let latency = relays.carry(&federation, steady).await?;
+    let latency = relays.carry(steady).await?;
     output.note(&format!("sending {} messages as fast as they go", fast.messages));
-    let throughput = relays.carry(&federation, fast).await?;
-    relays.stop().await?;
+    let throughput = relays.carry(fast).await?;
     let after = Limits::measure(dir.path())?;
     output.note("auditing the log of the sender's relay");
     let audited = auditing::measure(&federation.join("sm"))?;

@@ -7,7 +7,7 @@ use kuriiri_merkle::leaf;
 use kuriiri_verify::{Anchors, AuditOptions, LogFolder, audit};
 use serde::Serialize;
 
-use super::limits::rate;
+use super::{disk::bytes_below, limits::rate};
 
 /// The audit of one log, by all threads that the machine has.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -29,7 +29,7 @@ pub(super) fn measure(relay: &Path) -> anyhow::Result<Audited> {
     let log = LogFolder::open(&relay.join("log"))?;
     let report = audit(&log, &anchors, AuditOptions::default(), |_| {});
     ensure!(report.findings.exit() == 0, "the log is not good: {:?}", report.findings.listed());
-    let bytes = bytes_of_entries(&relay.join("log/tile/entries"))?;
+    let bytes = bytes_below(&relay.join("log/tile/entries"))?;
     let bytes = bytes.checked_div(report.size).context("the log is empty")?;
     let entry = vec![0x5a; usize::try_from(bytes)?];
     let hash = || {
@@ -38,15 +38,4 @@ pub(super) fn measure(relay: &Path) -> anyhow::Result<Audited> {
     };
     let hashes = rate(hash);
     Ok(Audited { entries: report.read, per_second: report.rate(), bytes, hashes })
-}
-
-/// Of all bundles below a folder.
-fn bytes_of_entries(folder: &Path) -> anyhow::Result<u64> {
-    let mut bytes = 0;
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        let is_folder = entry.file_type()?.is_dir();
-        bytes += if is_folder { bytes_of_entries(&entry.path())? } else { entry.metadata()?.len() };
-    }
-    Ok(bytes)
 }

@@ -1,16 +1,22 @@
 //! The relays that a measurement passes through.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use serde::Serialize;
 
-use super::{Load, cpu::CpuTime, receiver, sender, worker::Worker};
+use super::{Load, WARM_UP, cpu::CpuTime, disk::bytes_below, receiver, sender, worker::Worker};
 use crate::process::RelayProcess;
 
-/// The two relays on the way.
+/// The folders of the two relays on the way, the sender's first.
+const FOLDERS: [&str; 2] = ["sm", "plm"];
+
+/// The two relays on the way. They run while they carry something: a relay that ends shows all of its
+/// log, so what a load added to it can be told exactly.
 pub(super) struct Relays {
-    sender: RelayProcess,
-    receiver: RelayProcess,
+    federation: PathBuf,
+    /// Bytes of each log after the last load.
+    logs: [u64; 2],
 }
 
 /// What a measurement gave.
@@ -18,35 +24,75 @@ pub(super) struct Carried {
     pub(super) sender: sender::Told,
     pub(super) receiver: receiver::Told,
     pub(super) relay_cpu: [CpuTime; 2],
+    pub(super) log_bytes: LogBytes,
+}
+
+/// Bytes that a message added to the logs, in the mean: everything below `log/`.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct LogBytes {
+    pub(super) origin: f64,
+    pub(super) recipient: f64,
 }
 
 impl Relays {
-    pub(super) async fn start(federation: &Path) -> anyhow::Result<Self> {
-        Ok(Self {
-            sender: RelayProcess::start(&federation.join("sm/relay.toml")).await?,
-            receiver: RelayProcess::start(&federation.join("plm/relay.toml")).await?,
-        })
+    /// Starts the relays once, so that what they write first of all is nobody's load.
+    pub(super) async fn new(federation: &Path) -> anyhow::Result<Self> {
+        Running::start(federation).await?.stop().await?;
+        let mut relays = Self { federation: federation.to_owned(), logs: [0; 2] };
+        relays.growth()?;
+        Ok(relays)
     }
 
     /// Lets a sender and a receiver, each a process, exchange a load.
-    pub(super) async fn carry(&self, federation: &Path, load: Load) -> anyhow::Result<Carried> {
-        let before = self.cpu()?;
-        let receiver = Worker::receiver(&federation.join("plm/systems/kirjaamo"), load)?;
-        let sender = Worker::sender(&federation.join("sm/systems/kirjaamo"), load)?;
+    pub(super) async fn carry(&mut self, load: Load) -> anyhow::Result<Carried> {
+        let running = Running::start(&self.federation).await?;
+        let before = running.cpu()?;
+        let [a, b] = FOLDERS.map(|relay| self.federation.join(relay).join("systems/kirjaamo"));
+        let receiver = Worker::receiver(&b, load)?;
+        let sender = Worker::sender(&a, load)?;
         let (sender, receiver) = tokio::try_join!(sender.told(), receiver.told())?;
-        let after = self.cpu()?;
+        let after = running.cpu()?;
+        running.stop().await?;
         let [a, b] = after;
         let relay_cpu = [a.since(before[0]), b.since(before[1])];
-        Ok(Carried { sender, receiver, relay_cpu })
+        let messages = load.messages.saturating_add(WARM_UP);
+        let each = |bytes: u64| bytes as f64 / messages as f64;
+        let [origin, recipient] = self.growth()?.map(each);
+        let log_bytes = LogBytes { origin, recipient };
+        Ok(Carried { sender, receiver, relay_cpu, log_bytes })
+    }
+
+    /// By how many bytes each log grew since this was asked last.
+    fn growth(&mut self) -> anyhow::Result<[u64; 2]> {
+        let [a, b] = FOLDERS.map(|relay| bytes_below(&self.federation.join(relay).join("log")));
+        let logs = [a?, b?];
+        let growth = [logs[0].saturating_sub(self.logs[0]), logs[1].saturating_sub(self.logs[1])];
+        self.logs = logs;
+        Ok(growth)
+    }
+}
+
+/// The relays while they run.
+struct Running([RelayProcess; 2]);
+
+impl Running {
+    /// At once: each waits for the other's word on its log.
+    async fn start(federation: &Path) -> anyhow::Result<Self> {
+        let [a, b] = FOLDERS.map(|relay| federation.join(relay).join("relay.toml"));
+        let (a, b) = tokio::try_join!(RelayProcess::start(&a), RelayProcess::start(&b))?;
+        Ok(Self([a, b]))
     }
 
     fn cpu(&self) -> anyhow::Result<[CpuTime; 2]> {
         let of = |relay: &RelayProcess| CpuTime::of(relay.id().context("a relay has ended")?);
-        Ok([of(&self.sender)?, of(&self.receiver)?])
+        let Self([a, b]) = self;
+        Ok([of(a)?, of(b)?])
     }
 
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
-        self.sender.stop().await?;
-        self.receiver.stop().await
+    /// The recipient's first: it may still have something to say to the sender's.
+    async fn stop(self) -> anyhow::Result<()> {
+        let Self([a, b]) = self;
+        b.stop().await?;
+        a.stop().await
     }
 }

@@ -5,7 +5,12 @@ use std::fmt;
 use serde::Serialize;
 
 use super::{
-    Load, auditing::Audited, cpu::CpuTime, limits::Limits, relays::Carried, sender::Percentiles,
+    Load,
+    auditing::Audited,
+    cpu::CpuTime,
+    limits::Limits,
+    relays::{Carried, LogBytes},
+    sender::Percentiles,
 };
 
 /// The figures of one run. Rates are a second, latencies milliseconds, processor time microseconds
@@ -19,6 +24,7 @@ pub(super) struct Report {
     window: usize,
     delivered_per_second: f64,
     cpu: Cpu,
+    log_bytes: LogBytes,
     steady: Steady,
     audited: Audited,
     limits: Limits,
@@ -36,6 +42,7 @@ struct Cpu {
 #[derive(Debug, Serialize)]
 struct Steady {
     per_second: f64,
+    log_bytes: LogBytes,
     accepted: Percentiles,
     relayed: Percentiles,
     delivered: Percentiles,
@@ -78,6 +85,7 @@ impl Report {
                 receiver_relay: each(receiver_relay),
                 receiver: each(fast.receiver.cpu),
             },
+            log_bytes: fast.log_bytes,
             ratios: Ratios {
                 delivered_to_sign: delivered / limits.sign,
                 delivered_to_verify: delivered / limits.verify,
@@ -88,6 +96,7 @@ impl Report {
             },
             steady: Steady {
                 per_second: steady.receiver.received as f64 / steady.sender.seconds.max(1e-9),
+                log_bytes: steady.log_bytes,
                 accepted: steady.sender.accepted,
                 relayed: steady.sender.relayed,
                 delivered: steady.sender.delivered,
@@ -107,6 +116,7 @@ impl fmt::Display for Report {
             window,
             delivered_per_second,
             cpu,
+            log_bytes,
             steady,
             audited,
             limits,
@@ -122,10 +132,12 @@ impl fmt::Display for Report {
         for (who, micros) in cpu.parts() {
             writeln!(f, "    {who:<17} {micros:>9.1}")?;
         }
+        writeln!(f, "  log                 {log_bytes}")?;
         writeln!(f, "\n  at {:.0} messages/s    p50 ms    p99 ms", steady.per_second)?;
         for (what, p) in steady.parts() {
             writeln!(f, "    {what:<15} {:>8.2}  {:>8.2}", p.p50, p.p99)?;
         }
+        writeln!(f, "    log               {}", steady.log_bytes)?;
         writeln!(f, "\n  the machine         operations/s    delivered messages for each")?;
         for (what, rate, ratio) in [
             ("Ed25519 sign", limits.sign, ratios.delivered_to_sign),
@@ -145,6 +157,13 @@ impl fmt::Display for Report {
             "    {:.2} entries for each that one core can hash (SHA-256), {:.1} for each Ed25519 verify",
             ratios.audited_to_hash, ratios.audited_to_verify
         )
+    }
+}
+
+impl fmt::Display for LogBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { origin, recipient } = self;
+        write!(f, "{origin:>9.0} bytes/message at the origin, {recipient:.0} at the recipient")
     }
 }
 
