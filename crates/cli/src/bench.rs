@@ -95,6 +95,6 @@ async fn measure(fast: Load, steady: Load, output: Output) -> anyhow::Result<Rep
     let throughput = relays.carry(fast).await?;
     let after = Limits::measure(dir.path())?;
     output.note("auditing the log of the sender's relay");
-    let audited = auditing::measure(&federation.join("sm"))?;
+    let audited = auditing::measure(&federation.join("sm"), relays.messages())?;
     Ok(Report::new(fast, [throughput, latency], audited, before.and(after)))
 }

@@ -17,6 +17,8 @@ pub(super) struct Relays {
     federation: PathBuf,
     /// Bytes of each log after the last load.
     logs: [u64; 2],
+    /// Messages of all loads.
+    messages: u64,
 }
 
 /// What a measurement gave.
@@ -38,7 +40,7 @@ impl Relays {
     /// Starts the relays once, so that what they write first of all is nobody's load.
     pub(super) async fn new(federation: &Path) -> anyhow::Result<Self> {
         Running::start(federation).await?.stop().await?;
-        let mut relays = Self { federation: federation.to_owned(), logs: [0; 2] };
+        let mut relays = Self { federation: federation.to_owned(), logs: [0; 2], messages: 0 };
         relays.growth()?;
         Ok(relays)
     }
@@ -56,10 +58,16 @@ impl Relays {
         let [a, b] = after;
         let relay_cpu = [a.since(before[0]), b.since(before[1])];
         let messages = load.messages.saturating_add(WARM_UP);
+        self.messages = self.messages.saturating_add(messages);
         let each = |bytes: u64| bytes as f64 / messages as f64;
         let [origin, recipient] = self.growth()?.map(each);
         let log_bytes = LogBytes { origin, recipient };
         Ok(Carried { sender, receiver, relay_cpu, log_bytes })
+    }
+
+    /// Messages that were carried so far.
+    pub(super) fn messages(&self) -> u64 {
+        self.messages
     }
 
     /// By how many bytes each log grew since this was asked last.

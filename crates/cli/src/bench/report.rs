@@ -147,11 +147,7 @@ impl fmt::Display for Report {
             writeln!(f, "    {what:<17} {rate:>12.0}    {ratio:>12.2}")?;
         }
         writeln!(f, "  p50 of accepted is {:.1} fdatasyncs long", ratios.accepted_in_fdatasyncs)?;
-        let Audited { entries, per_second, bytes, .. } = audited;
-        writeln!(
-            f,
-            "\n  audited             {per_second:>9.0} entries/s, {entries} of {bytes} bytes each"
-        )?;
+        writeln!(f, "\n  {audited}")?;
         write!(
             f,
             "    {:.2} entries for each that one core can hash (SHA-256), {:.1} for each Ed25519 verify",
