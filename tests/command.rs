@@ -197,13 +197,35 @@ fn the_demo_ends_with_nothing_lost() {
 
 #[test]
 fn the_bench_measures_the_real_path() {
-    let args = ["bench", "--json", "--messages", "2000", "--rate", "200", "--rate-messages", "100"];
+    let documents = tempfile::tempdir().unwrap();
+    for (name, size) in [("short.txt", 3), ("long.pdf", 100_000)] {
+        fs::write(documents.path().join(name), vec![b'x'; size]).unwrap();
+    }
+    let mut args = vec!["bench", "--json", "--messages", "2000", "--window", "300"];
+    args.extend(["--rate", "200", "--rate-messages", "100", "--large-messages", "40"]);
+    let documents = text(documents.path());
+    args.extend(["--documents", &documents, "--document-messages", "20"]);
     let report = lines(&succeeded(&kuriiri(&args))).pop().unwrap();
-    assert!(report["delivered_per_second"].as_f64().unwrap() > 0.0);
-    for part in ["sender", "sender_relay", "receiver_relay", "receiver"] {
-        assert!(report["cpu"][part].as_f64().unwrap() > 0.0, "{part}: {report}");
+    let (large, documents) = (&report["large"], &report["documents"]);
+    for figures in [&report, large, documents] {
+        assert!(figures["delivered_per_second"].as_f64().unwrap() > 0.0);
+        for part in ["sender", "sender_relay", "receiver_relay", "receiver"] {
+            assert!(figures["cpu"][part].is_number(), "{part}: {report}");
+        }
+        for kind in ["accepted", "relayed", "delivered"] {
+            assert!(figures["steady"][kind]["p50"].as_f64().unwrap() > 0.0, "{kind}: {report}");
+        }
+        // Every message leaves at least its header's digest in both logs.
+        for log in [&figures["log_bytes"], &figures["steady"]["log_bytes"]] {
+            assert!(log["origin"].as_f64().unwrap() >= 32.0, "{report}");
+            assert!(log["recipient"].as_f64().unwrap() >= 32.0, "{report}");
+        }
     }
-    for kind in ["accepted", "relayed", "delivered"] {
-        assert!(report["steady"][kind]["p50"].as_f64().unwrap() > 0.0, "{kind}: {report}");
-    }
+    assert!(report["cpu"]["sender_relay"].as_f64().unwrap() > 0.0, "{report}");
+    assert_eq!((&report["size"], &report["window"]), (&1024.into(), &300.into()));
+    assert_eq!((&large["messages"], &large["size"]), (&40.into(), &16_384.into()));
+    assert_eq!((&documents["files"], &documents["size"]), (&2.into(), &50_001.into()));
+    let audited = &report["audited"];
+    let (messages, entries) = (&audited["messages_per_second"], &audited["per_second"]);
+    assert!(messages.as_f64().unwrap() > 0.0 && entries.as_f64().unwrap() > 0.0, "{audited}");
 }

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{Load, WARM_UP, cpu::CpuTime, disk::bytes_below, receiver, sender, worker::Worker};
+use super::{
+    WARM_UP, cpu::CpuTime, disk::bytes_below, load::Load, receiver, sender, worker::Worker,
+};
 use crate::process::RelayProcess;
 
 /// The folders of the two relays on the way, the sender's first.
@@ -36,6 +38,13 @@ pub(super) struct LogBytes {
     pub(super) recipient: f64,
 }
 
+impl Carried {
+    /// Delivered messages a second.
+    pub(super) fn per_second(&self) -> f64 {
+        self.receiver.received as f64 / self.sender.seconds.max(1e-9)
+    }
+}
+
 impl Relays {
     /// Starts the relays once, so that what they write first of all is nobody's load.
     pub(super) async fn new(federation: &Path) -> anyhow::Result<Self> {
@@ -46,7 +55,7 @@ impl Relays {
     }
 
     /// Lets a sender and a receiver, each a process, exchange a load.
-    pub(super) async fn carry(&mut self, load: Load) -> anyhow::Result<Carried> {
+    pub(super) async fn carry(&mut self, load: &Load) -> anyhow::Result<Carried> {
         let running = Running::start(&self.federation).await?;
         let before = running.cpu()?;
         let [a, b] = FOLDERS.map(|relay| self.federation.join(relay).join("systems/kirjaamo"));

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +11,6 @@ use std::{
 };
 
 use anyhow::Context;
-use bytes::{Bytes, BytesMut};
 use kuriiri_client::{Client, Draft};
 use kuriiri_types::{MessageId, ReceiptKind};
 use serde::{Deserialize, Serialize};
@@ -20,15 +20,17 @@ use tokio::{
     time::{MissedTickBehavior, interval},
 };
 
-use super::{WARM_UP, cpu::CpuTime};
+use super::{
+    WARM_UP,
+    cpu::CpuTime,
+    load::{Bodies, Documents},
+};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
     system::As,
 };
 
-/// A body holds its number, so that no two are the same.
-pub(super) const BODY_BYTES_MIN: usize = 8;
 /// Groups that the window falls into, or more if there are more connections. A group is handed to the
 /// library at once, and the next when all of it is accepted; the others are under way meanwhile.
 const GROUPS: usize = 4;
@@ -40,8 +42,12 @@ pub(crate) struct Args {
     system: As,
     #[arg(long)]
     messages: u64,
-    #[arg(long)]
+    /// Bytes of each body.
+    #[arg(long, default_value_t = 1024)]
     size: usize,
+    /// Files below this folder are the bodies, in turn.
+    #[arg(long)]
+    documents: Option<PathBuf>,
     #[arg(long)]
     connections: usize,
     #[arg(long)]
@@ -78,7 +84,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     }
     let first = clients.first().cloned().ok_or_else(|| Failure::usage("no connection"))?;
     let messages = args.messages;
-    let drafts = Drafts { to: "kirjaamo@plm.example", size: args.size };
+    let drafts = Drafts { to: "kirjaamo@plm.example", bodies: args.bodies()? };
     let (opens, opened) = oneshot::channel();
     let mut tasks = JoinSet::new();
     tasks.spawn(read_receipts(first.clone(), messages.saturating_add(WARM_UP), opens));
@@ -100,19 +106,26 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     Ok(DONE)
 }
 
-/// Makes messages that differ in nothing but their number.
+impl Args {
+    fn bodies(&self) -> anyhow::Result<Bodies> {
+        Ok(match &self.documents {
+            Some(folder) => Bodies::Documents(Documents::read(folder)?),
+            None => Bodies::numbered(self.size),
+        })
+    }
+}
+
+/// Makes messages that differ in nothing but their bodies.
 #[derive(Clone)]
 struct Drafts {
     to: &'static str,
-    size: usize,
+    bodies: Bodies,
 }
 
 impl Drafts {
     fn draft(&self, number: u64) -> anyhow::Result<Draft> {
-        let mut body = BytesMut::zeroed(self.size);
-        body.iter_mut().zip(number.to_be_bytes()).for_each(|(to, from)| *to = from);
         let draft = Draft::to(self.to.parse()?).label("FI JULK".parse()?);
-        Ok(draft.body(Bytes::from(body)))
+        Ok(draft.body(self.bodies.body(number)?))
     }
 }
 

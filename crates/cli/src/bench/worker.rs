@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use serde::de::DeserializeOwned;
 use tokio::process::{Child, Command};
 
-use super::{Load, receiver, sender};
+use super::{load::Load, receiver, sender};
 
 /// A process that tells a `T`.
 pub(super) struct Worker<T> {
@@ -15,9 +15,9 @@ pub(super) struct Worker<T> {
 }
 
 impl Worker<sender::Told> {
-    pub(super) fn sender(system: &Path, load: Load) -> anyhow::Result<Self> {
+    pub(super) fn sender(system: &Path, load: &Load) -> anyhow::Result<Self> {
         let mut command = command("bench-sender", system, load)?;
-        command.args(["--size", &load.size.to_string()]);
+        command.args(load.bodies.args());
         command.args(["--connections", &load.connections.to_string()]);
         command.args(["--window", &load.window.to_string()]);
         if let Some(rate) = load.rate {
@@ -28,7 +28,7 @@ impl Worker<sender::Told> {
 }
 
 impl Worker<receiver::Told> {
-    pub(super) fn receiver(system: &Path, load: Load) -> anyhow::Result<Self> {
+    pub(super) fn receiver(system: &Path, load: &Load) -> anyhow::Result<Self> {
         Self::start(command("bench-receiver", system, load)?)
     }
 }
@@ -47,7 +47,7 @@ impl<T: DeserializeOwned> Worker<T> {
     }
 }
 
-fn command(name: &str, system: &Path, load: Load) -> anyhow::Result<Command> {
+fn command(name: &str, system: &Path, load: &Load) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--json", name, "--as"]).arg(system);
     command.args(["--messages", &load.messages.to_string()]);
