@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut compiler = protox::Compiler::new([PROTO])?;
     compiler.include_imports(true);
-    compiler.open_files(FILES.map(|file| format!("kuriiri/v1/{file}.proto")))?;
+    compiler.open_files(FILES.map(|file| format!("kuriiri/v2/{file}.proto")))?;
     let contract = compiler.encode_file_descriptor_set();
     // Tests hold the contract against the committed baseline and against the code's limits.
     fs::write(out.join("contract.binpb"), &contract)?;

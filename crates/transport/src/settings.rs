@@ -52,11 +52,11 @@ pub enum KeyAgreement {
 /// What a link is for; the two sides agree on it by ALPN (RFC 7301).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Conversation {
-    /// Between the relays of two ministries: `kuriiri-relay/1`.
+    /// Between the relays of two ministries: `kuriiri-relay/2`.
     Relay,
-    /// Between a relay and the holders of its own ministry, its systems first: `kuriiri-client/1`.
+    /// Between a relay and the holders of its own ministry, its systems first: `kuriiri-client/2`.
     Client,
-    /// Between a relay and its ministry's officers and operators: `kuriiri-admin/1`.
+    /// Between a relay and its ministry's officers and operators: `kuriiri-admin/2`.
     Admin,
 }
 
@@ -66,9 +66,9 @@ impl Conversation {
     /// The protocol name on the wire.
     pub const fn alpn(self) -> &'static str {
         match self {
-            Self::Relay => "kuriiri-relay/1",
-            Self::Client => "kuriiri-client/1",
-            Self::Admin => "kuriiri-admin/1",
+            Self::Relay => "kuriiri-relay/2",
+            Self::Client => "kuriiri-client/2",
+            Self::Admin => "kuriiri-admin/2",
         }
     }
 

@@ -80,8 +80,8 @@ codes! {
         "Every member's relay needs `log` in the federation file, and this relay's key file must belong to its own.";
     LOG_FOLDER = 1015, Operator, false, "The folder of a transparency log cannot be read, or lacks what was asked for.",
         "Give the folder with `checkpoint` and `tile`, or that of its relay; copy it again if files are missing.";
-    LOG_KEPT = 1016, Operator, false, "No entry may leave the log now.",
-        "The reason says since when. `[log.retention]` of the relay's configuration says how long entries are kept; without it they stay for good.";
+    LOG_KEPT = 1016, Operator, false, "No header beside the log may leave now.",
+        "The reason says why. `[log.retention]` of the relay's configuration says how long headers are kept; without it they stay for good.";
     POLICY = 2101, Sender, false, "The label does not allow this message to go there.",
         "The receipt at home lists every reason. Choose other recipients or ask a security officer.";
     MALFORMED = 2102, Sender, false, "The message breaks the rules of the format.",

@@ -4,14 +4,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Address, Code, Digest, Envelope, FileKind, Ministry, Receipt, SignedApproval, SignedReceipt,
+    Code, Decided, Digest, FileKind, Giver, Ministry, Receipt, SignedApproval, SignedReceipt,
     SpiffeId, Timestamp,
 };
 
 /// One entry of a relay's log.
 ///
 /// Its encoded bytes are kept verbatim; their leaf hash is what the log's tree commits to. No entry
-/// holds a body.
+/// holds a body or a header: it names messages by digests, and can be kept for ever.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Random, so that a leaf hash tells nothing to those who see only hashes.
@@ -20,8 +20,8 @@ pub struct Entry {
     pub at: Timestamp,
     /// How often the relay had started.
     pub boot: u64,
-    /// The chains that this entry is a link of: one for each peer that the message came from or
-    /// goes to.
+    /// The chains that this entry is a link of: one for each peer that its messages came from or
+    /// go to.
     pub channels: Vec<Channel>,
     /// What happened.
     pub event: LogEvent,
@@ -53,7 +53,7 @@ pub enum Direction {
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogEvent {
-    /// This relay states what became of a message; the entry with its proof is the receipt.
+    /// This relay states what became of messages; the entry with its proof is the receipt.
     Receipt(Receipt),
     /// Another relay's receipt came in.
     ReceiptIn {
@@ -62,7 +62,7 @@ pub enum LogEvent {
         /// The receipt, verbatim.
         receipt: Box<SignedReceipt>,
     },
-    /// The rules were asked about a message.
+    /// The rules were asked about messages, and said the same of each.
     Decided(Box<Decided>),
     /// Items were turned away unread, because they could not be shown to be genuine or well-formed.
     TurnedAway {
@@ -104,10 +104,12 @@ pub enum LogEvent {
         /// The last checkpoint that a witness held of the log before.
         checkpoint: Bytes,
     },
-    /// A body and its salt were erased. Header, receipts and proofs stand.
+    /// A body and its salt were erased. Entries, receipts and proofs remain.
     Erased {
         /// Leaf hash of the message's header.
         subject: Digest,
+        /// Whether the header was erased too.
+        header: bool,
         /// Who ordered it.
         by: SpiffeId,
         /// The legal basis, in words.
@@ -128,12 +130,12 @@ pub enum LogEvent {
     /// Which messages went between this relay and its peers in minutes that are over: each side of a
     /// channel sums up the same messages, so both can be compared without showing any.
     ChannelHeads(Vec<ChannelHead>),
-    /// Entries left the log after the time for which they are kept. Their leaf hashes stay in the
-    /// tiles, so every proof stands.
+    /// Headers left the log after the time for which they are kept. Entries remain, so every proof does.
     Pruned {
-        /// Entries before this one went, but not those that later ones are judged by; a multiple of
-        /// 256.
-        before: u64,
+        /// Headers went whose [`Decided::keep_until`] is not after this time.
+        until: Timestamp,
+        /// How many.
+        headers: u64,
         /// Who ordered it.
         by: SpiffeId,
         /// The legal basis, in words.
@@ -170,66 +172,6 @@ pub struct ChannelHead {
     pub next: u64,
     /// Leaf hash of the last entry in the chain of this channel; zeros when there is none.
     pub last: Digest,
-}
-
-/// Who hands over messages.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Giver {
-    /// A system of the ministry.
-    System(SpiffeId),
-    /// The relay of a peer.
-    Peer(Ministry),
-}
-
-/// A decision with everything that it rested on besides the rules, enough to take it again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decided {
-    /// Leaf hash of the message's header.
-    pub subject: Digest,
-    /// The signed header, the first time that this log speaks of the message.
-    pub envelope: Option<Envelope>,
-    /// The ministry that this copy is for.
-    pub dest: Ministry,
-    /// The relays that had it before this one.
-    pub path: Vec<Ministry>,
-    /// The system that submits it now.
-    pub submitter: Option<SpiffeId>,
-    /// What that system is cleared for, if that is less than its ministry.
-    pub clearances: Option<Vec<HeldClearance>>,
-    /// The officers' releases that were looked at.
-    pub approvals: Vec<SignedApproval>,
-    /// The next relay, as the federation names it; none when it has arrived or goes nowhere.
-    pub next: Option<String>,
-    /// Which files were in force: the digest over them.
-    pub policy: Digest,
-    /// The version of the meaning of rules.
-    pub semantics: u32,
-    /// What was decided.
-    pub ruling: LoggedRuling,
-    /// The stable codes of the reasons, or of what is missing.
-    pub reasons: Vec<String>,
-}
-
-/// The word of a decision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum LoggedRuling {
-    /// It may not go.
-    Deny,
-    /// It waits for officers.
-    Hold,
-    /// It may go.
-    Permit,
-}
-
-/// A clearance under one label policy, by names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeldClearance {
-    /// Name or OID URN of the label policy.
-    pub policy: String,
-    /// The levels.
-    pub levels: Vec<String>,
-    /// Values as `TAG:VALUE`.
-    pub grants: Vec<String>,
 }
 
 /// The signed files in force.
@@ -297,36 +239,15 @@ impl LogEvent {
         }
     }
 
-    /// Whether it stays when those around it leave the log: later entries are judged by it, or it says
-    /// what a person did.
-    pub fn outlasts_pruning(&self) -> bool {
-        match self {
-            Self::Certificate { .. }
-            | Self::PolicyChanged(_)
-            | Self::FilePart(_)
-            | Self::Booted { .. }
-            | Self::Restored { .. }
-            | Self::ClockStepped { .. }
-            | Self::Erased { .. }
-            | Self::Acted { .. }
-            | Self::Exported { .. }
-            | Self::Pruned { .. } => true,
-            Self::Receipt(_)
-            | Self::ReceiptIn { .. }
-            | Self::Decided(_)
-            | Self::TurnedAway { .. }
-            | Self::Approved { .. }
-            | Self::PeerCheckpoint { .. }
-            | Self::ChannelHeads(_) => false,
-        }
-    }
-
-    /// The message that it is about, by the leaf hash of its header.
-    pub fn subject(&self) -> Option<Digest> {
-        match self {
-            Self::Receipt(receipt) => Some(receipt.header_digest),
-            Self::Decided(decided) => Some(decided.subject),
-            Self::Approved { subject, .. } | Self::Erased { subject, .. } => Some(*subject),
+    /// The messages that it names, by the leaf hashes of their headers. A receipt that came in from
+    /// another relay is not looked into.
+    pub fn subjects(&self) -> impl Iterator<Item = Digest> + '_ {
+        let (decided, receipt, one) = match self {
+            Self::Receipt(receipt) => (None, Some(receipt), None),
+            Self::Decided(decided) => (Some(decided), None, None),
+            Self::Approved { subject, .. } | Self::Erased { subject, .. } => {
+                (None, None, Some(*subject))
+            }
             Self::ReceiptIn { .. }
             | Self::TurnedAway { .. }
             | Self::Certificate { .. }
@@ -339,14 +260,11 @@ impl LogEvent {
             | Self::ClockStepped { .. }
             | Self::ChannelHeads(_)
             | Self::Pruned { .. }
-            | Self::Exported { .. } => None,
-        }
-    }
-}
-
-impl Receipt {
-    /// True when `recipient` is one that this receipt speaks of.
-    pub fn is_about(&self, message: Digest, recipient: &Address) -> bool {
-        self.header_digest == message && self.recipient == *recipient
+            | Self::Exported { .. } => (None, None, None),
+        };
+        let decided = decided.into_iter().flat_map(|decided| &decided.subjects);
+        let told = receipt.into_iter().flat_map(|receipt| &receipt.subjects);
+        let headers = decided.map(|subject| subject.header);
+        headers.chain(told.map(|told| told.subject.header)).chain(one)
     }
 }

@@ -19,6 +19,7 @@
 mod address;
 mod approval;
 mod code;
+mod decided;
 mod entry;
 mod envelope;
 mod file;
@@ -36,9 +37,9 @@ mod verdict;
 pub use address::{Address, AddressError, Ministry};
 pub use approval::{Approval, ApprovalAct, SignedApproval};
 pub use code::{CODES, Code, Fault};
+pub use decided::{Decided, Giver, HeldClearance, LoggedRuling, SignedPart, Subject};
 pub use entry::{
-    Channel, ChannelHead, Decided, Direction, Entry, FileInForce, FilePart, Giver, HeldClearance,
-    LogEvent, LoggedRuling, PolicyInForce,
+    Channel, ChannelHead, Direction, Entry, FileInForce, FilePart, LogEvent, PolicyInForce,
 };
 pub use envelope::{BatchProof, Envelope, SignedReceipt};
 pub use file::FileKind;
@@ -47,7 +48,7 @@ pub use header::{Header, MessageType, Recipient, Role, SealKeyId, Sealing};
 pub use id::{Digest, Fingerprint, MessageId, MessageIdError};
 pub use label::{Category, LabelError, WireLabel};
 pub use precedence::{Lane, Precedence};
-pub use receipt::{Receipt, ReceiptKind};
+pub use receipt::{Addressed, Receipt, ReceiptKind};
 pub use spiffe::{SpiffeError, SpiffeId, SpiffeRole};
 pub use time::Timestamp;
 pub use verdict::{Outcome, Refusal, Verdict};

@@ -120,18 +120,22 @@ pub const CHECKPOINT_BYTES_MAX: usize = 16 * 1024;
 /// Bytes of a checkpoint that a witness keeps: the log's own signature and a few more. Larger: not
 /// cosigned.
 pub const CHECKPOINT_SEEN_BYTES_MAX: usize = 4 * 1024;
-/// How much later than its first entry in a log something of a message can still come in: it lives so
-/// long, and its receipts may be as old when they come.
-pub const MESSAGE_REACH: Duration = MESSAGE_TTL_MAX.saturating_add(RECEIPT_AGE_MAX);
 /// Messages of one channel and minute whose headers a relay remembers to sum them up, 32 bytes each:
 /// 2,000 a second. More: the sum counts them and has no root.
 pub const CHANNEL_HEAD_DIGESTS_MAX: usize = 131_072;
 /// Sums of channels in one entry of a log, so that it stays far below an entry's limit; a relay that
 /// has more writes more entries. More: malformed.
 pub const CHANNEL_HEADS_MAX: usize = 64;
-/// How long every entry of a log is kept at least: receipts that wait, and marks of what was taken,
-/// refer to entries for twice the life of a message, and witnesses and auditors come in their own time.
+/// How long the header of a message is kept beside the log at least: it may be decided on again for the
+/// life of a message, and auditors come in their own time. A configuration that says less is refused.
 pub const LOG_RETENTION_MIN: Duration = Duration::from_secs(100 * 24 * 3600);
+/// Messages in one statement, each counted once for every recipient: one relay's share of a batch, and
+/// few enough that what a message's own recipients make of it fits. More: malformed.
+pub const STATEMENT_SUBJECTS_MAX: usize = 512;
+/// Bytes of an entry after which no further message is added to its statement: whoever gets a receipt
+/// must be able to write it into an entry of their own, with a path and a checkpoint of a log with many
+/// witnesses. Reached: another statement begins.
+pub const STATEMENT_BYTES: usize = 14 * 1024;
 /// Bytes of a legal basis or a description of what somebody did. Longer: refused.
 pub const BASIS_BYTES_MAX: usize = 1024;
 

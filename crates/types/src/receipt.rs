@@ -1,34 +1,48 @@
-//! What became of a message, as told to the system that sent it.
+//! What became of messages, as told to the system that sent them.
 
 use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Code, Digest, MessageId, Ministry, SpiffeId, Timestamp};
+use crate::{Address, Code, Digest, Giver, Ministry, Subject, Timestamp};
 
-/// A statement of one relay about one message and one recipient.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A statement of one relay about messages of one sender: the same happened to each of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// The message.
-    pub message: MessageId,
-    /// Leaf hash of the message's header: binds the receipt to these very bytes.
-    pub header_digest: Digest,
-    /// Who sent the message and gets this receipt.
-    pub sender: Address,
-    /// Which recipient it speaks of.
-    pub recipient: Address,
+    /// The ministry whose relay says so.
+    pub issuer: Ministry,
     /// What happened.
     pub kind: ReceiptKind,
     /// When, by the issuing relay's clock.
     pub at: Timestamp,
-    /// The ministry whose relay says so.
-    pub issuer: Ministry,
+    /// Who sent the messages and gets this receipt.
+    pub sender: Address,
+    /// Who handed the messages in or over, or which system confirmed them.
+    pub by: Option<Giver>,
     /// Why not, for the negative kinds.
     pub code: Option<Code>,
     /// The reasons in words, for people at home; empty in receipts of a foreign relay.
     pub reasons: Vec<String>,
-    /// The system that handed the message in, or that confirmed it.
-    pub by: Option<SpiffeId>,
+    /// The messages, at least one; each once for every recipient that it speaks of.
+    pub subjects: Vec<Addressed>,
+}
+
+/// A message as one of its recipients gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Addressed {
+    /// The message: its digest binds the receipt to these very header bytes.
+    pub subject: Subject,
+    /// The recipient.
+    pub recipient: Address,
+}
+
+impl Receipt {
+    /// Whether it speaks of the message with this header, for this recipient.
+    pub fn is_about(&self, header: Digest, recipient: &Address) -> bool {
+        self.subjects
+            .iter()
+            .any(|told| told.subject.header == header && told.recipient == *recipient)
+    }
 }
 
 /// The rungs of the ladder, and the two negatives.

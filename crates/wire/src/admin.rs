@@ -1,5 +1,5 @@
 //! The conversation between the program of an officer or operator and the ministry's relay, ALPN
-//! `kuriiri-admin/1`.
+//! `kuriiri-admin/2`.
 //!
 //! The program opens a bidirectional stream for each [`AdminRequest`], its only frame on it, and
 //! reads one [`AdminReply`]. Instead of the answer the relay may send [`AdminReply::Refused`].

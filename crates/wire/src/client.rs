@@ -1,4 +1,4 @@
-//! The conversation between a ministry's system and its relay, ALPN `kuriiri-client/1`.
+//! The conversation between a ministry's system and its relay, ALPN `kuriiri-client/2`.
 //!
 //! The system opens a bidirectional stream for each [`Request`], which is its first frame. What
 //! follows depends on the request:

@@ -3,12 +3,13 @@
 mod decided;
 mod files;
 mod heads;
+pub(crate) mod subjects;
 
 use std::collections::HashSet;
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Channel, Digest, Direction, Entry, Giver, LogEvent, SpiffeId, Timestamp,
+    Channel, Direction, Entry, Giver, LogEvent, SpiffeId, Timestamp,
     limits::{BASIS_BYTES_MAX, CERTIFICATE_BYTES_MAX, CHECKPOINT_BYTES_MAX, LOG_ENTRY_BYTES_LIMIT},
 };
 use prost::Message;
@@ -21,11 +22,10 @@ use crate::{
     proto::{self, log_entry::Event},
     receipt, signed,
 };
+pub(crate) use subjects::digest_bytes;
 
 /// The version of the format.
-const VERSION: u32 = 1;
-/// Entries in a full bundle of the log (C2SP tlog-tiles).
-const ENTRIES_IN_BUNDLE: u64 = 256;
+const VERSION: u32 = 2;
 
 /// The canonical encoding of an entry: what is hashed and kept.
 ///
@@ -139,16 +139,18 @@ fn write_event(event: &LogEvent) -> Event {
         LogEvent::PeerCheckpoint { checkpoint } => Event::PeerCheckpoint(checkpoint.clone()),
         LogEvent::Booted { software } => Event::Booted(field::cut(SOFTWARE_BYTES_MAX, software)),
         LogEvent::Restored { checkpoint } => Event::Restored(checkpoint.clone()),
-        LogEvent::Erased { subject, by, basis } => Event::Erased(proto::Erased {
+        LogEvent::Erased { subject, header, by, basis } => Event::Erased(proto::Erased {
             subject: digest_bytes(*subject),
             by: by.to_string(),
             basis: field::cut(BASIS_BYTES_MAX, basis),
+            header: *header,
         }),
         LogEvent::Acted { by, what } => Event::Acted(write_acted(by, what)),
         LogEvent::ClockStepped { from } => Event::ClockStepped(from.as_millis()),
         LogEvent::ChannelHeads(heads) => Event::ChannelHeads(heads::write(heads)),
-        LogEvent::Pruned { before, by, basis } => Event::Pruned(proto::Pruned {
-            before: *before,
+        LogEvent::Pruned { until, headers, by, basis } => Event::Pruned(proto::Pruned {
+            until: until.as_millis(),
+            headers: *headers,
             by: by.to_string(),
             basis: field::cut(BASIS_BYTES_MAX, basis),
         }),
@@ -165,7 +167,7 @@ fn read_event(wire: Event) -> Result<LogEvent, Flaw> {
         },
         Event::Decided(wire) => LogEvent::Decided(Box::new(decided::read(wire)?)),
         Event::TurnedAway(wire) => LogEvent::TurnedAway {
-            by: read_giver(&wire.by)?,
+            by: read_giver("by", &wire.by)?,
             code: field::code(wire.code)?,
             count: wire.count,
         },
@@ -189,6 +191,7 @@ fn read_event(wire: Event) -> Result<LogEvent, Flaw> {
         }
         Event::Erased(wire) => LogEvent::Erased {
             subject: field::digest("subject", &wire.subject)?,
+            header: wire.header,
             by: field::identity("by", &wire.by)?,
             basis: field::line("basis", BASIS_BYTES_MAX, wire.basis)?,
         },
@@ -199,7 +202,8 @@ fn read_event(wire: Event) -> Result<LogEvent, Flaw> {
         Event::ClockStepped(from) => LogEvent::ClockStepped { from: Timestamp::from_millis(from) },
         Event::ChannelHeads(wire) => LogEvent::ChannelHeads(heads::read(wire)?),
         Event::Pruned(wire) => LogEvent::Pruned {
-            before: read_before(wire.before)?,
+            until: Timestamp::from_millis(wire.until),
+            headers: wire.headers,
             by: field::identity("by", &wire.by)?,
             basis: field::line("basis", BASIS_BYTES_MAX, wire.basis)?,
         },
@@ -218,33 +222,26 @@ fn read_acted(wire: proto::Acted) -> Result<(SpiffeId, String), Flaw> {
     Ok((field::identity("by", &wire.by)?, field::line("what", BASIS_BYTES_MAX, wire.what)?))
 }
 
-/// Entries leave in whole bundles.
-fn read_before(before: u64) -> Result<u64, Flaw> {
-    if before > 0 && before.is_multiple_of(ENTRIES_IN_BUNDLE) {
-        return Ok(before);
-    }
-    Err(Flaw::Form { field: "before", rule: "must be a multiple of 256, and not 0" })
-}
-
 fn some_bytes(field: field::Name, max: usize, bytes: Bytes) -> Result<Bytes, Flaw> {
     field::some_at_most(field, max, bytes.len()).map(|()| bytes)
 }
 
-fn write_giver(giver: &Giver) -> String {
+pub(crate) fn write_giver(giver: &Giver) -> String {
     match giver {
         Giver::System(system) => system.to_string(),
         Giver::Peer(peer) => peer.to_string(),
     }
 }
 
-fn read_giver(text: &str) -> Result<Giver, Flaw> {
+fn read_giver(field: field::Name, text: &str) -> Result<Giver, Flaw> {
     if text.starts_with("spiffe://") {
-        field::identity("by", text).map(Giver::System)
+        field::identity(field, text).map(Giver::System)
     } else {
-        field::ministry("by", text).map(Giver::Peer)
+        field::ministry(field, text).map(Giver::Peer)
     }
 }
 
-fn digest_bytes(digest: Digest) -> Bytes {
-    Bytes::copy_from_slice(digest.as_bytes())
+/// One that may be left out.
+pub(crate) fn maybe_giver(field: field::Name, text: &str) -> Result<Option<Giver>, Flaw> {
+    if text.is_empty() { Ok(None) } else { read_giver(field, text).map(Some) }
 }

@@ -96,12 +96,17 @@ pub(crate) fn maybe_identity(field: Name, text: &str) -> Result<Option<SpiffeId>
 
 /// Text for people: it goes to screens and logs, so it is one line.
 pub(crate) fn line(field: Name, max: usize, text: String) -> Result<String, Flaw> {
+    check_line(field, max, &text).map(|()| text)
+}
+
+/// The same of text that stays where it is.
+pub(crate) fn check_line(field: Name, max: usize, text: &str) -> Result<(), Flaw> {
     at_most(field, max, text.len())?;
     if text.chars().any(char::is_control) {
         let rule = "must be one line without control characters";
         return Err(Flaw::Form { field, rule });
     }
-    Ok(text)
+    Ok(())
 }
 
 /// The same of a name or a word, which is never empty.

@@ -1,13 +1,11 @@
 //! The header as the bytes that are signed.
 
+mod rules;
+
 use bytes::Bytes;
 use kuriiri_types::{
-    Address, Header, MessageId, MessageType, Recipient, Role, SealKeyId, Sealing, SpiffeId,
-    Timestamp,
-    limits::{
-        CONTENT_TYPE_BYTES_MAX, HEADER_BYTES_MAX, RECIPIENTS_MAX, SEALING_KEYS_MAX,
-        SPIFFE_NAME_BYTES_MAX, SUBJECT_BYTES_MAX,
-    },
+    Header, MessageId, MessageType, Recipient, Role, SealKeyId, Sealing, Timestamp,
+    limits::HEADER_BYTES_MAX,
 };
 use prost::Message;
 
@@ -19,9 +17,23 @@ use crate::{
 /// The canonical encoding of a header: what is signed.
 ///
 /// A header that breaks a limit encodes to bytes that [`decode`] refuses; whoever composes one
-/// from outside input decodes it once before signing.
+/// from outside input takes [`encode_checked`].
 pub fn encode(header: &Header) -> Bytes {
     write(header).encode_to_vec().into()
+}
+
+/// The canonical encoding of a header that [`decode`] takes.
+///
+/// # Errors
+/// [`Code::MALFORMED`](kuriiri_types::Code::MALFORMED) when the header breaks a rule or a limit.
+pub fn encode_checked(header: &Header) -> Result<Bytes, WireError> {
+    let encoded = || {
+        rules::check(header)?;
+        let bytes = encode(header);
+        field::at_most("bytes", HEADER_BYTES_MAX, bytes.len())?;
+        Ok(bytes)
+    };
+    encoded().map_err(|flaw| WireError::signed("header", flaw))
 }
 
 /// The header in these bytes. Says nothing about who signed them.
@@ -95,48 +107,38 @@ pub(crate) fn write_seal_key(key: &SealKeyId) -> proto::SealKeyId {
 
 fn read(wire: proto::Header) -> Result<Header, Flaw> {
     let id = |name, bytes: Option<Bytes>| bytes.map(|b| field::message_id(name, &b)).transpose();
-    Ok(Header {
+    let header = Header {
         id: field::message_id("id", &wire.id)?,
         from: field::address("from", &wire.from)?,
-        to: read_recipients("to", &wire.to)?,
-        label: wire.label.map(label::read).transpose()?,
+        to: wire.to.iter().map(read_recipient).collect::<Result<_, _>>()?,
+        label: wire.label.map(label::read_unchecked).transpose()?,
         precedence: field::precedence(wire.precedence)?,
         message_type: read_message_type(wire.message_type)?,
         created: Timestamp::from_millis(wire.created),
         expires: field::maybe_time(wire.expires),
-        content_type: read_content_type(wire.content_type)?,
+        content_type: wire.content_type,
         body_size: wire.body_size,
         body_commitment: field::digest("body_commitment", &wire.body_commitment)?,
-        subject: field::line("subject", SUBJECT_BYTES_MAX, wire.subject)?,
+        subject: wire.subject,
         conversation: id("conversation", wire.conversation)?,
         in_reply_to: id("in_reply_to", wire.in_reply_to)?,
         obsoletes: id("obsoletes", wire.obsoletes)?,
         sealing: wire.sealing.as_ref().map(read_sealing).transpose()?,
-        drafter: wire.drafter.map(read_drafter).transpose()?,
-    })
+        drafter: wire.drafter,
+    };
+    rules::check(&header)?;
+    Ok(header)
 }
+
+pub(crate) use rules::once_each;
 
 pub(crate) fn read_recipients(
     field: field::Name,
     wire: &[proto::Recipient],
 ) -> Result<Vec<Recipient>, Flaw> {
-    field::some_at_most(field, RECIPIENTS_MAX, wire.len())?;
     let recipients = wire.iter().map(read_recipient).collect::<Result<Vec<_>, _>>()?;
-    once_each(field, recipients.iter().map(|r| &r.address))?;
+    rules::check_recipients(field, &recipients)?;
     Ok(recipients)
-}
-
-/// Holds that no address stands twice. Few enough to compare each with each before it.
-pub(crate) fn once_each<'a>(
-    field: field::Name,
-    addresses: impl Iterator<Item = &'a Address> + Clone,
-) -> Result<(), Flaw> {
-    let seen_before = |(i, address)| addresses.clone().take(i).any(|earlier| earlier == address);
-    if addresses.clone().enumerate().any(seen_before) {
-        let rule = "has an address twice";
-        return Err(Flaw::Form { field, rule });
-    }
-    Ok(())
 }
 
 fn read_recipient(wire: &proto::Recipient) -> Result<Recipient, Flaw> {
@@ -166,31 +168,19 @@ fn unknown(field: field::Name, number: i32) -> Flaw {
 }
 
 pub(crate) fn read_content_type(text: String) -> Result<String, Flaw> {
-    let field = "content_type";
-    field::some_at_most(field, CONTENT_TYPE_BYTES_MAX, text.len())?;
-    if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
-        return Ok(text);
-    }
-    let rule = "must be printable ASCII";
-    Err(Flaw::Form { field, rule })
+    rules::check_content_type(&text).map(|()| text)
 }
 
 pub(crate) fn read_drafter(name: String) -> Result<String, Flaw> {
-    let field = "drafter";
-    field::some_at_most(field, SPIFFE_NAME_BYTES_MAX, name.len())?;
-    let rule = "must be letters, digits, `-`, `_` and `.`, as in an identity";
-    SpiffeId::is_name(&name).then_some(name).ok_or(Flaw::Form { field, rule })
+    rules::check_drafter(&name).map(|()| name)
 }
 
 fn read_sealing(wire: &proto::Sealing) -> Result<Sealing, Flaw> {
-    let field = "sealing.keys";
-    if wire.suite == 0 {
-        return Err(Flaw::Missing("sealing.suite"));
-    }
-    field::some_at_most(field, SEALING_KEYS_MAX, wire.keys.len())?;
-    let keys = read_seal_keys(field, &wire.keys)?;
-    let content = field::digest("sealing.content", &wire.content)?;
-    Ok(Sealing { suite: wire.suite, keys, content })
+    Ok(Sealing {
+        suite: wire.suite,
+        keys: wire.keys.iter().map(read_seal_key).collect::<Result<_, _>>()?,
+        content: field::digest("sealing.content", &wire.content)?,
+    })
 }
 
 pub(crate) fn read_seal_keys(
@@ -198,11 +188,8 @@ pub(crate) fn read_seal_keys(
     wire: &[proto::SealKeyId],
 ) -> Result<Vec<SealKeyId>, Flaw> {
     let keys = wire.iter().map(read_seal_key).collect::<Result<Vec<_>, _>>()?;
-    if keys.is_sorted_by(|a, b| a < b) {
-        return Ok(keys);
-    }
-    let rule = "must be sorted and none may stand twice";
-    Err(Flaw::Form { field, rule })
+    rules::check_seal_keys(field, &keys)?;
+    Ok(keys)
 }
 
 fn read_seal_key(wire: &proto::SealKeyId) -> Result<SealKeyId, Flaw> {

@@ -34,15 +34,26 @@ pub(crate) fn write(label: &WireLabel) -> proto::Label {
 
 pub(crate) fn read(wire: proto::Label) -> Result<WireLabel, Flaw> {
     let label = read_unchecked(wire)?;
-    label.check()?;
+    check(&label)?;
     Ok(label)
+}
+
+/// Holds a label against the rules of the format.
+pub(crate) fn check(label: &WireLabel) -> Result<(), Flaw> {
+    let check_mark = |mark: &str| field::check_line("privacy_mark", PRIVACY_MARK_BYTES_MAX, mark);
+    check_mark(&label.privacy_mark)?;
+    if let Some((_, next)) = label.succession.as_deref() {
+        check_mark(&next.privacy_mark)?;
+    }
+    Ok(label.check()?)
 }
 
 fn write_category(category: &Category) -> proto::Category {
     proto::Category { tag: category.tag.clone(), values: category.values.clone() }
 }
 
-fn read_unchecked(wire: proto::Label) -> Result<WireLabel, Flaw> {
+/// What is written, whatever it is.
+pub(crate) fn read_unchecked(wire: proto::Label) -> Result<WireLabel, Flaw> {
     let succession = wire.succession.map(|s| read_succession(*s)).transpose()?;
     let category = |c: proto::Category| Category { tag: c.tag, values: c.values };
     Ok(WireLabel {
@@ -51,7 +62,7 @@ fn read_unchecked(wire: proto::Label) -> Result<WireLabel, Flaw> {
         categories: wire.categories.into_iter().map(category).collect(),
         succession: succession.map(Box::new),
         review_at: field::maybe_time(wire.review_at),
-        privacy_mark: field::line("privacy_mark", PRIVACY_MARK_BYTES_MAX, wire.privacy_mark)?,
+        privacy_mark: wire.privacy_mark,
     })
 }
 

@@ -43,6 +43,7 @@ mod handling;
 pub mod header;
 mod label;
 pub mod limits;
+mod part;
 mod proto;
 pub mod receipt;
 pub mod relay;

@@ -2,7 +2,7 @@
 
 use kuriiri_types::limits::{
     APPROVALS_MAX, BATCH_LEAVES_MAX, BATCH_MESSAGES_MAX, CHECKPOINT_BYTES_MAX, ENTRY_BYTES_MAX,
-    FRAME_BYTES_MAX, HOPS_MAX, LABEL_ID_BYTES_MAX, RECIPIENTS_MAX,
+    FRAME_BYTES_MAX, HOPS_MAX, LABEL_ID_BYTES_MAX,
 };
 
 /// Reasons in a refusal or a receipt. More: left out when encoding, malformed when decoding.
@@ -26,11 +26,12 @@ pub const COSIGNATURE_BYTES_MAX: usize = 1024;
 pub const WITNESSED_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + 1024;
 /// Bytes of the checkpoint in a Hello: the log's own signature and one more. Longer: malformed.
 pub const WITNESSED_NOTE_BYTES_MAX: usize = 4 * 1024;
-/// Bytes of a frame of verdicts: a receipt with the longest names and its proof for each recipient of
-/// 64 messages. Larger: protocol error.
+/// Bytes of a frame of verdicts: as many receipts of the longest names as messages. Larger: protocol
+/// error.
 pub const VERDICTS_BYTES_MAX: usize = FRAME_BYTES_MAX;
-/// Receipts in one answer: one for each recipient of each message. More: protocol error.
-pub const ANSWER_RECEIPTS_MAX: usize = BATCH_MESSAGES_MAX * RECIPIENTS_MAX;
+/// Receipts in one answer: one of each message, if all have other senders, and as many that speak of
+/// messages that were refused. More: protocol error.
+pub const ANSWER_RECEIPTS_MAX: usize = 2 * BATCH_MESSAGES_MAX;
 /// Bytes of a receipt with its proof: whoever gets it writes all of it into an entry of their own,
 /// beside two chains and the longest names. Larger: malformed.
 pub const SIGNED_RECEIPT_BYTES_MAX: usize = ENTRY_BYTES_MAX - 1024;

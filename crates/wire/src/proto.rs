@@ -10,4 +10,4 @@
     reason = "generated code; the documented contract is in proto/"
 )]
 
-include!(concat!(env!("OUT_DIR"), "/kuriiri.v1.rs"));
+include!(concat!(env!("OUT_DIR"), "/kuriiri.v2.rs"));

@@ -1,13 +1,13 @@
 //! The receipt: an entry of the issuing relay's log, as it is handed out.
 
-use bytes::Bytes;
 use kuriiri_types::{
     LogEvent, Receipt, ReceiptKind, SignedReceipt, Timestamp,
     limits::{CHECKPOINT_BYTES_MAX, LOG_PATH_MAX},
 };
 
 use crate::{
-    entry, envelope,
+    entry::{self, subjects},
+    envelope,
     error::{Flaw, WireError},
     field,
     limits::SIGNED_RECEIPT_BYTES_MAX,
@@ -30,31 +30,28 @@ pub fn decode(bytes: &[u8]) -> Result<Receipt, WireError> {
 
 pub(crate) fn write(receipt: &Receipt) -> proto::Receipt {
     proto::Receipt {
-        message: Bytes::copy_from_slice(receipt.message.as_bytes()),
-        header_digest: Bytes::copy_from_slice(receipt.header_digest.as_bytes()),
-        sender: receipt.sender.to_string(),
-        recipient: receipt.recipient.to_string(),
+        issuer: receipt.issuer.as_str().into(),
         kind: write_kind(receipt.kind).into(),
         at: receipt.at.as_millis(),
-        issuer: receipt.issuer.as_str().into(),
+        sender: receipt.sender.to_string(),
+        by: receipt.by.as_ref().map(entry::write_giver).unwrap_or_default(),
         code: receipt.code.map(|code| code.number().into()),
         reasons: verdict::write_reasons(&receipt.reasons),
-        by: receipt.by.as_ref().map(ToString::to_string).unwrap_or_default(),
+        subjects: subjects::write(receipt.subjects.iter().map(|told| &told.subject)),
+        recipients: subjects::write_recipients(&receipt.subjects),
     }
 }
 
 pub(crate) fn read(wire: proto::Receipt) -> Result<Receipt, Flaw> {
     Ok(Receipt {
-        message: field::message_id("message", &wire.message)?,
-        header_digest: field::digest("header_digest", &wire.header_digest)?,
-        sender: field::address("sender", &wire.sender)?,
-        recipient: field::address("recipient", &wire.recipient)?,
+        issuer: field::ministry("issuer", &wire.issuer)?,
         kind: read_kind(wire.kind)?,
         at: Timestamp::from_millis(wire.at),
-        issuer: field::ministry("issuer", &wire.issuer)?,
+        sender: field::address("sender", &wire.sender)?,
+        by: entry::maybe_giver("by", &wire.by)?,
         code: wire.code.map(field::code).transpose()?,
         reasons: verdict::read_reasons(wire.reasons)?,
-        by: field::maybe_identity("by", &wire.by)?,
+        subjects: subjects::read_recipients(subjects::read(&wire.subjects)?, wire.recipients)?,
     })
 }
 

@@ -1,4 +1,4 @@
-//! The conversation between two relays, ALPN `kuriiri-relay/1`.
+//! The conversation between two relays, ALPN `kuriiri-relay/2`.
 //!
 //! Both sides first send a [`Hello`]. Then the side that dialled opens a stream for each
 //! [`RelayRequest`] and reads the answer from the same stream: [`Verdicts`] for a [`Batch`],

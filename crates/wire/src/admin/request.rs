@@ -41,20 +41,21 @@ pub enum AdminRequest {
         /// 1 to [`FILES_MAX`](crate::limits::FILES_MAX), no name twice.
         files: Vec<OfferedFile>,
     },
-    /// Erase salt and body of a message.
+    /// Erase salt and body of a message, where the relay still holds them.
     Erase {
         /// The message.
         id: MessageId,
         /// The legal basis: 1 to [`BASIS_BYTES_MAX`] bytes, one line.
         basis: String,
+        /// Whether the header beside the log goes too.
+        header: bool,
     },
     /// Write down that entries of the log are being given to somebody.
     NoteExport {
         /// Which ones, and for whom: 1 to [`BASIS_BYTES_MAX`] bytes, one line.
         what: String,
     },
-    /// Let the oldest entries leave the log, as far as the time is over for which the relay's
-    /// configuration keeps them.
+    /// Let headers leave the log whose time is over.
     Prune {
         /// The legal basis: 1 to [`BASIS_BYTES_MAX`] bytes, one line.
         basis: String,
@@ -82,16 +83,19 @@ pub enum AdminReply {
     Activation(Activation),
     /// To [`AdminRequest::Decisions`].
     Decisions(DecisionRecords),
-    /// To [`AdminRequest::Erase`], after the commit: how many copies were erased.
-    Erased(u32),
+    /// To [`AdminRequest::Erase`], after the commit.
+    Erased {
+        /// How many copies that waited.
+        copies: u32,
+        /// How many headers beside the log.
+        headers: u32,
+    },
     /// To [`AdminRequest::NoteExport`], after the commit.
     ExportNoted,
     /// To [`AdminRequest::Prune`], after the commit.
     Pruned {
-        /// Entries from this one on are there.
-        first: u64,
-        /// How many left, besides those that later entries are judged by.
-        count: u64,
+        /// How many headers left.
+        headers: u64,
     },
     /// The request was refused.
     Refused(Refusal),
@@ -133,7 +137,7 @@ static ERASE: Shape = Shape::new("Erase", &[]);
 static NOTE_EXPORT: Shape = Shape::new("NoteExport", &[]);
 static EXPORT_NOTED: Shape = Shape::new("ExportNoted", &[]);
 static PRUNE: Shape = Shape::new("Prune", &[]);
-static PRUNED: Shape = Shape::new("PrunedEntries", &[]);
+static PRUNED: Shape = Shape::new("PrunedHeaders", &[]);
 static ERASED: Shape = Shape::new("ErasedCopies", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "AdminRequest",
@@ -179,8 +183,9 @@ fn write_request(request: &AdminRequest) -> RequestKind {
         AdminRequest::PolicyActivate { files } => {
             RequestKind::PolicyActivate(files::write_offered(files))
         }
-        AdminRequest::Erase { id: message, basis } => {
-            RequestKind::Erase(proto::Erase { id: id(message), basis: basis.clone() })
+        AdminRequest::Erase { id: message, basis, header } => {
+            let (id, header) = (id(message), *header);
+            RequestKind::Erase(proto::Erase { id, basis: basis.clone(), header })
         }
         AdminRequest::NoteExport { what } => {
             RequestKind::NoteExport(proto::NoteExport { what: what.clone() })
@@ -209,6 +214,7 @@ fn read_request(wire: proto::AdminRequest) -> Result<AdminRequest, Flaw> {
         RequestKind::Erase(wire) => AdminRequest::Erase {
             id: field::message_id("id", &wire.id)?,
             basis: some_line("basis", wire.basis)?,
+            header: wire.header,
         },
         RequestKind::NoteExport(wire) => {
             AdminRequest::NoteExport { what: some_line("what", wire.what)? }
@@ -231,10 +237,12 @@ fn write_reply(reply: &AdminReply) -> ReplyKind {
         AdminReply::Active(active) => ReplyKind::Active(files::write_active(active)),
         AdminReply::Activation(done) => ReplyKind::Activation(files::write_activation(done)),
         AdminReply::Decisions(records) => ReplyKind::Decisions(decisions::write(records)),
-        AdminReply::Erased(copies) => ReplyKind::Erased(proto::ErasedCopies { copies: *copies }),
+        AdminReply::Erased { copies, headers } => {
+            ReplyKind::Erased(proto::ErasedCopies { copies: *copies, headers: *headers })
+        }
         AdminReply::ExportNoted => ReplyKind::ExportNoted(proto::ExportNoted {}),
-        AdminReply::Pruned { first, count } => {
-            ReplyKind::Pruned(proto::PrunedEntries { first: *first, count: *count })
+        AdminReply::Pruned { headers } => {
+            ReplyKind::Pruned(proto::PrunedHeaders { headers: *headers })
         }
         AdminReply::Refused(refusal) => ReplyKind::Refused(verdict::write_refusal(refusal)),
     }
@@ -248,9 +256,11 @@ fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
         ReplyKind::Active(wire) => AdminReply::Active(files::read_active(wire)?),
         ReplyKind::Activation(wire) => AdminReply::Activation(files::read_activation(wire)?),
         ReplyKind::Decisions(wire) => AdminReply::Decisions(decisions::read(wire)?),
-        ReplyKind::Erased(wire) => AdminReply::Erased(wire.copies),
+        ReplyKind::Erased(wire) => {
+            AdminReply::Erased { copies: wire.copies, headers: wire.headers }
+        }
         ReplyKind::ExportNoted(proto::ExportNoted {}) => AdminReply::ExportNoted,
-        ReplyKind::Pruned(wire) => AdminReply::Pruned { first: wire.first, count: wire.count },
+        ReplyKind::Pruned(wire) => AdminReply::Pruned { headers: wire.headers },
         ReplyKind::Refused(wire) => AdminReply::Refused(verdict::read_refusal(wire)?),
     })
 }

@@ -1,39 +1,40 @@
 //! Decisions in the log.
 
 use kuriiri_types::{
-    Decided, HeldClearance, LoggedRuling,
+    Decided, HeldClearance, LoggedRuling, Timestamp,
     limits::{HOPS_MAX, LABEL_ID_BYTES_MAX, LABEL_VALUES_MAX, MINISTRY_NAME_BYTES_MAX},
 };
 
-use super::digest_bytes;
+use super::{digest_bytes, maybe_giver, subjects, write_giver};
 use crate::{
-    approval, envelope,
+    approval,
     error::Flaw,
     field,
     limits::{
         CLEARANCE_LEVELS_MAX, CLEARANCES_MAX, GRANT_BYTES_MAX, REASON_CODE_BYTES_MAX,
         REASON_CODES_MAX,
     },
-    proto,
+    part, proto,
 };
 
 pub(super) fn write(decided: &Decided) -> proto::Decided {
     let clearances = decided.clearances.as_ref();
     let reasons = decided.reasons.iter().take(REASON_CODES_MAX);
     proto::Decided {
-        subject: digest_bytes(decided.subject),
-        envelope: decided.envelope.as_ref().map(envelope::write),
-        dest: decided.dest.as_str().into(),
+        giver: decided.giver.as_ref().map(write_giver).unwrap_or_default(),
         path: decided.path.iter().map(|ministry| ministry.as_str().into()).collect(),
-        submitter: decided.submitter.as_ref().map(ToString::to_string).unwrap_or_default(),
+        dest: decided.dest.as_str().into(),
+        next: decided.next.clone().unwrap_or_default(),
         clearances: clearances
             .map(|held| proto::Clearances { held: held.iter().map(write_clearance).collect() }),
         approvals: decided.approvals.iter().map(approval::write_signed).collect(),
-        next: decided.next.clone().unwrap_or_default(),
         policy: digest_bytes(decided.policy),
         semantics: decided.semantics,
         ruling: write_ruling(decided.ruling).into(),
         reasons: reasons.map(|reason| field::cut(REASON_CODE_BYTES_MAX, reason)).collect(),
+        batch: decided.batch.as_ref().map(part::write),
+        keep_until: decided.keep_until.map(Timestamp::as_millis),
+        subjects: subjects::write(decided.subjects.iter()),
     }
 }
 
@@ -41,19 +42,32 @@ pub(super) fn read(wire: proto::Decided) -> Result<Decided, Flaw> {
     field::at_most("path", HOPS_MAX, wire.path.len())?;
     field::at_most("reasons", REASON_CODES_MAX, wire.reasons.len())?;
     let next = field::line("next", MINISTRY_NAME_BYTES_MAX, wire.next)?;
+    let subjects = subjects::read(&wire.subjects)?;
+    let approvals = approval::read_all(wire.approvals)?;
+    if !approvals.is_empty() && subjects.len() > 1 {
+        return Err(Flaw::Form { field: "approvals", rule: "must be about one message" });
+    }
+    let batch = wire.batch.map(|wire| part::read(wire, subjects.len())).transpose()?;
+    if batch.is_some() != wire.keep_until.is_some() {
+        return Err(Flaw::Form {
+            field: "keep_until",
+            rule: "must be there exactly when `batch` is",
+        });
+    }
     Ok(Decided {
-        subject: field::digest("subject", &wire.subject)?,
-        envelope: wire.envelope.map(|wire| envelope::read(Some(wire))).transpose()?,
-        dest: field::ministry("dest", &wire.dest)?,
+        giver: maybe_giver("giver", &wire.giver)?,
         path: field::each(wire.path, |ministry| field::ministry("path", &ministry))?,
-        submitter: field::maybe_identity("submitter", &wire.submitter)?,
-        clearances: wire.clearances.map(read_clearances).transpose()?,
-        approvals: approval::read_all(wire.approvals)?,
+        dest: field::ministry("dest", &wire.dest)?,
         next: Some(next).filter(|next| !next.is_empty()),
+        clearances: wire.clearances.map(read_clearances).transpose()?,
+        approvals,
         policy: field::digest("policy", &wire.policy)?,
         semantics: wire.semantics,
         ruling: read_ruling(wire.ruling)?,
         reasons: field::each(wire.reasons, |r| field::word("reasons", REASON_CODE_BYTES_MAX, r))?,
+        batch,
+        keep_until: field::maybe_time(wire.keep_until),
+        subjects,
     })
 }
 

@@ -172,20 +172,36 @@ fn identity() -> impl Strategy<Value = SpiffeId> {
         .prop_map(|(ministry, role, name)| SpiffeId::new(ministry, role, &name).unwrap())
 }
 
+fn giver() -> impl Strategy<Value = Giver> {
+    prop_oneof![identity().prop_map(Giver::System), ministry().prop_map(Giver::Peer)]
+}
+
+fn subject() -> impl Strategy<Value = Subject> {
+    (id(), digest()).prop_map(|(message, header)| Subject { message, header })
+}
+
+/// Messages with one recipient for all, or with one for each.
+fn told() -> impl Strategy<Value = Vec<Addressed>> {
+    let one = (vec(subject(), 1..6), address()).prop_map(|(subjects, recipient)| {
+        let told = |subject| Addressed { subject, recipient: recipient.clone() };
+        subjects.into_iter().map(told).collect()
+    });
+    let own = (subject(), address());
+    let own = own.prop_map(|(subject, recipient)| Addressed { subject, recipient });
+    prop_oneof![one, vec(own, 1..6)]
+}
+
 pub(crate) fn receipt() -> impl Strategy<Value = Receipt> {
-    let about = (id(), digest(), address(), address());
     let what = (select(&ReceiptKind::ALL[..]), time(), ministry(), option::of(code()));
-    let more = (vec(line(), 0..4), option::of(identity()));
-    (about, what, more).prop_map(|(about, what, (reasons, by))| Receipt {
-        message: about.0,
-        header_digest: about.1,
-        sender: about.2,
-        recipient: about.3,
+    let more = (vec(line(), 0..4), option::of(giver()));
+    (address(), told(), what, more).prop_map(|(sender, subjects, what, (reasons, by))| Receipt {
+        issuer: what.2,
         kind: what.0,
         at: what.1,
-        issuer: what.2,
+        sender,
+        by,
         code: what.3,
         reasons,
-        by,
+        subjects,
     })
 }

@@ -40,7 +40,7 @@ fn contract_lines() -> Vec<String> {
     let contract = FileDescriptorSet::decode(CONTRACT).unwrap();
     let mut lines = Vec::new();
     for file in &contract.file {
-        assert_eq!(file.package(), "kuriiri.v1");
+        assert_eq!(file.package(), "kuriiri.v2");
         lines.extend(file.message_type.iter().flat_map(message_lines));
         lines.extend(file.enum_type.iter().flat_map(enum_lines));
     }
@@ -66,7 +66,7 @@ fn enum_lines(values: &EnumDescriptorProto) -> Vec<String> {
 }
 
 fn type_name(field: &FieldDescriptorProto) -> String {
-    let declared = field.type_name().trim_start_matches(".kuriiri.v1.");
+    let declared = field.type_name().trim_start_matches(".kuriiri.v2.");
     let scalar = field.r#type().as_str_name().trim_start_matches("TYPE_");
     match declared {
         "" => scalar.to_lowercase(),

@@ -112,10 +112,10 @@ fn crowds_are_counted_before_they_are_unpacked() {
     stops_at(Request::decode(values).unwrap_err(), 256);
     let in_answer = |number| inside(1, crowd(pieces::field(number, b"")));
     stops_at(Reply::decode(in_answer(1)).unwrap_err(), 64);
-    stops_at(Reply::decode(in_answer(2)).unwrap_err(), 4096);
+    stops_at(Reply::decode(in_answer(2)).unwrap_err(), 128);
     let in_verdicts = |number| crowd(pieces::field(number, b""));
     stops_at(Verdicts::decode(in_verdicts(1)).unwrap_err(), 64);
-    stops_at(Verdicts::decode(in_verdicts(2)).unwrap_err(), 4096);
+    stops_at(Verdicts::decode(in_verdicts(2)).unwrap_err(), 128);
     let peers = inside(3, crowd(pieces::field(5, b"")));
     stops_at(Reply::decode(peers).unwrap_err(), 4096);
     let in_reply = |answer, number| inside(answer, crowd(pieces::field(number, b"")));

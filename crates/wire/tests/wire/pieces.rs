@@ -34,6 +34,18 @@ pub(crate) fn split(mut bytes: &[u8]) -> Vec<Piece> {
     pieces
 }
 
+/// The number of a field.
+pub(crate) fn number_of(mut piece: &[u8]) -> u64 {
+    read_varint(&mut piece) >> 3
+}
+
+/// An encoding with this piece where the fields of a number are, or would be.
+pub(crate) fn replaced(fields: &[Piece], number: u64, piece: Piece) -> Vec<u8> {
+    let below = fields.iter().filter(|field| number_of(field) < number);
+    let above = fields.iter().filter(|field| number_of(field) > number);
+    below.chain([&piece]).chain(above).flatten().copied().collect()
+}
+
 /// What stands in a field with a length.
 pub(crate) fn content(mut piece: &[u8]) -> Vec<u8> {
     read_varint(&mut piece);

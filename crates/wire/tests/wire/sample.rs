@@ -2,7 +2,10 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    limits::{BATCH_LEAVES_MAX, LOG_PATH_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX},
+    limits::{
+        BATCH_LEAVES_MAX, LOG_PATH_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX,
+        STATEMENT_BYTES,
+    },
     *,
 };
 use kuriiri_wire::{client::*, limits::PROOF_PATH_MAX, relay::*};
@@ -45,18 +48,33 @@ pub(crate) fn recipients(count: usize, length: usize) -> Vec<Recipient> {
     addresses(count, length).into_iter().map(recipient).collect()
 }
 
+/// A message as entries name it; those of other numbers are others.
+pub(crate) fn subject(number: usize) -> Subject {
+    let at = Timestamp::from_millis(1_795_000_000_000 + number as i64);
+    Subject { message: MessageId::new(at, [7; 10]), header: Digest([8; 32]) }
+}
+
+pub(crate) fn subjects(count: usize) -> Vec<Subject> {
+    (0..count).map(subject).collect()
+}
+
+/// Messages, and whom each is for.
+pub(crate) fn told(recipients: &[Address]) -> Vec<Addressed> {
+    let told = |(subject, recipient)| Addressed { subject, recipient };
+    subjects(recipients.len()).into_iter().zip(recipients.iter().cloned()).map(told).collect()
+}
+
+/// About one message.
 pub(crate) fn receipt() -> Receipt {
     Receipt {
-        message: header().id,
-        header_digest: Digest([8; 32]),
-        sender: "kirjaamo@sm.example".parse().unwrap(),
-        recipient: "kirjaamo@um.example".parse().unwrap(),
+        issuer: "um.example".parse().unwrap(),
         kind: ReceiptKind::Refused,
         at: Timestamp::from_millis(1_795_000_000_500),
-        issuer: "um.example".parse().unwrap(),
+        sender: "kirjaamo@sm.example".parse().unwrap(),
+        by: None,
         code: Some(Code::POLICY),
         reasons: Vec::new(),
-        by: None,
+        subjects: told(&["kirjaamo@um.example".parse().unwrap()]),
     }
 }
 
@@ -122,20 +140,39 @@ pub(crate) fn channel(peer: &str, direction: Direction) -> Channel {
     Channel { peer: peer.parse().unwrap(), direction, seq: 7, prev: Digest([5; 32]) }
 }
 
+/// All the leaves that were signed.
+pub(crate) fn whole(size: u32) -> SignedPart {
+    SignedPart {
+        signer: Digest([1; 32]),
+        size,
+        signature: vec![2; 64].into(),
+        positions: (0..size).collect(),
+        proof: Vec::new(),
+    }
+}
+
+/// Some of them.
+pub(crate) fn part(positions: &[u32], size: u32) -> SignedPart {
+    let positions = positions.to_vec();
+    SignedPart { positions, proof: vec![Digest([6; 32]); 2], ..whole(size) }
+}
+
+/// About one message that the log names for the first time.
 pub(crate) fn decided() -> Decided {
     Decided {
-        subject: Digest([8; 32]),
-        envelope: Some(envelope()),
-        dest: "um.example".parse().unwrap(),
+        giver: Some(Giver::System("spiffe://sm.example/system/kirjaamo".parse().unwrap())),
         path: Vec::new(),
-        submitter: Some("spiffe://sm.example/system/kirjaamo".parse().unwrap()),
+        dest: "um.example".parse().unwrap(),
+        next: Some("um.example".into()),
         clearances: None,
         approvals: Vec::new(),
-        next: Some("um.example".into()),
         policy: Digest([3; 32]),
         semantics: 1,
         ruling: LoggedRuling::Permit,
         reasons: Vec::new(),
+        batch: Some(whole(1)),
+        keep_until: Some(Timestamp::from_millis(1_805_000_000_000)),
+        subjects: subjects(1),
     }
 }
 
@@ -148,24 +185,40 @@ pub(crate) fn signed_receipt() -> SignedReceipt {
     }
 }
 
-/// The receipt of an accepted message with the longest names, deepest in the largest tree.
-pub(crate) fn longest_acceptance() -> SignedReceipt {
+/// An address of the greatest length.
+pub(crate) fn longest_address() -> Address {
     let ministry = "a".repeat(MINISTRY_NAME_BYTES_MAX);
-    let longest = format!("{}@{ministry}", "m".repeat(MAILBOX_NAME_BYTES_MAX));
-    let value = Receipt {
-        sender: longest.parse().unwrap(),
-        recipient: longest.parse().unwrap(),
+    format!("{}@{ministry}", "m".repeat(MAILBOX_NAME_BYTES_MAX)).parse().unwrap()
+}
+
+/// An entry with the longest names that states an acceptance of as many messages as fit, all for one
+/// recipient.
+pub(crate) fn fullest_acceptance() -> Entry {
+    let (longest, ministry) = (longest_address(), "a".repeat(MINISTRY_NAME_BYTES_MAX));
+    let system: SpiffeId =
+        format!("spiffe://{ministry}/system/{}", "n".repeat(64)).parse().unwrap();
+    let value = |count| Receipt {
+        sender: longest.clone(),
         kind: ReceiptKind::Accepted,
         at: Timestamp::from_millis(-1),
         issuer: ministry.parse().unwrap(),
         code: None,
-        by: Some(format!("spiffe://{ministry}/system/{}", "n".repeat(64)).parse().unwrap()),
+        by: Some(Giver::System(system.clone())),
+        subjects: told(&vec![longest.clone(); count]),
         ..receipt()
     };
     let channels = vec![channel(&ministry, Direction::Out)];
-    let entry = Entry { channels, ..entry(LogEvent::Receipt(value)) };
+    let entry =
+        |count| Entry { channels: channels.clone(), ..entry(LogEvent::Receipt(value(count))) };
+    let is_full =
+        |count: &usize| kuriiri_wire::entry::encode(&entry(*count)).len() >= STATEMENT_BYTES;
+    entry((1..).find(is_full).unwrap())
+}
+
+/// The receipt of accepted messages with the longest names, deepest in the largest tree.
+pub(crate) fn longest_acceptance() -> SignedReceipt {
     SignedReceipt {
-        entry: kuriiri_wire::entry::encode(&entry),
+        entry: kuriiri_wire::entry::encode(&fullest_acceptance()),
         index: u64::MAX,
         path: vec![Digest([6; 32]); LOG_PATH_MAX],
         // Origin, size and root, and the log's own signature.

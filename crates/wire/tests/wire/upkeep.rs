@@ -5,6 +5,7 @@ use kuriiri_types::{limits::CHANNEL_HEADS_MAX, *};
 use crate::{
     entries::{broken, officer, with},
     limits::over,
+    sample,
 };
 
 fn sum() -> ChannelHead {
@@ -30,10 +31,17 @@ fn sums_of_channels_have_messages_and_are_not_too_many() {
 }
 
 #[test]
-fn entries_leave_a_log_in_whole_bundles() {
-    let pruned = |before| with(LogEvent::Pruned { before, by: officer(), basis: "laki".into() });
-    pruned(256).unwrap();
-    for before in [0, 1, 255, 257] {
-        broken(pruned(before), "multiple of 256");
+fn headers_leave_a_log_by_their_time_or_by_order() {
+    let by = officer();
+    let pruned = |until, headers| {
+        let until = Timestamp::from_millis(until);
+        LogEvent::Pruned { until, headers, by: by.clone(), basis: "laki".into() }
+    };
+    let erased = |header| {
+        let subject = Digest([8; 32]);
+        LogEvent::Erased { subject, header, by: by.clone(), basis: "laki".into() }
+    };
+    for event in [pruned(0, 0), pruned(-1, u64::MAX), erased(false), erased(true)] {
+        assert_eq!(with(event.clone()), Ok(sample::entry(event)));
     }
 }

@@ -190,6 +190,18 @@ impl Vector {
                 }),
                 "restored" => LogEvent::Restored { checkpoint: self.checkpoint().into() },
                 "clock_stepped" => LogEvent::ClockStepped { from: time(self.one("from")) },
+                "pruned" => LogEvent::Pruned {
+                    until: time(self.one("until")),
+                    headers: self.one("headers").parse().unwrap(),
+                    by: self.one("by").parse().unwrap(),
+                    basis: self.one("basis").into(),
+                },
+                "erased" => LogEvent::Erased {
+                    subject: digest(self.one("header_digest")),
+                    header: self.one("header") == "yes",
+                    by: self.one("by").parse().unwrap(),
+                    basis: self.one("basis").into(),
+                },
                 other => panic!("{other}"),
             },
         }
@@ -197,33 +209,32 @@ impl Vector {
 
     fn receipt(&self) -> Receipt {
         let code = |code: &str| Code::from_number(code.parse().unwrap()).unwrap();
+        let told = |text: &String| {
+            let (message, recipient) = text.rsplit_once(' ').unwrap();
+            Addressed { subject: subject(message), recipient: recipient.parse().unwrap() }
+        };
         Receipt {
-            message: self.one("message").parse().unwrap(),
-            header_digest: digest(self.one("header_digest")),
-            sender: self.one("sender").parse().unwrap(),
-            recipient: self.one("recipient").parse().unwrap(),
+            issuer: self.one("issuer").parse().unwrap(),
             kind: self.one("kind").parse().unwrap(),
             at: time(self.one("said_at")),
-            issuer: self.one("issuer").parse().unwrap(),
+            sender: self.one("sender").parse().unwrap(),
+            by: self.maybe("by").map(giver),
             code: self.maybe("code").map(code),
             reasons: self.all("reason").to_vec(),
-            by: self.identity("by"),
+            subjects: self.all("subject").iter().map(told).collect(),
         }
     }
 
     fn decided(&self) -> Decided {
-        let ministry = |name: &String| name.parse().unwrap();
         let clearances = self.all("clearance");
         Decided {
-            subject: digest(self.one("subject")),
-            envelope: self.maybe("envelope.header").map(|_| self.envelope()),
+            giver: self.maybe("giver").map(giver),
+            path: self.all("path").iter().map(|name| name.parse().unwrap()).collect(),
             dest: self.one("dest").parse().unwrap(),
-            path: self.all("path").iter().map(ministry).collect(),
-            submitter: self.identity("submitter"),
+            next: self.maybe("next").map(Into::into),
             clearances: (!clearances.is_empty())
                 .then(|| clearances.iter().map(|text| clearance(text)).collect()),
-            approvals: Vec::new(),
-            next: self.maybe("next").map(Into::into),
+            approvals: self.all("approval").iter().map(|text| signed_approval(text)).collect(),
             policy: digest(self.one("policy")),
             semantics: self.one("semantics").parse().unwrap(),
             ruling: match self.one("ruling") {
@@ -233,20 +244,25 @@ impl Vector {
                 other => panic!("{other}"),
             },
             reasons: self.all("reason").to_vec(),
+            batch: self.maybe("batch.signer").map(|_| self.batch()),
+            keep_until: self.maybe("keep_until").map(time),
+            subjects: self.all("subject").iter().map(|text| subject(text)).collect(),
         }
     }
 
-    /// The header is the bytes of another vector.
-    fn envelope(&self) -> Envelope {
-        let header = Self::read(&folder().join(self.one("envelope.header"))).bytes;
-        let proof = BatchProof {
-            signer: digest(self.one("envelope.signer")),
-            index: self.one("envelope.index").parse().unwrap(),
-            size: self.one("envelope.size").parse().unwrap(),
-            path: self.all("envelope.path").iter().map(|hash| digest(hash)).collect(),
-            signature: unhex(self.one("envelope.signature")).into(),
+    fn batch(&self) -> SignedPart {
+        let size = self.one("batch.size").parse().unwrap();
+        let positions = match self.one("batch.positions") {
+            "all" => (0..size).collect(),
+            some => some.split(' ').map(|place| place.parse().unwrap()).collect(),
         };
-        Envelope { header: header.into(), proof }
+        SignedPart {
+            signer: digest(self.one("batch.signer")),
+            size,
+            signature: unhex(self.one("batch.signature")).into(),
+            positions,
+            proof: self.all("batch.proof").iter().map(|hash| digest(hash)).collect(),
+        }
     }
 
     /// Lines that stand behind `|`.
@@ -269,6 +285,28 @@ fn channel(text: &str) -> Channel {
     };
     let (peer, seq) = (peer.parse().unwrap(), seq.parse().unwrap());
     Channel { peer, direction, seq, prev: digest(prev) }
+}
+
+fn giver(text: &str) -> Giver {
+    text.parse().map(Giver::System).unwrap_or_else(|_| Giver::Peer(text.parse().unwrap()))
+}
+
+fn subject(text: &str) -> Subject {
+    let [message, header] = words(text);
+    Subject { message: message.parse().unwrap(), header: digest(header) }
+}
+
+/// The bytes of another vector, signed alone.
+fn signed_approval(text: &str) -> SignedApproval {
+    let [file, signer, signature] = words(text);
+    let proof = BatchProof {
+        signer: digest(signer),
+        index: 0,
+        size: 1,
+        path: Vec::new(),
+        signature: unhex(signature).into(),
+    };
+    SignedApproval { approval: Vector::read(&folder().join(file)).bytes.into(), proof }
 }
 
 fn file(text: &str) -> FileInForce {

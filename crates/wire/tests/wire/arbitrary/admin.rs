@@ -22,7 +22,11 @@ pub(crate) fn admin_request() -> impl Strategy<Value = AdminRequest> {
         Just(AdminRequest::PolicyActive),
         vec(offered(), 1..4).prop_map(|files| AdminRequest::PolicyActivate { files: named(files) }),
         any::<u32>().prop_map(|limit| AdminRequest::Decisions { limit }),
-        (id(), "[ -~]{1,40}").prop_map(|(id, basis)| AdminRequest::Erase { id, basis }),
+        (id(), "[ -~]{1,40}", any::<bool>()).prop_map(|(id, basis, header)| AdminRequest::Erase {
+            id,
+            basis,
+            header
+        }),
         "[ -~]{1,40}".prop_map(|what| AdminRequest::NoteExport { what }),
         "[ -~]{1,40}".prop_map(|basis| AdminRequest::Prune { basis }),
     ]
@@ -64,9 +68,9 @@ pub(crate) fn admin_reply() -> impl Strategy<Value = AdminReply> {
         activation().prop_map(AdminReply::Activation),
         vec(bytes(40), 0..5)
             .prop_map(|records: Vec<Bytes>| AdminReply::Decisions(DecisionRecords { records })),
-        any::<u32>().prop_map(AdminReply::Erased),
+        any::<(u32, u32)>().prop_map(|(copies, headers)| AdminReply::Erased { copies, headers }),
         Just(AdminReply::ExportNoted),
-        (any::<u64>(), any::<u64>()).prop_map(|(first, count)| AdminReply::Pruned { first, count }),
+        any::<u64>().prop_map(|headers| AdminReply::Pruned { headers }),
         refusal().prop_map(AdminReply::Refused),
     ]
 }

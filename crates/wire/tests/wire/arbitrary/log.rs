@@ -10,8 +10,8 @@ use proptest::{
 };
 
 use super::{
-    bytes, code, digest, envelope, identity, line, ministry, receipt, signed_approvals,
-    signed_receipt, time,
+    bytes, code, digest, giver, identity, line, ministry, receipt, signed_approvals,
+    signed_receipt, subject, time,
 };
 
 /// An entry of any kind.
@@ -22,6 +22,11 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
 /// An entry that is a receipt.
 pub(crate) fn receipt_entry() -> impl Strategy<Value = Entry> {
     entry_of(receipt().prop_map(LogEvent::Receipt).boxed())
+}
+
+/// An entry that is a decision.
+pub(crate) fn decision_entry() -> impl Strategy<Value = Entry> {
+    entry_of(decided().prop_map(|decided| LogEvent::Decided(Box::new(decided))).boxed())
 }
 
 fn entry_of(event: BoxedStrategy<LogEvent>) -> impl Strategy<Value = Entry> {
@@ -60,10 +65,6 @@ fn about_a_message() -> impl Strategy<Value = LogEvent> {
     ]
 }
 
-fn giver() -> impl Strategy<Value = Giver> {
-    prop_oneof![identity().prop_map(Giver::System), ministry().prop_map(Giver::Peer)]
-}
-
 fn about_the_log() -> impl Strategy<Value = LogEvent> {
     prop_oneof![
         bytes(60).prop_map(|der| LogEvent::Certificate { der }),
@@ -88,39 +89,83 @@ fn about_people() -> impl Strategy<Value = LogEvent> {
     prop_oneof![
         policy().prop_map(LogEvent::PolicyChanged),
         part().prop_map(LogEvent::FilePart),
-        (digest(), identity(), line()).prop_map(|(subject, by, basis)| LogEvent::Erased {
-            subject,
-            by,
-            basis
+        (digest(), any::<bool>(), identity(), line()).prop_map(|(subject, header, by, basis)| {
+            LogEvent::Erased { subject, header, by, basis }
         }),
         (identity(), line()).prop_map(|(by, what)| LogEvent::Acted { by, what }),
         (identity(), line()).prop_map(|(by, what)| LogEvent::Exported { by, what }),
-        (1..u64::MAX / 256, identity(), line()).prop_map(|(bundles, by, basis)| {
-            LogEvent::Pruned { before: bundles * 256, by, basis }
+        (time(), any::<u64>(), identity(), line()).prop_map(|(until, headers, by, basis)| {
+            LogEvent::Pruned { until, headers, by, basis }
         }),
     ]
 }
 
 fn decided() -> impl Strategy<Value = Decided> {
     let rulings = [LoggedRuling::Deny, LoggedRuling::Hold, LoggedRuling::Permit];
-    let about = (digest(), option::of(envelope()), ministry(), vec(ministry(), 0..4));
-    let who = (option::of(identity()), option::of(vec(clearance(), 0..3)), signed_approvals());
-    let by = (option::of("[a-z][a-z0-9 ._+/-]{0,20}"), digest(), any::<u32>());
+    let way = (option::of(giver()), vec(ministry(), 0..4), ministry(), next());
+    let rested_on = (option::of(vec(clearance(), 0..3)), signed_approvals());
+    let by = (digest(), any::<u32>());
     let outcome = (select(rulings.to_vec()), vec("[A-Za-z:_/0-9]{1,40}", 0..4));
-    (about, who, by, outcome).prop_map(|(about, who, by, (ruling, reasons))| Decided {
-        subject: about.0,
-        envelope: about.1,
-        dest: about.2,
-        path: about.3,
-        submitter: who.0,
-        clearances: who.1,
-        approvals: who.2,
-        next: by.0,
-        policy: by.1,
-        semantics: by.2,
-        ruling,
-        reasons,
+    (way, rested_on, by, outcome, about()).prop_map(|(way, rested_on, by, outcome, about)| {
+        let (subjects, named) = about;
+        let (batch, keep_until) = named.unzip();
+        let approvals = if subjects.len() > 1 { Vec::new() } else { rested_on.1 };
+        Decided {
+            giver: way.0,
+            path: way.1,
+            dest: way.2,
+            next: way.3,
+            clearances: rested_on.0,
+            approvals,
+            policy: by.0,
+            semantics: by.1,
+            ruling: outcome.0,
+            reasons: outcome.1,
+            batch,
+            keep_until,
+            subjects,
+        }
     })
+}
+
+fn next() -> impl Strategy<Value = Option<String>> {
+    option::of("[a-z][a-z0-9 ._+/-]{0,20}")
+}
+
+/// Messages; with what was signed when they are named for the first time.
+fn about() -> impl Strategy<Value = (Vec<Subject>, Option<(SignedPart, Timestamp)>)> {
+    vec(subject(), 1..6).prop_flat_map(|subjects| {
+        let named = option::of((signed_part(subjects.len()), time()));
+        (Just(subjects), named)
+    })
+}
+
+/// So many leaves: all that were signed, or some of them.
+fn signed_part(leaves: usize) -> impl Strategy<Value = SignedPart> {
+    // Before each leaf and after the last.
+    let gaps = prop_oneof![
+        vec(Just(0_u32), leaves + 1),
+        vec(0..3_u32, leaves + 1),
+        vec(0..10_000_u32, leaves + 1),
+    ];
+    let signature = vec(any::<u8>(), 64).prop_map(Bytes::from);
+    (digest(), gaps, signature, vec(digest(), 0..=leaves)).prop_map(
+        |(signer, gaps, signature, mut proof)| {
+            let mut size = 0;
+            let mut positions: Vec<u32> = Vec::new();
+            for gap in gaps {
+                positions.push(size + gap);
+                size += gap + 1;
+            }
+            // The last is the end.
+            positions.pop();
+            size -= 1;
+            if positions.len() == size as usize {
+                proof.clear();
+            }
+            SignedPart { signer, size, signature, positions, proof }
+        },
+    )
 }
 
 fn clearance() -> impl Strategy<Value = HeldClearance> {
