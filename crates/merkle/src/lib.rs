@@ -38,7 +38,7 @@ mod tree;
 pub use frontier::Frontier;
 pub use growth::{Growth, MissingNode};
 pub use hash::{digest, digest_parts, leaf, node};
-pub use many::{Opened, open_many, prove_many};
+pub use many::{Opened, join_paths, open_many, prove_many};
 pub use nodes::Nodes;
 pub use proof::{
     consistency, inclusion, inclusions, root, root_from_inclusion, verify_consistency,

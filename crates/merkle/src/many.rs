@@ -32,6 +32,46 @@ pub fn prove_many<N: Nodes>(
     Ok(hashes)
 }
 
+/// The proof for several leaves from an inclusion proof of each: the indices must rise. Nothing when
+/// they do not, or the paths are not those of leaves of a tree of `size`. Whether the paths lead to one
+/// root only [`open_many`] tells.
+pub fn join_paths(paths: &[(u64, &[Digest])], size: u64) -> Option<Vec<Digest>> {
+    let rise = paths.is_sorted_by(|(left, _), (right, _)| left < right);
+    let all_in = paths.last().is_some_and(|(index, _)| *index < size);
+    let mut hashes = Vec::new();
+    (rise && all_in && size <= SIZE_MAX)
+        .then(|| join(&mut hashes, (0, size), paths.to_vec()))??;
+    Some(hashes)
+}
+
+/// A path ends at the root, so its last hash is that of the other half of the whole.
+fn join(
+    hashes: &mut Vec<Digest>,
+    (start, end): (u64, u64),
+    mut paths: Vec<(u64, &[Digest])>,
+) -> Option<()> {
+    if end - start == 1 {
+        return paths.iter().all(|(_, path)| path.is_empty()).then_some(());
+    }
+    let middle = start + left_part(end - start);
+    let mut sibling = None;
+    for (_, path) in &mut paths {
+        let (last, rest) = path.split_last()?;
+        (sibling, *path) = (Some(*last), rest);
+    }
+    let right = paths.split_off(paths.partition_point(|(index, _)| *index < middle));
+    if paths.is_empty() {
+        hashes.push(sibling?);
+        return join(hashes, (middle, end), right);
+    }
+    join(hashes, (start, middle), paths)?;
+    if right.is_empty() {
+        hashes.push(sibling?);
+        return Some(());
+    }
+    join(hashes, (middle, end), right)
+}
+
 /// A proof for several leaves that fits together. Whose tree it is, its [root](Self::root) tells,
 /// once it is found equal to one that somebody signed.
 #[derive(Debug, Clone)]
@@ -233,7 +273,28 @@ mod tests {
             assert_eq!(path, inclusion(tree, index, size).unwrap());
             assert_eq!(root_from_inclusion(leaf, index, size, &path), Some(tree.root()));
         }
+        let paths: Vec<_> = indices.iter().map(|at| (*at, opened.path(*at).unwrap())).collect();
+        let paths: Vec<_> = paths.iter().map(|(at, path)| (*at, path.as_slice())).collect();
+        let joined = join_paths(&paths, size);
+        assert_eq!(joined, (!indices.is_empty()).then_some(hashes));
         opened
+    }
+
+    #[test]
+    fn paths_of_another_tree_are_not_joined() {
+        let tree = tree(5);
+        let path = |index| inclusion(&tree, index, 5).unwrap();
+        let (one, four) = (path(1), path(4));
+        assert!(join_paths(&[(1, &one), (4, &four)], 5).is_some());
+        for (paths, size) in [
+            (vec![(4, four.as_slice()), (1, one.as_slice())], 5),
+            (vec![(1, one.as_slice())], 4),
+            (vec![(4, one.as_slice())], 5),
+            (vec![(5, one.as_slice())], 5),
+            (vec![(1, &one[1..])], 5),
+        ] {
+            assert_eq!(join_paths(&paths, size), None, "{paths:?} {size}");
+        }
     }
 
     #[test]

@@ -62,6 +62,10 @@ pub(crate) struct Statement {
 }
 
 impl Statement {
+    pub(crate) const fn new(purpose: Purpose, size: u32, root: Digest) -> Self {
+        Self { purpose, size, root }
+    }
+
     /// What the signature of a proof must say for the proof to be one of this leaf; nothing when
     /// the proof contradicts itself.
     pub(crate) fn required(purpose: Purpose, leaf: Digest, proof: &BatchProof) -> Option<Self> {

@@ -115,12 +115,23 @@ impl Verifier {
         proof: &BatchProof,
         now: Timestamp,
     ) -> Result<SpiffeId, VerifyError> {
-        let certified = self.signer(proof.signer, now)?;
         let statement = Statement::required(purpose, leaf, proof).ok_or(VerifyError::Path)?;
-        let signed = (proof.signer, statement, proof.signature.clone());
+        self.signed(proof.signer, statement, &proof.signature, now)
+    }
+
+    /// Who made a statement, by the name of the certificate.
+    pub(crate) fn signed(
+        &self,
+        signer: Fingerprint,
+        statement: Statement,
+        signature: &Bytes,
+        now: Timestamp,
+    ) -> Result<SpiffeId, VerifyError> {
+        let certified = self.signer(signer, now)?;
+        let signed = (signer, statement, signature.clone());
         if locked(&self.roots).recall(&signed).is_none() {
             self.signatures_checked.fetch_add(1, Ordering::Relaxed);
-            if !statement.is_signed(certified.public_key(), &proof.signature) {
+            if !statement.is_signed(certified.public_key(), signature) {
                 return Err(VerifyError::Signature(certified.id().clone()));
             }
             locked(&self.roots).remember(own(signed), ());

@@ -40,6 +40,7 @@
 mod checkpoint;
 mod cosignature;
 mod error;
+mod headers;
 mod key;
 mod note;
 mod policy_file;
@@ -54,8 +55,10 @@ mod trust;
 pub use checkpoint::Checkpoint;
 pub use cosignature::{Cosigner, add_signature};
 pub use error::{
-    BundleError, CheckpointError, KeyTextError, NoteError, PolicyFault, ProofFileError, TrustError,
+    BundleError, CheckpointError, HeadersError, KeyTextError, NoteError, PolicyFault,
+    ProofFileError, TrustError,
 };
+pub use headers::{EntryHeaders, decode_headers, encode_headers};
 pub use key::{KeyKind, KeyName, NoteSigner, VerifierKey};
 pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, Signature, Signed};
 pub use policy_file::{POLICY_BYTES_MAX, POLICY_LINES_MAX};

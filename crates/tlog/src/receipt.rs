@@ -255,7 +255,7 @@ impl fmt::Debug for ReceiptVerifier {
 mod tests {
     use kuriiri_merkle::{Frontier, Growth, inclusion};
     use kuriiri_seal::NoteKey;
-    use kuriiri_types::{MessageId, ReceiptKind, Timestamp};
+    use kuriiri_types::{Addressed, MessageId, ReceiptKind, Subject, Timestamp};
 
     use super::*;
     use crate::{Cosigner, NoteSigner};
@@ -265,17 +265,18 @@ mod tests {
     }
 
     fn receipt(issuer: &str) -> Receipt {
+        let message = MessageId::new(Timestamp::from_millis(1_795_000_000_000), [1; 10]);
+        let subject = Subject { message, header: leaf(b"header") };
+        let recipient = "kirjaamo@sm.example".parse().unwrap();
         Receipt {
-            message: MessageId::new(Timestamp::from_millis(1_795_000_000_000), [1; 10]),
-            header_digest: leaf(b"header"),
-            sender: "kirjaamo@um.example".parse().unwrap(),
-            recipient: "kirjaamo@sm.example".parse().unwrap(),
+            issuer: issuer.parse().unwrap(),
             kind: ReceiptKind::Delivered,
             at: Timestamp::from_millis(1_795_000_000_001),
-            issuer: issuer.parse().unwrap(),
+            sender: "kirjaamo@um.example".parse().unwrap(),
+            by: None,
             code: None,
             reasons: Vec::new(),
-            by: None,
+            subjects: vec![Addressed { subject, recipient }],
         }
     }
 

@@ -27,6 +27,7 @@ const TILE_LEVELS: u8 = 8;
 /// The highest level that the specification has a path for.
 const TILE_LEVEL_MAX: u8 = 63;
 const BUNDLES: &str = "entries";
+const HEADERS: &str = "headers";
 
 /// One file of hashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -82,6 +83,21 @@ impl Bundle {
     /// Where the bundle is, from the log's prefix on: `tile/entries/x001/067.p/112`.
     pub fn path(&self) -> String {
         path(BUNDLES, self.index, self.width)
+    }
+
+    /// Where the headers are that stand beside its entries, from the log's prefix on:
+    /// `headers/x001/067.p/112`; see [`encode_headers`](crate::encode_headers).
+    pub fn headers_path(&self) -> String {
+        format!("{HEADERS}/{}", place(self.index, self.width))
+    }
+
+    /// Of which bundle the headers are there; nothing when the path is not exactly as
+    /// [`headers_path`](Self::headers_path) writes it.
+    pub fn parse_headers(path: &str) -> Option<Self> {
+        let rest = path.strip_prefix(HEADERS)?.strip_prefix('/')?;
+        let (index, width) = index_and_width(rest)?;
+        let bundle = Self { index, width };
+        (bundle.headers_path() == path).then_some(bundle)
     }
 
     /// Which bundle is there; nothing when the path is not exactly as [`path`](Self::path) writes
@@ -234,6 +250,10 @@ fn files(old: u64, new: u64) -> impl Iterator<Item = (u64, u16)> {
 }
 
 fn path(kind: &str, index: u64, width: u16) -> String {
+    format!("tile/{kind}/{}", place(index, width))
+}
+
+fn place(index: u64, width: u16) -> String {
     let mut groups: Vec<u64> =
         iter::successors(Some(index), |rest| Some(rest / 1000).filter(|rest| *rest > 0))
             .map(|rest| rest % 1000)
@@ -242,7 +262,7 @@ fn path(kind: &str, index: u64, width: u16) -> String {
     let (last, others) = groups.split_last().unwrap_or((&0, &[]));
     let others: String = others.iter().map(|group| format!("x{group:03}/")).collect();
     let partial = if width < TILE_WIDTH { format!(".p/{width}") } else { String::new() };
-    format!("tile/{kind}/{others}{last:03}{partial}")
+    format!("{others}{last:03}{partial}")
 }
 
 /// Reads the end of a path, and more than is one: whoever asks writes it again and compares.

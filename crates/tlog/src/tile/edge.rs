@@ -1,5 +1,7 @@
 //! The right edge of a log's tree: the tiles that are not full yet.
 
+use std::sync::Arc;
+
 use kuriiri_merkle::{Frontier, Nodes, Tree};
 use kuriiri_types::Digest;
 
@@ -9,12 +11,13 @@ use super::{TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH, Tile, hashes_in_level};
 const WIDTH: u64 = TILE_WIDTH as u64;
 
 /// A tree that grows leaf by leaf and holds no more of it than the partial tile of each level, 16
-/// KiB at most with the nodes between. What is full goes to the caller.
+/// KiB at most with the nodes between. What is full goes to the caller. A copy shares its tiles with the
+/// one that it was made of until one of both grows.
 #[derive(Debug, Clone, Default)]
 pub struct TileEdge {
     size: u64,
     /// The partial tile of each level, lowest first, as a tree of its own over the tile's hashes.
-    tiles: Vec<Tree>,
+    tiles: Vec<Arc<Tree>>,
 }
 
 impl TileEdge {
@@ -34,7 +37,8 @@ impl TileEdge {
         let levels = (0..TILE_LEVELS).map_while(|level| Some((level, hashes(level)?)));
         let tile = |(level, hashes): (u8, u64)| {
             let partial = hashes - hashes % WIDTH..hashes;
-            partial.map(|index| nodes.node(level * TILE_HEIGHT, index)).collect()
+            let hashes = partial.map(|index| nodes.node(level * TILE_HEIGHT, index));
+            hashes.collect::<Result<Tree, _>>().map(Arc::new)
         };
         Ok(Self { size, tiles: levels.map(tile).collect::<Result<_, _>>()? })
     }
@@ -53,12 +57,13 @@ impl TileEdge {
         for level in 0_u8.. {
             let at = usize::from(level);
             if self.tiles.len() <= at {
-                self.tiles.push(Tree::new());
+                self.tiles.push(Arc::default());
             }
             let Some(tile) = self.tiles.get_mut(at) else { break };
-            tile.push(hash);
+            Arc::make_mut(tile).push(hash);
             let Some(root) = tile.node(TILE_HEIGHT, 0) else { break };
-            full.push((Tile { level, index, width: TILE_WIDTH }, std::mem::take(tile)));
+            let tree = Arc::unwrap_or_clone(std::mem::take(tile));
+            full.push((Tile { level, index, width: TILE_WIDTH }, tree));
             (hash, index) = (root, index / WIDTH);
         }
         full
@@ -67,7 +72,7 @@ impl TileEdge {
     /// The partial tile of a level, as a tree over its hashes; nothing when the tree of the log is
     /// not so high. It is empty where the last tile of the level is full.
     pub fn tile(&self, level: u8) -> Option<&Tree> {
-        self.tiles.get(usize::from(level))
+        self.tiles.get(usize::from(level)).map(Arc::as_ref)
     }
 
     /// The partial tiles, lowest first.
@@ -76,7 +81,7 @@ impl TileEdge {
             let index = hashes_in_level(self.size, level) / WIDTH;
             // It would have gone if it had more hashes than a tile.
             let width = u16::try_from(tree.size()).unwrap_or(TILE_WIDTH);
-            (Tile { level, index, width }, tree)
+            (Tile { level, index, width }, tree.as_ref())
         })
     }
 
@@ -166,6 +171,17 @@ mod tests {
         });
         let expected = tiles_of(size).filter(|tile| tile.width < TILE_WIDTH);
         assert_eq!(partial.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_copy_goes_its_own_way() {
+        let mut edge = TileEdge::new();
+        leaves(300).iter().for_each(|leaf| drop(edge.push(*leaf)));
+        let (copy, root) = (edge.clone(), edge.root());
+        edge.push(leaves(1)[0]);
+        assert_eq!((copy.size(), copy.root()), (300, root));
+        assert_ne!((edge.size(), edge.root()), (300, root));
+        check(&copy, 300);
     }
 
     #[test]
