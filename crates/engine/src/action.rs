@@ -38,7 +38,7 @@ pub enum Action {
         /// To whom.
         subscription: SubscriptionId,
         /// The receipts with their numbers, in order. A watch begins with none.
-        receipts: Vec<(Seq, SignedReceipt)>,
+        receipts: Vec<(Seq, ReceiptOut)>,
         /// From where a watch that breaks off can go on.
         next: Seq,
     },
@@ -63,15 +63,35 @@ pub enum Action {
     },
 }
 
+/// A receipt of this relay: an entry of its log. Whoever hands it out makes its proof, once the step is
+/// durable; see [`SignedReceipt`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unproved {
+    /// The entry's bytes.
+    pub entry: Bytes,
+    /// Its place in the log.
+    pub index: u64,
+}
+
+/// A receipt on its way out of this relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReceiptOut {
+    /// This relay's own.
+    Own(Unproved),
+    /// Another relay's, with its proof, as it came.
+    Other(SignedReceipt),
+}
+
 /// What the host hands back to whoever asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// One verdict for each message, in order; for a system also the receipts of the accepted.
+    /// One verdict for each message, in order, and what this relay states about them.
     Verdicts {
         /// The verdicts.
         verdicts: Vec<Verdict>,
-        /// A receipt for each recipient of each accepted message. Empty for a peer.
-        receipts: Vec<SignedReceipt>,
+        /// Together they speak of every recipient of each message that was taken, or was genuine and
+        /// refused. One of them may speak of messages of the same sender in other batches of the asker.
+        receipts: Vec<Unproved>,
     },
     /// What would happen.
     Outcome(Outcome),
@@ -85,8 +105,13 @@ pub enum Reply {
     Resolved(Resolution),
     /// Decisions of late, newest first.
     Decisions(Vec<Record>),
-    /// How many copies of a message were erased.
-    Erased(u32),
+    /// What was erased of a message.
+    Erased {
+        /// How many copies that waited.
+        copies: u32,
+        /// How many headers beside the log.
+        headers: u32,
+    },
     /// It stands in the log.
     Noted,
     /// What became of a checkpoint that was shown.
@@ -160,7 +185,7 @@ pub enum Load {
         body: Body,
     },
     /// A receipt.
-    Receipt(SignedReceipt),
+    Receipt(ReceiptOut),
 }
 
 /// One message for a receiver.

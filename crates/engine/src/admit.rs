@@ -10,21 +10,24 @@ use std::collections::BTreeMap;
 
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Address, Code, Decided, Giver, Header, Lane, LogEvent, Ministry, Refusal, SpiffeId, Timestamp,
-    Verdict,
+    Address, Code, Giver, Header, Lane, LogEvent, Ministry, Refusal, Subject, Timestamp, Verdict,
     limits::{
         BODY_BYTES_MAX, CLOCK_SKEW_MAX, MAILBOX_MESSAGES_MAX, MESSAGE_TTL_MAX, OUTBOX_MESSAGES_MAX,
     },
 };
 
 use crate::{
+    classes::First,
     engine::Engine,
     event::{LinkId, Token},
     held::{Custody, Held, Message},
     holds::{Endorsed, HeldBack},
-    judge::{Hop, Way},
+    judge::{Hop, Ruled, Way},
+    receipts::Sent,
     record::{QueueId, approvals_weight},
+    ruled::Judged,
     seen::{Spot, Taken},
+    statements::StatementId,
     view::ViewError,
     work::Work,
 };
@@ -36,7 +39,7 @@ struct Admitted {
     endorsed: Endorsed,
     stops: Vec<Stop>,
     spot: Spot,
-    decided: Vec<Decided>,
+    ruled: Vec<Ruled>,
 }
 
 /// One way on from here.
@@ -66,14 +69,26 @@ enum Admission {
 /// A message that is not taken.
 struct Denied {
     message: VerifiedMessage,
+    path: Vec<Ministry>,
+    endorsed: Endorsed,
     refusal: Refusal,
     /// What the rules said, if they were asked.
-    decided: Vec<Decided>,
+    ruled: Vec<Ruled>,
 }
 
 impl Admission {
-    fn deny(message: VerifiedMessage, refusal: Refusal, decided: Vec<Decided>) -> Self {
-        Self::Denied(Box::new(Denied { message, refusal, decided }))
+    /// Refuses what the rules were not asked about.
+    fn deny(message: VerifiedMessage, refusal: Refusal) -> Self {
+        Self::deny_ruled(message, refusal, (Vec::new(), Endorsed::default()), Vec::new())
+    }
+
+    fn deny_ruled(
+        message: VerifiedMessage,
+        refusal: Refusal,
+        (path, endorsed): (Vec<Ministry>, Endorsed),
+        ruled: Vec<Ruled>,
+    ) -> Self {
+        Self::Denied(Box::new(Denied { message, path, endorsed, refusal, ruled }))
     }
 }
 
@@ -85,22 +100,6 @@ pub(crate) struct Source {
     pub(crate) link: LinkId,
     pub(crate) lane: Lane,
     pub(crate) epoch: u32,
-}
-
-impl Source {
-    fn system(&self) -> Option<&SpiffeId> {
-        match &self.giver {
-            Giver::System(system) => Some(system),
-            Giver::Peer(_) => None,
-        }
-    }
-
-    fn peer(&self) -> Option<&Ministry> {
-        match &self.giver {
-            Giver::System(_) => None,
-            Giver::Peer(peer) => Some(peer),
-        }
-    }
 }
 
 impl Engine {
@@ -133,9 +132,10 @@ impl Engine {
             return Admission::Busy;
         }
         if !self.within_rates(now, lane, &admitted.stops) {
-            let reasons = vec!["as many such messages have left in this hour as may".into()];
+            let reasons = vec!["the hourly limit for this label is reached".into()];
             let refusal = Refusal { code: Code::RATE_EXCEEDED, reasons };
-            return Admission::deny(admitted.message, refusal, admitted.decided);
+            let Admitted { message, path, endorsed, ruled, .. } = admitted;
+            return Admission::deny_ruled(message, refusal, (path, endorsed), ruled);
         }
         Admission::Admitted(Box::new(admitted))
     }
@@ -145,7 +145,10 @@ impl Engine {
         match self.may_hold(&held.message, &held.need) {
             Ok(true) => Admission::Held(Box::new(held), spot),
             Ok(false) => Admission::Busy,
-            Err(refusal) => Admission::deny(held.message, refusal, held.decided),
+            Err(refusal) => {
+                let HeldBack { message, path, endorsed, ruled, .. } = held;
+                Admission::deny_ruled(message, refusal, (path, endorsed), ruled)
+            }
         }
     }
 
@@ -197,71 +200,82 @@ impl Engine {
                 self.hold_off(source);
                 Ok(Verdict::Busy)
             }
-            Admission::Repeat(message, Taken { at, entry }) => {
-                let to = recipients(message.header(), dest);
-                match work.log.index_of(entry) {
-                    Some(first) => self.answer_again(work, first, to.len(), source.token)?,
-                    // It was stated in a log that is lost, so it is stated anew.
-                    None => {
-                        let subject = (message.header(), message.leaf());
-                        self.answer_taken(work, subject, &to, (source.token, source.system()));
-                    }
+            Admission::Repeat(message, Taken { at, said }) => {
+                if !self.answer_again(work, said, source.token)? {
+                    self.state_taken(work, source, dest, &message);
                 }
                 Ok(Verdict::Accepted { at, repeat: true })
             }
             Admission::Denied(denied) => {
-                let Denied { message, refusal, decided } = *denied;
-                self.log_decided(work, decided, Some(message.envelope()), source.peer(), &[]);
-                let to = recipients(message.header(), dest);
-                let subject = (message.header(), message.leaf());
-                self.answer_refused(work, subject, &to, source.token, &refusal);
+                let Denied { message, path, endorsed, refusal, ruled } = *denied;
+                self.log_ruled(work, source, &message, (&path, &endorsed, ruled), &[]);
+                let (to, by) = (recipients(message.header(), dest), (source.token, &source.giver));
+                self.answer_refused(work, sent(&message), to, by, &refusal);
                 Ok(Verdict::Refused(refusal))
             }
             Admission::Admitted(admitted) => {
-                let entry = self.log_taken(
-                    work,
-                    source,
-                    dest,
-                    &admitted.message,
-                    (&admitted.decided, &admitted.stops),
-                );
-                self.take_into_custody(work, *admitted, entry)?;
+                let Admitted { message, path, endorsed, stops, ruled, .. } = &*admitted;
+                let basis = (path.as_slice(), endorsed, ruled.clone());
+                self.log_ruled(work, source, message, basis, stops);
+                let statement = self.state_taken(work, source, dest, message);
+                self.take_into_custody(work, *admitted, statement)?;
                 Ok(accepted)
             }
             Admission::Held(held, spot) => {
-                let decided = (held.decided.as_slice(), [].as_slice());
-                let entry = self.log_taken(work, source, dest, &held.message, decided);
-                self.seen.take(spot, entry, work)?;
+                let HeldBack { message, path, endorsed, ruled, .. } = &*held;
+                let basis = (path.as_slice(), endorsed, ruled.clone());
+                self.log_ruled(work, source, message, basis, &[]);
+                let statement = self.state_taken(work, source, dest, message);
+                self.seen.take_pending(spot, statement, work)?;
                 self.hold_message(work, *held);
                 Ok(accepted)
             }
         }
     }
 
-    /// Writes that a message is taken. Gives the place of the first receipt.
-    fn log_taken(
+    /// Notes the decisions on a message that comes in.
+    fn log_ruled(
+        &mut self,
+        work: &mut Work<'_>,
+        source: &Source,
+        message: &VerifiedMessage,
+        (path, endorsed, ruled): (&[Ministry], &Endorsed, Vec<Ruled>),
+        stops: &[Stop],
+    ) {
+        if ruled.is_empty() {
+            return;
+        }
+        let keep = self.retention_of(message.header().label.as_ref());
+        let judged = Judged {
+            subject: sent(message).subject,
+            giver: Some(&source.giver),
+            path,
+            approvals: &endorsed.approvals,
+            first: Some(First::of(message, keep)),
+        };
+        self.log_decided(work, judged, ruled, stops);
+    }
+
+    /// States that a message is taken.
+    fn state_taken(
         &self,
         work: &mut Work<'_>,
         source: &Source,
         dest: Option<&Ministry>,
         message: &VerifiedMessage,
-        (decided, stops): (&[Decided], &[Stop]),
-    ) -> u64 {
-        let (envelope, peer) = (Some(message.envelope()), source.peer());
-        self.log_decided(work, decided.to_vec(), envelope, peer, stops);
+    ) -> StatementId {
         let to = recipients(message.header(), dest);
-        let subject = (message.header(), message.leaf());
-        self.answer_taken(work, subject, &to, (source.token, source.system()))
+        self.answer_taken(work, sent(message), to, (source.token, &source.giver))
     }
 
     fn take_into_custody(
         &mut self,
         work: &mut Work<'_>,
         admitted: Admitted,
-        entry: u64,
+        statement: StatementId,
     ) -> Result<(), ViewError> {
         let Admitted { message, path, endorsed, stops, spot, .. } = admitted;
-        self.seen.take(spot, entry, work)?;
+        self.seen.take_pending(spot, statement, work)?;
         let copies = u32::try_from(stops.len()).unwrap_or(u32::MAX);
         let beside = approvals_weight(&endorsed.approvals);
         let body = self.place(work, message.salted_body(), copies, beside);
@@ -315,11 +329,18 @@ impl Engine {
 }
 
 /// The recipients that a copy is for: those at one ministry, or all of a submission.
-fn recipients(header: &Header, dest: Option<&Ministry>) -> Vec<Address> {
-    match dest {
-        Some(dest) => header.recipients_at(dest).map(|r| r.address.clone()).collect(),
-        None => header.to.iter().map(|r| r.address.clone()).collect(),
-    }
+fn recipients<'a>(
+    header: &'a Header,
+    dest: Option<&'a Ministry>,
+) -> impl Iterator<Item = &'a Address> {
+    let is_for = move |address: &&Address| dest.is_none_or(|dest| dest == address.ministry());
+    header.to.iter().map(|recipient| &recipient.address).filter(is_for)
+}
+
+fn sent(message: &VerifiedMessage) -> Sent<'_> {
+    let header = message.header();
+    let subject = Subject { message: header.id, header: message.leaf() };
+    Sent { sender: &header.from, subject }
 }
 
 fn mailbox_stop(dest: &Ministry, expires: Timestamp, address: Address) -> Stop {

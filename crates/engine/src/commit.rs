@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use kuriiri_types::{Digest, Ministry, Timestamp};
-use serde::{Deserialize, Serialize};
 
 use crate::record::{
     BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, LogHead, Pack, PackKey, SeenLog,
@@ -28,19 +27,11 @@ pub struct Commit {
     pub erased: Vec<BodyRef>,
     /// What the log grows by.
     pub log: Option<LogAppend>,
-    /// Which entries leave the log; the entry that says so is among what it grows by.
-    pub pruned: Option<Pruning>,
-}
-
-/// Entries that leave the log once the commit is durable. Their leaf hashes stay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pruning {
-    /// All before this one, a multiple of 256.
-    pub before: u64,
-    /// But not these, in rising order: later entries are judged by them.
-    pub kept: Vec<u64>,
-    /// How long what is still to come of messages among them, and of those before, must stay.
-    pub late: Vec<Late>,
+    /// Headers leave whose time, by their entry, is not after this one; the entry that says so is among
+    /// what the log grows by.
+    pub pruned: Option<Timestamp>,
+    /// Headers that are erased beside the log, by their leaf hashes.
+    pub erased_headers: Vec<Digest>,
 }
 
 /// New entries of the log, and how it stands with them.
@@ -50,6 +41,9 @@ pub struct LogAppend {
     pub first: u64,
     /// The entries' bytes.
     pub entries: Vec<Bytes>,
+    /// The headers beside entries that name messages for the first time: the entry's place, and the
+    /// headers in the order of its messages. Each list fits one stored value.
+    pub headers: Vec<(u64, Vec<Bytes>)>,
     /// Their leaf hashes.
     pub leaves: Vec<Digest>,
     /// Where the chains end that they are links of; all other chains end where they did. Each once.
@@ -60,16 +54,6 @@ pub struct LogAppend {
     pub checkpoint: Bytes,
     /// False when nothing happened but that the logs of others were witnessed.
     pub news: bool,
-}
-
-/// Messages whose first entries left a log, by how long their entries are kept. What comes late of one may
-/// still be there, and no longer says which it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Late {
-    /// For how many days entries about them stay.
-    pub days: u32,
-    /// The time of the last of their first entries.
-    pub last: Timestamp,
 }
 
 /// A new file of bodies, one after the other from offset 0.
@@ -131,5 +115,6 @@ impl Commit {
             && self.released.is_empty()
             && self.log.is_none()
             && self.pruned.is_none()
+            && self.erased_headers.is_empty()
     }
 }

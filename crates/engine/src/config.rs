@@ -7,10 +7,11 @@ use std::{
 };
 
 use kuriiri_policy::{Clearance, Policy};
-use kuriiri_types::{Address, Ministry, SpiffeId};
+use kuriiri_types::{Address, HeldClearance, Ministry, SpiffeId};
 
 use crate::{
     log::{LogConfig, SignedSet},
+    retention::Retention,
     view::Codec,
 };
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub ministry: Ministry,
     /// The transparency log.
     pub log: LogConfig,
+    /// How long headers are kept beside it.
+    pub retention: Retention,
     /// The signed files that `policy` was made of.
     pub files: SignedSet,
     /// Reads and writes signed bytes.
@@ -51,6 +54,12 @@ impl SystemClearance {
     /// system has none.
     pub fn compile(&self, policy: &Policy) -> Option<Clearance> {
         policy.catalogue(&self.policy)?.clearance(&self.levels, &self.grants).ok()
+    }
+
+    /// As the log keeps it.
+    pub(crate) fn written(&self) -> HeldClearance {
+        let Self { policy, levels, grants } = self.clone();
+        HeldClearance { policy, levels, grants }
     }
 }
 

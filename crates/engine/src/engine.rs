@@ -3,11 +3,13 @@
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use kuriiri_policy::Policy;
 use kuriiri_types::{
     Code, Fingerprint, Giver, Lane, LogEvent, Ministry, Refusal, SpiffeId, Timestamp, Verdict,
+    WireLabel,
 };
 
 use crate::{
@@ -26,10 +28,11 @@ use crate::{
     outbound::Peer,
     queues::Queues,
     rates::Rates,
-    receipts::ReceiptReaders,
+    readers::ReceiptReaders,
     record::{Body, Certificate, QueueId},
+    retention::Retention,
     review::Review,
-    seen::Seen,
+    seen::{Seen, Taker},
     view::{View, ViewError},
     witness::Witness,
     work::Work,
@@ -59,6 +62,10 @@ pub struct Engine {
     serial: u64,
     /// The body file of the step in hand, if it has one.
     body_file: u64,
+    /// By which receipts of peers are remembered.
+    pub(crate) taker: Taker,
+    /// How long headers with the label of the last message are kept.
+    keeps: Option<(Option<WireLabel>, Duration)>,
     /// The transparency log.
     pub(crate) log: Log,
     /// What was cosigned of the logs of peers.
@@ -91,7 +98,7 @@ pub struct Step {
     pub wake: Option<Timestamp>,
 }
 
-/// Answers that wait for the receipts of this step to be signed.
+/// Answers that wait for what this step states.
 type Answers = Vec<(Token, Vec<Verdict>)>;
 
 impl Engine {
@@ -116,9 +123,12 @@ impl Engine {
         let witness = Witness::restore(&reader)?;
         let judge = judge(&config, Arc::clone(&config.policy));
         let log = Log::restore(&config.log, &config.codec, starts, view)?;
+        let taker = Taker::named(config.ministry.as_str());
         let mut engine = Self {
             judge,
             queues,
+            taker,
+            keeps: None,
             config,
             peers: peers.into_iter().map(|peer| (peer, Peer::default())).collect(),
             subscriptions: Subscriptions::default(),
@@ -177,7 +187,6 @@ impl Engine {
         for event in events {
             self.on(&mut work, &mut answers, event)?;
         }
-        self.sum_up(&mut work);
         self.tend_holds(&mut work)?;
         let ended_on_disk =
             work.ended_on_disk || self.expire(&mut work)? || self.review(&mut work)?;
@@ -190,14 +199,14 @@ impl Engine {
             self.pump_mailboxes(&mut work)?;
             self.pump_peers(&mut work)?;
         }
-        if !work.drafts.is_empty() {
+        if work.has_to_say() {
             work.wake_at(now);
         }
         self.settle(&mut work, Answers::new());
         self.seen.settle(&mut self.serial, &mut work);
         self.plan_expiry(&mut work)?;
         self.holds_are_committed();
-        work.commit.log = work.log.finish(&mut work.actions, view)?;
+        work.commit.log = work.log.finish()?;
         let wake = work.wake();
         self.log.advance(work.log, work.commit.log.as_ref());
         Ok(Step { commit: work.commit, actions: work.actions, wake })
@@ -218,6 +227,7 @@ impl Engine {
     /// Sends on its way what is to be said, and packs what was queued.
     fn settle(&mut self, work: &mut Work<'_>, answers: Answers) {
         self.issue(work);
+        self.sum_up(work);
         for (token, verdicts) in answers {
             let receipts = work.answered.remove(&token).unwrap_or_default();
             work.actions.push(Action::Answer(token, Reply::Verdicts { verdicts, receipts }));
@@ -246,7 +256,7 @@ impl Engine {
                 work.answer(token, self.on_asked(work.now, &system, &question));
             }
             Event::Answered { peer, link, lane, batch, verdicts, receipts } => {
-                self.on_answered(work, &peer, link, (lane, batch), verdicts, receipts);
+                self.on_answered(work, &peer, link, (lane, batch), verdicts, receipts)?;
             }
             Event::CheckpointShown { peer, token, shown } => {
                 self.on_checkpoint_shown(work, &peer, token, shown);
@@ -258,8 +268,8 @@ impl Engine {
                 work.answer(token, self.on_decisions_asked(&person, limit));
             }
             Event::DialFailed { peer, problem } => self.on_dial_failed(work, peer, problem),
-            Event::EraseAsked { person, token, message, basis } => {
-                self.on_erase_asked(work, token, person, message, basis)?;
+            Event::EraseAsked { person, token, message, basis, headers } => {
+                self.on_erase_asked(work, token, person, message, (basis, headers))?;
             }
             Event::Heard { peer } => self.on_heard(peer),
             Event::LinkDown { peer, link, problem } => {
@@ -279,6 +289,7 @@ impl Engine {
             Event::ReceiptsArrived { peer, token, receipts } => {
                 answers.push((token, self.on_receipts_arrived(work, &peer, receipts)?));
             }
+            Event::RetentionChanged(retention) => self.keep_headers(retention),
             Event::ReceiptsConfirmed { subscription, through } => {
                 self.on_receipts_confirmed(subscription, through);
             }
@@ -317,8 +328,11 @@ impl Engine {
     /// Everything that waits is decided again, a part of it in each step.
     fn on_policy_changed(&mut self, work: &mut Work<'_>, policy: Arc<Policy>, files: &SignedSet) {
         if work.log.policy() != Some(files.digest()) {
+            // What was decided before was by the rules before.
+            work.write_decisions();
             work.log.put_in_force(work.now, files);
         }
+        self.keeps = None;
         self.judge = judge(&self.config, policy);
         self.holds.look_at_all();
         self.review = Review::wanted();
@@ -360,6 +374,25 @@ impl Engine {
                 self.peers.entry(peer.clone()).or_default();
             }
         }
+    }
+
+    /// Headers of messages that come from now on are kept as this says.
+    fn keep_headers(&mut self, retention: Retention) {
+        self.config.retention = retention;
+        self.keeps = None;
+    }
+
+    /// How long the header of a message with this label is kept beside the log. Messages of a batch
+    /// mostly have the same.
+    pub(crate) fn retention_of(&mut self, label: Option<&WireLabel>) -> Duration {
+        if let Some((known, keep)) = &self.keeps
+            && known.as_ref() == label
+        {
+            return *keep;
+        }
+        let keep = self.config.retention.of(label, self.judge.policy());
+        self.keeps = Some((label.cloned(), keep));
+        keep
     }
 
     /// Finds a place for a body; see [`Work::place`].

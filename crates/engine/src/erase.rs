@@ -1,5 +1,5 @@
-//! Erasing a body because the law asks for it: salt and body leave the custody of this relay, the
-//! sender hears so, and header, receipts and every proof stand.
+//! Erasing because the law asks for it: salt and body leave the custody of this relay, the sender hears
+//! so, and the header beside the log can go too. Entries, receipts and every proof remain.
 
 use std::sync::Arc;
 
@@ -23,6 +23,8 @@ struct Erasure {
     message: MessageId,
     by: SpiffeId,
     basis: String,
+    /// Headers that go too.
+    headers: Vec<Digest>,
     /// Copies erased so far.
     copies: u32,
 }
@@ -35,11 +37,21 @@ impl Erasure {
 
     /// Writes the order down with the first copy that goes; it stands for all of them.
     fn note(&mut self, work: &mut Work<'_>, subject: Digest) {
-        if self.copies == 0 {
-            let (by, basis) = (self.by.clone(), self.basis.clone());
-            work.note(LogEvent::Erased { subject, by, basis });
+        if self.copies == 0 && !self.headers.contains(&subject) {
+            self.tell(work, subject, false);
         }
         self.copies = self.copies.saturating_add(1);
+    }
+
+    /// Writes down which headers go, and has them go with the commit.
+    fn take_headers(&self, work: &mut Work<'_>) {
+        self.headers.iter().for_each(|subject| self.tell(work, *subject, true));
+        work.commit.erased_headers.extend(&self.headers);
+    }
+
+    fn tell(&self, work: &mut Work<'_>, subject: Digest, header: bool) {
+        let (by, basis) = (self.by.clone(), self.basis.clone());
+        work.note(LogEvent::Erased { subject, header, by, basis });
     }
 }
 
@@ -53,9 +65,9 @@ impl Engine {
         token: Token,
         by: SpiffeId,
         message: MessageId,
-        basis: String,
+        (basis, headers): (String, Vec<Digest>),
     ) -> Result<(), ViewError> {
-        let reply = self.erase(work, by, message, basis)?;
+        let reply = self.erase(work, by, message, (basis, headers))?;
         work.answer(token, reply);
         Ok(())
     }
@@ -65,7 +77,7 @@ impl Engine {
         work: &mut Work<'_>,
         by: SpiffeId,
         message: MessageId,
-        basis: String,
+        (basis, headers): (String, Vec<Digest>),
     ) -> Result<Reply, ViewError> {
         if !self.is_ours(&by) {
             return Ok(Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER)));
@@ -74,7 +86,8 @@ impl Engine {
             let reasons = vec!["a copy of it is under way; ask again".into()];
             return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
         }
-        let mut erasure = Erasure { message, by, basis, copies: 0 };
+        let mut erasure = Erasure { message, by, basis, headers, copies: 0 };
+        erasure.take_headers(work);
         self.erase_holds(work, &mut erasure)?;
         for (queue, lane) in self.message_lanes() {
             let mut from = 0;
@@ -84,11 +97,12 @@ impl Engine {
                 from = first.saturating_add(1);
             }
         }
-        if erasure.copies == 0 {
+        if erasure.copies == 0 && erasure.headers.is_empty() {
             let what = format!("erase {message}: {}; no body of it was held", erasure.basis);
             work.note(LogEvent::Acted { by: erasure.by, what });
         }
-        Ok(Reply::Erased(erasure.copies))
+        let headers = u32::try_from(erasure.headers.len()).unwrap_or(u32::MAX);
+        Ok(Reply::Erased { copies: erasure.copies, headers })
     }
 
     fn is_under_way(&self, message: MessageId) -> bool {

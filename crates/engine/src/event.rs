@@ -6,13 +6,14 @@ use kuriiri_policy::Policy;
 use kuriiri_seal::{VerifiedApproval, VerifiedMessage};
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Address, Lane, MessageId, Ministry, Precedence, Refusal, SpiffeId, Verdict, WireLabel,
+    Address, Digest, Lane, MessageId, Ministry, Precedence, Refusal, SpiffeId, Timestamp, Verdict,
+    WireLabel,
 };
 
 use crate::{
-    commit::Pruning,
     log::SignedSet,
     record::{Certificate, Seq},
+    retention::Retention,
     witness::Shown,
 };
 
@@ -123,6 +124,8 @@ pub enum Event {
         message: MessageId,
         /// The legal basis, in words.
         basis: String,
+        /// Headers of it that are to be erased beside the log too, by their leaf hashes.
+        headers: Vec<Digest>,
     },
     /// A peer made contact by itself: it is alive, whatever the back-off says.
     Heard {
@@ -195,6 +198,8 @@ pub enum Event {
         /// The receipts, or why the host refused one already.
         receipts: Vec<Result<VerifiedReceipt, Refusal>>,
     },
+    /// Headers are kept as long as this says from now on.
+    RetentionChanged(Retention),
     /// A reader of receipts has dealt with all up to a number.
     ReceiptsConfirmed {
         /// The subscription.
@@ -309,11 +314,13 @@ pub enum LogDeed {
         /// Which, and for whom, in words.
         what: String,
     },
-    /// Entries leave whose time is over.
+    /// Headers leave whose time is over.
     Prune {
         /// The legal basis, in words.
         basis: String,
-        /// Which, as the host found by what it is configured to keep.
-        pruning: Pruning,
+        /// Those go that are kept until this time, or less.
+        until: Timestamp,
+        /// How many they are, as the host counted.
+        headers: u64,
     },
 }

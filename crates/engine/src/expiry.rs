@@ -8,7 +8,7 @@ use crate::{
     commit::Write,
     engine::Engine,
     held::Held,
-    receipts::{Negative, Subject},
+    receipts::{Negative, Sent},
     record::{PackKey, QueueId, Seq},
     view::ViewError,
     work::Work,
@@ -96,7 +96,7 @@ impl Engine {
         let Held::Message(message) = held else { return };
         match &key.queue {
             QueueId::Mailbox(address) => {
-                self.tell_negative(work, Subject::from(&**message), address, &Negative::expired());
+                self.tell_negative(work, Sent::from(&**message), [address], &Negative::expired());
             }
             QueueId::Outbox(_) | QueueId::Receipts(_) => {
                 self.tell_failure(work, message, &Negative::expired());

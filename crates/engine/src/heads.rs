@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, time::Duration};
 use kuriiri_merkle::{Frontier, leaf};
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    ChannelHead, Digest, Direction, LogEvent, Ministry, ReceiptKind, Timestamp,
+    ChannelHead, Digest, Direction, Giver, LogEvent, Ministry, Receipt, ReceiptKind, Timestamp,
     limits::{CHANNEL_HEAD_DIGESTS_MAX, CHANNEL_HEADS_MAX},
 };
 
@@ -37,17 +37,37 @@ pub(crate) struct Passed {
 }
 
 impl Passed {
-    /// This relay gave a receipt for a message of a peer.
-    pub(crate) fn taken(peer: &Ministry, header: Digest, at: Timestamp) -> Self {
-        Self { peer: peer.clone(), direction: Direction::In, at, header }
+    /// This relay gave a receipt for messages that a peer handed over.
+    pub(crate) fn taken(receipt: &Receipt) -> impl Iterator<Item = Self> + '_ {
+        let giver = receipt.by.as_ref().filter(|_| receipt.kind == ReceiptKind::Relayed);
+        let peer = giver.and_then(|giver| match giver {
+            Giver::Peer(peer) => Some(peer),
+            Giver::System(_) => None,
+        });
+        peer.into_iter().flat_map(|peer| Self::all(peer, Direction::In, receipt))
     }
 
     /// A peer gave one. Nothing when it speaks of something else, or for somebody else.
-    pub(crate) fn heard(peer: &Ministry, receipt: &VerifiedReceipt) -> Option<Self> {
+    pub(crate) fn heard<'a>(
+        peer: &'a Ministry,
+        receipt: &'a VerifiedReceipt,
+    ) -> impl Iterator<Item = Self> + 'a {
         let said = receipt.receipt();
         let is_its = said.kind == ReceiptKind::Relayed && said.issuer == *peer;
-        let (header, at) = (said.header_digest, said.at);
-        is_its.then(|| Self { peer: peer.clone(), direction: Direction::Out, at, header })
+        is_its.then(|| Self::all(peer, Direction::Out, said)).into_iter().flatten()
+    }
+
+    fn all<'a>(
+        peer: &'a Ministry,
+        direction: Direction,
+        said: &'a Receipt,
+    ) -> impl Iterator<Item = Self> + 'a {
+        said.subjects.iter().map(move |told| Self {
+            peer: peer.clone(),
+            direction,
+            at: said.at,
+            header: told.subject.header,
+        })
     }
 }
 

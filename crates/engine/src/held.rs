@@ -6,11 +6,12 @@ use bytes::Bytes;
 use kuriiri_merkle::leaf;
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Address, Approval, Digest, Envelope, Header, Lane, LogEvent, Ministry, SignedApproval,
-    SignedReceipt, Timestamp, limits::MESSAGE_TTL_MAX,
+    Address, Approval, BatchProof, Digest, Envelope, Header, Lane, LogEvent, Ministry,
+    SignedApproval, SignedReceipt, Subject, Timestamp, limits::MESSAGE_TTL_MAX,
 };
 
 use crate::{
+    action::{ReceiptOut, Unproved},
     judge::Case,
     lane::Loaded,
     record::{Body, BodyRef, Done, Hold, HoldNumber, Item, Pack, PackKey, Parcel, QueueId, Seq},
@@ -31,8 +32,21 @@ pub(crate) enum Held {
 #[derive(Debug)]
 pub(crate) struct HeldReceipt {
     pub(crate) entry: u64,
-    /// One of this relay gets its proof when it is handed out.
-    pub(crate) signed: SignedReceipt,
+    pub(crate) out: ReceiptOut,
+}
+
+impl HeldReceipt {
+    /// One of this relay.
+    pub(crate) fn own(unproved: Unproved) -> Self {
+        Self { entry: unproved.index, out: ReceiptOut::Own(unproved) }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.out {
+            ReceiptOut::Own(unproved) => unproved.entry.len(),
+            ReceiptOut::Other(signed) => signed.entry.len(),
+        }
+    }
 }
 
 /// A message in custody: only made of a verified one, or of one that was committed.
@@ -80,7 +94,7 @@ pub(crate) struct Custody {
 impl Message {
     /// Takes a verified message into custody.
     pub(crate) fn take(message: &VerifiedMessage, custody: Custody) -> Arc<Self> {
-        let envelope = message.envelope().clone();
+        let envelope = kept(message.envelope());
         Self::new(message.shared_header(), message.leaf(), envelope, custody)
     }
 
@@ -102,6 +116,11 @@ impl Message {
 
     pub(crate) fn leaf(&self) -> Digest {
         self.leaf
+    }
+
+    /// The message as entries of the log name it.
+    pub(crate) fn subject(&self) -> Subject {
+        Subject { message: self.header.id, header: self.leaf }
     }
 
     pub(crate) fn parcel(&self) -> &Parcel {
@@ -136,6 +155,23 @@ impl Message {
     }
 }
 
+/// Signed bytes to be kept: copied out of what they came in. A slice would hold a whole frame in memory
+/// for as long as one of its messages waits.
+pub(crate) fn kept(envelope: &Envelope) -> Envelope {
+    let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+    let Envelope { header, proof } = envelope;
+    let proof = BatchProof { signature: own(&proof.signature), ..proof.clone() };
+    Envelope { header: own(header), proof }
+}
+
+/// Another relay's receipt to be kept, for the same reason.
+pub(crate) fn kept_receipt(signed: &SignedReceipt) -> SignedReceipt {
+    let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
+    let SignedReceipt { entry, index, path, checkpoint } = signed;
+    let (entry, checkpoint, path) = (own(entry), own(checkpoint), path.clone());
+    SignedReceipt { entry, index: *index, path, checkpoint }
+}
+
 impl Held {
     pub(crate) fn to_record(&self) -> Item {
         match self {
@@ -163,7 +199,7 @@ impl Held {
     pub(crate) fn load_bytes(&self) -> usize {
         match self {
             Self::Message(message) => self.weight().saturating_add(message.parcel.body.len()),
-            Self::Receipt(receipt) => receipt.signed.entry.len() + RECEIPT_PROOF_BYTES,
+            Self::Receipt(receipt) => receipt.bytes() + RECEIPT_PROOF_BYTES,
         }
     }
 
@@ -240,14 +276,14 @@ impl Reader<'_> {
         let damaged = || ViewError(format!("entry {index} of the log is not what was queued"));
         let entry = self.view.log_entry(index)?.ok_or_else(damaged)?;
         let event = self.codec.entry(&entry).ok_or_else(damaged)?.event;
-        let signed = if let LogEvent::ReceiptIn { receipt, .. } = event {
-            *receipt
+        let out = if let LogEvent::ReceiptIn { receipt, .. } = event {
+            ReceiptOut::Other(*receipt)
         } else if let LogEvent::Receipt(_) = event {
-            SignedReceipt { entry, index, path: Vec::new(), checkpoint: Bytes::new() }
+            ReceiptOut::Own(Unproved { entry, index })
         } else {
             return Err(damaged());
         };
-        Ok(HeldReceipt { entry: index, signed })
+        Ok(HeldReceipt { entry: index, out })
     }
 
     /// The first hold whose number is `from` or higher, with its signed bytes read.

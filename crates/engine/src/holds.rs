@@ -11,7 +11,7 @@ use std::{
 
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Code, Decided, MessageId, Ministry, Refusal, SignedApproval, Timestamp,
+    Address, Code, MessageId, Ministry, Refusal, SignedApproval, Subject, Timestamp,
     limits::{APPROVALS_MAX, HOLDS_MAX},
 };
 
@@ -19,10 +19,11 @@ use crate::{
     admit::Stop,
     commit::Write,
     engine::Engine,
-    held::{Custody, Held, Message, Reader, Release, Waiting},
-    judge::{Case, Need, Ruling, Way, held, named, officers_needed},
-    receipts::{Negative, Subject},
+    held::{Custody, Held, Message, Reader, Release, Waiting, kept},
+    judge::{Case, Need, Onward, Ruled, Ruling, Way, held, named, officers_needed},
+    receipts::{Negative, Sent},
     record::{Body, Hold, HoldNumber, approvals_weight},
+    ruled::Judged,
     view::ViewError,
     work::Work,
 };
@@ -141,7 +142,7 @@ pub(crate) struct HeldBack {
     pub(crate) need: Need,
     pub(crate) expires: Timestamp,
     /// The decisions, for the log.
-    pub(crate) decided: Vec<Decided>,
+    pub(crate) ruled: Vec<Ruled>,
 }
 
 /// What officers have signed of a message, verbatim and as decisions need it, in the same order.
@@ -172,7 +173,7 @@ impl Engine {
         let officers = officers_of(&need).max(endorsed.approvals.len());
         let beside = approvals_bytes(message.envelope().header.len(), officers);
         let body = self.place(work, message.salted_body(), 1, beside);
-        let (envelope, accepted) = (message.envelope().clone(), work.now);
+        let (envelope, accepted) = (kept(message.envelope()), work.now);
         let Endorsed { approvals, releases } = endorsed;
         let hold = Hold { envelope, dests, path, expires, accepted, approvals, body };
         let (header, leaf) = (message.shared_header(), message.leaf());
@@ -296,7 +297,7 @@ impl Engine {
         let mut ways = Vec::with_capacity(waiting.hold.dests.len());
         let mut needed = None;
         for dest in &waiting.hold.dests {
-            match self.judge.route(now, &waiting.case(dest)) {
+            match self.judge.decide(now, &waiting.case(dest)).0 {
                 Ruling::Go(way) => ways.push((dest.clone(), way)),
                 Ruling::Wait(need) => needed = Some(stricter(needed, need)),
                 Ruling::End(refusal) => return Ruling::End(named(dest, refusal)),
@@ -336,12 +337,21 @@ impl Engine {
         true
     }
 
-    /// Writes what was decided on a hold that goes, or ends.
+    /// Notes what was decided on a hold that goes, or ends.
     fn log_hold(&self, work: &mut Work<'_>, waiting: &Waiting, stops: &[Stop]) {
-        let approvals = &waiting.hold.approvals;
-        let dests = waiting.hold.dests.iter();
-        let decided = dests.map(|dest| self.decided(work.now, &waiting.case(dest), approvals));
-        self.log_decided(work, decided.collect(), None, None, stops);
+        let ruled = waiting
+            .hold
+            .dests
+            .iter()
+            .map(|dest| self.judge.ruled(work.now, &waiting.case(dest), Onward::Considered));
+        let judged = Judged {
+            subject: waiting.subject(),
+            giver: None,
+            path: &waiting.hold.path,
+            approvals: &waiting.hold.approvals,
+            first: None,
+        };
+        self.log_decided(work, judged, ruled.collect(), stops);
     }
 
     /// Ends a hold and tells its sender why, for every recipient that a copy waited for.
@@ -352,12 +362,10 @@ impl Engine {
         waiting: &Waiting,
         why: &Negative,
     ) {
-        for dest in &waiting.hold.dests {
-            for recipient in waiting.header.recipients_at(dest) {
-                let subject = Subject::new(&waiting.header, waiting.leaf);
-                self.tell_negative(work, subject, &recipient.address, why);
-            }
-        }
+        let sent = Sent { sender: &waiting.header.from, subject: waiting.subject() };
+        let waits = |address: &&Address| waiting.hold.dests.contains(address.ministry());
+        let all = waiting.header.to.iter().map(|recipient| &recipient.address).filter(waits);
+        self.tell_negative(work, sent, all, why);
         work.commit.released.extend(waiting.hold.body.reference());
         self.forget_hold(work, number);
     }
@@ -369,6 +377,10 @@ impl Engine {
 }
 
 impl Waiting {
+    fn subject(&self) -> Subject {
+        Subject { message: self.header.id, header: self.leaf }
+    }
+
     fn of(message: &Message, hold: Hold) -> Self {
         let (header, leaf) = (message.shared_header(), message.leaf());
         Self { header, leaf, releases: message.releases().to_vec(), hold }

@@ -2,14 +2,16 @@
 
 mod written;
 
+pub(crate) use written::Ruled;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_policy::{
     Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route,
 };
 use kuriiri_types::{
-    Code, Digest, Handling, Header, Marker, Ministry, Outcome, Refusal, SpiffeId, Timestamp,
-    WireLabel,
+    Code, Digest, Handling, Header, HeldClearance, Marker, Ministry, Outcome, Refusal, SpiffeId,
+    Timestamp, WireLabel,
     limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MARKERS_MAX, MESSAGE_TTL_MAX},
 };
 
@@ -22,7 +24,16 @@ pub(crate) struct Judge {
     home: Ministry,
     here: NodeId,
     /// What each system of the ministry is cleared for, where that is less than the ministry.
-    systems: BTreeMap<SpiffeId, Vec<Clearance>>,
+    systems: BTreeMap<SpiffeId, Cleared>,
+}
+
+/// What a system is cleared for, as far as the rules in force can read it: a clearance with a name in it
+/// that they do not know grants nothing.
+#[derive(Debug)]
+struct Cleared {
+    compiled: Vec<Clearance>,
+    /// The same as the log keeps it.
+    written: Arc<Vec<HeldClearance>>,
 }
 
 /// One message on its way to one of its ministries.
@@ -97,23 +108,13 @@ impl Judge {
         clearances: &BTreeMap<SpiffeId, Vec<SystemClearance>>,
     ) -> Self {
         let here = policy.node(&home).unwrap_or(NodeId::UNKNOWN);
-        let compile = |held: &Vec<SystemClearance>| {
-            held.iter().filter_map(|clearance| clearance.compile(&policy)).collect()
+        let cleared = |held: &Vec<SystemClearance>| {
+            let read = held.iter().filter_map(|one| Some((one.compile(&policy)?, one.written())));
+            let (compiled, written): (Vec<_>, Vec<_>) = read.unzip();
+            Cleared { compiled, written: Arc::new(written) }
         };
-        let systems = clearances.iter().map(|(id, held)| (id.clone(), compile(held))).collect();
+        let systems = clearances.iter().map(|(id, held)| (id.clone(), cleared(held))).collect();
         Self { policy, home, here, systems }
-    }
-
-    /// Whether a message may be taken, and where it goes.
-    pub(crate) fn route(&self, now: Timestamp, case: &Case<'_>) -> Ruling<Way> {
-        if case.submitter.is_some()
-            && let Some(refusal) = self.lapsed(now, case.header.label.as_ref())
-        {
-            return Ruling::End(refusal);
-        }
-        self.with_facts(case, case.path.is_empty() && case.submitter.is_some(), |facts| {
-            self.hop(now, case.header, &facts)
-        })
     }
 
     /// The refusal of new messages when the time of the catalogue or of the federation file is
@@ -130,8 +131,13 @@ impl Judge {
         Some(Refusal { code: Code::POLICY_EXPIRED, reasons: vec![what] })
     }
 
-    fn hop(&self, now: Timestamp, header: &Header, facts: &Facts<'_>) -> Ruling<Way> {
-        match self.policy.next_hop(now, facts) {
+    fn way(
+        &self,
+        now: Timestamp,
+        header: &Header,
+        route: Result<Route, Vec<Reason>>,
+    ) -> Ruling<Way> {
+        match route {
             Err(why) => Ruling::End(refuse(&why)),
             Ok(Route::Hold(_, missing)) => wait_for(missing, header),
             Ok(Route::Arrived(terms)) => Ruling::Go(Way { hop: Hop::Here, terms }),
@@ -310,13 +316,18 @@ impl Judge {
         }
     }
 
-    /// True when the rules in force know every name in a clearance.
-    pub(crate) fn can_read(&self, clearance: &SystemClearance) -> bool {
-        clearance.compile(&self.policy).is_some()
+    /// The rules in force.
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     fn clearances(&self, system: &SpiffeId) -> Option<&[Clearance]> {
-        self.systems.get(system).map(Vec::as_slice)
+        self.systems.get(system).map(|cleared| cleared.compiled.as_slice())
+    }
+
+    /// What a system is cleared for, as the log keeps it, if that is less than its ministry.
+    pub(crate) fn written_clearances(&self, system: &SpiffeId) -> Option<Arc<Vec<HeldClearance>>> {
+        self.systems.get(system).map(|cleared| Arc::clone(&cleared.written))
     }
 
     /// A verified message of which nothing else is known.

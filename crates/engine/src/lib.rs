@@ -12,6 +12,7 @@
 
 mod action;
 mod admit;
+mod classes;
 mod commit;
 mod config;
 mod decided;
@@ -30,21 +31,25 @@ mod officers;
 mod outbound;
 mod queues;
 mod rates;
+mod readers;
 mod receipts;
 mod record;
+mod retention;
 mod retry;
 mod review;
 mod ruled;
 mod seen;
+mod statements;
 mod upkeep;
 mod view;
 mod witness;
 mod work;
 
 pub use action::{
-    Action, Delivery, HoldState, Load, PeerState, Reply, Resolution, Status, Waiting, WitnessAnswer,
+    Action, Delivery, HoldState, Load, PeerState, ReceiptOut, Reply, Resolution, Status, Unproved,
+    Waiting, WitnessAnswer,
 };
-pub use commit::{BodyFile, Commit, Late, LogAppend, Pruning, Write};
+pub use commit::{BodyFile, Commit, LogAppend, Write};
 pub use config::{Config, Random, SystemClearance};
 pub use engine::{Engine, Step};
 pub use event::{
@@ -55,6 +60,7 @@ pub use record::{
     Body, BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, Item, LogHead, Marked, Pack,
     PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun, Seq,
 };
+pub use retention::Retention;
 pub use view::{Codec, LaneSpan, View, ViewError};
 pub use witness::Shown;
 

@@ -1,25 +1,24 @@
 //! The transparency log as the engine writes it: entries grow in a step, get their places in the
 //! tree, and leave with the commit under one signature.
 //!
-//! A receipt is such an entry. While a step is in the making it has its place and not yet its proof;
-//! [`Writing::finish`] gives all receipts that are about to be handed out their proofs, for the tree
-//! as it will be when the step is durable.
+//! A receipt is such an entry. The engine knows its place; its proof is made by whoever hands it out,
+//! once the step is durable.
 
 mod ends;
 
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Growth, Nodes, digest, inclusion, leaf};
+use kuriiri_merkle::{Frontier, Growth, digest, leaf};
 use kuriiri_tlog::{Checkpoint, Cosigner, NoteSigner, log_number};
 use kuriiri_types::{
-    Channel, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, ReceiptKind,
-    SignedReceipt, Timestamp,
+    Channel, Decided, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, Receipt,
+    Timestamp,
     limits::{ENTRY_BYTES_MAX, FILE_PART_BYTES_MAX},
 };
 
 use crate::{
-    action::{Action, Load, Reply},
+    action::Unproved,
     commit::LogAppend,
     heads::Passed,
     held::Reader,
@@ -71,8 +70,6 @@ pub(crate) struct Log {
     ends: Ends,
     /// The signed checkpoint of this size, once one was needed.
     checkpoint: Option<Bytes>,
-    /// See [`Writing::note_passed`].
-    came: Option<(Digest, Ministry)>,
 }
 
 struct Parts {
@@ -90,13 +87,13 @@ pub(crate) struct Writing {
     growth: Growth,
     entries: Vec<Bytes>,
     leaves: Vec<Digest>,
+    /// Headers beside the entries at these places.
+    headers: Vec<(u64, Vec<Bytes>)>,
     ends: MovingEnds,
     policy: Option<Digest>,
     at: Timestamp,
     checkpoint: Option<Bytes>,
     news: bool,
-    /// The message that the last decision was on, and the peer that it came from.
-    came: Option<(Digest, Ministry)>,
     /// Messages that were acknowledged between this relay and peers.
     passed: Vec<Passed>,
 }
@@ -119,7 +116,7 @@ impl Log {
         let (signer, codec) = (Arc::clone(&config.signer), Arc::clone(codec));
         let number = log_number(signer.name().as_str()).unwrap_or(1);
         let parts = Arc::new(Parts { signer, codec, secret: config.secret, boot, number });
-        Ok(Self { parts, head, frontier, ends, checkpoint: None, came: None })
+        Ok(Self { parts, head, frontier, ends, checkpoint: None })
     }
 
     /// Which files the log says are in force.
@@ -139,12 +136,12 @@ impl Log {
             growth: Growth::on(&self.frontier),
             entries: Vec::new(),
             leaves: Vec::new(),
+            headers: Vec::new(),
             ends: self.ends.begin(),
             policy: self.head.policy,
             at: self.head.at,
             checkpoint: self.checkpoint.clone(),
             news: false,
-            came: self.came.clone(),
             passed: Vec::new(),
         }
     }
@@ -152,7 +149,6 @@ impl Log {
     /// Takes over what a step wrote.
     pub(crate) fn advance(&mut self, written: Writing, append: Option<&LogAppend>) {
         self.checkpoint = written.checkpoint;
-        self.came = written.came;
         self.ends.advance(written.ends);
         if let Some(append) = append {
             self.head.clone_from(&append.head);
@@ -175,7 +171,6 @@ impl Writing {
     fn write(&mut self, links: Links, event: LogEvent) -> u64 {
         let index = self.growth.size();
         self.news |= !matches!(event, LogEvent::PeerCheckpoint { .. });
-        self.note_passed(&links, &event);
         let channels = links.iter().map(|link| self.channel(link)).collect();
         let salt = self.parts.salt(index);
         let mut entry = Entry { salt, at: self.at, boot: self.parts.boot, channels, event };
@@ -196,22 +191,27 @@ impl Writing {
         self.growth.push(hash)
     }
 
-    /// A receipt that tells a peer that a message was taken counts for the peer from which the decision
-    /// before it says that the message came: so everybody can count again who reads the log.
-    fn note_passed(&mut self, links: &Links, event: &LogEvent) {
-        if let LogEvent::Decided(decided) = event {
-            let mut from = links.iter().filter(|(_, direction)| *direction == Direction::In);
-            self.came = from.next().map(|(peer, _)| (decided.subject, peer.clone()));
-        } else if let (LogEvent::Receipt(said), Some((subject, peer))) = (event, &self.came)
-            && said.kind == ReceiptKind::Relayed
-            && said.header_digest == *subject
-        {
-            self.passed.push(Passed::taken(peer, *subject, said.at));
+    /// Writes a decision, with the headers that are to be beside it.
+    pub(crate) fn append_decision(
+        &mut self,
+        now: Timestamp,
+        links: Links,
+        decided: Decided,
+        headers: Vec<Bytes>,
+    ) {
+        let index = self.append(now, links, LogEvent::Decided(Box::new(decided)));
+        if !headers.is_empty() {
+            self.headers.push((index, headers));
         }
     }
 
-    /// Notes that a message was acknowledged.
-    pub(crate) fn pass(&mut self, passed: Option<Passed>) {
+    /// Notes that messages of peers are acknowledged, if that is what this says.
+    pub(crate) fn pass_taken(&mut self, receipt: &Receipt) {
+        self.passed.extend(Passed::taken(receipt));
+    }
+
+    /// Notes that messages were acknowledged.
+    pub(crate) fn pass(&mut self, passed: impl IntoIterator<Item = Passed>) {
         self.passed.extend(passed);
     }
 
@@ -268,52 +268,31 @@ impl Writing {
         (self.reference(index) == reference).then_some(index)
     }
 
-    /// A receipt that is still to get its proof, from an entry of this step or of before.
-    pub(crate) fn receipt(
-        &self,
-        index: u64,
-        reader: &Reader<'_>,
-    ) -> Result<SignedReceipt, ViewError> {
+    /// A receipt of this relay, from an entry of this step or of before.
+    pub(crate) fn receipt(&self, index: u64, reader: &Reader<'_>) -> Result<Unproved, ViewError> {
         let fresh = index.checked_sub(self.growth.base()).and_then(|at| usize::try_from(at).ok());
         let entry = match fresh.and_then(|at| self.entries.get(at)) {
             Some(entry) => Some(entry.clone()),
             None => reader.view.log_entry(index)?,
         };
         let entry = entry.ok_or_else(|| ViewError(format!("entry {index} of the log is gone")))?;
-        Ok(SignedReceipt { entry, index, path: Vec::new(), checkpoint: Bytes::new() })
+        Ok(Unproved { entry, index })
     }
 
-    /// Gives the receipts of all actions their proofs, and what was written to the commit.
-    pub(crate) fn finish(
-        &mut self,
-        actions: &mut [Action],
-        view: &dyn View,
-    ) -> Result<Option<LogAppend>, ViewError> {
-        let has_grown = !self.entries.is_empty();
-        let mut unproven: Vec<&mut SignedReceipt> =
-            actions.iter_mut().flat_map(receipts).filter(|r| r.checkpoint.is_empty()).collect();
-        if has_grown {
-            self.checkpoint = None;
-        }
-        if !has_grown && unproven.is_empty() {
+    /// What was written, for the commit; nothing when nothing was.
+    pub(crate) fn finish(&mut self) -> Result<Option<LogAppend>, ViewError> {
+        if self.entries.is_empty() {
             return Ok(None);
         }
-        let checkpoint = self.checkpoint()?;
-        let tree = Tree { growth: &self.growth, view };
-        for receipt in &mut unproven {
-            receipt.path = inclusion(&tree, receipt.index, self.growth.size())?;
-            receipt.checkpoint = checkpoint.clone();
-        }
-        if !has_grown {
-            return Ok(None);
-        }
+        self.checkpoint = None;
         Ok(Some(LogAppend {
             first: self.growth.base(),
             entries: std::mem::take(&mut self.entries),
+            headers: std::mem::take(&mut self.headers),
             leaves: std::mem::take(&mut self.leaves),
             channels: self.ends.moved(),
             head: self.head(),
-            checkpoint,
+            checkpoint: self.checkpoint()?,
             news: self.news,
         }))
     }
@@ -344,46 +323,6 @@ impl Parts {
     fn salt(&self, index: u64) -> [u8; 32] {
         let text = [self.secret.as_slice(), &self.boot.to_be_bytes(), &index.to_be_bytes()];
         digest(&text.concat()).0
-    }
-}
-
-/// The tree as it will be after the step.
-struct Tree<'a> {
-    growth: &'a Growth,
-    view: &'a dyn View,
-}
-
-impl Nodes for Tree<'_> {
-    type Error = ViewError;
-
-    fn node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
-        match self.growth.node(level, index) {
-            Some(node) => Ok(node),
-            None => self.view.log_node(level, index),
-        }
-    }
-}
-
-/// The receipts that an action hands out.
-fn receipts(action: &mut Action) -> Vec<&mut SignedReceipt> {
-    match action {
-        Action::Answer(_, Reply::Verdicts { receipts, .. }) => receipts.iter_mut().collect(),
-        Action::DeliverReceipts { receipts, .. } => {
-            receipts.iter_mut().map(|(_, receipt)| receipt).collect()
-        }
-        Action::Transmit { load, .. } => load.iter_mut().filter_map(in_load).collect(),
-        Action::Answer(..)
-        | Action::Confirm { .. }
-        | Action::Deliver { .. }
-        | Action::Dial(_)
-        | Action::Refuse(..) => Vec::new(),
-    }
-}
-
-fn in_load(load: &mut Load) -> Option<&mut SignedReceipt> {
-    match load {
-        Load::Receipt(receipt) => Some(receipt),
-        Load::Parcel { .. } => None,
     }
 }
 

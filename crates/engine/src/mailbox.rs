@@ -6,7 +6,7 @@ use std::{
 };
 
 use kuriiri_types::{
-    Address, Code, Handling, Lane, ReceiptKind, Refusal, SpiffeId,
+    Address, Code, Giver, Handling, Lane, Refusal, SpiffeId,
     limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, CREDIT_MAX},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     event::{SubscriptionId, Ticket},
     held::{Held, Message},
     outbound::Fate,
-    receipts::Subject,
+    receipts::Sent,
     record::{QueueId, Seq},
     view::ViewError,
     work::Work,
@@ -91,13 +91,12 @@ impl Engine {
             return;
         };
         let tickets: Vec<_> = tickets.into_iter().filter(|t| receiver.taken.remove(t)).collect();
-        let (mailbox, by) = (receiver.mailbox.clone(), receiver.system.clone());
+        let (mailbox, by) = (receiver.mailbox.clone(), Giver::System(receiver.system.clone()));
         let queue = QueueId::Mailbox(mailbox.clone());
         for Ticket { lane, seq } in &tickets {
             let item = self.queues.lane(&queue, *lane).and_then(|l| l.item(*seq));
             if let Some(Held::Message(message)) = item {
-                let subject = Subject::from(&*message);
-                self.tell(work, subject, &mailbox, ReceiptKind::Delivered, &by);
+                self.tell_delivered(work, Sent::from(&*message), &mailbox, by.clone());
             }
             self.queues.finish(&queue, *lane, *seq);
         }
@@ -178,7 +177,7 @@ impl Engine {
             };
             self.queues.finish(&queue, lane, seq);
             self.log_withdrawn(work, &message, None, &why);
-            self.tell_negative(work, Subject::from(&*message), mailbox, &why);
+            self.tell_negative(work, Sent::from(&*message), [mailbox], &why);
         }
         Ok(None)
     }

@@ -8,7 +8,7 @@ use std::{
 use kuriiri_policy::Obligations;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Digest, Lane, Ministry, ReceiptKind, Timestamp, Verdict,
+    Addressed, Digest, Lane, Ministry, ReceiptKind, Timestamp, Verdict,
     limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX},
 };
 
@@ -83,39 +83,50 @@ impl PeerLane {
     }
 }
 
-/// A peer's receipts that came with its verdicts, by the message that they are of.
-struct Proofs(HashMap<Digest, Vec<VerifiedReceipt>>);
+/// A peer's statements that came with its verdicts, with the messages that each speaks of.
+struct Proofs {
+    statements: Vec<VerifiedReceipt>,
+    /// Which statements speak of a message.
+    about: HashMap<Digest, Vec<usize>>,
+}
 
 impl Proofs {
     /// Those that are the peer's own.
     fn of(peer: &Ministry, receipts: Vec<VerifiedReceipt>) -> Self {
-        let mut proofs: HashMap<Digest, Vec<VerifiedReceipt>> = HashMap::new();
-        for receipt in receipts.into_iter().filter(|r| r.receipt().issuer == *peer) {
-            proofs.entry(receipt.receipt().header_digest).or_default().push(receipt);
+        let is_its = |receipt: &VerifiedReceipt| receipt.receipt().issuer == *peer;
+        let statements: Vec<_> = receipts.into_iter().filter(is_its).collect();
+        let mut about: HashMap<Digest, Vec<usize>> = HashMap::new();
+        for (number, statement) in statements.iter().enumerate() {
+            for told in &statement.receipt().subjects {
+                let numbers = about.entry(told.subject.header).or_default();
+                if numbers.last() != Some(&number) {
+                    numbers.push(number);
+                }
+            }
         }
-        Self(proofs)
+        Self { statements, about }
     }
 
-    /// Those that say this of a message, one for each recipient that this copy is for; none unless
-    /// there is one for each. Those of another copy stay for it.
-    fn take(&mut self, message: &Message, kind: ReceiptKind) -> Vec<VerifiedReceipt> {
-        let Some(found) = self.0.get_mut(&message.leaf()) else {
-            return Vec::new();
-        };
-        let (id, sender) = (message.header().id, &message.header().from);
-        let mut taken = Vec::new();
+    /// Those that say this of a message, for every recipient that this copy is for; none unless there
+    /// is one for each.
+    fn find(&self, message: &Message, kind: ReceiptKind) -> Vec<usize> {
+        let Some(numbers) = self.about.get(&message.leaf()) else { return Vec::new() };
+        let (subject, sender) = (message.subject(), &message.header().from);
+        let mut found = Vec::new();
         for recipient in message.recipients() {
-            let is_it = |verified: &VerifiedReceipt| {
-                let said = verified.receipt();
-                let is_true = said.message == id && said.sender == *sender;
-                is_true && said.kind == kind && said.recipient == *recipient
+            let says = |number: &&usize| {
+                self.statements.get(**number).map(VerifiedReceipt::receipt).is_some_and(|said| {
+                    let is_it =
+                        |told: &Addressed| told.subject == subject && told.recipient == *recipient;
+                    said.kind == kind && said.sender == *sender && said.subjects.iter().any(is_it)
+                })
             };
-            let Some(place) = found.iter().position(is_it) else {
-                return Vec::new();
-            };
-            taken.push(found.remove(place));
+            let Some(number) = numbers.iter().find(says) else { return Vec::new() };
+            if !found.contains(number) {
+                found.push(*number);
+            }
         }
-        taken
+        found
     }
 }
 
@@ -196,20 +207,21 @@ impl Engine {
         (lane, batch): (Lane, BatchId),
         verdicts: Vec<Verdict>,
         receipts: Vec<VerifiedReceipt>,
-    ) {
+    ) -> Result<(), ViewError> {
         let state = self.peers.get_mut(peer).filter(|p| p.link == Some(link));
         let Some(under_way) = state.and_then(|p| p.lanes.get_mut(&lane)) else {
-            return;
+            return Ok(());
         };
         let Some(seqs) = under_way.in_flight.remove(&batch) else {
-            return;
+            return Ok(());
         };
         let answers = verdicts.into_iter().chain(std::iter::repeat(Verdict::Busy));
-        let mut proofs = Proofs::of(peer, receipts);
+        let proofs = Proofs::of(peer, receipts);
         for (seq, verdict) in seqs.into_iter().zip(answers) {
-            self.on_verdict(work, (peer, lane, seq), verdict, &mut proofs);
+            self.on_verdict(work, (peer, lane, seq), verdict, &proofs)?;
         }
         self.rest_if_busy(work, peer, lane);
+        Ok(())
     }
 
     fn on_verdict(
@@ -217,8 +229,8 @@ impl Engine {
         work: &mut Work<'_>,
         (peer, lane, seq): (&Ministry, Lane, Seq),
         verdict: Verdict,
-        proofs: &mut Proofs,
-    ) {
+        proofs: &Proofs,
+    ) -> Result<(), ViewError> {
         let queue = QueueId::Outbox(peer.clone());
         let item = self.queues.lane(&queue, lane).and_then(|l| l.item(seq));
         let message = match item {
@@ -230,9 +242,11 @@ impl Engine {
             Verdict::Refused(_) => Some(ReceiptKind::Refused),
             Verdict::Busy => None,
         };
-        let proof = message.as_deref().zip(kind).map(|(message, kind)| proofs.take(message, kind));
+        let proof = message.as_deref().zip(kind).map(|(message, kind)| proofs.find(message, kind));
         let proof = proof.unwrap_or_default();
-        proof.iter().for_each(|receipt| self.keep_proof(work, peer, receipt));
+        for receipt in proof.iter().filter_map(|number| proofs.statements.get(*number)) {
+            self.keep_proof(work, peer, receipt)?;
+        }
         match verdict {
             // Who cannot show that it has the message has not taken it from us.
             Verdict::Accepted { .. } if message.is_some() && proof.is_empty() => {
@@ -249,6 +263,7 @@ impl Engine {
                 }
             }
         }
+        Ok(())
     }
 
     /// Everything that is under way to peers.
@@ -270,16 +285,18 @@ impl Engine {
         }
     }
 
-    /// Keeps what the next relay states of a message. That it has it goes on to a sender at home;
-    /// that it would not take it, the sender hears from us.
-    fn keep_proof(&self, work: &mut Work<'_>, peer: &Ministry, receipt: &VerifiedReceipt) {
+    /// Keeps what the next relay states about messages. That it has them goes on to a sender at home;
+    /// that it would not take them, the sender hears from us.
+    fn keep_proof(
+        &mut self,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        receipt: &VerifiedReceipt,
+    ) -> Result<(), ViewError> {
         let said = receipt.receipt();
         let is_home = *said.sender.ministry() == *self.home();
-        if said.kind == ReceiptKind::Relayed && is_home {
-            self.keep_receipt(work, peer, receipt);
-        } else {
-            work.note_receipt(peer, receipt);
-        }
+        let passes_on = said.kind == ReceiptKind::Relayed && is_home;
+        self.keep_receipt(work, peer, receipt, passes_on).map(drop)
     }
 
     /// Once all that was under way in a busy lane has come back, it rests and begins anew.
@@ -400,7 +417,7 @@ impl Engine {
     ) -> Loaded {
         let message = match held {
             Held::Receipt(receipt) => {
-                return Loaded::Item(Box::new(Load::Receipt(receipt.signed.clone())));
+                return Loaded::Item(Box::new(Load::Receipt(receipt.out.clone())));
             }
             Held::Message(message) => message,
         };

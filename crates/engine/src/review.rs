@@ -15,7 +15,7 @@ use crate::{
     judge::Need,
     lane::Loaded,
     outbound::Fate,
-    receipts::{Negative, Subject},
+    receipts::{Negative, Sent},
     record::{PackKey, QueueId, Seq},
     view::ViewError,
     work::Work,
@@ -171,7 +171,7 @@ impl Engine {
     ) {
         match queue {
             QueueId::Mailbox(address) => {
-                self.tell_negative(work, Subject::from(message), address, why);
+                self.tell_negative(work, Sent::from(message), [address], why);
             }
             QueueId::Outbox(_) | QueueId::Receipts(_) => self.tell_failure(work, message, why),
         }

@@ -1,72 +1,65 @@
-//! Decisions, written into the log with everything that they rested on.
+//! Decisions on their way into the log, with everything that they rested on.
 
-use kuriiri_types::{
-    Decided, Direction, Envelope, HeldClearance, LogEvent, Ministry, ReceiptKind, SignedApproval,
-    SpiffeId, Timestamp,
-};
+use kuriiri_types::{Giver, Ministry, ReceiptKind, SignedApproval, Subject};
 
 use crate::{
     admit::Stop,
-    config::SystemClearance,
+    classes::{Basis, First},
     engine::Engine,
     held::Message,
-    judge::{Case, Onward},
+    judge::{Onward, Ruled},
     receipts::Negative,
     record::QueueId,
     work::Work,
 };
 
+/// A message that was decided on, and what else the decisions on its copies rested on.
+#[derive(Debug)]
+pub(crate) struct Judged<'a> {
+    pub(crate) subject: Subject,
+    /// Who handed it over, if it comes in now.
+    pub(crate) giver: Option<&'a Giver>,
+    pub(crate) path: &'a [Ministry],
+    pub(crate) approvals: &'a [SignedApproval],
+    /// Its signed header, if this log names it for the first time.
+    pub(crate) first: Option<First>,
+}
+
 impl Engine {
-    /// The decision on a message that comes in, for the log.
-    pub(crate) fn decided(
-        &self,
-        now: Timestamp,
-        case: &Case<'_>,
-        approvals: &[SignedApproval],
-    ) -> Decided {
-        let clearances = case.submitter.and_then(|system| self.clearances_of(system));
-        let decided = self.judge.decided(now, case, Onward::Considered, approvals);
-        Decided { clearances, ..decided }
-    }
-
-    /// What a system is cleared for, as far as the rules in force can read it: a clearance with a
-    /// name in it that they do not know grants nothing.
-    fn clearances_of(&self, system: &SpiffeId) -> Option<Vec<HeldClearance>> {
-        let held = |clearance: &SystemClearance| HeldClearance {
-            policy: clearance.policy.clone(),
-            levels: clearance.levels.clone(),
-            grants: clearance.grants.clone(),
-        };
-        let all = self.config.clearances.get(system)?.iter();
-        Some(all.filter(|clearance| self.judge.can_read(clearance)).map(held).collect())
-    }
-
-    /// Writes the decisions on one message, the first of them with the signed header. Each is a link
-    /// of the chain of the peer that the message came from, and of each that its copy goes to.
+    /// Notes the decisions on one message, for its ministries; the first brings its header into the
+    /// log. Each is a link of the chain of the peer that the message came from, and of each that its
+    /// copy goes to.
     pub(crate) fn log_decided(
         &self,
         work: &mut Work<'_>,
-        decided: Vec<Decided>,
-        envelope: Option<&Envelope>,
-        from: Option<&Ministry>,
+        judged: Judged<'_>,
+        ruled: Vec<Ruled>,
         stops: &[Stop],
     ) {
-        let mut envelope = envelope.cloned();
-        for mut taken in decided {
-            let mut links: Vec<_> =
-                from.iter().map(|peer| ((*peer).clone(), Direction::In)).collect();
-            for stop in stops.iter().filter(|stop| stop.dest == taken.dest) {
-                if let QueueId::Outbox(peer) = &stop.queue {
-                    links.push((peer.clone(), Direction::Out));
-                }
-            }
-            taken.envelope = envelope.take();
-            taken.policy = work.log.policy().unwrap_or(taken.policy);
-            work.log.append(work.now, links, LogEvent::Decided(Box::new(taken)));
+        let Judged { subject, giver, path, approvals, mut first } = judged;
+        let clearances = giver.and_then(|giver| match giver {
+            Giver::System(system) => self.judge.written_clearances(system),
+            Giver::Peer(_) => None,
+        });
+        for ruled in ruled {
+            let here = stops.iter().filter(|stop| stop.dest == ruled.dest);
+            let outboxes = here.filter_map(|stop| match &stop.queue {
+                QueueId::Outbox(peer) => Some(peer.clone()),
+                QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
+            });
+            let basis = Basis {
+                giver: giver.cloned(),
+                path: path.to_vec(),
+                clearances: clearances.clone(),
+                approvals: approvals.to_vec(),
+                outboxes: outboxes.collect(),
+                ruled,
+            };
+            work.classes.add(basis, subject, first.take());
         }
     }
 
-    /// Writes that a message in custody may no longer go on. That its time is over is no decision.
+    /// Notes that a message in custody may no longer go on. That its time is over is no decision.
     pub(crate) fn log_withdrawn(
         &self,
         work: &mut Work<'_>,
@@ -79,7 +72,7 @@ impl Engine {
         }
     }
 
-    /// Writes the decision on a message in custody that does not go on as it was to.
+    /// Notes the decision on a message in custody that does not go on as it was to.
     pub(crate) fn log_decided_again(
         &self,
         work: &mut Work<'_>,
@@ -87,8 +80,14 @@ impl Engine {
         next: Option<&Ministry>,
     ) {
         let onward = next.map_or(Onward::Nowhere, Onward::To);
-        let approvals = &message.parcel().approvals;
-        let decided = self.judge.decided(work.now, &message.case(), onward, approvals);
-        self.log_decided(work, vec![decided], None, None, &[]);
+        let ruled = self.judge.ruled(work.now, &message.case(), onward);
+        let judged = Judged {
+            subject: message.subject(),
+            giver: None,
+            path: &message.parcel().path,
+            approvals: &message.parcel().approvals,
+            first: None,
+        };
+        self.log_decided(work, judged, vec![ruled], &[]);
     }
 }

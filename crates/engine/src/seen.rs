@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::digest;
 use kuriiri_types::{
     Digest, Timestamp,
     limits::{
@@ -18,12 +18,15 @@ use crate::{
     commit::Write,
     held::Reader,
     record::{Marked, SeenMark, SeenRun},
+    statements::StatementId,
     view::ViewError,
     work::Work,
 };
 
 /// Marks in one stored run: at most 26 bytes each with their entries' places.
 const RUN_MARKS_MAX: usize = (PACK_BYTES_MAX - 1024) / 26;
+/// Bytes of a mark.
+const MARK_BYTES: usize = 16;
 /// Milliseconds between two clearings of buckets too old to be asked about.
 const FORGET_EVERY_MS: i64 = 3_600_000;
 
@@ -36,6 +39,8 @@ pub(crate) struct Seen {
     held: usize,
     /// Set in this step.
     fresh: BTreeMap<u64, Vec<Marked>>,
+    /// Set in this step, of which nothing is written yet.
+    pending: Vec<(Spot, StatementId)>,
     /// When old buckets are cleared next.
     forget_at: Timestamp,
 }
@@ -45,8 +50,28 @@ pub(crate) struct Seen {
 pub(crate) struct Taken {
     /// When.
     pub(crate) at: Timestamp,
-    /// The first entry of the log that says so; see [`Writing::index_of`](crate::log::Writing::index_of).
-    pub(crate) entry: u64,
+    /// Where the log says so.
+    pub(crate) said: Said,
+}
+
+/// Where the log says that a thing was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Said {
+    /// In this entry; see [`Writing::index_of`](crate::log::Writing::index_of).
+    Entry(u64),
+    /// In a statement of the step in hand, which is not written yet.
+    Pending(StatementId),
+}
+
+/// Who takes a thing: the copies of one message for two takers are two things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Taker([u8; MARK_BYTES]);
+
+impl Taker {
+    /// The taker of this name. Made once for all that it takes, because it costs a digest.
+    pub(crate) fn named(name: &str) -> Self {
+        Self(beginning(&digest(name.as_bytes())))
+    }
 }
 
 /// Where a thing is remembered.
@@ -59,10 +84,9 @@ pub(crate) struct Spot {
 impl Spot {
     /// The spot of signed bytes with this leaf hash, made at this time by what they say, for this
     /// taker.
-    pub(crate) fn new(made: Timestamp, signed: &Digest, taker: &str) -> Self {
-        let digest = leaf(&[signed.as_bytes().as_slice(), taker.as_bytes()].concat());
-        let mut mark = [0; 16];
-        mark.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    pub(crate) fn new(made: Timestamp, signed: &Digest, taker: Taker) -> Self {
+        let mut mark = beginning(signed);
+        mark.iter_mut().zip(taker.0).for_each(|(to, from)| *to ^= from);
         Self { bucket: bucket(made), mark: SeenMark(mark) }
     }
 }
@@ -77,7 +101,7 @@ impl Seen {
         Ok(self.bucket(spot.bucket, reader)?.get(&spot.mark).copied())
     }
 
-    /// Remembers the thing of this spot, of which the log speaks from this entry on.
+    /// Remembers the thing of this spot, of which this entry of the log tells.
     pub(crate) fn take(
         &mut self,
         spot: Spot,
@@ -85,11 +109,43 @@ impl Seen {
         work: &Work<'_>,
     ) -> Result<(), ViewError> {
         let entry = work.log.reference(entry);
-        let taken = Taken { at: work.now, entry };
-        self.bucket(spot.bucket, &work.reader)?.insert(spot.mark, taken);
-        self.held = self.held.saturating_add(1);
+        self.remember(spot, Said::Entry(entry), work)?;
         self.fresh.entry(spot.bucket).or_default().push(Marked { mark: spot.mark, entry });
         Ok(())
+    }
+
+    /// Remembers the thing of this spot, of which a statement will tell that is not written yet.
+    pub(crate) fn take_pending(
+        &mut self,
+        spot: Spot,
+        statement: StatementId,
+        work: &Work<'_>,
+    ) -> Result<(), ViewError> {
+        self.remember(spot, Said::Pending(statement), work)?;
+        self.pending.push((spot, statement));
+        Ok(())
+    }
+
+    fn remember(&mut self, spot: Spot, said: Said, work: &Work<'_>) -> Result<(), ViewError> {
+        let taken = Taken { at: work.now, said };
+        self.bucket(spot.bucket, &work.reader)?.insert(spot.mark, taken);
+        self.held = self.held.saturating_add(1);
+        // A bucket that is being written to stays in memory.
+        self.fresh.entry(spot.bucket).or_default();
+        Ok(())
+    }
+
+    /// Notes where the statements were written of which things wait for it.
+    pub(crate) fn place_pending(&mut self, work: &Work<'_>) {
+        for (spot, statement) in std::mem::take(&mut self.pending) {
+            let Some(entry) = work.statements.entry(statement) else { continue };
+            let entry = work.log.reference(entry);
+            let bucket = self.buckets.get_mut(&spot.bucket);
+            if let Some(taken) = bucket.and_then(|bucket| bucket.get_mut(&spot.mark)) {
+                taken.said = Said::Entry(entry);
+            }
+            self.fresh.entry(spot.bucket).or_default().push(Marked { mark: spot.mark, entry });
+        }
     }
 
     /// Writes the marks of this step into the commit, and clears what is too old to be asked about.
@@ -121,7 +177,8 @@ impl Seen {
             let mut marks = HashMap::new();
             for run in reader.view.seen(number)? {
                 let at = run.at;
-                let taken = |marked: Marked| (marked.mark, Taken { at, entry: marked.entry });
+                let said = |marked: &Marked| Said::Entry(marked.entry);
+                let taken = |marked: Marked| (marked.mark, Taken { at, said: said(&marked) });
                 marks.extend(run.marks.into_iter().map(taken));
             }
             self.held = self.held.saturating_add(marks.len());
@@ -151,6 +208,13 @@ impl Seen {
         let marks = self.buckets.remove(&number).map_or(0, |marks| marks.len());
         self.held = self.held.saturating_sub(marks);
     }
+}
+
+/// The first bytes of a digest.
+fn beginning(digest: &Digest) -> [u8; MARK_BYTES] {
+    let mut first = [0; MARK_BYTES];
+    first.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    first
 }
 
 fn bucket(time: Timestamp) -> u64 {

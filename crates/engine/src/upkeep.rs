@@ -1,5 +1,5 @@
-//! What people do to the log itself: entries are given to auditors, and leave when the time is over for
-//! which they are kept. Both stand in the log.
+//! What people do to the log itself: entries are given to auditors, and headers leave when the time is
+//! over for which they are kept. Both are entries.
 
 use kuriiri_types::{Code, LogEvent, Refusal, SpiffeId, SpiffeRole};
 
@@ -11,7 +11,7 @@ use crate::{
 };
 
 impl Engine {
-    /// Writes what was done, and has entries that leave do so with the commit.
+    /// Writes what was done, and has headers that leave do so with the commit.
     pub(crate) fn on_log_deed(
         &self,
         work: &mut Work<'_>,
@@ -29,9 +29,9 @@ impl Engine {
             LogDeed::Prune { .. } if work.commit.pruned.is_some() => {
                 return work.answer(token, Reply::Refused(Refusal::bare(Code::BUSY)));
             }
-            LogDeed::Prune { basis, pruning } => {
-                work.note(LogEvent::Pruned { before: pruning.before, by, basis });
-                work.commit.pruned = Some(pruning);
+            LogDeed::Prune { basis, until, headers } => {
+                work.note(LogEvent::Pruned { until, headers, by, basis });
+                work.commit.pruned = Some(until);
             }
         }
         work.answer(token, Reply::Noted);

@@ -1,7 +1,7 @@
 //! What the engine may look up: the state as of the last commit, and the encoding it is not to know.
 
 use bytes::Bytes;
-use kuriiri_types::{Approval, Digest, Entry, Header, Lane, Ministry, Timestamp};
+use kuriiri_types::{Approval, Entry, Header, Lane, Ministry, Timestamp};
 
 use crate::record::{
     ChannelEnd, Done, Hold, HoldNumber, LogHead, Pack, PackKey, QueueId, SeenLog, SeenRun, Seq,
@@ -57,10 +57,6 @@ pub trait View {
 
     /// The bytes of an entry of the log, if it has one at this place.
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError>;
-
-    /// The hash of a perfect subtree of the log's tree, all of whose leaves were committed: of the
-    /// leaf itself at level 0, of `2^level` leaves from `index * 2^level` on above it.
-    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError>;
 }
 
 /// A lane that holds something.

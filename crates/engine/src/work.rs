@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{LogEvent, Ministry, SignedReceipt, Timestamp, limits::BODY_INLINE_BYTES_MAX};
+use kuriiri_types::{Address, LogEvent, Ministry, Timestamp, limits::BODY_INLINE_BYTES_MAX};
 
 use crate::{
-    action::{Action, Reply},
+    action::{Action, Reply, Unproved},
+    classes::Classes,
     commit::{BodyFile, Commit, Write},
     config::Random,
     event::Token,
     heads::Passed,
-    held::Reader,
+    held::{HeldReceipt, Reader},
     log::Writing,
-    receipts::Draft,
     record::{Body, BodyRef, Certificate},
+    statements::Statements,
 };
 
 /// The step under construction.
@@ -25,9 +26,14 @@ pub(crate) struct Work<'a> {
     pub(crate) reader: Reader<'a>,
     pub(crate) commit: Commit,
     pub(crate) actions: Vec<Action>,
-    pub(crate) drafts: Vec<Draft>,
+    /// Decisions that are not in the log yet.
+    pub(crate) classes: Classes,
+    /// What is stated in this step.
+    pub(crate) statements: Statements,
+    /// Statements of other relays on their way to senders.
+    pub(crate) came: Vec<(Address, HeldReceipt)>,
     /// Receipts that go back with the answer to whoever handed messages over.
-    pub(crate) answered: BTreeMap<Token, Vec<SignedReceipt>>,
+    pub(crate) answered: BTreeMap<Token, Vec<Unproved>>,
     pub(crate) log: Writing,
     /// Set when something ended that was only on disk: whoever reads in this step still finds it there.
     pub(crate) ended_on_disk: bool,
@@ -48,7 +54,9 @@ impl<'a> Work<'a> {
             reader,
             commit: Commit::default(),
             actions: Vec::new(),
-            drafts: Vec::new(),
+            classes: Classes::default(),
+            statements: Statements::default(),
+            came: Vec::new(),
             answered: BTreeMap::new(),
             log,
             ended_on_disk: false,
@@ -82,7 +90,8 @@ impl<'a> Work<'a> {
     /// in the pack with it besides its header.
     pub(crate) fn place(&mut self, body: &Bytes, copies: u32, file: u64, beside: usize) -> Body {
         if body.len().saturating_add(beside) <= BODY_INLINE_BYTES_MAX {
-            return Body::Inline(body.clone());
+            // Copied out of its frame, for the reason given at `held::kept`.
+            return Body::Inline(Bytes::copy_from_slice(body));
         }
         let bodies = self.commit.bodies.get_or_insert_with(|| BodyFile {
             file,
@@ -94,6 +103,11 @@ impl<'a> Work<'a> {
         bodies.references = bodies.references.saturating_add(copies);
         let len = u32::try_from(body.len()).unwrap_or(u32::MAX);
         Body::File(BodyRef { file: bodies.file, offset, len })
+    }
+
+    /// Whether something was decided, stated or heard that has still to be written or passed on.
+    pub(crate) fn has_to_say(&self) -> bool {
+        !self.classes.is_empty() || self.statements.has_pending() || !self.came.is_empty()
     }
 
     /// Has a question answered, once the step is durable.

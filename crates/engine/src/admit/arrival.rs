@@ -5,16 +5,16 @@ use kuriiri_types::{
     ApprovalAct, Code, Giver, Header, Lane, Ministry, Refusal, Verdict, limits::HOPS_MAX,
 };
 
-use super::{Admission, Admitted, Source, is_over};
+use super::{Admission, Admitted, Source, is_over, sent};
 use crate::{
     engine::Engine,
     event::Arrival,
     held::Release,
     holds::{Endorsed, HEADER_AND_APPROVALS_BYTES_MAX, HeldBack},
     judge::{Case, Hop, Ruling},
-    receipts::{Negative, Subject},
+    receipts::Negative,
     record::approvals_weight,
-    seen::Spot,
+    seen::{Spot, Taker},
     view::ViewError,
     work::Work,
 };
@@ -60,18 +60,18 @@ impl Engine {
             .check_form(work.now, header, lane)
             .and_then(|()| self.check_path(header, &dest, &path, peer));
         if let Err(refusal) = form {
-            return Ok(Admission::deny(message, refusal, Vec::new()));
+            return Ok(Admission::deny(message, refusal));
         }
-        let spot = Spot::new(header.id.time(), &message.leaf(), dest.as_str());
+        let spot = Spot::new(header.id.time(), &message.leaf(), Taker::named(dest.as_str()));
         if let Some(taken) = self.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), taken));
         }
         if is_over(header, work.now) {
-            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED), Vec::new()));
+            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED)));
         }
         let endorsed = Endorsed::of(&message, approvals);
         if !endorsed.fits(&message) {
-            return Ok(Admission::deny(message, Refusal::bare(Code::TOO_BIG), Vec::new()));
+            return Ok(Admission::deny(message, Refusal::bare(Code::TOO_BIG)));
         }
         let case = Case {
             header,
@@ -82,23 +82,26 @@ impl Engine {
             submitter: None,
         };
         self.decided.note(work.now, message.shared_header(), &case);
-        let decided = vec![self.decided(work.now, &case, &endorsed.approvals)];
-        match self.judge.route(work.now, &case) {
-            Ruling::End(refusal) => Ok(Admission::deny(message, refusal, decided)),
+        let (ruling, ruled) = self.judge.decide(work.now, &case);
+        let ruled = vec![ruled];
+        match ruling {
+            Ruling::End(refusal) => {
+                Ok(Admission::deny_ruled(message, refusal, (path, endorsed), ruled))
+            }
             Ruling::Wait(need) => {
                 let expires = self.judge.deadline(work.now, &case);
                 let dests = vec![dest];
-                let held = HeldBack { message, dests, path, endorsed, need, expires, decided };
+                let held = HeldBack { message, dests, path, endorsed, need, expires, ruled };
                 Ok(self.hold_back(held, spot))
             }
             Ruling::Go(way) => {
                 let stops = self.stops(work.now, header, &dest, &way);
                 if stops.is_empty() {
                     let refusal = Refusal::bare(Code::UNKNOWN_RECIPIENT);
-                    return Ok(Admission::deny(message, refusal, decided));
+                    return Ok(Admission::deny_ruled(message, refusal, (path, endorsed), ruled));
                 }
                 let arrived = way.hop == Hop::Here;
-                let admitted = Admitted { message, path, endorsed, stops, spot, decided };
+                let admitted = Admitted { message, path, endorsed, stops, spot, ruled };
                 let admission = self.with_room(work.now, lane, admitted);
                 if let (true, Admission::Admitted(admitted)) = (arrived, &admission) {
                     self.tell_unknown(work, &admitted.message);
@@ -113,9 +116,8 @@ impl Engine {
     fn tell_unknown(&self, work: &mut Work<'_>, message: &VerifiedMessage) {
         let (_, unknown) = self.mailboxes(message.header());
         let why = Negative::refused(Refusal::bare(Code::UNKNOWN_RECIPIENT));
-        for recipient in unknown {
-            let subject = Subject::new(message.header(), message.leaf());
-            self.tell_negative(work, subject, &recipient, &why);
+        if !unknown.is_empty() {
+            self.tell_negative(work, sent(message), &unknown, &why);
         }
     }
 

@@ -2,15 +2,15 @@
 
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Code, Decided, Digest, Giver, Header, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict,
+    Code, Digest, Giver, Header, Lane, Ministry, Refusal, SpiffeId, Timestamp, Verdict,
 };
 
 use super::{Admission, Admitted, Source, Stop, is_over};
 use crate::{
     engine::Engine,
     holds::{Endorsed, HeldBack, stricter},
-    judge::{Case, Ruling, named},
-    seen::Spot,
+    judge::{Case, Need, Ruled, Ruling, named},
+    seen::{Spot, Taker},
     view::ViewError,
     work::Work,
 };
@@ -57,86 +57,67 @@ impl Engine {
             self.check_form(work.now, header, lane)
         };
         if let Err(refusal) = form {
-            return Ok(Admission::deny(message, refusal, Vec::new()));
+            return Ok(Admission::deny(message, refusal));
         }
-        let spot = Spot::new(header.id.time(), &message.leaf(), SUBMISSION);
+        let spot = Spot::new(header.id.time(), &message.leaf(), Taker::named(SUBMISSION));
         if let Some(taken) = self.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), taken));
         }
         if is_over(header, work.now) {
-            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED), Vec::new()));
+            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED)));
         }
         let (leaf, dests) = (message.leaf(), header.destinations());
-        let decided = self.note_decided(work.now, &message, &dests, system);
-        match self.plan_submission(work.now, header, leaf, system) {
+        let (path, endorsed) = (Vec::new(), Endorsed::default());
+        let (plan, ruled) = self.plan_submission(work.now, &message, &dests, system);
+        match plan {
             Ruling::Go(stops) => {
-                let (path, endorsed) = (Vec::new(), Endorsed::default());
-                let admitted = Admitted { message, path, endorsed, stops, spot, decided };
+                let admitted = Admitted { message, path, endorsed, stops, spot, ruled };
                 Ok(self.with_room(work.now, lane, admitted))
             }
             Ruling::Wait(need) => {
                 let expires = self.deadline(work.now, header, leaf, &dests);
-                let (path, endorsed) = (Vec::new(), Endorsed::default());
-                let held = HeldBack { message, dests, path, endorsed, need, expires, decided };
+                let held = HeldBack { message, dests, path, endorsed, need, expires, ruled };
                 Ok(self.hold_back(held, spot))
             }
-            Ruling::End(refusal) => Ok(Admission::deny(message, refusal, decided)),
+            Ruling::End(refusal) => {
+                Ok(Admission::deny_ruled(message, refusal, (path, endorsed), ruled))
+            }
         }
     }
 
-    /// Where each copy of a new message goes. All must be allowed: a sender learns that one
-    /// recipient may not have it before any other has it. If one of them must wait, all do.
+    /// Where each copy of a new message goes, and the decision on each. All must be allowed: a sender
+    /// learns that one recipient may not have it before any other has it. If one of them must wait,
+    /// all do.
     fn plan_submission(
-        &self,
-        now: Timestamp,
-        header: &Header,
-        subject: Digest,
-        system: &SpiffeId,
-    ) -> Ruling<Vec<Stop>> {
-        let (mut stops, mut needed) = (Vec::new(), None);
-        let mut refused: Option<Refusal> = None;
-        for dest in header.destinations() {
-            if dest == *self.home()
-                && let Some(stranger) = self.mailboxes(header).1.first()
-            {
-                let reasons = vec![format!("{stranger} is not a mailbox here")];
-                refused.get_or_insert(Refusal { code: Code::UNKNOWN_RECIPIENT, reasons });
-                continue;
-            }
-            let submitter = Some(system);
-            let case = Case { header, subject, dest: &dest, path: &[], releases: &[], submitter };
-            match self.judge.route(now, &case) {
-                Ruling::Go(way) => stops.extend(self.stops(now, header, &dest, &way)),
-                Ruling::Wait(need) => needed = Some(stricter(needed, need)),
-                Ruling::End(refusal) => {
-                    let known = refused.get_or_insert_with(|| Refusal::bare(refusal.code));
-                    known.reasons.extend(named(&dest, refusal).reasons);
-                }
-            }
-        }
-        match (refused, needed) {
-            (Some(refusal), _) => Ruling::End(refusal),
-            (None, Some(need)) => Ruling::Wait(need),
-            (None, None) => Ruling::Go(stops),
-        }
-    }
-
-    fn note_decided(
         &mut self,
         now: Timestamp,
         message: &VerifiedMessage,
         dests: &[Ministry],
         system: &SpiffeId,
-    ) -> Vec<Decided> {
+    ) -> (Ruling<Vec<Stop>>, Vec<Ruled>) {
         let (header, subject) = (message.header(), message.leaf());
-        let mut decided = Vec::with_capacity(dests.len());
+        let mut plan = Plan::default();
+        let mut all = Vec::with_capacity(dests.len());
         for dest in dests {
             let submitter = Some(system);
             let case = Case { header, subject, dest, path: &[], releases: &[], submitter };
             self.decided.note(now, message.shared_header(), &case);
-            decided.push(self.decided(now, &case, &[]));
+            let (ruling, ruled) = self.judge.decide(now, &case);
+            all.push(ruled);
+            if dest == self.home()
+                && let Some(stranger) = self.mailboxes(header).1.first()
+            {
+                let reasons = vec![format!("{stranger} is not a mailbox here")];
+                plan.refused.get_or_insert(Refusal { code: Code::UNKNOWN_RECIPIENT, reasons });
+                continue;
+            }
+            match ruling {
+                Ruling::Go(way) => plan.stops.extend(self.stops(now, header, dest, &way)),
+                Ruling::Wait(need) => plan.needed = Some(stricter(plan.needed, need)),
+                Ruling::End(refusal) => plan.refuse(dest, refusal),
+            }
         }
-        decided
+        (plan.conclude(), all)
     }
 
     /// Until when a submission may wait: as long as its copy that may live shortest.
@@ -152,5 +133,28 @@ impl Engine {
             self.judge.deadline(now, &case)
         };
         dests.iter().map(deadline).min().unwrap_or(now)
+    }
+}
+
+/// What becomes of a submission, ministry by ministry.
+#[derive(Default)]
+struct Plan {
+    stops: Vec<Stop>,
+    needed: Option<Need>,
+    refused: Option<Refusal>,
+}
+
+impl Plan {
+    fn refuse(&mut self, dest: &Ministry, refusal: Refusal) {
+        let known = self.refused.get_or_insert_with(|| Refusal::bare(refusal.code));
+        known.reasons.extend(named(dest, refusal).reasons);
+    }
+
+    fn conclude(self) -> Ruling<Vec<Stop>> {
+        match (self.refused, self.needed) {
+            (Some(refusal), _) => Ruling::End(refusal),
+            (None, Some(need)) => Ruling::Wait(need),
+            (None, None) => Ruling::Go(self.stops),
+        }
     }
 }

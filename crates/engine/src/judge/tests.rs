@@ -37,7 +37,7 @@ fn route(at: &str, path: &[&str], letter: &Letter) -> Result<Way, Refusal> {
     let submitter = submitter();
     let submitter = path.is_empty().then_some(&submitter);
     let case = Case { submitter, ..case(&header, letter.to[0].ministry(), &path) };
-    match judge(at).route(NOW, &case) {
+    match judge(at).decide(NOW, &case).0 {
         Ruling::Go(way) => Ok(way),
         Ruling::Wait(Need::People(missing)) => Err(held(&missing)),
         Ruling::Wait(Need::Later) => panic!("no rule of the example has hours"),
@@ -106,7 +106,7 @@ fn a_relay_that_is_no_member_lets_nothing_through() {
     let judge = judge("stranger.example");
     let header = letter("kirjaamo@plm.example", "FI JULK").header();
     let dest = ministry("plm.example");
-    assert!(matches!(judge.route(NOW, &case(&header, &dest, &[])), Ruling::End(_)));
+    assert!(matches!(judge.decide(NOW, &case(&header, &dest, &[])).0, Ruling::End(_)));
 }
 
 // === how long ===
@@ -116,7 +116,7 @@ fn a_message_lives_as_long_as_header_rule_and_limit_all_let_it() {
     let lifetime = |judge: &Judge, expires: Option<Timestamp>| {
         let letter = Letter { expires, ..letter("kirjaamo@plm.example", "FI JULK") };
         let (header, dest) = (letter.header(), ministry("plm.example"));
-        let Ruling::Go(way) = judge.route(NOW, &case(&header, &dest, &[])) else {
+        let Ruling::Go(way) = judge.decide(NOW, &case(&header, &dest, &[])).0 else {
             panic!("a public letter goes");
         };
         judge.lifetime(NOW, &header, &way)
@@ -284,7 +284,7 @@ fn a_system_originates_no_more_than_it_is_cleared_for() {
         let (header, submitter) = (letter.header(), submitter());
         let case = case(&header, letter.to[0].ministry(), &[]);
         let case = Case { submitter: Some(&submitter), ..case };
-        matches!(judge.route(NOW, &case), Ruling::Go(_))
+        matches!(judge.decide(NOW, &case).0, Ruling::Go(_))
     };
     let low = judge(vec![clearance(&["JULK"])]);
     assert!(sends(&low, "FI JULK") && !sends(&low, "FI SALP"));
@@ -301,7 +301,7 @@ fn after_the_time_of_its_catalogue_nothing_new_is_taken_and_what_was_is_delivere
     let (header, dest, submitter) = (letter.header(), ministry("plm.example"), submitter());
     let new = Case { submitter: Some(&submitter), ..case(&header, &dest, &[]) };
     let judge = judge("sm.example");
-    let ruling = judge.route(late, &new);
+    let ruling = judge.decide(late, &new).0;
     assert!(matches!(ruling, Ruling::End(Refusal { code: Code::POLICY_EXPIRED, .. })));
     let taken = case(&header, &dest, &[]);
     assert!(matches!(judge.still_allows(late, &taken, Some(&dest)), Ruling::Go(_)));

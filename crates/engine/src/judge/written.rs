@@ -1,12 +1,31 @@
 //! Decisions as they are written down: for rehearsals, and for the log.
 
-use kuriiri_policy::{Decision, Facts, NodeId, Record, Route, SEMANTICS};
-use kuriiri_types::{Decided, Digest, LoggedRuling, SignedApproval, Timestamp};
+use kuriiri_policy::{Decision, Facts, NodeId, Record, Route};
+use kuriiri_types::{LoggedRuling, Ministry, Timestamp};
 
-use super::{Case, Judge, Onward};
+use super::{Case, Judge, Onward, Ruling, Way};
 
 /// What the log writes for a node that the federation does not know; no node has this name.
 const NOBODY: &str = "?";
+
+/// A decision as the log keeps it, without what it rested on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ruled {
+    /// The ministry that the copy is for.
+    pub(crate) dest: Ministry,
+    /// The next relay, as the federation names it.
+    pub(crate) next: Option<String>,
+    pub(crate) ruling: LoggedRuling,
+    /// The stable codes of the reasons.
+    pub(crate) reasons: Vec<String>,
+}
+
+impl Ruled {
+    fn permit(dest: &Ministry, next: Option<String>) -> Self {
+        let (dest, ruling, reasons) = (dest.clone(), LoggedRuling::Permit, Vec::new());
+        Self { dest, next, ruling, reasons }
+    }
+}
 
 impl Judge {
     /// A decision as a record of it: what the rules in force say of the facts of that time, on the
@@ -20,42 +39,56 @@ impl Judge {
         })
     }
 
-    /// A decision as the log keeps it: with everything that it rested on besides the rules, their
-    /// digest and the submitter's clearances for the caller to fill in.
-    pub(crate) fn decided(
-        &self,
-        at: Timestamp,
-        case: &Case<'_>,
-        onward: Onward<'_>,
-        approvals: &[SignedApproval],
-    ) -> Decided {
+    /// What becomes of a message that comes in, and the decision as the log keeps it.
+    pub(crate) fn decide(&self, now: Timestamp, case: &Case<'_>) -> (Ruling<Way>, Ruled) {
+        let originating = case.path.is_empty() && case.submitter.is_some();
+        let (ruling, ruled) = self.with_facts(case, originating, |facts| {
+            let route = self.policy.next_hop(now, &facts);
+            let ruled = match &route {
+                Ok(Route::Forward(next, _)) => Ruled::permit(case.dest, Some(self.name(*next))),
+                Ok(Route::Arrived(_)) => Ruled::permit(case.dest, None),
+                Ok(Route::Hold(..)) | Err(_) => {
+                    let next = self.next_considered(now, &facts);
+                    self.ruled_on(now, case.dest, &facts, next)
+                }
+            };
+            (self.way(now, case.header, route), ruled)
+        });
+        let lapsed = case.submitter.and_then(|_| self.lapsed(now, case.header.label.as_ref()));
+        (lapsed.map_or(ruling, Ruling::End), ruled)
+    }
+
+    /// A decision on a message in custody as the log keeps it.
+    pub(crate) fn ruled(&self, now: Timestamp, case: &Case<'_>, onward: Onward<'_>) -> Ruled {
         let originating = case.path.is_empty() && case.submitter.is_some();
         self.with_facts(case, originating, |facts| {
             let next = match onward {
-                Onward::Considered => self.next_considered(at, &facts),
+                Onward::Considered => self.next_considered(now, &facts),
                 Onward::To(next) => Some(self.node(next)),
                 Onward::Nowhere => None,
             };
-            let decision = self.policy.decide(at, &Facts { next, ..facts });
-            Decided {
-                subject: case.subject,
-                envelope: None,
-                dest: case.dest.clone(),
-                path: case.path.to_vec(),
-                submitter: case.submitter.cloned(),
-                clearances: None,
-                approvals: approvals.to_vec(),
-                next: next.map(|next| self.name(next)),
-                policy: Digest([0; 32]),
-                semantics: SEMANTICS,
-                ruling: match decision {
-                    Decision::Permit(_) => LoggedRuling::Permit,
-                    Decision::Hold(..) => LoggedRuling::Hold,
-                    Decision::Deny(_) => LoggedRuling::Deny,
-                },
-                reasons: decision.codes(),
-            }
+            self.ruled_on(now, case.dest, &facts, next)
         })
+    }
+
+    fn ruled_on(
+        &self,
+        now: Timestamp,
+        dest: &Ministry,
+        facts: &Facts<'_>,
+        next: Option<NodeId>,
+    ) -> Ruled {
+        let decision = self.policy.decide(now, &Facts { next, ..*facts });
+        Ruled {
+            dest: dest.clone(),
+            next: next.map(|next| self.name(next)),
+            ruling: match decision {
+                Decision::Permit(_) => LoggedRuling::Permit,
+                Decision::Hold(..) => LoggedRuling::Hold,
+                Decision::Deny(_) => LoggedRuling::Deny,
+            },
+            reasons: decision.codes(),
+        }
     }
 
     /// The next relay on the way that a message takes, or would have to take.

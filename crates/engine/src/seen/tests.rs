@@ -5,6 +5,8 @@ use std::{sync::Arc, time::Duration};
 use kuriiri_types::MessageId;
 use proptest::prelude::*;
 
+use kuriiri_merkle::leaf;
+
 use super::*;
 use crate::{
     Codec, Commit,
@@ -45,7 +47,7 @@ impl Bench {
     fn taken(&mut self, spot: Spot) -> Option<Timestamp> {
         let reader = Reader { view: &self.disk, codec: &WireCodec };
         let taken = self.seen.taken(spot, &reader).unwrap()?;
-        assert_eq!(taken.entry, ENTRY, "the log's entry is remembered with it");
+        assert_eq!(taken.said, Said::Entry(ENTRY), "the log's entry is remembered with it");
         Some(taken.at)
     }
 
@@ -66,7 +68,7 @@ fn id(made: Timestamp, number: u8) -> MessageId {
 }
 
 fn spot(made: Timestamp, number: u8) -> Spot {
-    Spot::new(id(made, number).time(), &leaf(&[number]), "plm.example")
+    Spot::new(id(made, number).time(), &leaf(&[number]), Taker::named("plm.example"))
 }
 
 #[test]
@@ -92,7 +94,7 @@ fn a_mark_is_known_before_its_step_is_over() {
     let mut still = Still;
     let work = Work::new(NOW, &mut still, reader, log());
     bench.seen.take(spot(NOW, 1), ENTRY, &work).unwrap();
-    let taken = Taken { at: NOW, entry: ENTRY };
+    let taken = Taken { at: NOW, said: Said::Entry(ENTRY) };
     assert_eq!(bench.seen.taken(spot(NOW, 1), &work.reader).unwrap(), Some(taken));
 }
 
@@ -100,12 +102,15 @@ fn a_mark_is_known_before_its_step_is_over() {
 fn other_bytes_another_taker_and_another_id_are_another_thing() {
     let mut bench = Bench::new();
     let (now, digest) = (id(NOW, 1), leaf(b"signed"));
-    bench.take(&[Spot::new(now.time(), &digest, "plm.example")]);
-    assert!(bench.taken(Spot::new(now.time(), &digest, "plm.example")).is_some());
-    assert_eq!(bench.taken(Spot::new(now.time(), &digest, "um.example")), None);
-    assert_eq!(bench.taken(Spot::new(now.time(), &leaf(b"other"), "plm.example")), None);
+    bench.take(&[Spot::new(now.time(), &digest, Taker::named("plm.example"))]);
+    assert!(bench.taken(Spot::new(now.time(), &digest, Taker::named("plm.example"))).is_some());
+    assert_eq!(bench.taken(Spot::new(now.time(), &digest, Taker::named("um.example"))), None);
+    assert_eq!(
+        bench.taken(Spot::new(now.time(), &leaf(b"other"), Taker::named("plm.example"))),
+        None
+    );
     let later = id(NOW.after(SEEN_BUCKET), 1);
-    assert_eq!(bench.taken(Spot::new(later.time(), &digest, "plm.example")), None);
+    assert_eq!(bench.taken(Spot::new(later.time(), &digest, Taker::named("plm.example"))), None);
 }
 
 #[test]
@@ -131,7 +136,7 @@ fn marks_that_are_not_durable_yet_stay_however_full_memory_is() {
     bench.seen.take(fresh, ENTRY, &work).unwrap();
     bench.seen.held = SEEN_IDS_IN_MEMORY_MAX + 1;
     assert_eq!(bench.seen.taken(other, &work.reader).unwrap(), None);
-    let taken = Taken { at: NOW, entry: ENTRY };
+    let taken = Taken { at: NOW, said: Said::Entry(ENTRY) };
     assert_eq!(bench.seen.taken(fresh, &work.reader).unwrap(), Some(taken));
 }
 
@@ -139,7 +144,7 @@ fn marks_that_are_not_durable_yet_stay_however_full_memory_is() {
 fn many_marks_of_one_bucket_are_stored_in_runs_that_fit_a_value() {
     let mut bench = Bench::new();
     let many: Vec<Spot> = (0..RUN_MARKS_MAX as u64 + 5)
-        .map(|n| Spot::new(id(NOW, 1).time(), &leaf(&n.to_be_bytes()), "plm.example"))
+        .map(|n| Spot::new(id(NOW, 1).time(), &leaf(&n.to_be_bytes()), Taker::named("plm.example")))
         .collect();
     let commit = bench.take(&many);
     let runs: Vec<_> = commit

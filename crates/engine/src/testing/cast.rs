@@ -14,9 +14,10 @@ use kuriiri_seal::{
     Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit,
 };
 use kuriiri_types::{
-    Address, Approval, ApprovalAct, Entry, Envelope, FileInForce, FileKind, Header, MessageId,
-    MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role, SealKeyId, Sealing,
-    SignedApproval, SpiffeId, SpiffeRole, Timestamp, limits::BODY_SALT_BYTES,
+    Address, Approval, ApprovalAct, BatchProof, Digest, Entry, Envelope, FileInForce, FileKind,
+    Header, MessageId, MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role,
+    SealKeyId, Sealing, SignedApproval, SignedPart, SpiffeId, SpiffeRole, Timestamp,
+    limits::BODY_SALT_BYTES,
 };
 use kuriiri_wire::{approval, entry, header};
 
@@ -175,6 +176,7 @@ pub(crate) fn config(ministry: &Ministry) -> Config {
             software: SOFTWARE.to_owned(),
             restored: None,
         },
+        retention: crate::Retention::new(100, [], &policy()).unwrap(),
         files: files_with(str::to_owned),
         codec: Arc::new(WireCodec),
         policy: policy(),
@@ -280,17 +282,36 @@ impl Letter {
 
     /// The letter signed and verified again.
     pub(crate) fn verified(&self) -> VerifiedMessage {
-        let bytes = header::encode(&self.header());
-        let signer = &cast().signers[&system(&self.signer)];
-        let proof = signer.sign(Purpose::Messages, &[leaf(&bytes)]).remove(0);
-        let envelope = Envelope { header: bytes, proof };
-        let verified = cast().verifier.message(envelope, |bytes| header::decode(bytes), NOW);
-        verified.unwrap().with_body(self.salted_body()).unwrap()
+        Self::all_verified(std::slice::from_ref(self)).remove(0)
+    }
+
+    /// Letters verified again, those of each system signed together.
+    pub(crate) fn all_verified(letters: &[Self]) -> Vec<VerifiedMessage> {
+        let mut proofs: BTreeMap<usize, BatchProof> = BTreeMap::new();
+        let encoded: Vec<Bytes> = letters.iter().map(|l| header::encode(&l.header())).collect();
+        for signer in letters.iter().map(|letter| &letter.signer) {
+            let own = (0..letters.len()).filter(|at| letters[*at].signer == *signer);
+            let own: Vec<usize> = own.collect();
+            let leaves: Vec<_> = own.iter().map(|at| leaf(&encoded[*at])).collect();
+            let signed = cast().signers[&system(signer)].sign(Purpose::Messages, &leaves);
+            proofs.extend(own.into_iter().zip(signed));
+        }
+        let verified = |(letter, (bytes, proof)): (&Self, (Bytes, BatchProof))| {
+            let envelope = Envelope { header: bytes, proof };
+            let verified = cast().verifier.message(envelope, |bytes| header::decode(bytes), NOW);
+            verified.unwrap().with_body(letter.salted_body()).unwrap()
+        };
+        letters.iter().zip(encoded.into_iter().zip(proofs.into_values())).map(verified).collect()
     }
 
     fn salted_body(&self) -> Bytes {
         vec![self.number; BODY_SALT_BYTES + self.size].into()
     }
+}
+
+/// Holds a part of a signed batch against the signature that it names.
+pub(crate) fn check_part(part: &SignedPart, leaves: &[Digest]) {
+    cast().verifier.part(part, leaves, NOW).unwrap();
 }
 
 /// What an officer says of a letter; changed before it is signed.

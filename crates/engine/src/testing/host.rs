@@ -6,8 +6,8 @@ use kuriiri_merkle::leaf;
 use kuriiri_seal::VerifiedApproval;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Address, Entry, Header, Lane, LogEvent, Ministry, Precedence, Receipt, ReceiptKind,
-    SignedReceipt, Timestamp, Verdict,
+    Address, Addressed, Entry, Giver, Header, Lane, LogEvent, Ministry, Precedence, Receipt,
+    ReceiptKind, SignedReceipt, Subject, Timestamp, Verdict,
 };
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Action, Arrival, BatchId, Codec, Commit, Config, Delivery, Engine, Event, HoldState, Item,
-    LinkId, Load, QueueId, Random, Reply, SubscriptionId, Token,
+    LinkId, Load, QueueId, Random, ReceiptOut, Reply, SubscriptionId, Token, Unproved,
 };
 
 /// No randomness: waits are never spread.
@@ -88,7 +88,7 @@ impl Host {
 
     /// Every receipt that is handed out stands in the log that it names, at the place that it names.
     fn check(&mut self, action: &Action) {
-        for signed in Self::handed_out(action) {
+        for signed in self.handed_out(action) {
             let issuer = verified(&signed).receipt().issuer.clone();
             if issuer == self.ministry {
                 let place = usize::try_from(signed.index).unwrap();
@@ -100,20 +100,27 @@ impl Host {
             self.sent.insert((*link, *batch), load.clone());
         }
         if let Action::Answer(_, Reply::Verdicts { receipts, .. }) = action {
-            self.answered.extend(receipts.iter().cloned());
+            let proved: Vec<_> = receipts.iter().map(|receipt| self.disk.prove(receipt)).collect();
+            self.answered.extend(proved);
         }
     }
 
-    /// The receipts that an action hands out.
-    pub(crate) fn handed_out(action: &Action) -> Vec<SignedReceipt> {
+    /// The receipts that an action hands out, with their proofs.
+    pub(crate) fn handed_out(&self, action: &Action) -> Vec<SignedReceipt> {
+        let out = |receipt: &ReceiptOut| match receipt {
+            ReceiptOut::Own(unproved) => self.disk.prove(unproved),
+            ReceiptOut::Other(signed) => signed.clone(),
+        };
         match action {
-            Action::Answer(_, Reply::Verdicts { receipts, .. }) => receipts.clone(),
+            Action::Answer(_, Reply::Verdicts { receipts, .. }) => {
+                receipts.iter().map(|receipt| self.disk.prove(receipt)).collect()
+            }
             Action::DeliverReceipts { receipts, .. } => {
-                receipts.iter().map(|(_, receipt)| receipt.clone()).collect()
+                receipts.iter().map(|(_, receipt)| out(receipt)).collect()
             }
             Action::Transmit { load, .. } => {
                 let receipt = |load: &Load| match load {
-                    Load::Receipt(receipt) => Some(receipt.clone()),
+                    Load::Receipt(receipt) => Some(out(receipt)),
                     Load::Parcel { .. } => None,
                 };
                 load.iter().filter_map(receipt).collect()
@@ -158,19 +165,18 @@ impl Host {
             token: Token(7),
             lane: ROUTINE,
             epoch,
-            messages: letters.iter().map(|letter| Ok(letter.verified())).collect(),
+            messages: Letter::all_verified(letters).into_iter().map(Ok).collect(),
             certificates: Vec::new(),
         }]);
         let mut answers = actions.into_iter().filter_map(|action| {
             let Action::Answer(Token(7), Reply::Verdicts { verdicts, receipts }) = action else {
                 return None;
             };
-            let receipts = receipts.iter().map(|signed| verified(signed).into_parts().0);
-            Some((verdicts, receipts.collect()))
+            Some((verdicts, receipts))
         });
-        let answer = answers.next().unwrap();
+        let (verdicts, receipts) = answers.next().unwrap();
         assert!(answers.next().is_none(), "one answer to one question");
-        answer
+        (verdicts, receipts.iter().flat_map(|receipt| self.said(receipt)).collect())
     }
 
     /// The last relay of a path hands over letters for this ministry in one batch.
@@ -186,8 +192,8 @@ impl Host {
     ) -> Vec<Verdict> {
         let path: Vec<_> = path.iter().map(|relay| ministry(relay)).collect();
         let dest = self.ministry.clone();
-        let parcel = |letter: &Letter| Arrival {
-            message: letter.verified(),
+        let parcel = |message| Arrival {
+            message,
             dest: dest.clone(),
             path: path.clone(),
             approvals: self.endorsements.clone(),
@@ -198,7 +204,7 @@ impl Host {
             token: Token(8),
             lane: ROUTINE,
             epoch: 0,
-            parcels: letters.iter().map(|letter| Ok(parcel(letter))).collect(),
+            parcels: Letter::all_verified(letters).into_iter().map(|m| Ok(parcel(m))).collect(),
             certificates: Vec::new(),
         }]);
         let answer = actions.into_iter().find_map(|action| {
@@ -209,10 +215,20 @@ impl Host {
         });
         let (verdicts, receipts) = answer.unwrap();
         let headers = letters.iter().map(|letter| (letter.header(), dest.clone()));
-        let expected = statements(&dest, headers.zip(&verdicts), self.now);
-        let stated = receipts.iter().map(|signed| verified(signed).into_parts().0);
-        assert_eq!(stated.collect::<Vec<_>>(), expected);
+        let mut expected = statements((&dest, &ministry(peer)), headers.zip(&verdicts), self.now);
+        let mut stated: Vec<_> = receipts.iter().flat_map(|receipt| self.said(receipt)).collect();
+        // What is stated about a message in the same words is one statement, whatever came between.
+        stated.sort_by(|a, b| a.subjects.cmp(&b.subjects));
+        expected.sort_by(|a, b| a.subjects.cmp(&b.subjects));
+        expected.dedup();
+        stated.retain(|one| expected.contains(one));
+        assert_eq!(stated, expected);
         verdicts
+    }
+
+    /// What a receipt of this relay says, message by message.
+    fn said(&self, receipt: &Unproved) -> Vec<Receipt> {
+        one_by_one(verified(&self.disk.prove(receipt)).into_parts().0)
     }
 
     /// An officer hands in an approval.
@@ -287,7 +303,8 @@ impl Host {
             Load::Parcel { envelope, dest, .. } => Some((header(&envelope.header), dest.clone())),
             Load::Receipt(_) => None,
         });
-        stated(statements(&ministry(peer), parcels.zip(verdicts), self.now))
+        let all = statements((&ministry(peer), &self.ministry), parcels.zip(verdicts), self.now);
+        stated(together(all))
     }
 
     pub(crate) fn want(mailbox: &Address, subscription: u64, credit: u32) -> Event {
@@ -306,7 +323,7 @@ impl Host {
             Item::Receipt(place) => self.receipt_at(*place),
             Item::Parcel(_) => panic!("a message among receipts"),
         });
-        receipts.map(|receipt| (receipt.kind, receipt)).collect()
+        receipts.flat_map(one_by_one).map(|receipt| (receipt.kind, receipt)).collect()
     }
 
     /// The receipt that an entry of the log is, or holds.
@@ -389,9 +406,28 @@ fn header(bytes: &bytes::Bytes) -> Header {
     WireCodec.header(bytes).unwrap()
 }
 
-/// What a relay has to state with its verdicts on copies of messages, which it gives now.
+/// What a statement says, message by message.
+pub(crate) fn one_by_one(statement: Receipt) -> Vec<Receipt> {
+    let told = statement.subjects.clone().into_iter();
+    told.map(|told| Receipt { subjects: vec![told], ..statement.clone() }).collect()
+}
+
+/// Statements about many messages, of what is said about each in the same words.
+pub(crate) fn together(all: Vec<Receipt>) -> Vec<Receipt> {
+    let mut statements: Vec<Receipt> = Vec::new();
+    for one in all {
+        let bare = |receipt: &Receipt| Receipt { subjects: Vec::new(), ..receipt.clone() };
+        match statements.iter_mut().find(|known| bare(known) == bare(&one)) {
+            Some(known) => known.subjects.extend(one.subjects),
+            None => statements.push(one),
+        }
+    }
+    statements
+}
+
+/// What a relay has to state with its verdicts on copies of messages, which it gives now: each by itself.
 fn statements<'a>(
-    issuer: &Ministry,
+    (issuer, giver): (&Ministry, &Ministry),
     judged: impl Iterator<Item = ((Header, Ministry), &'a Verdict)>,
     now: Timestamp,
 ) -> Vec<Receipt> {
@@ -403,17 +439,17 @@ fn statements<'a>(
             Verdict::Busy => continue,
         };
         for recipient in header.recipients_at(&dest) {
+            let leaf = leaf(&kuriiri_wire::header::encode(&header));
+            let subject = Subject { message: header.id, header: leaf };
             statements.push(Receipt {
-                message: header.id,
-                header_digest: leaf(&kuriiri_wire::header::encode(&header)),
-                sender: header.from.clone(),
-                recipient: recipient.address.clone(),
+                issuer: issuer.clone(),
                 kind,
                 at,
-                issuer: issuer.clone(),
+                sender: header.from.clone(),
+                by: Some(Giver::Peer(giver.clone())),
                 code,
                 reasons: Vec::new(),
-                by: None,
+                subjects: vec![Addressed { subject, recipient: recipient.address.clone() }],
             });
         }
     }

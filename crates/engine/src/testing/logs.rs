@@ -12,7 +12,8 @@ use kuriiri_tlog::{
     Checkpoint, Cosigner, LogKeys, NoteSigner, ReceiptVerifier, VerifiedReceipt, log_origin,
 };
 use kuriiri_types::{
-    Address, Code, Entry, LogEvent, Ministry, Receipt, ReceiptKind, SignedReceipt, Timestamp,
+    Address, Addressed, Code, Entry, LogEvent, Ministry, Receipt, ReceiptKind, SignedReceipt,
+    Subject, Timestamp,
 };
 use kuriiri_wire::{entry, receipt};
 
@@ -98,17 +99,16 @@ pub(crate) fn receipt_of(
         ReceiptKind::Refused => Some(Code::REJECTED),
         ReceiptKind::Expired => Some(Code::EXPIRED),
     };
+    let subject = Subject { message: header.id, header: header_digest };
     Receipt {
-        message: header.id,
-        header_digest,
-        sender: header.from,
-        recipient: recipient.clone(),
+        issuer: ministry(issuer),
         kind,
         at,
-        issuer: ministry(issuer),
+        sender: header.from,
+        by: None,
         code,
         reasons: Vec::new(),
-        by: None,
+        subjects: vec![Addressed { subject, recipient: recipient.clone() }],
     }
 }
 

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Growth, leaf};
+use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
 use kuriiri_tlog::{Checkpoint, Note};
 use kuriiri_types::{
-    Digest, Direction, Entry, Lane, Ministry, Timestamp,
+    Digest, Direction, Entry, Lane, LogEvent, Ministry, SignedReceipt, Timestamp,
     limits::{ENTRY_BYTES_MAX, PACK_BYTES_MAX, PACK_MESSAGES_MAX},
 };
 use kuriiri_wire::entry;
 
 use crate::{
     Body, BodyRef, ChannelEnd, Commit, Done, Hold, HoldNumber, Item, LaneSpan, LogAppend, LogHead,
-    Pack, PackKey, QueueId, SeenLog, SeenRun, Seq, View, ViewError, Write,
+    Pack, PackKey, QueueId, SeenLog, SeenRun, Seq, Unproved, View, ViewError, Write,
 };
 
 /// What was committed, and nothing else.
@@ -31,6 +31,8 @@ pub(crate) struct Memory {
     pub(crate) witnessed: BTreeMap<Ministry, SeenLog>,
     /// The log's entries.
     pub(crate) entries: Vec<Bytes>,
+    /// The headers beside entries, by the entries' places.
+    headers: BTreeMap<u64, Vec<Bytes>>,
     /// The checkpoints of the log, in order.
     pub(crate) checkpoints: Vec<Bytes>,
     /// Encoded bytes of each pack.
@@ -86,10 +88,14 @@ impl Memory {
         assert_eq!(append.first, self.log.tree.size(), "the log goes on where it ended");
         assert_ne!(append.entries, [] as [Bytes; 0], "nothing is written for nothing");
         assert_eq!(append.entries.len(), append.leaves.len());
-        for (bytes, hash) in append.entries.iter().zip(&append.leaves) {
+        self.headers.extend(append.headers.iter().cloned());
+        for ((bytes, hash), index) in append.entries.iter().zip(&append.leaves).zip(append.first..)
+        {
             assert!(bytes.len() <= ENTRY_BYTES_MAX, "an entry of {} bytes", bytes.len());
             assert_eq!(leaf(bytes), *hash);
-            self.log.link(&entry::decode(bytes).expect("an entry that can be read"), *hash);
+            let entry = entry::decode(bytes).expect("an entry that can be read");
+            self.check_headers(index, &entry.event);
+            self.log.link(&entry, *hash);
             self.entries.push(bytes.clone());
         }
         let (size, root) = (self.log.tree.size(), self.log.tree.root());
@@ -101,9 +107,39 @@ impl Memory {
         self.checkpoints.push(append.checkpoint.clone());
     }
 
+    /// Beside an entry that names messages for the first time are their headers, and no others.
+    fn check_headers(&self, index: u64, event: &LogEvent) {
+        let expected = if let LogEvent::Decided(decided) = event
+            && decided.batch.is_some()
+        {
+            decided.subjects.as_slice()
+        } else {
+            &[]
+        };
+        let expected: Vec<Digest> = expected.iter().map(|subject| subject.header).collect();
+        let headers = self.headers(index);
+        assert_eq!(headers.iter().map(|header| leaf(header)).collect::<Vec<_>>(), expected);
+        let bytes: usize = headers.iter().map(|header| header.len() + 3).sum();
+        assert!(bytes < PACK_BYTES_MAX, "{bytes} bytes of headers are one stored value");
+    }
+
     /// The entries of the log from a place on.
     pub(crate) fn entries_from(&self, first: usize) -> Vec<Entry> {
         self.entries[first..].iter().map(|bytes| entry::decode(bytes).unwrap()).collect()
+    }
+
+    /// A receipt with its proof, as the host hands it out.
+    pub(crate) fn prove(&self, receipt: &Unproved) -> SignedReceipt {
+        let Unproved { entry, index } = receipt.clone();
+        assert_eq!(self.entries[usize::try_from(index).unwrap()], entry);
+        let path = inclusion(&self.log.tree, index, self.log.tree.size()).unwrap();
+        let checkpoint = self.checkpoints.last().unwrap().clone();
+        SignedReceipt { entry, index, path, checkpoint }
+    }
+
+    /// The headers beside an entry.
+    pub(crate) fn headers(&self, index: u64) -> &[Bytes] {
+        self.headers.get(&index).map_or(&[], Vec::as_slice)
     }
 
     /// The log's tree.
@@ -298,11 +334,6 @@ impl View for Memory {
 
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
         Ok(self.entries.get(usize::try_from(index).unwrap()).cloned())
-    }
-
-    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
-        let node = self.log.tree.node(level, index);
-        node.ok_or_else(|| ViewError(format!("no node {index} of level {level}")))
     }
 }
 

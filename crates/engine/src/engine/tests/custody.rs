@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kuriiri_types::{
-    Code, Lane, Precedence, ReceiptKind, Refusal, Verdict,
+    Code, Lane, MessageId, Precedence, Receipt, ReceiptKind, Refusal, Verdict,
     limits::{BODY_INLINE_BYTES_MAX, OUTBOX_MESSAGES_MAX},
 };
 
@@ -79,6 +79,14 @@ fn a_start_dials_peers_and_those_for_whom_something_waits() {
 
 // === submissions ===
 
+fn id_of(receipt: &Receipt) -> MessageId {
+    receipt.subjects[0].subject.message
+}
+
+fn to_of(receipt: &Receipt) -> String {
+    receipt.subjects[0].recipient.to_string()
+}
+
 #[test]
 fn one_commit_holds_the_message_its_expiry_and_its_mark() {
     let mut host = Host::new("sm.example");
@@ -86,7 +94,7 @@ fn one_commit_holds_the_message_its_expiry_and_its_mark() {
     let (verdicts, receipts) = host.submit(&[Letter { expires: Some(expires), ..letter(1) }]);
     assert_eq!(verdicts, [accepted(NOW)]);
     assert_eq!((receipts.len(), receipts[0].kind), (1, ReceiptKind::Accepted));
-    assert_eq!(receipts[0].recipient, address(RECIPIENT));
+    assert_eq!(receipts[0].subjects[0].recipient, address(RECIPIENT));
     let key = PackKey { queue: outbox("plm.example"), lane: ROUTINE, first: 1 << START_SHIFT };
     assert_eq!(packs(&host), [(&key, 1)]);
     assert!(host.commit.writes.contains(&Write::PutDue(expires, key)));
@@ -109,10 +117,10 @@ fn a_batch_gets_one_answer_with_a_verdict_for_each_message() {
     assert_eq!(refusal(&verdicts[1]), Code::POLICY);
     assert_eq!(refusal(&verdicts[2]), Code::UNKNOWN_RECIPIENT);
     assert_eq!(verdicts[3..], [accepted(host.now), accepted(host.now)]);
-    let told: Vec<_> =
-        receipts.iter().map(|r| (r.message, r.recipient.to_string(), r.kind, r.at)).collect();
+    let told: Vec<_> = receipts.iter().map(|r| (id_of(r), to_of(r), r.kind, r.at)).collect();
     let (plm, um, now) = (RECIPIENT.to_owned(), "kirjaamo@um.example".to_owned(), host.now);
     let (accepted, refused) = (ReceiptKind::Accepted, ReceiptKind::Refused);
+    // First what was stated before, then in the order in which it was stated first.
     let expected = [
         (letter(1).id(), plm.clone(), accepted, NOW),
         (letter(2).id(), plm.clone(), refused, now),
@@ -139,7 +147,7 @@ fn a_message_goes_to_all_its_ministries_or_to_none() {
     let (verdicts, receipts) = host.submit(std::slice::from_ref(&secret));
     let Verdict::Refused(refusal) = &verdicts[0] else { panic!("{verdicts:?}") };
     assert!(refusal.reasons.iter().all(|reason| reason.starts_with("um.example: ")));
-    let told: Vec<_> = receipts.iter().map(|r| (r.recipient.to_string(), r.kind)).collect();
+    let told: Vec<_> = receipts.iter().map(|r| (to_of(r), r.kind)).collect();
     let refused = |to: &str| (to.to_owned(), ReceiptKind::Refused);
     assert_eq!(told, [refused(RECIPIENT), refused("kirjaamo@um.example")]);
     assert_eq!(packs(&host), [], "and none waits in a queue");

@@ -24,7 +24,7 @@ fn person(role: SpiffeRole, at: &str) -> SpiffeId {
 
 fn erase(host: &mut Host, by: SpiffeId, message: MessageId) -> Reply {
     let (token, basis) = (Token(9), "Data Protection Act 1050/2018".into());
-    host.ask(Event::EraseAsked { person: by, token, message, basis })
+    host.ask(Event::EraseAsked { person: by, token, message, basis, headers: Vec::new() })
 }
 
 fn operator(host: &mut Host, message: MessageId) -> Reply {
@@ -51,9 +51,12 @@ fn the_body_leaves_the_state_and_the_order_stays_in_the_log() {
     let mut host = Host::new("sm.example");
     host.submit(&[letter(1), letter(2), letter(3)]);
     let before = bodies(&host);
-    assert_eq!(operator(&mut host, letter(2).id()), Reply::Erased(1));
+    assert_eq!(operator(&mut host, letter(2).id()), Reply::Erased { copies: 1, headers: 0 });
     assert_eq!(host.kinds(), ["ERASED", "REFUSED"]);
-    let LogEvent::Erased { subject, by, basis } = &host.written()[0].event else { panic!() };
+    let LogEvent::Erased { subject, header, by, basis } = &host.written()[0].event else {
+        panic!()
+    };
+    assert!(!header);
     assert_eq!(*subject, letter(2).verified().leaf());
     assert_eq!(*by, person(SpiffeRole::Operator, "sm.example"));
     assert!(basis.contains("1050/2018"));
@@ -72,7 +75,7 @@ fn what_is_only_on_disk_is_erased_too() {
     let mut host = Host::new("sm.example");
     host.submit(&[letter(1), letter(2)]);
     let mut host = host.restart();
-    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased(1));
+    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased { copies: 1, headers: 0 });
     assert_eq!(bodies(&host)[0], 0);
     let actions = host.restart().link_up("plm.example", 1);
     assert_eq!(Host::batches(&actions), [(1, 0, 0, vec![2])]);
@@ -83,7 +86,7 @@ fn a_large_body_is_to_be_overwritten_in_its_file() {
     let mut host = Host::new("sm.example");
     let large = Letter { size: BODY_INLINE_BYTES_MAX + 1, ..letter(1) };
     host.submit(&[large]);
-    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased(1));
+    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased { copies: 1, headers: 0 });
     assert_eq!(host.commit.erased.len(), 1);
     let gone = |write: &Write| matches!(write, Write::DeletePack(PackKey { .. }));
     assert!(host.commit.writes.iter().any(gone), "the only item of its pack");
@@ -99,13 +102,13 @@ fn what_is_under_way_is_not_touched_and_can_be_asked_for_again() {
     assert_eq!(refusal.code, Code::BUSY);
     assert!(host.written().is_empty());
     host.link_down("plm.example", 1);
-    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased(1));
+    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased { copies: 1, headers: 0 });
 }
 
 #[test]
 fn an_order_for_nothing_is_an_act_in_the_log_all_the_same() {
     let mut host = Host::new("sm.example");
-    assert_eq!(operator(&mut host, letter(9).id()), Reply::Erased(0));
+    assert_eq!(operator(&mut host, letter(9).id()), Reply::Erased { copies: 0, headers: 0 });
     assert_eq!(host.kinds(), ["ADMIN"]);
     let LogEvent::Acted { what, .. } = &host.written()[0].event else { panic!() };
     assert!(what.contains(&letter(9).id().to_string()) && what.contains("no body"), "{what}");
@@ -125,6 +128,6 @@ fn only_people_of_the_ministry_may() {
     }
     assert_eq!(
         erase(&mut host, person(SpiffeRole::Officer, "sm.example"), letter(1).id()),
-        Reply::Erased(1)
+        Reply::Erased { copies: 1, headers: 0 }
     );
 }

@@ -39,7 +39,7 @@ fn minutes(number: u8) -> Timestamp {
 fn expired(host: &Host) -> Vec<u8> {
     let receipts = host.receipts(&address(SENDER)).into_iter();
     let expired = receipts.filter(|(kind, _)| *kind == ReceiptKind::Expired);
-    expired.map(|(_, receipt)| receipt.message.as_bytes()[15]).collect()
+    expired.map(|(_, receipt)| receipt.subjects[0].subject.message.as_bytes()[15]).collect()
 }
 
 fn want() -> Event {

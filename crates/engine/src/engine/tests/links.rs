@@ -32,7 +32,7 @@ fn waiting(host: &Host) -> u64 {
 /// What the sender was told, in order: of which letter, and what.
 fn told(host: &Host) -> Vec<(u8, ReceiptKind, Option<Code>)> {
     let receipts = host.receipts(&address(SENDER)).into_iter();
-    receipts.map(|(kind, r)| (r.message.as_bytes()[15], kind, r.code)).collect()
+    receipts.map(|(kind, r)| (r.subjects[0].subject.message.as_bytes()[15], kind, r.code)).collect()
 }
 
 // === verdicts ===
@@ -48,9 +48,10 @@ fn a_verdict_ends_the_time_of_a_message_here_and_its_sender_is_told() {
     host.answer(PLM, (5, 0), vec![accepted(NOW), refused, repeat]);
     assert_eq!(waiting(&host), 0);
     let expected = [
+        // The peer's statement about both comes before this relay's own.
         (1, ReceiptKind::Relayed, None),
-        (2, ReceiptKind::Refused, Some(Code::POLICY)),
         (3, ReceiptKind::Relayed, None),
+        (2, ReceiptKind::Refused, Some(Code::POLICY)),
     ];
     assert_eq!(told(&host), expected);
     assert!(host.disk.packs.keys().all(|key| key.queue == QueueId::Receipts(address(SENDER))));

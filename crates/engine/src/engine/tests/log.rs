@@ -9,6 +9,7 @@ mod growth;
 mod heads;
 mod proofs;
 mod receipts;
+mod statements;
 mod upkeep;
 mod written;
 
@@ -38,7 +39,7 @@ fn decisions(entries: Vec<Entry>) -> Vec<Decided> {
 
 /// A system hands over letters, and bytes that its relay could not read.
 fn submitted(letters: &[Letter], unread: Vec<Refusal>) -> Event {
-    let messages = letters.iter().map(|letter| Ok(letter.verified()));
+    let messages = Letter::all_verified(letters).into_iter().map(Ok);
     Event::Submitted {
         system: system(&letters[0].from),
         link: LinkId(900),

@@ -22,7 +22,9 @@ fn busy() -> Host {
         let number = round * 20;
         let here = Letter::new(number, SENDER, &["tilanne@sm.example"]);
         let letters: Vec<Letter> = (1..=9).map(|more| letter(number + more)).collect();
-        host.submit(&[&[here], &letters[..]].concat());
+        for letter in [&[here], &letters[..]].concat() {
+            host.submit(&[letter]);
+        }
         let foreign = Letter::new(number + 10, RECIPIENT, &["tilanne@sm.example"]);
         host.arrive(&["plm.example"], &[foreign]);
         confirm_all(&mut host, "tilanne@sm.example", u64::from(round) + 1);
@@ -40,7 +42,7 @@ fn busy() -> Host {
 #[test]
 fn every_checkpoint_is_signed_and_grows_out_of_those_before() {
     let host = busy();
-    assert!(host.disk.entries.len() > 300, "more than a tile: {}", host.disk.entries.len());
+    assert!(host.disk.entries.len() > 256, "more than a tile: {}", host.disk.entries.len());
     let notes: Vec<Checkpoint> = host.disk.checkpoints.iter().map(checkpoint).collect();
     assert!(notes.len() > 40, "{}", notes.len());
     let pairs = notes.iter().zip(notes.iter().skip(1)).chain(notes.iter().zip(&notes[9..]));
@@ -83,13 +85,13 @@ fn a_commit_carries_the_ends_that_moved_and_no_others() {
     let mut host = Host::new("sm.example");
     assert_eq!(moved(&host), []);
     host.submit(&[letter(1), letter(2)]);
-    assert_eq!(moved(&host), [("plm.example", Direction::Out, 2)]);
+    assert_eq!(moved(&host), [("plm.example", Direction::Out, 1)]);
     host = host.restart();
     assert_eq!(moved(&host), []);
     host.arrive(&["plm.example"], &[Letter::new(3, RECIPIENT, &[SENDER])]);
     assert_eq!(moved(&host), [("plm.example", Direction::In, 1)]);
     host.submit(&[letter(4)]);
-    assert_eq!(moved(&host), [("plm.example", Direction::Out, 3)]);
+    assert_eq!(moved(&host), [("plm.example", Direction::Out, 2)]);
 }
 
 #[test]

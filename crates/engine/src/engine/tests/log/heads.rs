@@ -36,7 +36,7 @@ fn sender_and_receiver_sum_up_a_minute_alike() {
     receiver.arrive(&["sm.example"], &[two.clone(), letter(1)]);
     // A repeat is no message more.
     let receipts = std::mem::take(&mut receiver.answered);
-    assert_eq!(receipts.len(), 3);
+    assert_eq!(receipts.len(), 1, "one statement about all three");
     receiver.arrive(&["sm.example"], &[letter(1)]);
     let receipts: Vec<_> = receipts.iter().map(verified).collect();
     sender.answer_with("plm.example", (1, 0), vec![accepted(NOW), accepted(NOW)], receipts);
@@ -47,13 +47,13 @@ fn sender_and_receiver_sum_up_a_minute_alike() {
     receiver.pass(Duration::from_millis(1));
     let [came] = heads(&receiver).try_into().unwrap();
     assert_eq!((came.peer.as_str(), came.direction, came.count), ("sm.example", Direction::In, 3));
-    assert_eq!((came.next, came.root.is_some()), (2, true));
+    assert_eq!((came.next, came.root.is_some()), (1, true));
 
     sender.pass(Duration::from_millis(119_999));
     assert_eq!(heads(&sender), []);
     sender.pass(Duration::from_millis(1));
     let [went] = heads(&sender).try_into().unwrap();
-    assert_eq!((went.peer.as_str(), went.direction, went.next), ("plm.example", Direction::Out, 2));
+    assert_eq!((went.peer.as_str(), went.direction, went.next), ("plm.example", Direction::Out, 1));
     assert_eq!(sum(&went), sum(&came));
     // Nothing passes any more, and nothing is written.
     for host in [&mut sender, &mut receiver] {

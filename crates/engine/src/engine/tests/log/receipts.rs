@@ -24,8 +24,8 @@ fn wanted(subscription: u64, mode: ReceiptMode) -> Event {
     Event::ReceiptsWanted { system, subscription, address, mode }
 }
 
-fn shown(actions: &[Action]) -> Vec<SignedReceipt> {
-    actions.iter().flat_map(Host::handed_out).collect()
+fn shown(host: &Host, actions: &[Action]) -> Vec<SignedReceipt> {
+    actions.iter().flat_map(|action| host.handed_out(action)).collect()
 }
 
 fn kinds(receipts: &[SignedReceipt]) -> Vec<ReceiptKind> {
@@ -38,7 +38,7 @@ fn a_repeat_gets_the_first_receipts_and_writes_nothing() {
     let both = Letter::new(1, SENDER, &[RECIPIENT, "kirjaamo@um.example"]);
     host.submit(&[both.clone(), letter(2)]);
     let first = answered(&mut host);
-    assert_eq!(first.len(), 3);
+    assert_eq!(first.len(), 1, "one statement about both");
     for restarts in [false, true] {
         if restarts {
             host = host.restart();
@@ -48,8 +48,7 @@ fn a_repeat_gets_the_first_receipts_and_writes_nothing() {
         host.now = host.now.after(std::time::Duration::from_secs(5));
         host.submit(&[letter(2), both.clone()]);
         assert_eq!(host.commit.log, None);
-        let expected = [&first[2..], &first[..2]].concat();
-        assert_eq!(answered(&mut host), expected, "after a restart: {restarts}");
+        assert_eq!(answered(&mut host), first, "after a restart: {restarts}");
     }
 }
 
@@ -58,8 +57,7 @@ fn a_repeat_in_the_same_step_gets_the_same_receipt() {
     let mut host = Host::new("plm.example");
     host.arrive(&["sm.example"], &[letter(1), letter(1)]);
     assert_eq!(host.kinds(), ["DECIDED", "RECEIVED"]);
-    let receipts = answered(&mut host);
-    assert_eq!(receipts[0], receipts[1]);
+    assert_eq!(answered(&mut host).len(), 1);
 }
 
 #[test]
@@ -78,7 +76,7 @@ fn a_repeat_of_a_peer_gets_the_first_receipts_for_its_copy() {
         host = host.restart();
     }
     assert_eq!(copies[0], copies[1]);
-    assert_eq!(copies[0].iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(copies[0].iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
 }
 
 #[test]
@@ -106,9 +104,11 @@ fn receipts_that_waited_on_disk_are_handed_out_with_proofs() {
     for subscription in [1, 2] {
         host = host.restart();
         let watch = wanted(subscription + 10, ReceiptMode::Watch(Some(0)));
-        let watched = shown(&host.step(vec![watch]));
+        let actions = host.step(vec![watch]);
+        let watched = shown(&host, &actions);
         assert_eq!(kinds(&watched), expected);
-        let consumed = shown(&host.step(vec![wanted(subscription, ReceiptMode::Consume)]));
+        let actions = host.step(vec![wanted(subscription, ReceiptMode::Consume)]);
+        let consumed = shown(&host, &actions);
         assert_eq!(kinds(&consumed), expected);
         assert_eq!(essence(&consumed), essence(&watched));
         // With more in the log the proof is another, and the receipt is not.
@@ -122,12 +122,15 @@ fn receipts_for_a_peer_that_waited_on_disk_are_sent_with_proofs() {
     host.arrive(&["sm.example"], &[letter(1)]);
     confirm_all(&mut host, RECIPIENT, 1);
     let mut host = host.restart();
-    let sent = shown(&host.link_up("sm.example", 1));
+    let actions = host.link_up("sm.example", 1);
+    let sent = shown(&host, &actions);
     assert_eq!(kinds(&sent), [ReceiptKind::Delivered]);
     let mut other = Host::new("sm.example");
     let (peer, token, receipts) = (ministry("plm.example"), Token(8), vec![Ok(verified(&sent[0]))]);
     other.step(vec![Event::ReceiptsArrived { peer, token, receipts }]);
-    let read = shown(&other.restart().step(vec![wanted(1, ReceiptMode::Consume)]));
+    let mut other = other.restart();
+    let actions = other.step(vec![wanted(1, ReceiptMode::Consume)]);
+    let read = shown(&other, &actions);
     assert_eq!(read, sent, "what came in goes out again as it came");
 }
 
@@ -138,6 +141,7 @@ fn a_sender_hears_of_the_relay_that_has_its_message_by_that_relays_own_receipt()
     host.link_up("plm.example", 1);
     let owed = host.owed("plm.example", (1, 0), &[accepted(NOW)]);
     host.answer("plm.example", (1, 0), vec![accepted(NOW)]);
-    let read = shown(&host.step(vec![wanted(1, ReceiptMode::Consume)]));
+    let actions = host.step(vec![wanted(1, ReceiptMode::Consume)]);
+    let read = shown(&host, &actions);
     assert_eq!(read, owed.iter().map(|owed| owed.signed().clone()).collect::<Vec<_>>());
 }

@@ -3,7 +3,7 @@
 use kuriiri_types::{Code, SpiffeId, SpiffeRole};
 
 use super::*;
-use crate::{LogDeed, Pruning, Reply};
+use crate::{LogDeed, Reply, testing::NOW};
 
 fn person(role: SpiffeRole, at: &str) -> SpiffeId {
     SpiffeId::new(ministry(at), role, "anna").unwrap()
@@ -16,8 +16,8 @@ fn export(host: &mut Host, person: SpiffeId) -> Reply {
 
 fn prune(host: &mut Host, person: SpiffeId) -> Reply {
     let (token, basis) = (Token(9), "Archives Act 831/1994".into());
-    let pruning = Pruning { before: 256, kept: vec![0, 7], late: Vec::new() };
-    host.ask(Event::LogDeed { person, token, deed: LogDeed::Prune { basis, pruning } })
+    let deed = LogDeed::Prune { basis, until: NOW, headers: 12 };
+    host.ask(Event::LogDeed { person, token, deed })
 }
 
 #[test]
@@ -30,34 +30,33 @@ fn an_export_is_written_with_who_took_it() {
 }
 
 #[test]
-fn entries_leave_with_the_commit_that_says_so() {
+fn headers_leave_with_the_commit_that_says_so() {
     let mut host = Host::new("sm.example");
     let anna = person(SpiffeRole::Officer, "sm.example");
     assert_eq!(prune(&mut host, anna.clone()), Reply::Noted);
     let basis = "Archives Act 831/1994".into();
-    assert_eq!(host.written()[0].event, LogEvent::Pruned { before: 256, by: anna, basis });
-    assert_eq!(
-        host.commit.pruned,
-        Some(Pruning { before: 256, kept: vec![0, 7], late: Vec::new() })
-    );
+    let expected = LogEvent::Pruned { until: NOW, headers: 12, by: anna, basis };
+    assert_eq!(host.written()[0].event, expected);
+    assert_eq!(host.commit.pruned, Some(NOW));
     host.submit(&[letter(1)]);
     assert_eq!(host.commit.pruned, None);
 }
 
 #[test]
-fn a_step_takes_entries_away_once() {
+fn a_step_takes_headers_away_once() {
     let mut host = Host::new("sm.example");
     let deed = |token| Event::LogDeed {
         person: person(SpiffeRole::Operator, "sm.example"),
         token: Token(token),
         deed: LogDeed::Prune {
             basis: "Archives Act 831/1994".into(),
-            pruning: Pruning { before: 256 * token, kept: Vec::new(), late: Vec::new() },
+            until: NOW.after(std::time::Duration::from_secs(token)),
+            headers: token,
         },
     };
     host.step(vec![deed(1), deed(2)]);
     assert_eq!(host.kinds(), ["PRUNED"]);
-    assert_eq!(host.commit.pruned.as_ref().map(|pruning| pruning.before), Some(256));
+    assert_eq!(host.commit.pruned, Some(NOW.after(std::time::Duration::from_secs(1))));
 }
 
 #[test]
@@ -69,7 +68,7 @@ fn only_people_of_the_ministry_may() {
         for reply in [export(&mut host, stranger.clone()), prune(&mut host, stranger)] {
             let Reply::Refused(refusal) = reply else { panic!("{reply:?}") };
             assert_eq!(refusal.code, Code::NOT_AN_OFFICER);
-            assert_eq!((host.commit.log.clone(), host.commit.pruned.clone()), (None, None));
+            assert_eq!((host.commit.log.clone(), host.commit.pruned), (None, None));
         }
     }
 }
