@@ -152,7 +152,16 @@ impl Log {
         let checkpoint = checkpoint.sign(&self.signer).unwrap();
         let frontier = self.frontier.nodes().to_vec();
         let head = LogHead { size, frontier, ..LogHead::default() };
-        LogAppend { first, entries, leaves, channels: Vec::new(), head, checkpoint, news: true }
+        LogAppend {
+            first,
+            entries,
+            headers: Vec::new(),
+            leaves,
+            channels: Vec::new(),
+            head,
+            checkpoint,
+            news: true,
+        }
     }
 }
 

@@ -1,28 +1,24 @@
 //! From the engine's commit to one atomic batch of sled, checked before anything is applied.
 
-use std::{collections::BTreeMap, ops::Range};
+mod log;
 
-use kuriiri_engine::{ChannelEnd, Commit, LogAppend, PackKey, Write};
-use kuriiri_tlog::TILE_WIDTH;
-use kuriiri_types::limits::PACK_BYTES_MAX;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
+
+use kuriiri_engine::{Commit, PackKey, Write};
+use kuriiri_types::{Digest, limits::PACK_BYTES_MAX};
 use serde::Serialize;
 
 use crate::{
+    emptying::Done,
     error::CommitError,
     key::Key,
-    log::{LogPack, LogStart},
+    log::{Going, Grown},
     sled_log::Mark,
     value, view,
 };
-
-/// Packs of entries that leave the records with one commit, beside as many as come: removals take
-/// time, and up to 65,536 packs become durable at once. Two bundles have at least one whole among
-/// so many.
-const FORGOTTEN_MAX: usize = 2 * TILE_WIDTH as usize;
-/// Bytes of a length in front of an entry.
-const LENGTH_BYTES: usize = 3;
-/// Bytes of entries in one value, with room for what stands in front of them.
-const ENTRIES_BYTES_MAX: usize = PACK_BYTES_MAX - 64;
 
 /// A commit that was checked and encoded; nothing of it is applied yet.
 #[derive(Debug)]
@@ -33,31 +29,57 @@ pub(crate) struct Prepared {
     pub(crate) dead: Vec<u64>,
     /// Entries of the log before this one leave with it, if any do.
     pub(crate) forgotten: Option<u64>,
+    /// What leaves among the records of headers.
+    pub(crate) emptied: EmptiedRecords,
 }
 
-/// Checks and encodes a commit and gives it its number. Entries of the log that have become
-/// `durable` in their files leave with it, if not too many do. The log begins at `start` after it, if
-/// given.
+/// Headers that leave and are among the records.
+#[derive(Debug, Default)]
+pub(crate) struct EmptiedRecords {
+    /// The bundles beside which they stand.
+    pub(crate) bundles: BTreeSet<u64>,
+    /// Those that are erased.
+    pub(crate) erased: Vec<Digest>,
+}
+
+/// What a commit makes of the log, and what is to be noted with it.
+#[derive(Debug)]
+pub(crate) struct LogChanges<'a> {
+    /// What it grows by.
+    pub(crate) grown: Option<&'a Grown>,
+    /// Headers that leave with it.
+    pub(crate) going: &'a Going,
+    /// Prunings that have no effect besides.
+    pub(crate) covered: Vec<u64>,
+    /// Headers that no file has any more.
+    pub(crate) done: Done,
+    /// Entries before this one are durable in their files, and some are still among the records.
+    pub(crate) durable: Option<u64>,
+}
+
+/// Checks and encodes a commit and gives it its number. Entries of the log that have become durable in
+/// their files leave with it, if not too many do.
 pub(crate) fn prepare(
     db: &sled::Db,
     commit: &Commit,
     number: u64,
-    durable: Option<u64>,
-    start: Option<&LogStart>,
+    LogChanges { grown, going, covered, done, durable }: LogChanges<'_>,
 ) -> Result<Prepared, CommitError> {
     let mut changes = Changes { db, records: BTreeMap::new() };
     for write in &commit.writes {
         changes.add(write)?;
     }
-    let packs = commit.log.as_ref().map_or(Ok(0), |append| changes.add_log(append))?;
-    let most = FORGOTTEN_MAX + packs;
+    changes.note_done(done)?;
+    changes.forget_prunings(&covered);
+    let emptied = changes.empty_headers(going)?;
+    let log = commit.log.as_ref().zip(grown);
+    let added = log.map_or(Ok(0), |(append, grown)| changes.add_log(append, grown))?;
+    let most = log::FORGOTTEN_MAX + added;
+    // Last, because a record that leaves may have been changed.
     let forgotten = durable.map(|durable| changes.forget_entries(durable, most)).transpose()?;
     let dead = changes.count_bodies(commit)?;
-    if let Some(start) = start {
-        changes.put(&Key::LogStart, start)?;
-    }
     changes.put(&Key::Commits, &Mark::new(number))?;
-    Ok(Prepared { batch: changes.into_batch(), dead, forgotten })
+    Ok(Prepared { batch: changes.into_batch(), dead, forgotten, emptied })
 }
 
 /// What becomes of each record: its new value, or nothing for a removal.
@@ -93,49 +115,6 @@ impl Changes<'_> {
             Write::PutSeenLog(peer, seen) => self.put(&Key::SeenLog(peer.clone()), seen),
             Write::PutStart(starts) => self.put(&Key::Starts, starts),
         }
-    }
-
-    /// Entries stand in packs, none of which reaches over the end of a bundle. Returns how many.
-    fn add_log(&mut self, append: &LogAppend) -> Result<usize, CommitError> {
-        let (mut first, mut pack, mut bytes) = (append.first, LogPack::new(), 0);
-        let mut packs = 0;
-        for (place, entry) in (append.first..).zip(&append.entries) {
-            let is_full = bytes + entry.len() > ENTRIES_BYTES_MAX;
-            if !pack.is_empty() && (is_full || place.is_multiple_of(TILE_WIDTH.into())) {
-                self.put(&Key::Entries(first), &std::mem::take(&mut pack))?;
-                (first, bytes, packs) = (place, 0, packs + 1);
-            }
-            bytes += entry.len() + LENGTH_BYTES;
-            pack.push(entry.clone());
-        }
-        if !pack.is_empty() {
-            self.put(&Key::Entries(first), &pack)?;
-            packs += 1;
-        }
-        for ChannelEnd { peer, direction, next, last } in &append.channels {
-            self.put(&Key::ChannelEnd(peer.clone(), *direction), &(next, last))?;
-        }
-        self.put(&Key::LogHead, &append.head)?;
-        self.put(&Key::LogNote, &append.checkpoint)?;
-        Ok(packs)
-    }
-
-    /// Removes packs of entries before a place, so many at most, and only such that the first that
-    /// stays begins a bundle: from there a start goes on. Returns where that is.
-    fn forget_entries(&mut self, durable: u64, most: usize) -> Result<u64, CommitError> {
-        let mut leaving = Vec::new();
-        let mut until = durable;
-        for key in view::keys(self.db, Key::entries_before(durable)) {
-            let Key::Entries(first) = key? else { continue };
-            if leaving.len() == most {
-                until = first - first % u64::from(TILE_WIDTH);
-                break;
-            }
-            leaving.push(first);
-        }
-        leaving.retain(|first| *first < until);
-        leaving.into_iter().for_each(|first| self.delete(&Key::Entries(first)));
-        Ok(until)
     }
 
     fn put<T: Serialize>(&mut self, key: &Key, record: &T) -> Result<(), CommitError> {
@@ -224,44 +203,4 @@ impl Changes<'_> {
 
 fn unreferenced(file: u64) -> CommitError {
     CommitError::Inconsistent(format!("body file {file} has no references"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn forget(packs: &[u64], durable: u64, most: usize) -> (u64, Vec<u64>) {
-        let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
-        for first in packs {
-            db.insert(Key::Entries(*first).encode(), &[]).unwrap();
-        }
-        let mut changes = Changes { db: &db, records: BTreeMap::new() };
-        let until = changes.forget_entries(durable, most).unwrap();
-        db.apply_batch(changes.into_batch()).unwrap();
-        let left = packs.iter().copied();
-        let left = left.filter(|at| db.contains_key(Key::Entries(*at).encode()).unwrap());
-        (until, left.collect())
-    }
-
-    /// Where the first that stays does not begin a bundle, no start could go on from there.
-    #[test]
-    fn packs_leave_in_whole_bundles_and_not_too_many_at_once() {
-        let packs = [0, 100, 200, 256, 512, 600, 768, 800, 1024];
-        let left = |count: usize| packs[packs.len() - count..].to_vec();
-        for (durable, most, until, stay) in [
-            (768, 9, 768, 3),
-            (768, 6, 768, 3),
-            (768, 5, 512, 5),
-            (768, 4, 512, 5),
-            (768, 3, 256, 6),
-            (1024, 9, 1024, 1),
-            (0, 9, 0, 9),
-        ] {
-            assert_eq!(forget(&packs, durable, most), (until, left(stay)), "{durable} {most}");
-        }
-        // One entry in each pack: as many as a bundle can have are always let go.
-        let packs: Vec<u64> = (0..2000).collect();
-        assert_eq!(forget(&packs, 1792, FORGOTTEN_MAX).0, 512);
-        assert_eq!(forget(&packs[512..], 1792, FORGOTTEN_MAX).0, 1024);
-    }
 }

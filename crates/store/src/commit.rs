@@ -9,19 +9,23 @@ use kuriiri_engine::{BodyRef, Commit};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    batch::{self, Prepared},
+    batch::{self, LogChanges, Prepared},
+    emptying::{Asked, Emptying},
     error::CommitError,
+    log::Going,
     store::Disk,
 };
 
 /// Commits that wait for the committer; the engine makes one at a time. More wait to get in.
 pub(crate) const COMMITS_WAITING_MAX: usize = 4;
 
-/// A commit, and whom to tell.
+/// What the committer is asked for, and whom to tell.
 #[derive(Debug)]
-pub(crate) struct Job {
-    pub(crate) commit: Commit,
-    pub(crate) done: oneshot::Sender<Result<(), CommitError>>,
+pub(crate) enum Job {
+    /// To make a commit durable.
+    Commit { commit: Box<Commit>, done: oneshot::Sender<Result<(), CommitError>> },
+    /// To say when no file has a header any more that left.
+    Emptied(Asked),
 }
 
 /// The state of the committer's thread.
@@ -31,27 +35,53 @@ pub(crate) struct Committer {
     last: u64,
     /// Entries of the log before this one have left the records.
     forgotten: u64,
+    emptying: Emptying,
 }
 
 impl Committer {
-    /// A committer that goes on after the last commit in the tree.
-    pub(crate) fn new(disk: Arc<Disk>, last: u64) -> Self {
-        Self { disk, last, forgotten: 0 }
+    /// A committer that goes on after the last commit in the tree, and with headers that are still to
+    /// leave.
+    pub(crate) fn new(disk: Arc<Disk>, last: u64, outstanding: Going) -> Self {
+        Self { disk, last, forgotten: 0, emptying: Emptying::new(outstanding) }
     }
 
     /// Works until nobody can send any more. What this returns is whether all went well.
     pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) -> Result<(), CommitError> {
-        while let Some(job) = jobs.blocking_recv() {
-            let outcome = self.commit(&job.commit);
-            let dead = outcome.as_ref().map(Vec::clone).unwrap_or_default();
-            // The asker may be gone; the commit stands all the same.
-            let _ = job.done.send(outcome.map(drop));
-            self.bury(&dead);
+        while let Some(job) = self.next(&mut jobs) {
+            match job {
+                Job::Commit { commit, done } => {
+                    let outcome = self.commit(&commit);
+                    let dead = outcome.as_ref().map(Vec::clone).unwrap_or_default();
+                    // The asker may be gone; the commit stands all the same.
+                    let _ = done.send(outcome.map(drop));
+                    self.bury(&dead);
+                    self.empty();
+                }
+                Job::Emptied(asked) => self.emptying.tell(asked),
+            }
         }
         if self.disk.failed.load(Ordering::Acquire) {
             return Err(CommitError::Stopped);
         }
         self.disk.flush()
+    }
+
+    /// The next job. Until it comes, headers leave their files.
+    fn next(&mut self, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        while self.emptying.has_work() && !self.disk.failed.load(Ordering::Acquire) {
+            match jobs.try_recv() {
+                Ok(job) => return Some(job),
+                Err(mpsc::error::TryRecvError::Disconnected) => return None,
+                Err(mpsc::error::TryRecvError::Empty) => self.empty(),
+            }
+        }
+        jobs.blocking_recv()
+    }
+
+    fn empty(&mut self) {
+        if !self.disk.failed.load(Ordering::Acquire) {
+            self.emptying.step(&self.disk);
+        }
     }
 
     fn commit(&mut self, commit: &Commit) -> Result<Vec<u64>, CommitError> {
@@ -69,26 +99,34 @@ impl Committer {
     /// The whole way of a commit. Returns the body files that nothing refers to any more.
     pub(crate) fn apply(&mut self, commit: &Commit) -> Result<Vec<u64>, CommitError> {
         let number = self.last + 1;
-        let durable = Some(self.disk.log.durable()).filter(|durable| *durable > self.forgotten);
-        let log = &self.disk.log;
+        let disk = Arc::clone(&self.disk);
+        let log = &disk.log;
+        let going = going(commit)?;
         // First, so that what does not fit the log is found before anything is applied.
-        let grown = commit.log.as_ref().map(|append| log.grow(append)).transpose()?;
-        let start = match (&commit.pruned, &grown) {
-            (Some(_), None) => return Err(untold()),
-            (pruned, _) => pruned.as_ref().map(|pruning| log.keep(pruning)).transpose()?,
+        let grown = commit.log.as_ref().map(|append| log.grow(append, &going)).transpose()?;
+        let changes = LogChanges {
+            grown: grown.as_ref(),
+            going: &going,
+            covered: log.covered(&going),
+            done: self.emptying.take_done(),
+            durable: Some(log.durable())
+                // What leaves the records cannot be written from them again.
+                .filter(|durable| *durable > self.forgotten && going.is_empty()),
         };
-        let prepared = batch::prepare(&self.disk.db, commit, number, durable, start.as_ref())?;
-        let Prepared { batch, dead, forgotten } = prepared;
+        let prepared = batch::prepare(&disk.db, commit, number, changes)?;
+        let Prepared { batch, dead, forgotten, emptied } = prepared;
         if let Some(bodies) = &commit.bodies {
-            self.disk.bodies.write(bodies, self.disk.synced)?;
+            disk.bodies.write(bodies, disk.synced)?;
         }
-        self.disk.apply(batch)?;
-        self.disk.flush()?;
-        self.disk.note(number)?;
+        disk.apply(batch)?;
+        disk.flush()?;
+        disk.note(number)?;
         self.erase(&commit.erased);
         if let Some(grown) = grown {
-            log.take(grown, start)?;
+            log.take(grown, &going)?;
         }
+        log.show_emptied(&disk.db, &emptied.bundles)?;
+        self.emptying.add(going, &emptied.erased);
         self.forgotten = forgotten.unwrap_or(self.forgotten);
         self.last = number;
         Ok(dead)
@@ -116,8 +154,15 @@ impl Committer {
     }
 }
 
-fn untold() -> CommitError {
-    CommitError::Inconsistent("entries leave the log and no entry says so".into())
+/// The headers that leave with a commit; an entry in it must say so.
+fn going(commit: &Commit) -> Result<Going, CommitError> {
+    let going = Going::with(commit, commit.log.as_ref().map_or(0, |append| append.first));
+    let is_untold = commit.log.as_ref().is_none_or(|append| append.entries.is_empty());
+    if is_untold && !going.is_empty() {
+        let what = "headers leave the log and no entry says so";
+        return Err(CommitError::Inconsistent(what.into()));
+    }
+    Ok(going)
 }
 
 impl Disk {

@@ -16,9 +16,10 @@ const STARTS: u8 = 0x03;
 const LOG_HEAD: u8 = 0x04;
 const SEEN_LOG: u8 = 0x05;
 const LOG_NOTE: u8 = 0x06;
-const LOG_START: u8 = 0x07;
 const LOG_BEGUN: u8 = 0x08;
 const CHANNEL_END: u8 = 0x09;
+const PRUNED: u8 = 0x0A;
+const ERASED: u8 = 0x0B;
 const PACK: u8 = 0x10;
 const DONE: u8 = 0x11;
 const DUE: u8 = 0x12;
@@ -27,6 +28,8 @@ const SEEN: u8 = 0x20;
 const CERTIFICATE: u8 = 0x30;
 const BODY_FILE: u8 = 0x40;
 const ENTRIES: u8 = 0x50;
+const HEADERS: u8 = 0x51;
+const KEPT: u8 = 0x52;
 
 const OUTBOX: u8 = 1;
 const MAILBOX: u8 = 2;
@@ -53,12 +56,14 @@ pub(crate) enum Key {
     SeenLog(Ministry),
     /// The signed checkpoint of the log as it stands.
     LogNote,
-    /// Where the log begins.
-    LogStart,
     /// Which of its ministry's logs it is.
     LogBegun,
     /// Where the chain of messages with a peer ends.
     ChannelEnd(Ministry, Direction),
+    /// Headers beside entries before this place left when their time was over.
+    Pruned(u64),
+    /// A header was erased.
+    Erased(Digest),
     /// A pack.
     Pack(PackKey),
     /// What is done of a pack.
@@ -75,6 +80,10 @@ pub(crate) enum Key {
     BodyFile(u64),
     /// Entries of the log whose files are not known to be durable, from this place on.
     Entries(u64),
+    /// The headers beside the entry of the log at this place, as long as it is among the records.
+    Headers(u64),
+    /// Of the headers beside the entries of this bundle, none that is left leaves before this time.
+    Kept(Timestamp, u64),
 }
 
 impl Key {
@@ -87,11 +96,12 @@ impl Key {
             Self::LogHead => vec![LOG_HEAD],
             Self::SeenLog(peer) => with_name(vec![SEEN_LOG], peer.as_str()),
             Self::LogNote => vec![LOG_NOTE],
-            Self::LogStart => vec![LOG_START],
             Self::LogBegun => vec![LOG_BEGUN],
             Self::ChannelEnd(peer, direction) => {
                 with_direction(with_name(vec![CHANNEL_END], peer.as_str()), *direction)
             }
+            Self::Pruned(before) => with_number(vec![PRUNED], *before),
+            Self::Erased(header) => with_bytes(vec![ERASED], header.as_bytes()),
             Self::Pack(key) => with_pack_key(vec![PACK], key),
             Self::Done(key) => with_pack_key(vec![DONE], key),
             Self::Due(at, key) => with_pack_key(with_number(vec![DUE], sortable(*at)), key),
@@ -100,6 +110,10 @@ impl Key {
             Self::Certificate(fingerprint) => with_bytes(vec![CERTIFICATE], fingerprint.as_bytes()),
             Self::BodyFile(number) => with_number(vec![BODY_FILE], *number),
             Self::Entries(first) => with_number(vec![ENTRIES], *first),
+            Self::Headers(entry) => with_number(vec![HEADERS], *entry),
+            Self::Kept(until, bundle) => {
+                with_number(with_number(vec![KEPT], sortable(*until)), *bundle)
+            }
         }
     }
 
@@ -113,9 +127,10 @@ impl Key {
             LOG_HEAD => Self::LogHead,
             SEEN_LOG => Self::SeenLog(rest.ministry()?),
             LOG_NOTE => Self::LogNote,
-            LOG_START => Self::LogStart,
             LOG_BEGUN => Self::LogBegun,
             CHANNEL_END => Self::ChannelEnd(rest.ministry()?, rest.direction()?),
+            PRUNED => Self::Pruned(rest.number()?),
+            ERASED => Self::Erased(Digest(rest.array()?)),
             PACK => Self::Pack(rest.pack_key()?),
             DONE => Self::Done(rest.pack_key()?),
             DUE => Self::Due(rest.time()?, rest.pack_key()?),
@@ -124,6 +139,8 @@ impl Key {
             CERTIFICATE => Self::Certificate(Digest(rest.array()?)),
             BODY_FILE => Self::BodyFile(rest.number()?),
             ENTRIES => Self::Entries(rest.number()?),
+            HEADERS => Self::Headers(rest.number()?),
+            KEPT => Self::Kept(rest.time()?, rest.number()?),
             _ => return None,
         };
         rest.0.is_empty().then_some(key)
@@ -188,9 +205,39 @@ impl Key {
         vec![ENTRIES]..vec![ENTRIES + 1]
     }
 
-    /// Those before a place.
-    pub(crate) fn entries_before(place: u64) -> Range<Vec<u8>> {
-        vec![ENTRIES]..with_number(vec![ENTRIES], place)
+    /// Those from a place on and before another one.
+    pub(crate) fn entries_in(places: Range<u64>) -> Range<Vec<u8>> {
+        with_number(vec![ENTRIES], places.start)..with_number(vec![ENTRIES], places.end)
+    }
+
+    /// The headers beside all entries that stand among the records.
+    pub(crate) fn headers() -> Range<Vec<u8>> {
+        vec![HEADERS]..vec![HEADERS + 1]
+    }
+
+    /// Those beside entries from a place on and before another one.
+    pub(crate) fn headers_in(places: Range<u64>) -> Range<Vec<u8>> {
+        with_number(vec![HEADERS], places.start)..with_number(vec![HEADERS], places.end)
+    }
+
+    /// All bundles with headers beside them, by the time when the first leaves.
+    pub(crate) fn kept() -> Range<Vec<u8>> {
+        vec![KEPT]..vec![KEPT + 1]
+    }
+
+    /// Those of which headers leave at or before a time.
+    pub(crate) fn kept_through(time: Timestamp) -> Range<Vec<u8>> {
+        vec![KEPT]..after(KEPT, sortable(time))
+    }
+
+    /// Which headers left when their time was over.
+    pub(crate) fn pruned() -> Range<Vec<u8>> {
+        vec![PRUNED]..vec![PRUNED + 1]
+    }
+
+    /// All headers that were erased.
+    pub(crate) fn erased() -> Range<Vec<u8>> {
+        vec![ERASED]..vec![ERASED + 1]
     }
 
     /// The counts of all body files.
@@ -332,121 +379,4 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn name(bytes_max: usize) -> impl Strategy<Value = String> {
-        // Few letters, so that one name is often the beginning of another.
-        prop::collection::vec(prop::sample::select(vec!["a", "b", "a.b", "b-a"]), 1..4)
-            .prop_map(|parts| parts.concat())
-            .prop_filter("too long", move |name| name.len() <= bytes_max)
-    }
-
-    fn queue() -> impl Strategy<Value = QueueId> {
-        let ministry = || name(255).prop_map(|name| name.parse::<Ministry>().unwrap());
-        let address =
-            || (name(64), ministry()).prop_map(|(m, ministry)| Address::new(&m, ministry).unwrap());
-        prop_oneof![
-            ministry().prop_map(QueueId::Outbox),
-            address().prop_map(QueueId::Mailbox),
-            address().prop_map(QueueId::Receipts),
-        ]
-    }
-
-    fn number() -> impl Strategy<Value = u64> {
-        prop_oneof![0..3u64, any::<u64>(), Just(255), Just(256), Just(u64::MAX)]
-    }
-
-    fn pack_key() -> impl Strategy<Value = PackKey> {
-        let lane = prop::sample::select(Lane::BY_URGENCY.to_vec());
-        (queue(), lane, number()).prop_map(|(queue, lane, first)| PackKey { queue, lane, first })
-    }
-
-    fn time() -> impl Strategy<Value = Timestamp> {
-        prop_oneof![-2..3i64, any::<i64>()].prop_map(Timestamp::from_millis)
-    }
-
-    fn direction() -> impl Strategy<Value = Direction> {
-        prop::sample::select(vec![Direction::In, Direction::Out])
-    }
-
-    fn key() -> impl Strategy<Value = Key> {
-        prop_oneof![
-            Just(Key::Format),
-            Just(Key::Commits),
-            Just(Key::Starts),
-            Just(Key::LogHead),
-            name(255).prop_map(|name| Key::SeenLog(name.parse().unwrap())),
-            Just(Key::LogNote),
-            Just(Key::LogStart),
-            Just(Key::LogBegun),
-            (name(255), direction()).prop_map(|(name, direction)| {
-                Key::ChannelEnd(name.parse().unwrap(), direction)
-            }),
-            number().prop_map(Key::Entries),
-            pack_key().prop_map(Key::Pack),
-            pack_key().prop_map(Key::Done),
-            (time(), pack_key()).prop_map(|(at, key)| Key::Due(at, key)),
-            (number(), number()).prop_map(|(bucket, run)| Key::Seen { bucket, run }),
-            any::<[u8; 32]>().prop_map(|bytes| Key::Certificate(Digest(bytes))),
-            number().prop_map(Key::BodyFile),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2_000))]
-
-        #[test]
-        fn keys_come_back_and_sort_as_bytes(a in key(), b in key()) {
-            prop_assert_eq!(Key::decode(&a.encode()), Some(a.clone()));
-            prop_assert_eq!(a.cmp(&b), a.encode().cmp(&b.encode()));
-        }
-
-        #[test]
-        fn no_other_bytes_are_a_key(key in key(), at in any::<prop::sample::Index>(), bit in 0..8u8) {
-            let bytes = key.encode();
-            prop_assert_eq!(Key::decode(&bytes[..at.index(bytes.len())]), None);
-            prop_assert_eq!(Key::decode(&with_bytes(bytes.clone(), &[0])), None);
-            let mut flipped = bytes.clone();
-            flipped[at.index(bytes.len())] ^= 1 << bit;
-            if let Some(other) = Key::decode(&flipped) {
-                prop_assert_eq!(other.encode(), flipped);
-            }
-        }
-
-        #[test]
-        fn any_bytes_decode_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
-            if let Some(key) = Key::decode(&bytes) {
-                prop_assert_eq!(key.encode(), bytes);
-            }
-        }
-
-        #[test]
-        fn ranges_hold_what_they_say(key in pack_key(), other in pack_key(), a in time(), b in time(), x in number(), y in number()) {
-            let holds = |range: Range<Vec<u8>>, key: Key| range.contains(&key.encode());
-            let same = key.queue == other.queue && key.lane == other.lane;
-            prop_assert_eq!(
-                holds(Key::lane(&key.queue, key.lane, key.first), Key::Pack(other.clone())),
-                same && other.first >= key.first
-            );
-            prop_assert!(holds(Key::packs(), Key::Pack(key.clone())));
-            prop_assert!(!holds(Key::packs(), Key::Done(key)));
-            prop_assert_eq!(holds(Key::due_through(a), Key::Due(b, other)), b <= a);
-            let seen = Key::Seen { bucket: y, run: u64::MAX };
-            prop_assert_eq!(holds(Key::seen_in(x), seen.clone()), x == y);
-            prop_assert_eq!(holds(Key::seen_before(x), seen), y < x);
-            prop_assert!(holds(Key::entries(), Key::Entries(x)));
-            prop_assert_eq!(holds(Key::entries_before(x), Key::Entries(y)), y < x);
-            prop_assert!(holds(Key::seen_logs(), Key::SeenLog("a".parse().unwrap())));
-            let end = |direction| Key::ChannelEnd("a".parse().unwrap(), direction);
-            prop_assert!(holds(Key::channel_ends(), end(Direction::In)));
-            prop_assert!(holds(Key::channel_ends(), end(Direction::Out)));
-            prop_assert!(!holds(Key::seen_logs(), end(Direction::In)));
-            for stranger in [Key::LogHead, Key::LogNote, Key::LogStart] {
-                prop_assert!(!holds(Key::seen_logs(), stranger.clone()) && !holds(Key::entries(), stranger));
-            }
-        }
-    }
-}
+mod tests;

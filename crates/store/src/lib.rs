@@ -18,7 +18,7 @@
 //! | `tip` | number of the last acknowledged commit, and the lock on the folder |
 //! | `conf`, `db`, `snap.*` | sled 0.34 |
 //! | `blobs/` | where sled puts what does not fit a segment, unsynced; stays empty, see [`Store`] |
-//! | `log/` | the transparency log for all to read, as C2SP `tlog-tiles` has it; derived from the records |
+//! | `log/` | the transparency log for all to read, as C2SP `tlog-tiles` has it, and headers beside its entries; derived from the records |
 //! | `log-waiting/` | files of the log that are full before its next checkpoint; made anew at a start |
 //! | `bodies/N` | bodies too large for a pack, one file for each commit that has some |
 //!
@@ -33,11 +33,17 @@
 //! # The log
 //!
 //! Entries of the log stand among the records until `syncfs` made their files durable, at the
-//! latest every 65,536 entries. So a start writes again whatever a crash can have torn, or somebody
+//! latest every 65,536 entries or 64 MiB. So a start writes again whatever a crash can have torn, or somebody
 //! deleted since; what is older and missing or changed is refused by name, at the start or when
 //! it is read. A log that shows more than the records have is refused too: the records are then an
 //! old copy. The checkpoint that is shown, with all that it speaks of, is at a start that of the
 //! last commit.
+//!
+//! The headers of messages stand beside the entries that name them, among the records and then in files
+//! `log/headers/`, and leave one by one: when their time is over, or when one is erased. A commit that
+//! says so empties places among the records; the files follow between the commits after it, one bundle
+//! at a time, and whatever is cut off a start does again. What left stays noted, so a header that is
+//! missing for no reason is damage.
 //!
 //! ```
 //! use kuriiri_engine::{Commit, View, Write};
@@ -61,6 +67,7 @@
 mod batch;
 mod body;
 mod commit;
+mod emptying;
 mod error;
 mod key;
 mod log;
@@ -74,7 +81,7 @@ mod value;
 mod view;
 
 pub use error::{BodyError, CommitError, OpenError};
-pub use log::{LogStart, Published};
+pub use log::{Named, Published};
 pub use open::Options;
 pub use renew::LogBegun;
 pub use store::Store;

@@ -7,33 +7,47 @@
 //!
 //! What is read is held against the tile above it, up to the right edge of the tree, which is in
 //! memory and was held against the last commit at the start. So a file that changed is an error.
+//!
+//! Headers stand beside the entries that name them, and go the same way. They are in no tree: each is
+//! held against the digest in its entry, and a missing one against what left.
 
+mod beside;
 mod edge;
 mod fault;
 mod files;
+mod going;
+mod headers;
 mod open;
-mod prune;
+mod prove;
 mod recent;
 mod show;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use bytes::Bytes;
 use kuriiri_engine::{LogAppend, ViewError};
 use kuriiri_merkle::{Nodes, Tree, leaf};
 use kuriiri_tlog::{Bundle, Place, TILE_HEIGHT, TILE_WIDTH, Tile};
-use kuriiri_types::Digest;
+use kuriiri_types::{Digest, Timestamp};
 
 use crate::error::CommitError;
+use beside::{Headed, ReadNamed};
 use edge::{Edge, Full};
 use fault::Fault;
 use files::{Files, path_of};
 use recent::Recent;
 use show::Shown;
 
-pub(crate) use open::WAITING;
-pub use prune::LogStart;
+pub use beside::Named;
+pub(crate) use beside::{Beside, Headed as HeadedEntry};
+pub(crate) use going::{Going, Left};
+pub(crate) use headers::{Emptied, bundle_of};
+pub(crate) use open::{Shape, WAITING};
 pub use show::Published;
+pub(crate) use show::UNSYNCED_MAX;
 
 /// Hashes in a full tile, and entries in a full bundle.
 const WIDTH: u64 = TILE_WIDTH as u64;
@@ -52,6 +66,8 @@ pub(crate) type LogPack = Vec<Bytes>;
 pub(crate) struct Log {
     files: Files,
     synced: bool,
+    read_named: ReadNamed,
+    unsynced_max: u64,
     state: Mutex<State>,
     /// Who writes to the log's folder has this. Locked before `state`.
     shown: Mutex<Shown>,
@@ -71,8 +87,12 @@ struct State {
     news: u64,
     /// Entries before this one have durable files.
     durable: u64,
-    /// Where it begins.
-    start: LogStart,
+    /// Bytes of entries and headers that were appended since the start, and those among the records then.
+    bytes: u64,
+    /// How many of them had durable files.
+    durable_bytes: u64,
+    /// Headers that left; of those that were erased, only such as a file may still have.
+    gone: Arc<Going>,
 }
 
 /// What a commit makes of the log; nothing of it is written yet.
@@ -80,6 +100,11 @@ struct State {
 pub(crate) struct Grown {
     edge: Edge,
     full: Vec<Full>,
+    /// The headers beside the new entries, by their places.
+    pub(crate) headed: Vec<(u64, Arc<Headed>)>,
+    /// Times before which no header of a bundle leaves, where that is news.
+    pub(crate) kept: Vec<(Timestamp, u64)>,
+    bytes: u64,
     checkpoint: Bytes,
     news: bool,
 }
@@ -87,8 +112,8 @@ pub(crate) struct Grown {
 impl Log {
     // === growing ===
 
-    /// What the log will be with a commit, if that fits it.
-    pub(crate) fn grow(&self, append: &LogAppend) -> Result<Grown, CommitError> {
+    /// What the log will be with a commit, and without the headers that leave with it, if that fits it.
+    pub(crate) fn grow(&self, append: &LogAppend, going: &Going) -> Result<Grown, CommitError> {
         let mut edge = Edge::clone(&self.edge());
         let refuse = |what: String| Err(CommitError::Inconsistent(what));
         if edge.size() != append.first {
@@ -97,21 +122,60 @@ impl Log {
         if append.entries.len() != append.leaves.len() || append.checkpoint.is_empty() {
             return refuse("the log's entries lack leaves or a checkpoint".into());
         }
-        let mut full = Vec::new();
-        for (entry, hash) in append.entries.iter().zip(&append.leaves) {
+        let headed = self.headed(append)?;
+        edge.empty(going);
+        let (mut full, mut kept) = (Vec::new(), Vec::new());
+        let mut beside = headed.iter().peekable();
+        for (index, (entry, hash)) in
+            (append.first..).zip(append.entries.iter().zip(&append.leaves))
+        {
             debug_assert_eq!(leaf(entry), *hash, "the leaf is not that of the entry");
-            full.extend(edge.push(entry.clone(), *hash));
+            let beside =
+                beside.next_if(|(at, _)| *at == index).map(|(_, headed)| Arc::clone(headed));
+            if let Some(until) = beside.as_ref().map(|headed| headed.keep_until)
+                && edge.kept_until().is_none_or(|kept| until < kept)
+            {
+                kept.push((until, index / WIDTH));
+            }
+            full.extend(edge.push(entry.clone(), *hash, beside));
         }
         if edge.size() != append.head.size || edge.frontier().nodes() != append.head.frontier {
             return refuse("the log's head is not that of its entries".into());
         }
-        Ok(Grown { edge, full, checkpoint: append.checkpoint.clone(), news: append.news })
+        let (bytes, checkpoint, news) = (bytes_of(append), append.checkpoint.clone(), append.news);
+        Ok(Grown { edge, full, headed, kept, bytes, checkpoint, news })
     }
 
-    /// Takes over what a commit made durable, and where the log begins with it, if entries left.
-    pub(crate) fn take(&self, grown: Grown, start: Option<LogStart>) -> Result<(), CommitError> {
-        let Grown { edge, full, checkpoint, news } = grown;
+    /// The headers of a commit beside their entries.
+    fn headed(&self, append: &LogAppend) -> Result<Vec<(u64, Arc<Headed>)>, CommitError> {
+        if !append.headers.is_sorted_by(|(before, _), (after, _)| before < after) {
+            return Err(CommitError::Inconsistent(
+                "headers are not in the order of entries".into(),
+            ));
+        }
+        debug_assert!(self.names_no_other(append), "headers beside an entry are missing");
+        let headed = append.headers.iter().map(|(index, headers)| {
+            let at = index.checked_sub(append.first).and_then(|at| usize::try_from(at).ok());
+            let entry = at.and_then(|at| append.entries.get(at));
+            let headed = Headed::new(*index, entry.and_then(self.read_named), headers)?;
+            Ok((*index, Arc::new(headed)))
+        });
+        headed.collect()
+    }
+
+    /// Whether headers stand beside every entry that names messages for the first time.
+    fn names_no_other(&self, append: &LogAppend) -> bool {
+        let headed: BTreeSet<u64> = append.headers.iter().map(|(index, _)| *index).collect();
+        (append.first..)
+            .zip(&append.entries)
+            .all(|(index, entry)| headed.contains(&index) || (self.read_named)(entry).is_none())
+    }
+
+    /// Takes over what a commit made durable, and what left with it.
+    pub(crate) fn take(&self, grown: Grown, going: &Going) -> Result<(), CommitError> {
+        let Grown { edge, mut full, bytes, checkpoint, news, headed: _, kept: _ } = grown;
         let failed = |error| CommitError::io(&self.files.waiting)(error);
+        full.retain(Full::is_there);
         full.iter().try_for_each(|file| self.files.stage(file)).map_err(failed)?;
         let mut state = self.locked();
         state.waiting.extend(full.iter().map(path_of));
@@ -119,9 +183,10 @@ impl Log {
             state.news = edge.size();
         }
         state.edge = Arc::new(edge);
+        state.bytes += bytes;
         state.checkpoint = checkpoint;
-        if let Some(start) = start {
-            state.start = start;
+        if !going.is_empty() {
+            Arc::make_mut(&mut state.gone).add(going.clone());
         }
         Ok(())
     }
@@ -130,10 +195,14 @@ impl Log {
 
     /// The hash of a perfect subtree.
     fn find(&self, level: u8, index: u64) -> Result<Digest, Fault> {
+        self.find_beside(&self.edge(), level, index)
+    }
+
+    /// The same, of a tree with this right edge.
+    fn find_beside(&self, edge: &Edge, level: u8, index: u64) -> Result<Digest, Fault> {
         let missing = || Fault::damaged(&self.files.log, format!("no node {index} on {level}"));
         let place = Place::of(level, index).ok_or_else(missing)?;
         let (row, at) = (level % TILE_HEIGHT, u64::from(place.first / place.count));
-        let edge = self.edge();
         let full = edge.size().checked_shr(8 * (u32::from(place.level) + 1)).unwrap_or(0);
         let node = if place.index < full {
             let tile = Tile { level: place.level, index: place.index, width: TILE_WIDTH };
@@ -150,9 +219,6 @@ impl Log {
         let edge = self.edge();
         if index >= edge.size() {
             return Ok(None);
-        }
-        if index < self.start().first {
-            return Err(ViewError(format!("entry {index} has left the log")));
         }
         if let Some(entry) = edge.entry(index) {
             return Ok(Some(entry.clone()));
@@ -221,6 +287,12 @@ impl Nodes for Log {
     fn node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
         Ok(self.find(level, index)?)
     }
+}
+
+/// Bytes of entries and headers, of which as many stand twice until their files are durable.
+fn bytes_of(append: &LogAppend) -> u64 {
+    let headers = append.headers.iter().flat_map(|(_, headers)| headers);
+    append.entries.iter().chain(headers).map(|bytes| bytes.len() as u64).sum()
 }
 
 /// Whether a tile has the leaves of these entries.

@@ -11,13 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use kuriiri_engine::ViewError;
 
 use crate::{
     body::{Bodies, sync_dir},
     error::OpenError,
     key::Key,
-    log::Log,
+    log::{Going, Left, Log, Named, Shape, UNSYNCED_MAX},
     sled_log::{self, Mark},
     store::{Disk, Store, db_path},
     survey::{begin, clear_unfinished, create_dir, lock, lost, survey, wait},
@@ -25,9 +26,9 @@ use crate::{
     value, view,
 };
 
-/// The version of keys and values: 3 since the end of each chain is a record of its own. Another one
-/// needs a migration.
-pub(crate) const FORMAT: u32 = 3;
+/// The version of keys and values: 3 since the end of each chain is a record of its own, 4 since headers
+/// stand beside the log. Another one needs a migration.
+pub(crate) const FORMAT: u32 = 4;
 
 /// Bytes of sled's cache unless said otherwise. What the engine needs next it keeps itself, so
 /// the cache is for the inner pages of the tree and the lanes that are served.
@@ -43,11 +44,20 @@ pub struct Options {
     lock_wait: Duration,
     synced: bool,
     log: Option<PathBuf>,
+    read_named: fn(&Bytes) -> Option<Named>,
+    unsynced_max: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cache_bytes: CACHE_BYTES, lock_wait: LOCK_WAIT, synced: true, log: None }
+        Self {
+            cache_bytes: CACHE_BYTES,
+            lock_wait: LOCK_WAIT,
+            synced: true,
+            log: None,
+            read_named: |_| None,
+            unsynced_max: UNSYNCED_MAX,
+        }
     }
 }
 
@@ -66,6 +76,19 @@ impl Options {
     /// said otherwise. It must be on the same file system.
     pub fn log_dir(self, dir: impl Into<PathBuf>) -> Self {
         Self { log: Some(dir.into()), ..self }
+    }
+
+    /// How to read of an entry's bytes which messages it names for the first time, so that the store
+    /// knows no encoding of entries. Unless said otherwise no entry names any, and then a commit with
+    /// headers is refused.
+    pub fn entries(self, read: fn(&Bytes) -> Option<Named>) -> Self {
+        Self { read_named: read, ..self }
+    }
+
+    /// How many entries of the log stand twice, in its files and among the records, before the disk is
+    /// asked to make the files durable; 65,536 unless said otherwise. Fewer are written again at a start.
+    pub fn unsynced_entries(self, most: u64) -> Self {
+        Self { unsynced_max: most, ..self }
     }
 
     /// Leaves out every sync, so that a power cut loses what was acknowledged and can leave a
@@ -89,17 +112,22 @@ impl Store {
     /// # Errors
     /// [`OpenError`], with the file or folder and what to do.
     pub fn open(dir: &Path, options: Options) -> Result<Self, OpenError> {
-        let (disk, last) = Disk::open(dir, &options)?;
-        Self::start(disk, last)
+        let (disk, last, outstanding) = Disk::open(dir, &options)?;
+        Self::start(disk, last, outstanding)
     }
 }
 
 impl Disk {
-    /// The open files and the number of the last commit.
-    pub(crate) fn open(dir: &Path, options: &Options) -> Result<(Self, u64), OpenError> {
+    /// The open files, the number of the last commit, and the headers that files may still have although
+    /// they left.
+    pub(crate) fn open(dir: &Path, options: &Options) -> Result<(Self, u64, Going), OpenError> {
         let Records { tip, log, db, found: Found { last, bodies } } = Records::open(dir, options)?;
         create_dir(&bodies_path(dir))?;
-        let log = Log::open(&db, dir, log, options.synced)?;
+        let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
+        let Left { gone, outstanding } = Left::load(&db).map_err(damaged)?;
+        let Options { synced, read_named, unsynced_max, .. } = *options;
+        let shape = Shape { log, synced, read_named, unsynced_max };
+        let log = Log::open(&db, dir, shape, gone)?;
         let disk = Self {
             db_file: File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?,
             bodies: Bodies::open(bodies_path(dir), &bodies)?,
@@ -112,7 +140,7 @@ impl Disk {
             tip,
         };
         let last = settle(&disk, last)?;
-        Ok((disk, last))
+        Ok((disk, last, outstanding))
     }
 }
 

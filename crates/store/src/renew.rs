@@ -78,8 +78,10 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
     let unreadable = |error: ViewError| damaged(error.0);
     let mut batch = sled::Batch::default();
     let mut remove = |key: Key| batch.remove(key.encode());
-    [Key::LogHead, Key::LogNote, Key::LogStart].into_iter().for_each(&mut remove);
-    for range in [Key::channel_ends(), Key::entries(), Key::packs(), Key::done(), Key::due()] {
+    [Key::LogHead, Key::LogNote].into_iter().for_each(&mut remove);
+    let of_log = [Key::channel_ends(), Key::entries(), Key::headers(), Key::kept()];
+    let left = [Key::pruned(), Key::erased()];
+    for range in of_log.into_iter().chain(left).chain([Key::packs(), Key::done(), Key::due()]) {
         for key in view::keys(&records.db, range) {
             let key = key.map_err(unreadable)?;
             if goes(&key) {
@@ -99,6 +101,13 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
 fn goes(key: &Key) -> bool {
     let is_receipts =
         |key: &PackKey| key.lane == Lane::Receipts || matches!(key.queue, QueueId::Receipts(_));
-    matches!(key, Key::ChannelEnd(..) | Key::Entries(_))
-        || matches!(key, Key::Pack(key) | Key::Done(key) | Key::Due(_, key) if is_receipts(key))
+    matches!(
+        key,
+        Key::ChannelEnd(..)
+            | Key::Entries(_)
+            | Key::Headers(_)
+            | Key::Kept(..)
+            | Key::Pruned(_)
+            | Key::Erased(_)
+    ) || matches!(key, Key::Pack(key) | Key::Done(key) | Key::Due(_, key) if is_receipts(key))
 }

@@ -11,16 +11,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_engine::{Commit, ViewError};
+use kuriiri_engine::{Commit, Unproved, ViewError};
 use kuriiri_merkle::Nodes;
-use kuriiri_types::Digest;
+use kuriiri_types::{Digest, SignedReceipt, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     body::Bodies,
     commit::{COMMITS_WAITING_MAX, Committer, Job},
     error::{CommitError, OpenError},
-    log::{Log, LogStart, Published},
+    log::{Going, Log, Published},
     tip::{self, Tip},
 };
 
@@ -65,10 +65,10 @@ pub(crate) struct Disk {
 }
 
 impl Store {
-    pub(crate) fn start(disk: Disk, last: u64) -> Result<Self, OpenError> {
+    pub(crate) fn start(disk: Disk, last: u64, outstanding: Going) -> Result<Self, OpenError> {
         let dir = disk.dir.clone();
         let disk = Arc::new(disk);
-        let committer = Committer::new(disk.clone(), last);
+        let committer = Committer::new(disk.clone(), last, outstanding);
         let (jobs, waiting) = mpsc::channel(COMMITS_WAITING_MAX);
         let thread = thread::Builder::new()
             .name("kuriiri-commit".into())
@@ -91,12 +91,15 @@ impl Store {
         if commit.is_empty() {
             return Ok(());
         }
-        let jobs = self.committer.as_ref().map(|handle| &handle.jobs);
         let (done, answer) = oneshot::channel();
-        let job = Job { commit, done };
-        let sent = jobs.ok_or(CommitError::Stopped)?.send(job).await;
-        sent.map_err(|_| CommitError::Stopped)?;
+        let sent = self.send(Job::Commit { commit: Box::new(commit), done }).await;
+        sent.ok_or(CommitError::Stopped)?;
         answer.await.unwrap_or(Err(CommitError::Stopped))
+    }
+
+    async fn send(&self, job: Job) -> Option<()> {
+        let jobs = &self.committer.as_ref()?.jobs;
+        jobs.send(job).await.ok()
     }
 
     /// Bytes that the state takes on disk; 0 when that cannot be told now. sled reuses space but
@@ -124,18 +127,54 @@ impl Store {
         self.on_log(move |log| log.put_checkpoint(&note)).await
     }
 
-    /// Where the log begins.
-    pub fn log_start(&self) -> LogStart {
-        self.disk.log.start()
-    }
-
-    /// Makes the log's files durable, and tells before which entry all are: so far a commit may prune
-    /// it.
+    /// The headers of the messages that an entry of the log names for the first time, in their order;
+    /// nothing where one was pruned or erased. Empty for an entry that names none for the first time,
+    /// and where there is no entry. Blocks on the disk.
     ///
     /// # Errors
-    /// When the disk does not make them durable.
-    pub async fn settle_log(&self) -> Result<u64, CommitError> {
-        self.on_log(Log::settle).await
+    /// When the state cannot be read, a header is another one than the entry names, or one is missing that
+    /// did not leave.
+    pub fn headers(&self, index: u64) -> Result<Vec<Option<Bytes>>, ViewError> {
+        self.disk.log.headers(&self.disk.db, index)
+    }
+
+    /// How many headers are left whose time is not after this one: what a pruning now would empty. Blocks
+    /// on the disk, for as long as the pruning.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn prunable(&self, until: Timestamp) -> Result<u64, ViewError> {
+        self.disk.log.prunable(&self.disk.db, until)
+    }
+
+    /// The leaf hashes of headers beside the log that are what somebody looks for, each once. Reads all of
+    /// them, so it blocks on the disk for as long as the log is.
+    ///
+    /// # Errors
+    /// When the state cannot be read.
+    pub fn find_headers(&self, is_it: impl Fn(&[u8]) -> bool) -> Result<Vec<Digest>, ViewError> {
+        Ok(self.disk.log.find_headers(is_it)?.into_iter().collect())
+    }
+
+    /// Waits until no file of the log has a header any more that left with a commit before. Commits do not
+    /// wait for it, and [`headers`](Self::headers) gives none that left.
+    ///
+    /// # Errors
+    /// When one is still in a file because that could not be read or written. A start tries again.
+    pub async fn emptied(&self) -> Result<(), ViewError> {
+        let stopped = || ViewError("the store takes no more commits".into());
+        let (asked, answer) = oneshot::channel();
+        self.send(Job::Emptied(asked)).await.ok_or_else(stopped)?;
+        answer.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Gives receipts of this relay their proofs, all by the signed checkpoint of the last commit. Blocks
+    /// on the disk where a tile of the log is not in memory.
+    ///
+    /// # Errors
+    /// When the log cannot be read, or has no such entry.
+    pub fn prove(&self, receipts: Vec<Unproved>) -> Result<Vec<SignedReceipt>, ViewError> {
+        self.disk.log.prove(receipts)
     }
 
     /// How many entries the log has.
@@ -266,10 +305,10 @@ mod tests {
     #[tokio::test]
     async fn a_failed_barrier_fails_this_commit_and_all_others() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut disk, last) = Disk::open(dir.path(), &Options::default()).unwrap();
+        let (mut disk, last, outstanding) = Disk::open(dir.path(), &Options::default()).unwrap();
         // The kernel refuses to sync a character device with EINVAL.
         disk.db_file = File::open("/dev/null").unwrap();
-        let store = Store::start(disk, last).unwrap();
+        let store = Store::start(disk, last, outstanding).unwrap();
 
         let error = store.commit(start(1)).await.unwrap_err();
         assert!(matches!(error, CommitError::Io { .. }), "{error:?}");

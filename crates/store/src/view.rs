@@ -1,16 +1,22 @@
 //! What the engine sees: the committed state, read straight from the tree.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use bytes::Bytes;
 use kuriiri_engine::{
     ChannelEnd, Done, Hold, HoldNumber, LaneSpan, LogHead, Pack, PackKey, QueueId, SeenLog,
     SeenRun, Seq, View, ViewError,
 };
-use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
+use kuriiri_tlog::TILE_WIDTH;
+use kuriiri_types::{Fingerprint, Lane, Ministry, Timestamp};
 use serde::de::DeserializeOwned;
 
-use crate::{key::Key, log::LogPack, store::Store, value};
+use crate::{
+    key::Key,
+    log::{Beside, HeadedEntry, LogPack},
+    store::Store,
+    value,
+};
 
 impl View for Store {
     fn starts(&self) -> Result<u64, ViewError> {
@@ -132,10 +138,6 @@ impl View for Store {
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
         self.disk().log.entry(index)
     }
-
-    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
-        kuriiri_merkle::Nodes::node(&self.disk().log, level, index)
-    }
 }
 
 impl Store {
@@ -188,6 +190,32 @@ pub(crate) fn entries(db: &sled::Db) -> impl Iterator<Item = Result<(u64, LogPac
         };
         Ok((first, value::decode(&key, &stored)?))
     })
+}
+
+/// The headers among the records beside entries of the log, in order, each with the entry's place.
+pub(crate) fn headed(
+    db: &sled::Db,
+    range: Range<Vec<u8>>,
+) -> impl Iterator<Item = Result<(u64, HeadedEntry), ViewError>> {
+    db.range(range).map(|entry| {
+        let (key, stored) = entry.map_err(unreadable(&"headers beside the log"))?;
+        let key = decode_key(&key)?;
+        let Key::Headers(index) = key else {
+            return Err(ViewError(format!("{key:?} stands among the headers beside the log")));
+        };
+        Ok((index, value::decode(&key, &stored)?))
+    })
+}
+
+/// Those beside the entries of one bundle.
+pub(crate) fn headed_in(db: &sled::Db, bundle: u64) -> Result<Beside, ViewError> {
+    let width = u64::from(TILE_WIDTH);
+    let headed = headed(db, Key::headers_in(bundle * width..(bundle + 1) * width));
+    let beside = headed.map(|headed| {
+        let (index, headed) = headed?;
+        Ok((u8::try_from(index % width).unwrap_or(u8::MAX), Arc::new(headed)))
+    });
+    beside.collect()
 }
 
 /// The keys in a range, in order.

@@ -14,16 +14,19 @@ use std::{
 use bytes::Bytes;
 use kuriiri_merkle::Tree;
 use kuriiri_tlog::{
-    Bundle, Checkpoint, TILE_WIDTH, Tile, decode_bundle, decode_tile, encode_bundle, encode_tile,
+    Bundle, Checkpoint, EntryHeaders, TILE_WIDTH, Tile, decode_bundle, decode_headers, decode_tile,
+    encode_bundle, encode_headers, encode_tile,
 };
 
-use super::{edge::Full, fault::Fault};
+use super::{beside::as_parts, edge::Full, fault::Fault};
 use crate::{body::sync_dir, error::OpenError};
 
 pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Where files and folders are made before they get their names.
 const UNFINISHED: &str = "unfinished";
 const UNFINISHED_DIR: &str = "unfinished.d";
+/// The same for headers, whose places are emptied while the log is shown.
+const UNFINISHED_HEADERS: &str = "unfinished.h";
 
 const DIR_FOR_ALL: u32 = 0o755;
 const FILE_FOR_ALL: u32 = 0o644;
@@ -68,21 +71,40 @@ impl Files {
         write(&place, &bytes).map(drop)
     }
 
-    /// Writes a partial file into the log.
+    /// Writes a partial file into the log, if there is one.
     pub(crate) fn put_partial(&self, file: &Full) -> io::Result<()> {
+        if !file.is_there() {
+            return Ok(());
+        }
         let (path, bytes) = encoded(file)?;
-        self.replace(&self.log.join(path), &bytes, false)
+        let place = self.log.join(path);
+        self.create_parent(&place)?;
+        let unfinished = self.waiting.join(UNFINISHED);
+        write(&unfinished, &bytes)?;
+        fs::rename(unfinished, place)
     }
 
-    /// Puts a file into the log, if wanted with durable bytes.
-    pub(super) fn replace(&self, place: &Path, bytes: &[u8], synced: bool) -> io::Result<()> {
-        self.create_parent(place)?;
-        let unfinished = self.waiting.join(UNFINISHED);
-        let file = write(&unfinished, bytes)?;
-        if synced {
-            file.sync_all()?;
+    /// Puts a file of headers with empty places where it is, and removes it when nothing is left.
+    pub(crate) fn put_emptied(&self, place: &Path, file: &Full, synced: bool) -> io::Result<()> {
+        if file.is_there() {
+            let unfinished = self.waiting.join(UNFINISHED_HEADERS);
+            let written = write(&unfinished, &encoded(file)?.1)?;
+            if synced {
+                written.sync_all()?;
+            }
+            fs::rename(unfinished, place)?;
+        } else {
+            remove(place)?;
         }
-        fs::rename(unfinished, place)
+        match place.parent().filter(|parent| synced && parent.exists()) {
+            Some(parent) => sync_dir(parent),
+            None => Ok(()),
+        }
+    }
+
+    /// Removes the file of headers of a full bundle beside which none is left.
+    pub(crate) fn drop_headers(&self, bundle: Bundle) -> io::Result<()> {
+        remove(&self.log.join(bundle.headers_path()))
     }
 
     /// Makes the folder of a file in the log. It has its mode when it gets its name, so that no
@@ -118,11 +140,10 @@ impl Files {
         }
     }
 
-    /// Writes the narrower files of a partial one again, because a power cut may have torn them.
+    /// Writes the narrower files of one again: a power cut may have torn them, or headers in it left.
     pub(crate) fn mend_partial(&self, file: &Full) -> io::Result<()> {
-        let place = self.log.join(path_of(file));
-        let Some(folder) = place.parent() else { return Ok(()) };
-        let entries = match fs::read_dir(folder) {
+        let folder = self.log.join(partial_folder(file));
+        let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             other => other?,
         };
@@ -132,12 +153,12 @@ impl Files {
             match narrower {
                 Some(narrower) => self.put_partial(&narrower)?,
                 None => {
-                    tracing::warn!(path = %entry.display(), "the log has no such file; removing it");
+                    tracing::info!(path = %entry.display(), "the log has no such file; removing it");
                     fs::remove_file(entry)?;
                 }
             }
         }
-        Ok(())
+        if file.is_there() { Ok(()) } else { fs::remove_dir(folder) }
     }
 
     /// Makes a checkpoint durable, and then shows it.
@@ -205,18 +226,32 @@ impl Files {
         Ok(entries.into_iter().map(|entry| bytes.slice_ref(entry)).collect())
     }
 
+    /// The headers beside a full bundle; nothing when there is no file.
+    pub(crate) fn read_headers(&self, bundle: Bundle) -> Result<Option<Vec<EntryHeaders>>, Fault> {
+        let path = bundle.headers_path();
+        let bytes = match self.find(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => Bytes::from(other.map_err(Fault::io(&self.log.join(&path)))?),
+        };
+        let parts = decode_headers(&bytes);
+        parts.map(Some).map_err(|error| self.damaged(&path, error.to_string()))
+    }
+
     /// Says that a file of the log is not what it was.
     pub(crate) fn damaged(&self, path: &str, what: impl Into<String>) -> Fault {
         Fault::damaged(self.log.join(path), what)
     }
 
     fn read(&self, path: &str) -> Result<Vec<u8>, Fault> {
+        self.find(path).map_err(Fault::io(&self.log.join(path)))
+    }
+
+    fn find(&self, path: &str) -> io::Result<Vec<u8>> {
         // In this order, because files move in this one.
-        let found = match fs::read(self.waiting.join(path)) {
+        match fs::read(self.waiting.join(path)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs::read(self.log.join(path)),
             other => other,
-        };
-        found.map_err(Fault::io(&self.log.join(path)))
+        }
     }
 }
 
@@ -225,13 +260,25 @@ pub(crate) fn path_of(file: &Full) -> String {
     match file {
         Full::Tile(tile, _) => tile.path(),
         Full::Bundle(bundle, _) => bundle.path(),
+        Full::Headers(bundle, _) => bundle.headers_path(),
     }
+}
+
+/// The folder of the partial files of one.
+fn partial_folder(file: &Full) -> String {
+    let full = match file {
+        Full::Tile(tile, _) => Tile { width: TILE_WIDTH, ..*tile }.path(),
+        Full::Bundle(bundle, _) => Bundle { width: TILE_WIDTH, ..*bundle }.path(),
+        Full::Headers(bundle, _) => Bundle { width: TILE_WIDTH, ..*bundle }.headers_path(),
+    };
+    format!("{full}.p")
 }
 
 fn encoded(file: &Full) -> io::Result<(String, Vec<u8>)> {
     let bytes = match file {
         Full::Tile(_, tree) => encode_tile(tree.leaves()),
         Full::Bundle(_, entries) => encode_bundle(entries).map_err(io::Error::other)?,
+        Full::Headers(_, beside) => encode_headers(&as_parts(beside)).map_err(io::Error::other)?,
     };
     Ok((path_of(file), bytes))
 }
@@ -241,6 +288,13 @@ fn width(name: Option<&OsStr>) -> Option<u16> {
     let name = name?.to_str()?;
     let width = name.parse().ok()?;
     (name == u16::to_string(&width)).then_some(width)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn gone(path: &Path, error: &io::Error) -> io::Error {

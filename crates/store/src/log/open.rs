@@ -12,10 +12,12 @@ use kuriiri_merkle::{leaf, root};
 use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, log_number};
 
 use super::{
-    BUNDLES_BYTES_MAX, Log, LogStart, State, TILES_BYTES_MAX, WIDTH,
-    edge::Edge,
+    BUNDLES_BYTES_MAX, Log, State, TILES_BYTES_MAX, WIDTH,
+    beside::ReadNamed,
+    edge::{Edge, Full},
     fault::Fault,
     files::{CHECKPOINT, Files, path_of},
+    going::Going,
     is_of, lock,
     recent::Recent,
     show::Shown,
@@ -25,6 +27,19 @@ use crate::{body::sync_dir, error::OpenError, key::Key, renew::LogBegun, store::
 /// The folder in that of the state where files wait for the next checkpoint.
 pub(crate) const WAITING: &str = "log-waiting";
 
+/// How a log is kept.
+#[derive(Debug)]
+pub(crate) struct Shape {
+    /// Where it is to be.
+    pub(crate) log: PathBuf,
+    /// False leaves out every sync.
+    pub(crate) synced: bool,
+    /// Reads of an entry which headers stand beside it.
+    pub(crate) read_named: ReadNamed,
+    /// Entries that are not known to be durable before the disk is asked to make them so.
+    pub(crate) unsynced_max: u64,
+}
+
 /// What the records say of the log.
 struct Records {
     head: LogHead,
@@ -32,26 +47,24 @@ struct Records {
     note: Bytes,
     /// Entries from here on are among the records.
     first: u64,
-    /// Where the log begins.
-    start: LogStart,
     /// Which of its ministry's logs it is.
     number: u32,
 }
 
 impl Log {
     /// Takes up the log that the records in a state folder speak of, and shows it as it was at the
-    /// last commit: what may have been torn is written again.
+    /// last commit: what may have been torn is written again. These headers left it.
     pub(crate) fn open(
         db: &sled::Db,
         dir: &Path,
-        log: PathBuf,
-        synced: bool,
+        Shape { log, synced, read_named, unsynced_max }: Shape,
+        gone: Going,
     ) -> Result<Self, OpenError> {
-        let Records { head, note, first, start, number } = records(db, &db_path(dir))?;
+        let Records { head, note, first, number } = records(db, &db_path(dir))?;
         make_way(&log, number)?;
         let files = Files::open(log, dir.join(WAITING))?;
         let edge = Edge::load(first, |tile| files.read_tile(tile))?;
-        let (edge, waiting) = replay(db, &db_path(dir), &files, edge)?;
+        let Replayed { edge, waiting, bytes } = replay(db, &db_path(dir), &files, edge)?;
         if edge.size() != head.size || edge.frontier().nodes() != head.frontier {
             return Err(blame(&files, first).into());
         }
@@ -60,12 +73,15 @@ impl Log {
             checkpoint: note,
             waiting,
             durable: first,
-            start,
+            bytes,
+            gone: Arc::new(gone),
             ..State::default()
         };
         let log = Self {
             files,
             synced,
+            read_named,
+            unsynced_max,
             state: Mutex::new(state),
             shown: Mutex::new(Shown::default()),
             tiles: Mutex::new(Recent::new(TILES_BYTES_MAX)),
@@ -107,9 +123,8 @@ impl Log {
         };
         let size = state.edge.size();
         self.show(&State { checkpoint, ..state.clone() }).map_err(failed)?;
-        self.remove_left_over(state.start.first).map_err(failed)?;
         let mut shown = lock(&self.shown);
-        (shown.size, shown.note, shown.first) = (size, state.checkpoint, state.start.first);
+        (shown.size, shown.bytes, shown.note) = (size, state.bytes, state.checkpoint);
         Ok(())
     }
 }
@@ -146,36 +161,65 @@ fn records(db: &sled::Db, path: &Path) -> Result<Records, OpenError> {
     if !first.is_multiple_of(WIDTH) || first > head.size {
         return Err(OpenError::corrupt(path, "the log's last entries are missing"));
     }
-    let start: Option<LogStart> = view::record(db, &Key::LogStart).map_err(damaged)?;
     let begun: Option<LogBegun> = view::record(db, &Key::LogBegun).map_err(damaged)?;
-    let (note, start) = (note.unwrap_or_default(), start.unwrap_or_default());
-    Ok(Records { head, note, first, start, number: begun.unwrap_or_default().number })
+    let (note, number) = (note.unwrap_or_default(), begun.unwrap_or_default().number);
+    Ok(Records { head, note, first, number })
 }
 
-/// Writes again what may not have been durable. Gives the edge of all that was acknowledged, and the
-/// files that wait.
+/// What became of the entries among the records.
+struct Replayed {
+    /// The edge of all that was acknowledged.
+    edge: Edge,
+    /// Full files that wait.
+    waiting: Vec<String>,
+    /// Bytes of the entries and of the headers beside them.
+    bytes: u64,
+}
+
+/// Writes again what may not have been durable.
 fn replay(
     db: &sled::Db,
     path: &Path,
     files: &Files,
     mut edge: Edge,
-) -> Result<(Edge, Vec<String>), OpenError> {
-    let mut waiting = Vec::new();
+) -> Result<Replayed, OpenError> {
+    let damaged = |error: ViewError| OpenError::corrupt(path, error.0);
+    let (mut waiting, mut bytes) = (Vec::new(), 0);
+    let mut headed = view::headed(db, Key::headers()).peekable();
     for pack in view::entries(db) {
-        let (first, pack) = pack.map_err(|error| OpenError::corrupt(path, error.0))?;
+        let (first, pack) = pack.map_err(damaged)?;
         if first != edge.size() {
             let what = format!("entries {} to {first} of the log are missing", edge.size());
             return Err(OpenError::corrupt(path, what));
         }
         for entry in pack {
-            let hash = leaf(&entry);
-            for file in edge.push(entry, hash) {
-                files.stage(&file).map_err(OpenError::io(&files.waiting))?;
-                waiting.push(path_of(&file));
+            let (index, hash) = (edge.size(), leaf(&entry));
+            let is_next = |next: &Result<_, _>| !matches!(next, Ok((at, _)) if *at != index);
+            let beside = headed.next_if(is_next).transpose().map_err(damaged)?;
+            let beside = beside.map(|(_, headed)| Arc::new(headed));
+            let headers = beside.iter().flat_map(|headed| headed.headers.iter().flatten());
+            bytes += headers.chain([&entry]).map(|bytes| bytes.len() as u64).sum::<u64>();
+            for file in edge.push(entry, hash, beside) {
+                waiting.extend(stage(files, &file).map_err(OpenError::io(&files.waiting))?);
             }
         }
     }
-    Ok((edge, waiting))
+    match headed.next() {
+        Some(_) => Err(OpenError::corrupt(path, "headers stand beside no entry of the log")),
+        None => Ok(Replayed { edge, waiting, bytes }),
+    }
+}
+
+/// Writes a full file to wait, and gives its path. Headers that left may still be in the log.
+fn stage(files: &Files, file: &Full) -> io::Result<Option<String>> {
+    if file.is_there() {
+        return files.stage(file).map(|()| Some(path_of(file)));
+    }
+    if let Full::Headers(bundle, _) = file {
+        files.mend_partial(file)?;
+        files.drop_headers(*bundle)?;
+    }
+    Ok(None)
 }
 
 /// Finds the file because of which a log is not that of the last commit.

@@ -7,8 +7,10 @@ use bytes::Bytes;
 use super::{Log, State, WIDTH, lock};
 
 /// Entries whose files are not known to be durable before the disk is asked to make them so: what a
-/// start has to write again, and what stands twice.
-const UNSYNCED_MAX: u64 = 65_536;
+/// start has to write again, and what stands twice. Unless said otherwise.
+pub(crate) const UNSYNCED_MAX: u64 = 65_536;
+/// The same for their bytes, with the headers beside them.
+const UNSYNCED_BYTES_MAX: u64 = 64 << 20;
 
 /// What the world was shown of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,8 +30,8 @@ pub(crate) struct Shown {
     /// Set when the disk did not make files durable. It tells so once and may drop what it had, so
     /// only a start, which writes all again, can help.
     sync_failed: bool,
-    /// Entries before this one are not there.
-    pub(crate) first: u64,
+    /// Bytes of what is shown, as [`State::bytes`] counts them.
+    pub(crate) bytes: u64,
 }
 
 impl Log {
@@ -38,7 +40,8 @@ impl Log {
         let mut shown = lock(&self.shown);
         let state = self.locked().clone();
         let size = state.edge.size();
-        let unsynced = size - state.durable >= UNSYNCED_MAX;
+        let unsynced = size - state.durable >= self.unsynced_max
+            || state.bytes - state.durable_bytes >= UNSYNCED_BYTES_MAX;
         // That others were witnessed waits for something to happen here: a checkpoint for nothing else
         // would take the place of one that is cosigned. But entries do not gather without bound.
         let has_grown = state.news > shown.size || (unsynced && size > shown.size);
@@ -53,13 +56,9 @@ impl Log {
         }
         self.show(&state)?;
         let note = state.checkpoint;
-        (shown.size, shown.note) = (size, note.clone());
+        (shown.size, shown.bytes, shown.note) = (size, state.bytes, note.clone());
         if unsynced {
             self.make_durable(&mut shown)?;
-        }
-        match self.remove_pruned(shown.first, state.start.first) {
-            Ok(()) => shown.first = state.start.first,
-            Err(error) => tracing::error!(%error, "entries that left the log are still there"),
         }
         Ok(Some(Published { size, note }))
     }
@@ -76,7 +75,7 @@ impl Log {
     }
 
     /// Makes the files of all that is shown durable. Blocks on the disk.
-    pub(super) fn make_durable(&self, shown: &mut Shown) -> io::Result<()> {
+    fn make_durable(&self, shown: &mut Shown) -> io::Result<()> {
         if shown.sync_failed {
             return Err(io::Error::other("an earlier sync failed"));
         }
@@ -85,7 +84,9 @@ impl Log {
             self.files.sync()?;
         }
         shown.sync_failed = false;
-        self.locked().durable = shown.size - shown.size % WIDTH;
+        let mut state = self.locked();
+        state.durable = shown.size - shown.size % WIDTH;
+        state.durable_bytes = shown.bytes;
         Ok(())
     }
 
@@ -109,12 +110,16 @@ mod tests {
     use rustix::fs::{Mode, OFlags, open};
 
     use super::*;
-    use crate::{Options, store::Disk};
+    use crate::{Options, log::Going, store::Disk};
 
     fn append(log: &Log, frontier: &mut Frontier, count: u64) {
+        append_each(log, frontier, count, b"entry");
+    }
+
+    fn append_each(log: &Log, frontier: &mut Frontier, count: u64, entry: &'static [u8]) {
         let first = frontier.size();
-        let entries: Vec<Bytes> = vec![Bytes::from_static(b"entry"); count.try_into().unwrap()];
-        let leaves = vec![leaf(b"entry"); entries.len()];
+        let entries: Vec<Bytes> = vec![Bytes::from_static(entry); count.try_into().unwrap()];
+        let leaves = vec![leaf(entry); entries.len()];
         leaves.iter().for_each(|leaf| frontier.push(*leaf));
         let nodes = frontier.nodes().to_vec();
         let head = LogHead { size: frontier.size(), frontier: nodes, ..LogHead::default() };
@@ -122,13 +127,15 @@ mod tests {
         let append = LogAppend {
             first,
             entries,
+            headers: Vec::new(),
             leaves,
             channels: Vec::new(),
             head,
             checkpoint,
             news: true,
         };
-        log.take(log.grow(&append).unwrap(), None).unwrap();
+        let nothing = Going::default();
+        log.take(log.grow(&append, &nothing).unwrap(), &nothing).unwrap();
     }
 
     fn disk(dir: &Path) -> Disk {
@@ -145,6 +152,19 @@ mod tests {
         append(&disk.log, &mut frontier, 300);
         disk.log.publish().unwrap().unwrap();
         assert_eq!(disk.log.durable(), UNSYNCED_MAX + 256);
+    }
+
+    /// Whoever writes much in few entries has no more of it twice.
+    #[test]
+    fn entries_are_durable_when_they_are_large() {
+        static LARGE: [u8; 65_535] = [7; 65_535];
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, mut frontier) = (disk(dir.path()), Frontier::new());
+        for durable in [0, 1024, 1024, 2048] {
+            append_each(&disk.log, &mut frontier, 513, &LARGE);
+            disk.log.publish().unwrap().unwrap();
+            assert_eq!(disk.log.durable(), durable);
+        }
     }
 
     /// The disk says once that it lost something; asked again it would know of nothing.

@@ -8,16 +8,17 @@ use std::{
 };
 
 use kuriiri_engine::{Body, BodyFile, BodyRef, Commit, View, Write};
-use kuriiri_store::{BodyError, OpenError, Options, Store};
+use kuriiri_store::{BodyError, OpenError, Store};
 use kuriiri_types::Code;
 
+use crate::beside::options;
 use crate::made::{ROUTINE, copy, files, key, message, noise, outbox, pack, parcel, writes};
 
 const COMMITS: u64 = 60;
 const BODY: BodyRef = BodyRef { file: 7, offset: 0, len: 1000 };
 
 fn open(dir: &Path) -> Result<Store, OpenError> {
-    Store::open(dir, Options::default().lock_wait(Duration::ZERO))
+    Store::open(dir, options().lock_wait(Duration::ZERO))
 }
 
 /// A folder that a relay closed cleanly, with packs and a body file.
@@ -119,7 +120,7 @@ async fn a_log_without_its_last_segments_is_refused_and_nothing_is_changed() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("state");
     for start in 0..2 {
-        let options = Options::default().danger_without_barrier();
+        let options = options().danger_without_barrier();
         let store = Store::open(&dir, options).unwrap();
         for n in start * 200..(start + 1) * 200 {
             let put = Write::PutPack(key(outbox("a"), ROUTINE, n), pack([message(n, 20_000)]));
@@ -195,7 +196,7 @@ async fn who_waits_gets_the_folder_when_the_other_leaves() {
     let store = open(&dir).unwrap();
     let waiting = {
         let dir = dir.clone();
-        std::thread::spawn(move || Store::open(&dir, Options::default()))
+        std::thread::spawn(move || Store::open(&dir, options()))
     };
     store.close().await.unwrap();
     check_whole(&waiting.join().unwrap().unwrap());

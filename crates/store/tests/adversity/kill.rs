@@ -14,10 +14,11 @@ use kuriiri_merkle::{consistency, verify_consistency};
 use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
 use kuriiri_tlog::Checkpoint;
-use kuriiri_types::Lane;
+use kuriiri_types::{Lane, Timestamp};
 
 use crate::{
-    log::{Log, entry, tree, verify, verify_at_rest, verify_files},
+    beside::{self, Gone, options, second},
+    log::{Log, entry, tree, verify_at_rest_without, verify_tree_files, verify_without},
     made::{ROUTINE, key, message, noise, outbox, pack, parcel, receipt, run, time},
 };
 
@@ -39,7 +40,7 @@ fn size(n: u64) -> u64 {
 }
 
 /// Commit `n`: a start, packs in two lanes, a note of expiry, a run of marks, at every third a
-/// body file that two messages share; and everything of commit `n - LIVE` goes.
+/// body file that two messages share; and everything of commit `n - LIVE` goes. At some, headers leave.
 fn commit(n: u64, log: &mut Log) -> Commit {
     let mut writes = vec![
         Write::PutStart(n),
@@ -61,7 +62,29 @@ fn commit(n: u64, log: &mut Log) -> Commit {
         bodies: body_refs(n).iter().map(body).collect(),
         references: 2,
     });
-    Commit { writes, bodies, released, log: Some(log.append(entries(n))), ..Commit::default() }
+    let (pruned, erased) = leaves(n);
+    let erased_headers = erased.map(|index| beside::digest(index, 0)).into_iter().collect();
+    let log = Some(log.append(entries(n)));
+    Commit { writes, bodies, released, log, pruned, erased_headers, ..Commit::default() }
+}
+
+/// Up to which time headers leave with commit `n`, and beside which entry one is erased.
+fn leaves(n: u64) -> (Option<Timestamp>, Option<u64>) {
+    let pruned = (n % 7 == 3).then(|| second(if n % 35 == 3 { 2 } else { 1 }));
+    let old = size(n - 1) / 2 / 5 * 5;
+    let erased = old.checked_sub(3).filter(|_| n % 5 == 4);
+    (pruned, erased)
+}
+
+/// What left by commit `n`.
+fn gone(n: u64) -> Gone {
+    let mut gone = Gone::default();
+    for n in 1..=n {
+        let (pruned, erased) = leaves(n);
+        pruned.into_iter().for_each(|until| gone.prune(size(n - 1), until));
+        erased.into_iter().for_each(|index| gone.erase(index, 0));
+    }
+    gone
 }
 
 fn has_bodies(n: u64) -> bool {
@@ -82,12 +105,17 @@ fn parcels(n: u64) -> kuriiri_engine::Pack {
     pack((0..5).map(|i| message(n + i, 1024)).chain(large))
 }
 
+/// So that most of the log soon stands in its files alone.
+fn few_twice() -> Options {
+    options().unsynced_entries(256)
+}
+
 /// The other process: commits until it is killed, and says so after each acknowledgement. It shows
 /// the log meanwhile, as a relay does.
 #[tokio::test]
 async fn child() {
     let Some(dir) = env::var_os(DIR) else { return };
-    let store = Store::open(Path::new(&dir), Options::default()).unwrap();
+    let store = Store::open(Path::new(&dir), few_twice()).unwrap();
     let mut log = Log::on(&store.log_head().unwrap(), &env::var(KEY).unwrap());
     for n in store.starts().unwrap() + 1.. {
         let commit = store.commit(commit(n, &mut log));
@@ -166,12 +194,12 @@ struct Witness {
 }
 
 impl Witness {
-    fn look(&mut self, dir: &Path) {
+    fn look(&mut self, dir: &Path, gone: &Gone) {
         let folder = dir.join("log");
         if !folder.join("checkpoint").exists() {
             return assert_eq!(self.seen, None);
         }
-        let now = verify(&folder, self.log.key());
+        let now = verify_without(&folder, self.log.key(), gone);
         let tree = tree(now.size);
         if let Some(seen) = self.seen.replace(now.clone()) {
             let proof = consistency(&tree, seen.size, now.size).unwrap();
@@ -179,30 +207,33 @@ impl Witness {
         }
     }
 
-    fn look_after_start(&mut self, dir: &Path, store: &Store) {
-        let size = size(store.starts().unwrap());
+    async fn look_after_start(&mut self, dir: &Path, store: &Store) {
+        let n = store.starts().unwrap();
+        let (size, gone) = (size(n), gone(n));
         assert_eq!(store.log_size(), size);
         for index in 0..size {
             assert_eq!(store.log_entry(index), Ok(Some(entry(index))));
         }
-        self.look(dir);
-        verify_at_rest(&dir.join("log"), self.log.key(), &tree(size));
+        beside::check(store, size, &gone);
+        self.look(dir, &gone);
+        store.emptied().await.unwrap();
+        verify_at_rest_without(&dir.join("log"), self.log.key(), &tree(size), &gone);
     }
 }
 
-#[test]
-fn what_was_acknowledged_survives_every_kill() {
+#[tokio::test]
+async fn what_was_acknowledged_survives_every_kill() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let dir = folder.path().join("state");
     let pem = NoteKey::generate().unwrap().1;
     let mut witness = Witness { log: Log::on(&LogHead::default(), &pem), seen: None };
     for round in 0..24 {
         let last = killed_after(&dir, &pem, 1 + round * 7 % 31);
-        witness.look(&dir);
-        verify_files(&dir.join("log"), &tree(size(last + 1)));
-        let store = Store::open(&dir, Options::default()).unwrap();
+        witness.look(&dir, &gone(last + 1));
+        verify_tree_files(&dir.join("log"), &tree(size(last + 1)));
+        let store = Store::open(&dir, few_twice()).unwrap();
         check(&dir, &store, last);
-        witness.look_after_start(&dir, &store);
+        witness.look_after_start(&dir, &store).await;
     }
     assert!(witness.seen.is_some_and(|seen| seen.size > 4 * 256));
 }

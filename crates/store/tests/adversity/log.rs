@@ -18,10 +18,16 @@ use kuriiri_tlog::{
 };
 use kuriiri_types::{Digest, Direction, Ministry};
 
-use crate::made::{noise, time};
+use crate::{
+    beside::{self, Gone, headed_entry, headers, is_headed},
+    made::{noise, time},
+};
 
-/// The entry at a place; one in fifty is over 20 KiB.
+/// The entry at a place; one in fifty is over 20 KiB, and one in five has headers beside it.
 pub(crate) fn entry(index: u64) -> Bytes {
+    if is_headed(index) {
+        return headed_entry(index);
+    }
     let len = if index % 50 == 49 { 20_481 + index % 6_000 } else { 1 + index % 90 };
     let some = noise(16, index);
     some.iter().cycle().take(usize::try_from(len).unwrap()).copied().collect()
@@ -89,9 +95,11 @@ impl Log {
             policy: Some(Digest([1; 32])),
             at: time(first),
         };
+        let headed = (first..first + count).filter(|index| is_headed(*index));
+        let headers = headed.map(|index| (index, headers(index))).collect();
         let channels = self.link(first, &leaves);
         let (head, checkpoint) = (self.head.clone(), self.checkpoint());
-        LogAppend { first, entries, leaves, channels, head, checkpoint, news: true }
+        LogAppend { first, entries, headers, leaves, channels, head, checkpoint, news: true }
     }
 
     /// Makes entries links of their chains; gives the ends that moved.
@@ -145,7 +153,10 @@ pub(crate) fn tree(size: u64) -> Growth {
 }
 
 /// The bytes that a file of the log has; nothing if the tree has no such file.
-pub(crate) fn expected(path: &str, tree: &Growth) -> Option<Vec<u8>> {
+fn expected(path: &str, tree: &Growth, gone: &Gone) -> Option<Vec<u8>> {
+    if let Some(bundle) = Bundle::parse_headers(path) {
+        return beside::expected(bundle, tree.size(), gone);
+    }
     let range = |index: u64, width: u16| index * 256..index * 256 + u64::from(width);
     if let Some(Bundle { index, width }) = Bundle::parse(path) {
         let range = Some(range(index, width)).filter(|range| range.end <= tree.size())?;
@@ -170,6 +181,11 @@ fn fetch(log: &Path, path: &str) -> Vec<u8> {
 
 /// Reads what the checkpoint speaks of, and verifies all of it.
 pub(crate) fn verify(log: &Path, key: &VerifierKey) -> Checkpoint {
+    verify_without(log, key, &Gone::default())
+}
+
+/// The same where these headers may be missing.
+pub(crate) fn verify_without(log: &Path, key: &VerifierKey, gone: &Gone) -> Checkpoint {
     let note = fs::read(log.join("checkpoint")).unwrap();
     let checkpoint = Checkpoint::verify(&note, key).unwrap();
     let mut tree = Growth::on(&Frontier::new());
@@ -183,10 +199,11 @@ pub(crate) fn verify(log: &Path, key: &VerifierKey) -> Checkpoint {
             assert!(*found == entry(index), "entry {index}");
             tree.push(leaf(found));
         }
+        beside::verify_bundle(log, bundle, gone);
     }
     assert_eq!(tree.root(), checkpoint.root);
     for tile in tiles_of(checkpoint.size) {
-        let expected = expected(&tile.path(), &tree).unwrap();
+        let expected = expected(&tile.path(), &tree, gone).unwrap();
         assert!(fetch(log, &tile.path()).starts_with(&expected), "{}", tile.path());
     }
     checkpoint
@@ -194,22 +211,44 @@ pub(crate) fn verify(log: &Path, key: &VerifierKey) -> Checkpoint {
 
 /// Every file in the log is one of the tree, to the byte, however large that is by now.
 pub(crate) fn verify_files(log: &Path, tree: &Growth) {
+    verify_files_without(log, tree, &Gone::default());
+}
+
+/// The same, but for headers, which may be about to leave.
+pub(crate) fn verify_tree_files(log: &Path, tree: &Growth) {
+    let files = crate::made::files(log).into_iter();
+    for (path, bytes) in files.filter(|(path, _)| path.starts_with("tile/") && !path.ends_with('/'))
+    {
+        let expected = expected(&path, tree, &Gone::default());
+        assert!(expected.is_some_and(|expected| expected == bytes), "{path}");
+    }
+}
+
+/// The same after these headers left.
+pub(crate) fn verify_files_without(log: &Path, tree: &Growth, gone: &Gone) {
     for (path, bytes) in crate::made::files(log) {
         if path.ends_with('/') || path == "checkpoint" {
             continue;
         }
-        let expected = expected(&path, tree);
+        let expected = expected(&path, tree, gone);
         assert!(expected.is_some_and(|expected| expected == bytes), "{path}");
     }
 }
 
 /// The log at rest shows all files of its tree, no other but narrower ones, and all is verified.
 pub(crate) fn verify_at_rest(log: &Path, key: &VerifierKey, tree: &Growth) {
-    assert_eq!(verify(log, key).size, tree.size());
-    verify_files(log, tree);
+    verify_at_rest_without(log, key, tree, &Gone::default());
+}
+
+/// The same after these headers left.
+pub(crate) fn verify_at_rest_without(log: &Path, key: &VerifierKey, tree: &Growth, gone: &Gone) {
+    assert_eq!(verify_without(log, key, gone).size, tree.size());
+    verify_files_without(log, tree, gone);
     let found: BTreeSet<String> = crate::made::files(log).into_keys().collect();
     let bundles = bundles_of(tree.size()).map(|bundle| bundle.path());
-    for path in tiles_of(tree.size()).map(|tile| tile.path()).chain(bundles) {
+    let headers = beside::files_of(tree.size(), gone).into_iter();
+    let headers = headers.map(|(path, _)| path.to_str().unwrap().to_owned());
+    for path in tiles_of(tree.size()).map(|tile| tile.path()).chain(bundles).chain(headers) {
         assert!(found.contains(&path), "{path} is missing");
         assert!(path.contains(".p/") || !found.contains(&format!("{path}.p/")), "{path}.p stays");
     }

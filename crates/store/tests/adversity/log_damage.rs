@@ -7,18 +7,20 @@ use std::{
 };
 
 use kuriiri_engine::{Commit, View, Write};
-use kuriiri_store::{OpenError, Options, Store};
-use kuriiri_tlog::Checkpoint;
+use kuriiri_merkle::Nodes;
+use kuriiri_store::{OpenError, Store};
+use kuriiri_tlog::{Checkpoint, decode_headers, encode_headers};
 use kuriiri_types::Code;
 use proptest::prelude::*;
 
 use crate::{
+    beside::{self, Gone, options},
     log::{Log, entry, tree, verify_at_rest},
     made::{copy, files},
 };
 
 fn open(dir: &Path) -> Result<Store, OpenError> {
-    Store::open(dir, Options::default().danger_without_barrier())
+    Store::open(dir, options().danger_without_barrier())
 }
 
 fn flip(path: &Path, at: u64) {
@@ -104,6 +106,7 @@ proptest! {
         for index in 0..log.size() {
             prop_assert_eq!(store.log_entry(index), Ok(Some(entry(index))));
         }
+        beside::check(&store, log.size(), &Gone::default());
     }
 }
 
@@ -162,8 +165,7 @@ fn refused(dir: &Path) -> (PathBuf, String) {
 async fn a_state_that_is_older_than_its_log_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (dir, public) = (folder.path().join("state"), folder.path().join("log"));
-    let open =
-        |dir: &Path| Store::open(dir, Options::default().danger_without_barrier().log_dir(&public));
+    let open = |dir: &Path| Store::open(dir, options().danger_without_barrier().log_dir(&public));
     let (store, mut log) = (open(&dir).unwrap(), Log::new());
     log.grow(&store, 300, 100).await;
     store.publish().await.unwrap();
@@ -232,7 +234,7 @@ async fn what_is_durable_alone_is_refused_by_name_or_never_read_as_something_els
     verify_at_rest(&dir.join("log"), log.key(), &tree);
     for index in (0..log.size()).step_by(97) {
         assert_eq!(store.log_entry(index), Ok(Some(entry(index))));
-        assert_eq!(Ok(tree.node(8, index / 256).unwrap()), store.log_node(8, index / 256));
+        assert_eq!(Ok(tree.node(8, index / 256).unwrap()), Nodes::node(&store, 8, index / 256));
     }
     drop(store);
     let tile = |path: &str| dir.join("log/tile").join(path);
@@ -258,7 +260,7 @@ async fn what_is_durable_alone_is_refused_by_name_or_never_read_as_something_els
             let store = open(&dir).unwrap();
             let mut found = vec![store.log_entry(3 * 256 + 7).map(drop)];
             if name.starts_with('0') {
-                found.push(store.log_node(0, 3 * 256 + 7).map(drop));
+                found.push(Nodes::node(&store, 0, 3 * 256 + 7).map(drop));
             }
             for error in found {
                 let error = error.unwrap_err().to_string();
@@ -270,6 +272,46 @@ async fn what_is_durable_alone_is_refused_by_name_or_never_read_as_something_els
     }
     fs::remove_dir_all(dir.join("log")).unwrap();
     assert!(refused(&dir).0.starts_with(dir.join("log/tile")));
+}
+
+/// Every bit of a header counts, and so does each that is missing.
+#[tokio::test]
+async fn headers_that_are_durable_alone_are_refused_by_name_when_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path().join("state");
+    let few = options().unsynced_entries(1024).danger_without_barrier();
+    let (store, mut log) = (Store::open(&dir, few).unwrap(), Log::new());
+    for count in [2000, 300] {
+        log.grow(&store, count, 100).await;
+        store.publish().await.unwrap();
+    }
+    let places = [3 * 256 + 4, 3 * 256 + 249];
+    let file = dir.join("log/headers/003");
+    let kept = fs::read(&file).unwrap();
+    for tear in [Tear::Flip(20), Tear::Delete, Tear::Cut(1000), Tear::Empty] {
+        tear.apply(&file);
+        let found: Vec<_> = places.map(|index| store.headers(index)).into_iter().collect();
+        let error = found.into_iter().find_map(Result::err).unwrap().to_string();
+        assert!(error.contains("headers/003") && error.contains("restore"), "{tear:?}: {error}");
+        fs::write(&file, &kept).unwrap();
+    }
+    // Whole, but with less in it than did not leave, or of other entries.
+    let parts = decode_headers(&kept.clone().into()).unwrap();
+    let mut emptied = parts.clone();
+    emptied[0].headers[0] = None;
+    let mut fewer = parts.clone();
+    fewer[0].headers.pop();
+    let mut moved = parts.clone();
+    moved[0].place += 1;
+    let others = fs::read(dir.join("log/headers/004")).unwrap();
+    for wrong in [emptied, fewer, moved, decode_headers(&others.into()).unwrap()] {
+        fs::write(&file, encode_headers(&wrong).unwrap()).unwrap();
+        let error = store.headers(places[0]).unwrap_err().to_string();
+        assert!(error.contains("headers/003"), "{error}");
+    }
+    fs::write(&file, &kept).unwrap();
+    beside::check(&store, 2000, &Gone::default());
+    verify_at_rest(&dir.join("log"), log.key(), &tree(log.size()));
 }
 
 /// What left the records is not written again at a start, and what is there after it is.

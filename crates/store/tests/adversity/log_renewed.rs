@@ -4,10 +4,11 @@ use std::{fs, path::Path};
 
 use bytes::Bytes;
 use kuriiri_engine::{Commit, PackKey, QueueId, View, Write};
-use kuriiri_store::{LogBegun, LogStart, OpenError, Options, Store};
+use kuriiri_store::{LogBegun, OpenError, Options, Store};
 use kuriiri_types::Lane;
 
 use crate::{
+    beside::{self, Gone, digest, second},
     log::{Log, tree, verify_at_rest},
     made::{ROUTINE, copy, key, message, outbox, pack, receipt, time},
 };
@@ -15,7 +16,7 @@ use crate::{
 const LAST: Bytes = Bytes::from_static(b"the last checkpoint\n");
 
 fn options() -> Options {
-    Options::default().danger_without_barrier()
+    crate::beside::options().danger_without_barrier()
 }
 
 fn open(dir: &Path) -> Store {
@@ -50,6 +51,10 @@ async fn state(dir: &Path) {
         writes.push(Write::PutDue(time(number), key));
     }
     store.commit(Commit { writes, ..log.commit(1) }).await.unwrap();
+    let erased_headers = vec![digest(242, 0)];
+    let leaves = Commit { pruned: Some(second(1)), erased_headers, ..log.commit(1) };
+    store.commit(leaves).await.unwrap();
+    assert_ne!(store.prunable(second(9)), Ok(0));
     store.publish().await.unwrap().unwrap();
     store.close().await.unwrap();
 }
@@ -58,7 +63,7 @@ async fn state(dir: &Path) {
 fn check(store: &Store, number: u32) {
     let begun = LogBegun { number, last: Some(LAST) };
     assert_eq!(store.log_begun(), Ok(begun));
-    assert_eq!((store.log_size(), store.log_start()), (0, LogStart::default()));
+    assert_eq!((store.log_size(), store.prunable(second(9))), (0, Ok(0)));
     assert_eq!(store.log_head(), Ok(kuriiri_engine::LogHead::default()));
     assert_eq!(store.channel_ends(), Ok(Vec::new()), "its chains begin with it");
     let [message, relayed, own] = waiting();
@@ -83,8 +88,9 @@ async fn messages_stay_and_the_log_begins_anew() {
     log.grow(&store, 300, 100).await;
     store.publish().await.unwrap().unwrap();
     store.close().await.unwrap();
-    // It is the log of this state from now on.
+    // It is the log of this state from now on, and what left the other one is in this one.
     let store = open(dir.path());
+    beside::check(&store, 300, &Gone::default());
     assert_eq!(store.log_size(), 300);
     assert_eq!(store.channel_ends(), Ok(log.ends()));
     verify_at_rest(&folder, log.key(), &tree(300));
@@ -122,11 +128,10 @@ async fn a_state_whose_log_folder_is_of_another_time_can_be_renewed() {
         let dir = tempfile::tempdir().unwrap();
         let (state_dir, folder) = (dir.path().join("state"), dir.path().join("log"));
         let kept = dir.path().join("kept");
-        let beside = options().log_dir(&folder);
+        let beside = options().unsynced_entries(256).log_dir(&folder);
         let (store, mut log) = (Store::open(&state_dir, beside.clone()).unwrap(), Log::new());
         log.grow(&store, 700, 100).await;
         store.publish().await.unwrap().unwrap();
-        store.settle_log().await.unwrap();
         log.grow(&store, 1, 1).await;
         store.close().await.unwrap();
         copy(&state_dir, &kept);

@@ -8,18 +8,19 @@ use std::{
 };
 
 use kuriiri_engine::{Commit, View, Write};
-use kuriiri_merkle::{consistency, inclusion, root, verify_consistency};
-use kuriiri_store::{OpenError, Options, Store};
+use kuriiri_merkle::{Nodes, consistency, inclusion, root, verify_consistency};
+use kuriiri_store::{OpenError, Store};
 use kuriiri_tlog::Checkpoint;
 use kuriiri_types::Code;
 
 use crate::{
+    beside::options,
     log::{Log, entry, tree, verify, verify_at_rest, verify_files},
     made::files,
 };
 
 fn open(dir: &Path) -> Store {
-    Store::open(dir, Options::default().danger_without_barrier()).unwrap()
+    Store::open(dir, options().danger_without_barrier()).unwrap()
 }
 
 #[tokio::test]
@@ -34,7 +35,7 @@ async fn a_state_from_before_the_log_has_an_empty_one() {
     let store = open(dir.path());
     assert_eq!(store.log_head(), Ok(kuriiri_engine::LogHead::default()));
     assert_eq!((store.log_size(), store.log_entry(0)), (0, Ok(None)));
-    assert!(store.log_node(0, 0).is_err());
+    assert!(Nodes::node(&store, 0, 0).is_err());
     assert_eq!(store.publish().await.unwrap(), None);
     assert!(files(&dir.path().join("log")).is_empty());
 }
@@ -72,7 +73,7 @@ async fn what_is_shown_is_the_last_commit_and_is_news_once() {
     for (level, index) in
         [(0, log.size()), (8, log.size() >> 8), (17, 0), (56, 0), (63, 0), (64, 0)]
     {
-        assert!(store.log_node(level, index).is_err(), "{level} {index}");
+        assert!(Nodes::node(&store, level, index).is_err(), "{level} {index}");
     }
 }
 
@@ -274,7 +275,7 @@ fn mode(path: &Path) -> u32 {
 #[tokio::test]
 async fn child_with_a_umask() {
     let Some(dir) = std::env::var_os("KURIIRI_STORE_UMASK_DIR").map(PathBuf::from) else { return };
-    let options = Options::default().log_dir(dir.join("public/log"));
+    let options = options().log_dir(dir.join("public/log"));
     let (store, mut log) = (Store::open(&dir.join("state"), options).unwrap(), Log::new());
     log.grow(&store, 600, 100).await;
     store.publish().await.unwrap();
@@ -306,7 +307,7 @@ fn everybody_may_read_the_log_and_nobody_the_state_whatever_the_umask() {
     let own = dir.join("own");
     fs::create_dir(&own).unwrap();
     fs::set_permissions(&own, fs::Permissions::from_mode(0o750)).unwrap();
-    drop(Store::open(&dir.join("other"), Options::default().log_dir(&own)).unwrap());
+    drop(Store::open(&dir.join("other"), options().log_dir(&own)).unwrap());
     assert_eq!(mode(&own), 0o750);
 }
 
@@ -318,7 +319,7 @@ fn a_log_on_another_file_system_is_refused_with_words() {
     if device(dir.path()) == device(other.path()) {
         return;
     }
-    let error = Store::open(dir.path(), Options::default().log_dir(other.path())).unwrap_err();
+    let error = Store::open(dir.path(), options().log_dir(other.path())).unwrap_err();
     assert!(matches!(error, OpenError::Apart { .. }), "{error}");
     assert_eq!(error.code(), Code::STORE_IO);
     assert!(files(other.path()).is_empty());

@@ -1,10 +1,12 @@
 //! What the store keeps, through its public face alone: reopened, killed, filled and damaged.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+mod beside;
 mod damage;
 mod kill;
 mod log;
 mod log_damage;
+mod log_headers;
 mod log_pruned;
 mod log_renewed;
 mod log_shown;

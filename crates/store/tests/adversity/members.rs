@@ -10,15 +10,15 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
-use kuriiri_engine::{Codec, Config, LogConfig, SignedSet};
+use kuriiri_engine::{Codec, Config, LogConfig, Retention, SignedSet};
+use kuriiri_merkle::{digest, leaf};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
-use kuriiri_seal::{
-    Authorities, NoteKey, Purpose, Signer, VerifiedMessage, Verifier, commit, digest, leaf,
-};
+use kuriiri_seal::{Authorities, NoteKey, Purpose, Signer, VerifiedMessage, Verifier, commit};
+use kuriiri_store::Named;
 use kuriiri_tlog::{Cosigner, NoteSigner, log_origin};
 use kuriiri_types::{
-    Address, Approval, Entry, Envelope, FileInForce, FileKind, Header, MessageId, MessageType,
-    Ministry, PolicyInForce, Precedence, Recipient, Role, SpiffeId, Timestamp,
+    Address, Approval, Entry, Envelope, FileInForce, FileKind, Header, LogEvent, MessageId,
+    MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role, SpiffeId, Timestamp,
     limits::BODY_SALT_BYTES,
 };
 use kuriiri_wire::{approval, entry, header};
@@ -85,6 +85,7 @@ impl Members {
                 software: "kuriiri in a test".into(),
                 restored: None,
             },
+            retention: Retention::new(365, [], &self.policy).unwrap(),
             files: self.files.clone(),
             codec: Arc::new(WireCodec),
             policy: Arc::clone(&self.policy),
@@ -178,6 +179,13 @@ fn files(federation: String) -> SignedSet {
     };
     let policy = PolicyInForce { files: vec![file], ..PolicyInForce::default() };
     SignedSet { policy, contents: vec![federation.into()] }
+}
+
+/// What an entry says of the messages that it names for the first time.
+pub(crate) fn named(bytes: &Bytes) -> Option<Named> {
+    let LogEvent::Decided(decided) = entry::decode(bytes).ok()?.event else { return None };
+    let headers = decided.subjects.iter().map(|subject| subject.header).collect();
+    Some(Named { keep_until: decided.keep_until?, headers })
 }
 
 /// Reads and writes signed bytes.

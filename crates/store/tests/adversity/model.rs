@@ -11,13 +11,14 @@ use kuriiri_engine::{
     BodyFile, BodyRef, Certificate, Commit, Done, Hold, HoldNumber, LaneSpan, Pack, PackKey,
     QueueId, SeenLog, SeenRun, View, Write,
 };
-use kuriiri_merkle::root;
-use kuriiri_store::{Options, Store};
+use kuriiri_merkle::{Nodes, root};
+use kuriiri_store::Store;
 use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
 use proptest::{prelude::*, sample::Index};
 
 use crate::{
-    log::{Log, entry, tree, verify_at_rest},
+    beside::{self, Gone, keep_until, options, second},
+    log::{Log, entry, tree, verify_at_rest_without},
     made::{hold, message, noise, outbox, pack, receipt, run, seen_log},
 };
 
@@ -32,6 +33,10 @@ struct Step {
     released: Vec<Index>,
     /// How many entries the log gets.
     entries: Option<u64>,
+    /// Up to which time headers leave, if entries come.
+    pruned: Option<i64>,
+    /// Beside which entries one header is erased, if entries come.
+    erased: Vec<Index>,
     publish: bool,
     reopen: bool,
 }
@@ -47,6 +52,7 @@ struct Model {
     bodies: Vec<BodyRef>,
     files: u64,
     log: Log,
+    gone: Gone,
     seen_logs: BTreeMap<Ministry, SeenLog>,
 }
 
@@ -63,6 +69,7 @@ impl Model {
             bodies: Vec::new(),
             files: 0,
             log: Log::new(),
+            gone: Gone::default(),
             seen_logs: BTreeMap::new(),
         }
     }
@@ -84,8 +91,31 @@ impl Model {
             }
         }
         let bodies = (!step.bodies.is_empty()).then(|| self.add_bodies(&step.bodies));
+        let before = self.log.size();
         let log = step.entries.map(|count| self.log.append(count));
-        Commit { writes: step.writes.clone(), bodies, retained, released, log, ..Commit::default() }
+        let (writes, erased) = (step.writes.clone(), Vec::new());
+        let (pruned, erased_headers) = match log {
+            Some(_) => self.leave(step, before),
+            None => (None, Vec::new()),
+        };
+        Commit { writes, bodies, retained, released, erased, log, pruned, erased_headers }
+    }
+
+    /// Headers beside entries before a place leave.
+    fn leave(&mut self, step: &Step, before: u64) -> (Option<Timestamp>, Vec<Digest>) {
+        let pruned = step.pruned.map(second);
+        if let Some(until) = pruned {
+            self.gone.prune(before, until);
+        }
+        let headed: Vec<u64> = (0..before).filter(|index| beside::is_headed(*index)).collect();
+        let mut erased = Vec::new();
+        for chosen in step.erased.iter().filter(|_| !headed.is_empty()) {
+            let index = *chosen.get(&headed);
+            let nth = chosen.index(beside::headers(index).len());
+            self.gone.erase(index, nth);
+            erased.push(beside::digest(index, nth));
+        }
+        (pruned, erased)
     }
 
     fn write(&mut self, write: Write) {
@@ -180,6 +210,15 @@ impl Model {
         assert_eq!(store.log_head(), Ok(self.log.head()));
         assert_eq!(store.channel_ends(), Ok(self.log.ends()));
         assert_eq!(store.log_size(), size);
+        for index in (0..size).rev().step_by(31) {
+            let headed = index - index % 5 + 2;
+            let expected = if headed < size { self.gone.left(headed) } else { Vec::new() };
+            assert_eq!(store.headers(headed), Ok(expected), "{headed} {:?}", keep_until(headed));
+        }
+        for seconds in 0..4 {
+            let until = second(seconds);
+            assert_eq!(store.prunable(until), Ok(self.gone.count(0..size, until)));
+        }
         let tree = tree(size);
         for index in (0..size).rev().step_by(31).chain([size, size + 255, u64::MAX]) {
             let expected = (index < size).then(|| entry(index));
@@ -188,7 +227,7 @@ impl Model {
         for level in 0..=64 {
             let count = size.checked_shr(level.into()).unwrap_or(0);
             for index in [0, count / 2, count.saturating_sub(1), count, u64::MAX] {
-                assert_eq!(store.log_node(level, index).ok(), tree.node(level, index));
+                assert_eq!(Nodes::node(store, level, index).ok(), tree.node(level, index));
             }
         }
         assert_eq!(root(store, size), Ok(tree.root()));
@@ -281,16 +320,22 @@ fn step() -> impl Strategy<Value = Step> {
         prop::collection::vec(any::<u16>(), 0..3),
         prop::collection::vec(any::<Index>(), 0..3),
         prop::collection::vec(any::<Index>(), 0..3),
-        prop::option::of(1..200_u64),
+        (
+            prop::option::of(1..200_u64),
+            prop::option::weighted(0.2, 0..4_i64),
+            prop::collection::vec(any::<Index>(), 0..2),
+        ),
         prop::bool::weighted(0.3),
         prop::bool::weighted(0.2),
     )
-        .prop_map(|(writes, bodies, retained, released, entries, publish, reopen)| Step {
+        .prop_map(|(writes, bodies, retained, released, log, publish, reopen)| Step {
             writes,
             bodies,
             retained,
             released,
-            entries,
+            entries: log.0,
+            pruned: log.1,
+            erased: log.2,
             publish,
             reopen,
         })
@@ -306,7 +351,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path();
-        let open = || Store::open(dir, Options::default().danger_without_barrier()).unwrap();
+        let open = || Store::open(dir, options().danger_without_barrier()).unwrap();
         let mut store = open();
         let mut model = Model::new();
         let mut shown = 0;
@@ -330,7 +375,8 @@ proptest! {
         runtime.block_on(store.close()).unwrap();
         model.check(dir, &open());
         if model.log.size() > 0 {
-            verify_at_rest(&dir.join("log"), model.log.key(), &tree(model.log.size()));
+            let (log, size) = (dir.join("log"), model.log.size());
+            verify_at_rest_without(&log, model.log.key(), &tree(size), &model.gone);
         }
         let referred: BTreeSet<_> = model.bodies.iter().map(|body| body.file.to_string()).collect();
         let names = fs::read_dir(dir.join("bodies")).unwrap();

@@ -7,14 +7,14 @@ use bytes::Bytes;
 use kuriiri_engine::{
     Action, Arrival, Commit, Engine, Event, LinkId, Random, Reply, Step, Token, View,
 };
-use kuriiri_seal::leaf;
+use kuriiri_merkle::leaf;
 use kuriiri_store::{Options, Store};
 use kuriiri_types::{
     Digest, Direction, Lane, Ministry, Precedence, Verdict, limits::BATCH_MESSAGES_MAX,
 };
 use kuriiri_wire::entry;
 
-use crate::members::{HOME, Members, NOW, system};
+use crate::members::{HOME, Members, NOW, named, system};
 
 /// Ends of so many chains in both directions are far more than one stored value may have.
 const PEERS: usize = 320;
@@ -42,7 +42,8 @@ struct Relay<'a> {
 
 impl<'a> Relay<'a> {
     async fn start(members: &'a Members, dir: &Path, ends: &mut Ends) -> Self {
-        let store = Store::open(dir, Options::default().danger_without_barrier()).unwrap();
+        let options = Options::default().entries(named).danger_without_barrier();
+        let store = Store::open(dir, options).unwrap();
         let peers = members.peers.iter().cloned();
         let restored = Engine::restore(members.config(), peers, NOW, &mut Still, &store);
         let (engine, step) = restored.unwrap();

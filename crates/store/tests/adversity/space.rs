@@ -4,9 +4,10 @@ use std::{fs, path::Path};
 
 use bytes::Bytes;
 use kuriiri_engine::{BodyFile, BodyRef, Commit, PackKey, View, Write};
-use kuriiri_store::{Options, Store};
+use kuriiri_store::Store;
 use kuriiri_types::{Code, Lane, limits::PACK_BYTES_MAX};
 
+use crate::beside::options;
 use crate::made::{ROUTINE, key, message, noise, outbox, pack, writes};
 
 /// Body length of a message that alone makes a value of just the limit, format byte included.
@@ -17,7 +18,7 @@ fn full() -> usize {
 }
 
 fn open(dir: &Path) -> Store {
-    Store::open(dir, Options::default().danger_without_barrier()).unwrap()
+    Store::open(dir, options().danger_without_barrier()).unwrap()
 }
 
 fn blobs(dir: &Path) -> usize {
