@@ -1,4 +1,4 @@
-//! From the engine's commit to one atomic batch of sled, checked before anything is applied.
+//! From the engine's commit to one record of the journal, checked before anything is applied.
 
 mod log;
 
@@ -14,9 +14,11 @@ use serde::Serialize;
 use crate::{
     emptying::Done,
     error::CommitError,
+    journal,
     key::Key,
     log::{Going, Grown},
     sled_log::Mark,
+    tree::Tree,
     value, view,
 };
 
@@ -24,7 +26,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Prepared {
     /// All changes of records.
-    pub(crate) batch: sled::Batch,
+    pub(crate) changes: journal::Changes,
     /// Body files that nothing refers to once the batch is durable.
     pub(crate) dead: Vec<u64>,
     /// Entries of the log before this one leave with it, if any do.
@@ -60,7 +62,7 @@ pub(crate) struct LogChanges<'a> {
 /// Checks and encodes a commit and gives it its number. Entries of the log that have become durable in
 /// their files leave with it, if not too many do.
 pub(crate) fn prepare(
-    db: &sled::Db,
+    db: &Tree,
     commit: &Commit,
     number: u64,
     LogChanges { grown, going, covered, done, durable }: LogChanges<'_>,
@@ -79,13 +81,13 @@ pub(crate) fn prepare(
     let forgotten = durable.map(|durable| changes.forget_entries(durable, most)).transpose()?;
     let dead = changes.count_bodies(commit)?;
     changes.put(&Key::Commits, &Mark::new(number))?;
-    Ok(Prepared { batch: changes.into_batch(), dead, forgotten, emptied })
+    Ok(Prepared { changes: changes.records, dead, forgotten, emptied })
 }
 
-/// What becomes of each record: its new value, or nothing for a removal.
+/// The changes of a commit in the making.
 struct Changes<'a> {
-    db: &'a sled::Db,
-    records: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    db: &'a Tree,
+    records: journal::Changes,
 }
 
 impl Changes<'_> {
@@ -123,7 +125,7 @@ impl Changes<'_> {
         if encoded.len() > PACK_BYTES_MAX {
             return Err(CommitError::TooLarge { key: format!("{key:?}"), bytes: encoded.len() });
         }
-        self.records.insert(key.encode(), Some(encoded));
+        self.records.insert(key.encode(), Some(encoded.into()));
         Ok(())
     }
 
@@ -187,17 +189,6 @@ impl Changes<'_> {
             Some(count) => Ok(Some(*count)),
             None => Ok(view::record(self.db, &Key::BodyFile(file))?),
         }
-    }
-
-    fn into_batch(self) -> sled::Batch {
-        let mut batch = sled::Batch::default();
-        for (key, value) in self.records {
-            match value {
-                Some(value) => batch.insert(key, value),
-                None => batch.remove(key),
-            }
-        }
-        batch
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
     emptying::{Asked, Emptying},
     error::CommitError,
     log::Going,
+    settle::Settling,
     store::Disk,
 };
 
@@ -33,6 +34,7 @@ pub(crate) enum Job {
 pub(crate) struct Committer {
     disk: Arc<Disk>,
     last: u64,
+    settling: Settling,
     /// Entries of the log before this one have left the records.
     forgotten: u64,
     emptying: Emptying,
@@ -41,8 +43,12 @@ pub(crate) struct Committer {
 impl Committer {
     /// A committer that goes on after the last commit in the tree, and with headers that are still to
     /// leave.
-    pub(crate) fn new(disk: Arc<Disk>, last: u64, outstanding: Going) -> Self {
-        Self { disk, last, forgotten: 0, emptying: Emptying::new(outstanding) }
+    pub(crate) fn new(
+        disk: Arc<Disk>,
+        last: u64,
+        (settling, outstanding): (Settling, Going),
+    ) -> Self {
+        Self { disk, last, settling, forgotten: 0, emptying: Emptying::new(outstanding) }
     }
 
     /// Works until nobody can send any more. What this returns is whether all went well.
@@ -63,7 +69,7 @@ impl Committer {
         if self.disk.failed.load(Ordering::Acquire) {
             return Err(CommitError::Stopped);
         }
-        self.disk.flush()
+        self.settling.finish(&self.disk, self.last)
     }
 
     /// The next job. Until it comes, headers leave their files.
@@ -113,22 +119,22 @@ impl Committer {
                 // What leaves the records cannot be written from them again.
                 .filter(|durable| *durable > self.forgotten && going.is_empty()),
         };
-        let prepared = batch::prepare(&disk.db, commit, number, changes)?;
-        let Prepared { batch, dead, forgotten, emptied } = prepared;
+        let prepared = batch::prepare(&disk.tree, commit, number, changes)?;
+        let Prepared { changes, dead, forgotten, emptied } = prepared;
         if let Some(bodies) = &commit.bodies {
             disk.bodies.write(bodies, disk.synced)?;
         }
-        disk.apply(batch)?;
-        disk.flush()?;
+        self.settling.append(&disk, number, changes)?;
         disk.note(number)?;
         self.erase(&commit.erased);
         if let Some(grown) = grown {
             log.take(grown, &going)?;
         }
-        log.show_emptied(&disk.db, &emptied.bundles)?;
+        log.show_emptied(&disk.tree, &emptied.bundles)?;
         self.emptying.add(going, &emptied.erased);
         self.forgotten = forgotten.unwrap_or(self.forgotten);
         self.last = number;
+        self.settling.after(&disk, number)?;
         Ok(dead)
     }
 
@@ -166,18 +172,13 @@ fn going(commit: &Commit) -> Result<Going, CommitError> {
 }
 
 impl Disk {
-    fn apply(&self, batch: sled::Batch) -> Result<(), CommitError> {
-        self.db.apply_batch(batch).map_err(|error| CommitError::io(self.db_path())(error.into()))
-    }
-
-    /// The barrier: after it, everything that was applied is durable.
-    fn flush(&self) -> Result<(), CommitError> {
+    /// sled's barrier: after it, everything that was put there is durable.
+    pub(crate) fn flush(&self) -> Result<(), CommitError> {
         let failed = |error| CommitError::io(self.db_path())(error);
         self.db.flush().map_err(|error| failed(error.into()))?;
         self.refuse_blobs().map_err(CommitError::io(self.blobs_path()))?;
         if self.synced {
             self.db_file.sync_data().map_err(failed)?;
-            self.barriers.fetch_add(1, Ordering::Relaxed);
         }
         Ok(())
     }

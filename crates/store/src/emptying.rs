@@ -14,6 +14,7 @@ use crate::{
     key::Key,
     log::{Emptied, Going, bundle_of},
     store::Disk,
+    tree::Tree,
     view,
 };
 
@@ -88,7 +89,7 @@ impl Emptying {
         if !self.has_work() {
             return;
         }
-        match self.next(&disk.db) {
+        match self.next(&disk.tree) {
             Ok(Some((key, bundle))) => {
                 self.at = Some(key.clone());
                 match disk.log.empty(bundle, &self.going) {
@@ -111,7 +112,7 @@ impl Emptying {
 
     /// The next bundle that may have headers that leave, and whose entries have left the records: of the
     /// others the commit itself saw to.
-    fn next(&self, db: &sled::Db) -> Result<Option<(Key, u64)>, ViewError> {
+    fn next(&self, db: &Tree) -> Result<Option<(Key, u64)>, ViewError> {
         let mut range = match self.going.until() {
             Some(until) if self.going.erased.is_empty() => Key::kept_through(until),
             _ => Key::kept(),
@@ -120,12 +121,12 @@ impl Emptying {
             range.end = range.end.min(at.encode());
         }
         let recorded = view::first_entry(db)?.unwrap_or(u64::MAX);
-        for key in view::keys(db, range).rev() {
-            let key = key?;
+        while let Some(key) = view::last_key(db, range.clone())? {
             let bundle = bundle_of(key.clone())?;
             if bundle < recorded / u64::from(TILE_WIDTH) {
                 return Ok(Some((key, bundle)));
             }
+            range.end = key.encode();
         }
         Ok(None)
     }
@@ -164,5 +165,93 @@ impl Emptying {
             // The asker may be gone.
             let _ = asked.send(self.failed.clone().map_or(Ok(()), Err));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use kuriiri_engine::{Commit, LogAppend, LogHead};
+    use kuriiri_merkle::{Frontier, leaf};
+    use kuriiri_types::Timestamp;
+
+    use super::*;
+    use crate::{Named, Options, Store};
+
+    fn second(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(1000 * seconds)
+    }
+
+    /// Each entry is the header that stands beside it; its first byte says for how many seconds.
+    fn named(entry: &Bytes) -> Option<Named> {
+        let keep_until = second(entry[0].into());
+        Some(Named { keep_until, headers: vec![leaf(entry)] })
+    }
+
+    fn commit(frontier: &mut Frontier, seconds: &[u8]) -> Commit {
+        let first = frontier.size();
+        let entry = |(index, seconds): (u64, &u8)| {
+            Bytes::from([[*seconds].as_slice(), &index.to_be_bytes()].concat())
+        };
+        let entries: Vec<Bytes> = (first..).zip(seconds).map(entry).collect();
+        let leaves: Vec<Digest> = entries.iter().map(|entry| leaf(entry)).collect();
+        leaves.iter().for_each(|leaf| frontier.push(*leaf));
+        let nodes = frontier.nodes().to_vec();
+        let head = LogHead { size: frontier.size(), frontier: nodes, ..LogHead::default() };
+        let log = LogAppend {
+            first,
+            headers: (first..).zip(&entries).map(|(at, entry)| (at, vec![entry.clone()])).collect(),
+            entries,
+            leaves,
+            channels: Vec::new(),
+            head,
+            checkpoint: Bytes::from_static(b"checkpoint"),
+            news: true,
+        };
+        Commit { log: Some(log), ..Commit::default() }
+    }
+
+    /// When headers leave of bundles, as the records have it.
+    fn kept(store: &Store) -> Vec<(Timestamp, u64)> {
+        let time = |key| match key {
+            Ok(Key::Kept(until, bundle)) => (until, bundle),
+            other => panic!("{other:?}"),
+        };
+        view::keys(store.tree(), Key::kept()).map(time).collect()
+    }
+
+    #[tokio::test]
+    async fn a_pruning_reads_only_bundles_of_which_headers_leave() {
+        let dir = tempfile::tempdir().unwrap();
+        let options = Options::default().entries(named).unsynced_entries(256);
+        let store = Store::open(dir.path(), options.danger_without_barrier()).unwrap();
+        let mut frontier = Frontier::new();
+        // The last is the bundle that is not full, which stays among the records.
+        for seconds in [[9, 3], [4, 4], [2, 7], [1, 1]] {
+            let seconds = seconds.into_iter().flat_map(|seconds| [seconds; 127]);
+            let bundle: Vec<u8> = seconds.chain([9, 9]).collect();
+            store.commit(commit(&mut frontier, &bundle)).await.unwrap();
+        }
+        store.commit(commit(&mut frontier, &[5; 3])).await.unwrap();
+        let at = |seconds, bundle| (second(seconds), bundle);
+        // Times fall with the entries of one commit that are kept less long.
+        assert_eq!(kept(&store), [at(1, 3), at(2, 2), at(3, 0), at(4, 1), at(5, 4), at(9, 0)]);
+        store.publish().await.unwrap().unwrap();
+        for _ in 0..4 {
+            store.commit(commit(&mut frontier, &[5])).await.unwrap();
+        }
+        for (until, left) in [
+            (2, vec![at(3, 0), at(4, 1), at(5, 4), at(7, 2), at(9, 0), at(9, 3)]),
+            (4, vec![at(5, 4), at(7, 2), at(9, 0), at(9, 1), at(9, 3)]),
+            (9, vec![at(5, 4)]),
+        ] {
+            let pruned = Some(second(until));
+            store.commit(Commit { pruned, ..commit(&mut frontier, &[200]) }).await.unwrap();
+            store.emptied().await.unwrap();
+            store.commit(commit(&mut frontier, &[200])).await.unwrap();
+            assert_eq!(kept(&store), left, "{until}");
+        }
+        let prunings = view::keys(store.tree(), Key::pruned());
+        assert_eq!(prunings.count(), 1, "one covers the others");
     }
 }

@@ -69,14 +69,17 @@ mod body;
 mod commit;
 mod emptying;
 mod error;
+mod journal;
 mod key;
 mod log;
 mod open;
 mod renew;
+mod settle;
 mod sled_log;
 mod store;
 mod survey;
 mod tip;
+mod tree;
 mod value;
 mod view;
 

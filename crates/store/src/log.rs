@@ -44,7 +44,7 @@ use show::Shown;
 pub use beside::Named;
 pub(crate) use beside::{Beside, Headed as HeadedEntry};
 pub(crate) use going::{Going, Left};
-pub(crate) use headers::{Emptied, bundle_of};
+pub(crate) use headers::{Emptied, bundle_of, bundles};
 pub(crate) use open::{Shape, WAITING};
 pub use show::Published;
 pub(crate) use show::UNSYNCED_MAX;
@@ -153,14 +153,15 @@ impl Log {
                 "headers are not in the order of entries".into(),
             ));
         }
-        debug_assert!(self.names_no_other(append), "headers beside an entry are missing");
         let headed = append.headers.iter().map(|(index, headers)| {
             let at = index.checked_sub(append.first).and_then(|at| usize::try_from(at).ok());
             let entry = at.and_then(|at| append.entries.get(at));
             let headed = Headed::new(*index, entry.and_then(self.read_named), headers)?;
             Ok((*index, Arc::new(headed)))
         });
-        headed.collect()
+        let headed = headed.collect::<Result<_, CommitError>>()?;
+        debug_assert!(self.names_no_other(append), "headers beside an entry are missing");
+        Ok(headed)
     }
 
     /// Whether headers stand beside every entry that names messages for the first time.

@@ -19,10 +19,12 @@ use crate::{
     error::OpenError,
     key::Key,
     log::{Going, Left, Log, Named, Shape, UNSYNCED_MAX},
+    settle::{clear, take_up},
     sled_log::{self, Mark},
     store::{Disk, Store, db_path},
-    survey::{begin, clear_unfinished, create_dir, lock, lost, survey, wait},
+    survey::{begin, clear_unfinished, create_dir, lock, lost, required, survey, wait},
     tip::{NAME, Tip},
+    tree::Tree,
     value, view,
 };
 
@@ -124,10 +126,11 @@ impl Disk {
         let Records { tip, log, db, found: Found { last, bodies } } = Records::open(dir, options)?;
         create_dir(&bodies_path(dir))?;
         let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
-        let Left { gone, outstanding } = Left::load(&db).map_err(damaged)?;
+        let tree = Tree::new(db.clone());
+        let Left { gone, outstanding } = Left::load(&tree).map_err(damaged)?;
         let Options { synced, read_named, unsynced_max, .. } = *options;
         let shape = Shape { log, synced, read_named, unsynced_max };
-        let log = Log::open(&db, dir, shape, gone)?;
+        let log = Log::open(&tree, dir, shape, gone)?;
         let disk = Self {
             db_file: File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?,
             bodies: Bodies::open(bodies_path(dir), &bodies)?,
@@ -136,6 +139,7 @@ impl Disk {
             failed: AtomicBool::new(false),
             barriers: AtomicU64::new(0),
             dir: dir.to_owned(),
+            tree,
             db,
             tip,
         };
@@ -165,7 +169,9 @@ impl Records {
         }
         clear_unfinished(dir)?;
         let db = recover(dir, options, deadline)?;
-        let found = check(&db, dir, acknowledged)?;
+        let settled = check(&db, dir, required(dir, acknowledged)?)?;
+        let last = take_up(&db, dir, settled, acknowledged)?;
+        let found = Found { last, bodies: bodies(&db, dir)? };
         Ok(Self { tip, log, db, found })
     }
 
@@ -240,16 +246,17 @@ struct Found {
     bodies: BTreeSet<u64>,
 }
 
-/// Compares what sled found with what was acknowledged.
-fn check(db: &sled::Db, dir: &Path, acknowledged: u64) -> Result<Found, OpenError> {
+/// Compares what sled found with what it must have, and gives the number of its last commit.
+fn check(db: &sled::Db, dir: &Path, required: u64) -> Result<u64, OpenError> {
     let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
     let unreadable = |error: ViewError| damaged(error.0);
-    let mark = view::record::<Mark>(db, &Key::Commits).map_err(unreadable)?;
+    let tree = Tree::new(db.clone());
+    let mark = view::record::<Mark>(&tree, &Key::Commits).map_err(unreadable)?;
     let last = mark.map_or(0, Mark::number);
-    if last < acknowledged {
-        return Err(lost(&db_path(dir), last, acknowledged));
+    if last < required {
+        return Err(lost(&db_path(dir), last, required));
     }
-    let format = view::record::<u32>(db, &Key::Format).map_err(unreadable)?;
+    let format = view::record::<u32>(&tree, &Key::Format).map_err(unreadable)?;
     match format {
         Some(FORMAT) => {}
         Some(found) => {
@@ -258,9 +265,14 @@ fn check(db: &sled::Db, dir: &Path, acknowledged: u64) -> Result<Found, OpenErro
         None if last == 0 => {}
         None => return Err(damaged("it does not say its format".into())),
     }
-    let bodies = view::keys(db, Key::body_files()).map(|key| body_file(key?));
-    let bodies = bodies.collect::<Result<_, _>>().map_err(unreadable)?;
-    Ok(Found { last, bodies })
+    Ok(last)
+}
+
+/// The body files that records refer to.
+fn bodies(db: &sled::Db, dir: &Path) -> Result<BTreeSet<u64>, OpenError> {
+    let tree = Tree::new(db.clone());
+    let bodies = view::keys(&tree, Key::body_files()).map(|key| body_file(key?));
+    bodies.collect::<Result<_, _>>().map_err(|error| OpenError::corrupt(db_path(dir), error.0))
 }
 
 fn body_file(key: Key) -> Result<u64, ViewError> {
@@ -282,6 +294,7 @@ fn settle(disk: &Disk, last: u64) -> Result<u64, OpenError> {
     let last = last.max(1);
     let nothing = sled::Batch::default();
     settle_records((&disk.db, &disk.db_file), (&disk.tip, &disk.dir), nothing, last)?;
+    clear(&disk.dir)?;
     for dir in [disk.dir.clone(), disk.blobs_path(), bodies_path(&disk.dir)] {
         sync_dir(&dir).map_err(OpenError::io(dir))?;
     }
@@ -329,8 +342,8 @@ mod tests {
         let store = Store::open(dir.path(), options.clone()).unwrap();
         let key = Key::Format.encode();
         match format {
-            Some(format) => store.db().insert(key, value::encode(&format).unwrap()).unwrap(),
-            None => store.db().remove(key).unwrap(),
+            Some(format) => store.disk().db.insert(key, value::encode(&format).unwrap()).unwrap(),
+            None => store.disk().db.remove(key).unwrap(),
         };
         drop(store);
         [

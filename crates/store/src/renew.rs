@@ -18,6 +18,7 @@ use crate::{
     open::{FORMAT, Records},
     sled_log::Mark,
     store::{Disk, Store, db_path},
+    tree::Tree,
     value, view,
 };
 
@@ -42,7 +43,7 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub fn log_begun(&self) -> Result<LogBegun, ViewError> {
-        Ok(view::record(self.db(), &Key::LogBegun)?.unwrap_or_default())
+        Ok(view::record(self.tree(), &Key::LogBegun)?.unwrap_or_default())
     }
 
     /// How it stands with the log of a state, by its records alone: the log's folder may be missing, or
@@ -53,8 +54,9 @@ impl Store {
     pub fn log_stands(dir: &Path, options: &Options) -> Result<(LogBegun, LogHead), OpenError> {
         let records = Records::open(dir, options)?;
         let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
-        let begun = view::record(&records.db, &Key::LogBegun).map_err(damaged)?;
-        let head = view::record(&records.db, &Key::LogHead).map_err(damaged)?;
+        let tree = Tree::new(records.db.clone());
+        let begun = view::record(&tree, &Key::LogBegun).map_err(damaged)?;
+        let head = view::record(&tree, &Key::LogHead).map_err(damaged)?;
         Ok((begun.unwrap_or_default(), head.unwrap_or_default()))
     }
 
@@ -76,13 +78,14 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
     let records = Records::open(dir, options)?;
     let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
     let unreadable = |error: ViewError| damaged(error.0);
+    let tree = Tree::new(records.db.clone());
     let mut batch = sled::Batch::default();
     let mut remove = |key: Key| batch.remove(key.encode());
     [Key::LogHead, Key::LogNote].into_iter().for_each(&mut remove);
     let of_log = [Key::channel_ends(), Key::entries(), Key::headers(), Key::kept()];
     let left = [Key::pruned(), Key::erased()];
     for range in of_log.into_iter().chain(left).chain([Key::packs(), Key::done(), Key::due()]) {
-        for key in view::keys(&records.db, range) {
+        for key in view::keys(&tree, range) {
             let key = key.map_err(unreadable)?;
             if goes(&key) {
                 remove(key);

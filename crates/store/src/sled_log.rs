@@ -40,6 +40,8 @@ const KIND_MAX: u8 = 11;
 pub(crate) struct Mark {
     sign: [u8; 8],
     number: [u8; 8],
+    /// How often it was put. sled writes nothing where a value stays the same.
+    put: u32,
 }
 
 impl Mark {
@@ -47,7 +49,12 @@ impl Mark {
 
     /// The mark of a commit.
     pub(crate) fn new(number: u64) -> Self {
-        Self { sign: Self::SIGN, number: number.to_be_bytes() }
+        Self { sign: Self::SIGN, number: number.to_be_bytes(), put: 0 }
+    }
+
+    /// The mark of the same commit, put once more.
+    pub(crate) fn again(self) -> Self {
+        Self { put: self.put.wrapping_add(1), ..self }
     }
 
     /// The commit's number.

@@ -20,8 +20,11 @@ use crate::{
     body::Bodies,
     commit::{COMMITS_WAITING_MAX, Committer, Job},
     error::{CommitError, OpenError},
+    journal,
     log::{Going, Log, Published},
+    settle::Settling,
     tip::{self, Tip},
+    tree::Tree,
 };
 
 /// The durable state of one relay.
@@ -49,8 +52,10 @@ struct Handle {
 /// The open files of a store. The order of the fields is the order in which they are closed.
 #[derive(Debug)]
 pub(crate) struct Disk {
+    /// All records: what sled has, and what is in the journal alone.
+    pub(crate) tree: Tree,
     pub(crate) db: sled::Db,
-    /// A second handle on sled's file, for the barrier.
+    /// A second handle on sled's file, for its barrier.
     pub(crate) db_file: File,
     pub(crate) bodies: Bodies,
     pub(crate) log: Log,
@@ -66,9 +71,18 @@ pub(crate) struct Disk {
 
 impl Store {
     pub(crate) fn start(disk: Disk, last: u64, outstanding: Going) -> Result<Self, OpenError> {
+        let settling = Settling::begin(&disk, last)?;
+        Self::run(disk, last, (settling, outstanding))
+    }
+
+    fn run(
+        disk: Disk,
+        last: u64,
+        (settling, outstanding): (Settling, Going),
+    ) -> Result<Self, OpenError> {
         let dir = disk.dir.clone();
         let disk = Arc::new(disk);
-        let committer = Committer::new(disk.clone(), last, outstanding);
+        let committer = Committer::new(disk.clone(), last, (settling, outstanding));
         let (jobs, waiting) = mpsc::channel(COMMITS_WAITING_MAX);
         let thread = thread::Builder::new()
             .name("kuriiri-commit".into())
@@ -102,11 +116,12 @@ impl Store {
         jobs.send(job).await.ok()
     }
 
-    /// Bytes that the state takes on disk; 0 when that cannot be told now. sled reuses space but
-    /// seldom gives it back, so this rarely falls.
+    /// Bytes that the state takes on disk, as far as that can be told now. sled reuses space but seldom
+    /// gives it back, so this rarely falls.
     pub fn size_on_disk(&self) -> u64 {
         let db = self.disk.db.size_on_disk().unwrap_or(0);
-        db.saturating_add(self.disk.bodies.bytes())
+        db.saturating_add(journal::bytes(&self.disk.journal_path()))
+            .saturating_add(self.disk.bodies.bytes())
     }
 
     /// Shows the log as of the last commit, in the folder of the log: full and partial tiles and
@@ -135,7 +150,7 @@ impl Store {
     /// When the state cannot be read, a header is another one than the entry names, or one is missing that
     /// did not leave.
     pub fn headers(&self, index: u64) -> Result<Vec<Option<Bytes>>, ViewError> {
-        self.disk.log.headers(&self.disk.db, index)
+        self.disk.log.headers(&self.disk.tree, index)
     }
 
     /// How many headers are left whose time is not after this one: what a pruning now would empty. Blocks
@@ -144,16 +159,16 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub fn prunable(&self, until: Timestamp) -> Result<u64, ViewError> {
-        self.disk.log.prunable(&self.disk.db, until)
+        self.disk.log.prunable(&self.disk.tree, until)
     }
 
-    /// The leaf hashes of headers beside the log that are what somebody looks for, each once. Reads all of
-    /// them, so it blocks on the disk for as long as the log is.
+    /// The leaf hashes of headers beside the log that are left and are what somebody looks for, each once.
+    /// Blocks on the disk: reads all of them.
     ///
     /// # Errors
     /// When the state cannot be read.
     pub fn find_headers(&self, is_it: impl Fn(&[u8]) -> bool) -> Result<Vec<Digest>, ViewError> {
-        Ok(self.disk.log.find_headers(is_it)?.into_iter().collect())
+        Ok(self.disk.log.find_headers(&self.disk.tree, is_it)?.into_iter().collect())
     }
 
     /// Waits until no file of the log has a header any more that left with a commit before. Commits do not
@@ -209,8 +224,8 @@ impl Store {
         thread.join().unwrap_or(Err(CommitError::Stopped))
     }
 
-    pub(crate) fn db(&self) -> &sled::Db {
-        &self.disk.db
+    pub(crate) fn tree(&self) -> &Tree {
+        &self.disk.tree
     }
 
     pub(crate) fn disk(&self) -> &Arc<Disk> {
@@ -245,6 +260,10 @@ impl Disk {
 
     pub(crate) fn log_path(&self) -> &Path {
         self.log.path()
+    }
+
+    pub(crate) fn journal_path(&self) -> PathBuf {
+        self.dir.join(journal::DIR)
     }
 
     pub(crate) fn tip_path(&self) -> PathBuf {
@@ -305,10 +324,11 @@ mod tests {
     #[tokio::test]
     async fn a_failed_barrier_fails_this_commit_and_all_others() {
         let dir = tempfile::tempdir().unwrap();
-        let (mut disk, last, outstanding) = Disk::open(dir.path(), &Options::default()).unwrap();
+        let (disk, last, outstanding) = Disk::open(dir.path(), &Options::default()).unwrap();
+        let mut settling = Settling::begin(&disk, last).unwrap();
         // The kernel refuses to sync a character device with EINVAL.
-        disk.db_file = File::open("/dev/null").unwrap();
-        let store = Store::start(disk, last, outstanding).unwrap();
+        settling.redirect(File::options().write(true).open("/dev/null").unwrap());
+        let store = Store::run(disk, last, (settling, outstanding)).unwrap();
 
         let error = store.commit(start(1)).await.unwrap_err();
         assert!(matches!(error, CommitError::Io { .. }), "{error:?}");

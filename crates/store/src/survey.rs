@@ -13,6 +13,7 @@ use crate::{
     body::sync_dir,
     error::OpenError,
     log::WAITING,
+    settle::journal_begins,
     sled_log,
     store::{blobs_path, db_path},
     tip::{self, Tip},
@@ -83,8 +84,14 @@ pub(crate) fn survey(dir: &Path, log: &Path, tip: &Tip) -> Result<u64, OpenError
         Err(error) => return Err(OpenError::io(db)(error)),
     }
     survey_conf(dir)?;
-    survey_log(dir, acknowledged)?;
+    survey_log(dir, required(dir, acknowledged)?)?;
     Ok(acknowledged)
+}
+
+/// The commit that sled must have: the last one before the journal, or the last acknowledged one where
+/// there is no journal.
+pub(crate) fn required(dir: &Path, acknowledged: u64) -> Result<u64, OpenError> {
+    Ok(journal_begins(dir)?.map_or(acknowledged, |base| base.min(acknowledged)))
 }
 
 /// The folders of the log are made where they are missing; something else must not be there.

@@ -1,4 +1,4 @@
-//! What the engine sees: the committed state, read straight from the tree.
+//! What the engine sees: the committed state, read straight from the records.
 
 use std::{ops::Range, sync::Arc};
 
@@ -15,24 +15,25 @@ use crate::{
     key::Key,
     log::{Beside, HeadedEntry, LogPack},
     store::Store,
+    tree::Tree,
     value,
 };
 
 impl View for Store {
     fn starts(&self) -> Result<u64, ViewError> {
-        Ok(record(self.db(), &Key::Starts)?.unwrap_or(0))
+        Ok(record(self.tree(), &Key::Starts)?.unwrap_or(0))
     }
 
     /// Looks at two keys of each lane, however many packs lie between them.
     fn lanes(&self) -> Result<Vec<LaneSpan>, ViewError> {
         let mut lanes = Vec::new();
         let mut rest = Key::packs();
-        while let Some(first) = keys(self.db(), rest.clone()).next() {
+        while let Some(first) = keys(self.tree(), rest.clone()).next() {
             let first = pack_key(first?)?;
             let lane = Key::lane(&first.queue, first.lane, first.first);
             rest.start.clone_from(&lane.end);
-            let last = match keys(self.db(), lane).next_back() {
-                Some(last) => pack_key(last?)?.first,
+            let last = match last_key(self.tree(), lane)? {
+                Some(last) => pack_key(last)?.first,
                 None => first.first,
             };
             lanes.push(LaneSpan { queue: first.queue, lane: first.lane, first: first.first, last });
@@ -49,7 +50,7 @@ impl View for Store {
     ) -> Result<Vec<(Seq, Pack, Done)>, ViewError> {
         let mut packs = Vec::new();
         let mut bytes = 0_usize;
-        for entry in self.db().range(Key::lane(queue, lane, from)) {
+        for entry in self.tree().range(Key::lane(queue, lane, from)) {
             let (key, stored) = entry.map_err(unreadable(&"a pack"))?;
             let key = pack_key(decode_key(&key)?)?;
             bytes = bytes.saturating_add(stored.len());
@@ -64,7 +65,7 @@ impl View for Store {
     }
 
     fn pack(&self, key: &PackKey) -> Result<Option<(Pack, Done)>, ViewError> {
-        match record(self.db(), &Key::Pack(key.clone()))? {
+        match record(self.tree(), &Key::Pack(key.clone()))? {
             Some(pack) => Ok(Some((pack, self.done(key)?))),
             None => Ok(None),
         }
@@ -75,16 +76,16 @@ impl View for Store {
         through: Timestamp,
         limit: usize,
     ) -> Result<Vec<(Timestamp, PackKey)>, ViewError> {
-        keys(self.db(), Key::due_through(through)).take(limit).map(|key| due(key?)).collect()
+        keys(self.tree(), Key::due_through(through)).take(limit).map(|key| due(key?)).collect()
     }
 
     fn next_due(&self) -> Result<Option<Timestamp>, ViewError> {
-        let first = keys(self.db(), Key::due()).next();
+        let first = keys(self.tree(), Key::due()).next();
         first.map(|key| Ok(due(key?)?.0)).transpose()
     }
 
     fn next_hold(&self, from: HoldNumber) -> Result<Option<(HoldNumber, Hold)>, ViewError> {
-        let Some(entry) = self.db().range(Key::holds_from(from)).next() else {
+        let Some(entry) = self.tree().range(Key::holds_from(from)).next() else {
             return Ok(None);
         };
         let (key, stored) = entry.map_err(unreadable(&"a hold"))?;
@@ -96,7 +97,7 @@ impl View for Store {
     }
 
     fn seen(&self, bucket: u64) -> Result<Vec<SeenRun>, ViewError> {
-        let entries = self.db().range(Key::seen_in(bucket));
+        let entries = self.tree().range(Key::seen_in(bucket));
         let runs = entries.map(|entry| {
             let (key, stored) = entry.map_err(unreadable(&"a run of marks"))?;
             value::decode(&decode_key(&key)?, &stored)
@@ -105,11 +106,11 @@ impl View for Store {
     }
 
     fn log_head(&self) -> Result<LogHead, ViewError> {
-        Ok(record(self.db(), &Key::LogHead)?.unwrap_or_default())
+        Ok(record(self.tree(), &Key::LogHead)?.unwrap_or_default())
     }
 
     fn channel_ends(&self) -> Result<Vec<ChannelEnd>, ViewError> {
-        let entries = self.db().range(Key::channel_ends());
+        let entries = self.tree().range(Key::channel_ends());
         let ends = entries.map(|entry| {
             let (key, stored) = entry.map_err(unreadable(&"the end of a chain"))?;
             let key = decode_key(&key)?;
@@ -123,7 +124,7 @@ impl View for Store {
     }
 
     fn seen_logs(&self) -> Result<Vec<(Ministry, SeenLog)>, ViewError> {
-        let entries = self.db().range(Key::seen_logs());
+        let entries = self.tree().range(Key::seen_logs());
         let seen = entries.map(|entry| {
             let (key, stored) = entry.map_err(unreadable(&"a log that was cosigned"))?;
             let key = decode_key(&key)?;
@@ -146,7 +147,7 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub fn certificate(&self, fingerprint: &Fingerprint) -> Result<Option<Bytes>, ViewError> {
-        record(self.db(), &Key::Certificate(*fingerprint))
+        record(self.tree(), &Key::Certificate(*fingerprint))
     }
 
     /// What this relay cosigned last of a peer's log.
@@ -154,26 +155,23 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub fn seen_log(&self, peer: &Ministry) -> Result<Option<SeenLog>, ViewError> {
-        record(self.db(), &Key::SeenLog(peer.clone()))
+        record(self.tree(), &Key::SeenLog(peer.clone()))
     }
 
     fn done(&self, key: &PackKey) -> Result<Done, ViewError> {
-        Ok(record(self.db(), &Key::Done(key.clone()))?.unwrap_or(0))
+        Ok(record(self.tree(), &Key::Done(key.clone()))?.unwrap_or(0))
     }
 }
 
 /// A record, if it is there.
-pub(crate) fn record<T: DeserializeOwned>(
-    db: &sled::Db,
-    key: &Key,
-) -> Result<Option<T>, ViewError> {
-    let stored = db.get(key.encode()).map_err(unreadable(key))?;
+pub(crate) fn record<T: DeserializeOwned>(tree: &Tree, key: &Key) -> Result<Option<T>, ViewError> {
+    let stored = tree.get(&key.encode()).map_err(unreadable(key))?;
     stored.map(|stored| value::decode(key, &stored)).transpose()
 }
 
 /// The place of the first entry of the log that stands among the records.
-pub(crate) fn first_entry(db: &sled::Db) -> Result<Option<u64>, ViewError> {
-    match keys(db, Key::entries()).next().transpose()? {
+pub(crate) fn first_entry(tree: &Tree) -> Result<Option<u64>, ViewError> {
+    match keys(tree, Key::entries()).next().transpose()? {
         Some(Key::Entries(first)) => Ok(Some(first)),
         Some(key) => Err(ViewError(format!("{key:?} stands among the log's entries"))),
         None => Ok(None),
@@ -181,8 +179,8 @@ pub(crate) fn first_entry(db: &sled::Db) -> Result<Option<u64>, ViewError> {
 }
 
 /// The entries of the log that stand among the records, in order, each pack with its place.
-pub(crate) fn entries(db: &sled::Db) -> impl Iterator<Item = Result<(u64, LogPack), ViewError>> {
-    db.range(Key::entries()).map(|entry| {
+pub(crate) fn entries(tree: &Tree) -> impl Iterator<Item = Result<(u64, LogPack), ViewError>> {
+    tree.range(Key::entries()).map(|entry| {
         let (key, stored) = entry.map_err(unreadable(&"entries of the log"))?;
         let key = decode_key(&key)?;
         let Key::Entries(first) = key else {
@@ -194,10 +192,10 @@ pub(crate) fn entries(db: &sled::Db) -> impl Iterator<Item = Result<(u64, LogPac
 
 /// The headers among the records beside entries of the log, in order, each with the entry's place.
 pub(crate) fn headed(
-    db: &sled::Db,
+    tree: &Tree,
     range: Range<Vec<u8>>,
 ) -> impl Iterator<Item = Result<(u64, HeadedEntry), ViewError>> {
-    db.range(range).map(|entry| {
+    tree.range(range).map(|entry| {
         let (key, stored) = entry.map_err(unreadable(&"headers beside the log"))?;
         let key = decode_key(&key)?;
         let Key::Headers(index) = key else {
@@ -208,9 +206,9 @@ pub(crate) fn headed(
 }
 
 /// Those beside the entries of one bundle.
-pub(crate) fn headed_in(db: &sled::Db, bundle: u64) -> Result<Beside, ViewError> {
+pub(crate) fn headed_in(tree: &Tree, bundle: u64) -> Result<Beside, ViewError> {
     let width = u64::from(TILE_WIDTH);
-    let headed = headed(db, Key::headers_in(bundle * width..(bundle + 1) * width));
+    let headed = headed(tree, Key::headers_in(bundle * width..(bundle + 1) * width));
     let beside = headed.map(|headed| {
         let (index, headed) = headed?;
         Ok((u8::try_from(index % width).unwrap_or(u8::MAX), Arc::new(headed)))
@@ -220,11 +218,16 @@ pub(crate) fn headed_in(db: &sled::Db, bundle: u64) -> Result<Beside, ViewError>
 
 /// The keys in a range, in order.
 pub(crate) fn keys(
-    db: &sled::Db,
+    tree: &Tree,
     range: Range<Vec<u8>>,
-) -> impl DoubleEndedIterator<Item = Result<Key, ViewError>> {
-    let keys = db.range(range).keys();
-    keys.map(|key| decode_key(&key.map_err(unreadable(&"a key"))?))
+) -> impl Iterator<Item = Result<Key, ViewError>> {
+    tree.range(range).map(|record| decode_key(&record.map_err(unreadable(&"a key"))?.0))
+}
+
+/// The last key in a range.
+pub(crate) fn last_key(tree: &Tree, range: Range<Vec<u8>>) -> Result<Option<Key>, ViewError> {
+    let last = tree.last(range).map_err(unreadable(&"a key"))?;
+    last.map(|(key, _)| decode_key(&key)).transpose()
 }
 
 /// The error for a record that sled could not read.

@@ -1,6 +1,6 @@
 //! What a commit changes in the records of the log.
 
-use std::{collections::BTreeSet, ops::Range};
+use std::ops::Range;
 
 use kuriiri_engine::{ChannelEnd, LogAppend};
 use kuriiri_tlog::TILE_WIDTH;
@@ -11,7 +11,7 @@ use crate::{
     emptying::Done,
     error::CommitError,
     key::Key,
-    log::{Going, Grown, LogPack, bundle_of},
+    log::{Going, Grown, LogPack, bundles},
     view,
 };
 
@@ -117,8 +117,7 @@ impl Changes<'_> {
         }
         let Some(until) = going.until() else { return Ok(Vec::new()) };
         let recorded = view::first_entry(self.db)?.unwrap_or(u64::MAX) / WIDTH;
-        let bundles = view::keys(self.db, Key::kept_through(until)).map(|key| bundle_of(key?));
-        let bundles = bundles.collect::<Result<BTreeSet<u64>, _>>()?.split_off(&recorded);
+        let bundles = bundles(self.db, Key::kept_through(until))?.split_off(&recorded);
         let range = |bundle: u64| Key::headers_in(bundle * WIDTH..(bundle + 1) * WIDTH);
         Ok(bundles.into_iter().map(range).collect())
     }
@@ -155,16 +154,18 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::tree::Tree;
 
     fn forget(records: &[Key], durable: u64, most: usize) -> (u64, Vec<Key>) {
         let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
         for key in records {
             db.insert(key.encode(), &[]).unwrap();
         }
-        let mut changes = Changes { db: &db, records: BTreeMap::new() };
+        let tree = Tree::new(db);
+        let mut changes = Changes { db: &tree, records: BTreeMap::new() };
         let until = changes.forget_entries(durable, most).unwrap();
-        db.apply_batch(changes.into_batch()).unwrap();
-        let left = records.iter().filter(|key| db.contains_key(key.encode()).unwrap());
+        tree.put(changes.records);
+        let left = records.iter().filter(|key| tree.contains_key(&key.encode()).unwrap());
         (until, left.cloned().collect())
     }
 

@@ -11,7 +11,7 @@ use kuriiri_merkle::leaf;
 use kuriiri_types::{Digest, Timestamp};
 
 use super::beside::Headed;
-use crate::{key::Key, view};
+use crate::{key::Key, tree::Tree, view};
 
 /// Headers that leave.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -105,7 +105,7 @@ pub(crate) struct Left {
 }
 
 impl Left {
-    pub(crate) fn load(db: &sled::Db) -> Result<Self, ViewError> {
+    pub(crate) fn load(db: &Tree) -> Result<Self, ViewError> {
         let mut left = Self::default();
         for key in view::keys(db, Key::pruned()) {
             let key = key?;

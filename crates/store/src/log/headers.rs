@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
+    ops::Range,
     sync::Arc,
 };
 
@@ -20,7 +21,7 @@ use super::{
     going::Going,
     lock,
 };
-use crate::{error::CommitError, key::Key, view};
+use crate::{error::CommitError, key::Key, tree::Tree, view};
 
 /// What emptying the places beside the entries of a bundle came to.
 #[derive(Debug, Default)]
@@ -36,11 +37,7 @@ impl Log {
 
     /// The headers beside an entry, in the order of the messages that it names for the first time; none
     /// where one left. A header that is missing for no reason is damage, and so is another one.
-    pub(crate) fn headers(
-        &self,
-        db: &sled::Db,
-        index: u64,
-    ) -> Result<Vec<Option<Bytes>>, ViewError> {
+    pub(crate) fn headers(&self, db: &Tree, index: u64) -> Result<Vec<Option<Bytes>>, ViewError> {
         let edge = self.edge();
         let Some(entry) = self.entry(index)?.filter(|_| index < edge.size()) else {
             return Ok(Vec::new());
@@ -81,7 +78,7 @@ impl Log {
 
     fn may_miss(
         &self,
-        db: &sled::Db,
+        db: &Tree,
         gone: &Going,
         index: u64,
         named: &Named,
@@ -95,10 +92,9 @@ impl Log {
     }
 
     /// How many headers are left that are kept until this time at most.
-    pub(crate) fn prunable(&self, db: &sled::Db, until: Timestamp) -> Result<u64, ViewError> {
-        let bundles = view::keys(db, Key::kept_through(until)).map(|key| bundle_of(key?));
+    pub(crate) fn prunable(&self, db: &Tree, until: Timestamp) -> Result<u64, ViewError> {
         let (edge, mut count) = (self.edge(), 0);
-        for bundle in bundles.collect::<Result<BTreeSet<u64>, _>>()? {
+        for bundle in bundles(db, Key::kept_through(until))? {
             let beside = self.beside(&edge, bundle)?;
             let gone = self.gone();
             for (place, mut headed) in beside {
@@ -113,19 +109,37 @@ impl Log {
         Ok(count)
     }
 
-    /// The leaf hashes of headers that are left and are what somebody looks for, each once; the newest
-    /// entries are looked at first.
+    /// The leaf hashes of headers that are left and are what somebody looks for.
     pub(crate) fn find_headers(
         &self,
+        db: &Tree,
         is_it: impl Fn(&[u8]) -> bool,
     ) -> Result<BTreeSet<Digest>, ViewError> {
-        let (edge, mut found) = (self.edge(), BTreeSet::new());
-        for bundle in (0..=edge.size() / WIDTH).rev() {
-            let beside = self.beside(&edge, bundle)?;
-            let headers = beside.iter().flat_map(|(_, headed)| headed.headers.iter().flatten());
-            found.extend(headers.filter(|header| is_it(header)).map(|header| leaf(header)));
+        let mut found = BTreeSet::new();
+        for bundle in bundles(db, Key::kept())?.into_iter().rev() {
+            for index in self.places_of(bundle, &is_it)? {
+                let left = self.headers(db, index)?;
+                let left = left.iter().flatten().filter(|header| is_it(header));
+                found.extend(left.map(|header| leaf(header)));
+            }
         }
         Ok(found)
+    }
+
+    /// The entries of a bundle beside which there is what somebody looks for. It may have left since.
+    fn places_of(&self, bundle: u64, is_it: impl Fn(&[u8]) -> bool) -> Result<Vec<u64>, ViewError> {
+        let edge = self.edge();
+        let has_it =
+            |headers: &[Option<Bytes>]| headers.iter().flatten().any(|header| is_it(header));
+        let places: Vec<u8> = if bundle < edge.size() / WIDTH {
+            let parts = self.files.read_headers(Bundle { index: bundle, width: TILE_WIDTH })?;
+            let parts = parts.unwrap_or_default().into_iter();
+            parts.filter(|part| has_it(&part.headers)).map(|part| part.place).collect()
+        } else {
+            let beside = edge.beside().iter().filter(|(_, headed)| has_it(&headed.headers));
+            beside.map(|(place, _)| *place).collect()
+        };
+        Ok(places.into_iter().map(|place| bundle * WIDTH + u64::from(place)).collect())
     }
 
     /// The headers beside the entries of a bundle.
@@ -195,7 +209,7 @@ impl Log {
     /// Writes the files of bundles again whose headers changed among the records.
     pub(crate) fn show_emptied(
         &self,
-        db: &sled::Db,
+        db: &Tree,
         bundles: &BTreeSet<u64>,
     ) -> Result<(), CommitError> {
         if bundles.is_empty() {
@@ -247,6 +261,11 @@ impl Log {
     fn gone(&self) -> Arc<Going> {
         Arc::clone(&self.locked().gone)
     }
+}
+
+/// The bundles in keys of the time for which headers are kept.
+pub(crate) fn bundles(db: &Tree, range: Range<Vec<u8>>) -> Result<BTreeSet<u64>, ViewError> {
+    view::keys(db, range).map(|key| bundle_of(key?)).collect()
 }
 
 /// The bundle in a key of the time for which headers are kept.

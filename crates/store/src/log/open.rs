@@ -22,7 +22,9 @@ use super::{
     recent::Recent,
     show::Shown,
 };
-use crate::{body::sync_dir, error::OpenError, key::Key, renew::LogBegun, store::db_path, view};
+use crate::{
+    body::sync_dir, error::OpenError, key::Key, renew::LogBegun, store::db_path, tree::Tree, view,
+};
 
 /// The folder in that of the state where files wait for the next checkpoint.
 pub(crate) const WAITING: &str = "log-waiting";
@@ -55,7 +57,7 @@ impl Log {
     /// Takes up the log that the records in a state folder speak of, and shows it as it was at the
     /// last commit: what may have been torn is written again. These headers left it.
     pub(crate) fn open(
-        db: &sled::Db,
+        db: &Tree,
         dir: &Path,
         Shape { log, synced, read_named, unsynced_max }: Shape,
         gone: Going,
@@ -153,7 +155,7 @@ fn make_way(log: &Path, number: u32) -> Result<(), OpenError> {
     }
 }
 
-fn records(db: &sled::Db, path: &Path) -> Result<Records, OpenError> {
+fn records(db: &Tree, path: &Path) -> Result<Records, OpenError> {
     let damaged = |error: ViewError| OpenError::corrupt(path, error.0);
     let head: LogHead = view::record(db, &Key::LogHead).map_err(damaged)?.unwrap_or_default();
     let note: Option<Bytes> = view::record(db, &Key::LogNote).map_err(damaged)?;
@@ -177,12 +179,7 @@ struct Replayed {
 }
 
 /// Writes again what may not have been durable.
-fn replay(
-    db: &sled::Db,
-    path: &Path,
-    files: &Files,
-    mut edge: Edge,
-) -> Result<Replayed, OpenError> {
+fn replay(db: &Tree, path: &Path, files: &Files, mut edge: Edge) -> Result<Replayed, OpenError> {
     let damaged = |error: ViewError| OpenError::corrupt(path, error.0);
     let (mut waiting, mut bytes) = (Vec::new(), 0);
     let mut headed = view::headed(db, Key::headers()).peekable();

@@ -13,7 +13,7 @@ use kuriiri_tlog::{Checkpoint, bundles_of};
 use kuriiri_types::SignedReceipt;
 
 use crate::{
-    beside::{self, Gone, digest, expected, headers, options, second},
+    beside::{self, Gone, digest, expected, options, second},
     log::{Log, entry, tree, verify_at_rest},
 };
 

@@ -120,9 +120,13 @@ async fn one_header_leaves_wherever_it_stands() {
     let (mut state, store) = State::new().await;
     let places = state.places();
     assert!(places.iter().all(|index| is_headed(*index)));
+    let find = |index| store.find_headers(|found| *found == headers(index)[0]).unwrap();
+    assert!(places.iter().all(|index| find(*index) == [digest(*index, 0)]));
     store.commit(state.erase(&[(places[0], 0)])).await.unwrap();
+    assert_eq!(find(places[0]), []);
     state.check(&store);
     state.check_files(&store).await;
+    assert_eq!((find(places[0]), find(places[1])), (vec![], vec![digest(places[1], 0)]));
     store
         .commit(state.erase(&places.map(|index| (index, headers(index).len() - 1))))
         .await
@@ -144,26 +148,28 @@ async fn one_header_leaves_wherever_it_stands() {
 /// that was there before.
 #[tokio::test]
 async fn a_start_finishes_what_was_begun() {
-    let (mut state, store) = State::new().await;
-    let (log, waiting) = (state.dir.join("log"), state.dir.join("log-waiting"));
-    let before = [files(&log.join("headers")), files(&waiting.join("headers"))];
-    let erased: Vec<(u64, usize)> = state.places().map(|index| (index, 0)).to_vec();
-    let commits = [state.prune(1), state.erase(&erased)];
-    for commit in commits {
-        store.commit(commit).await.unwrap();
-    }
-    store.close().await.unwrap();
-    for [in_log, in_waiting] in [before.clone(), [before[0].clone(), BTreeMap::new()]] {
-        put_back(&log.join("headers"), &in_log);
-        put_back(&waiting.join("headers"), &in_waiting);
-        let again = state.dir.with_file_name("again");
-        copy(&state.dir, &again);
-        let store = open(&again);
-        state.check(&store);
-        verify_without(&again.join("log"), state.log.key(), &state.gone);
-        state.check_files_in(&again, &store).await;
-        drop(store);
-        fs::remove_dir_all(again).unwrap();
+    for seconds in [1, 3] {
+        let (mut state, store) = State::new().await;
+        let (log, waiting) = (state.dir.join("log"), state.dir.join("log-waiting"));
+        let before = [files(&log.join("headers")), files(&waiting.join("headers"))];
+        let erased: Vec<(u64, usize)> = state.places().map(|index| (index, 0)).to_vec();
+        let commits = [state.prune(seconds), state.erase(&erased)];
+        for commit in commits {
+            store.commit(commit).await.unwrap();
+        }
+        store.close().await.unwrap();
+        for [in_log, in_waiting] in [before.clone(), [before[0].clone(), BTreeMap::new()]] {
+            put_back(&log.join("headers"), &in_log);
+            put_back(&waiting.join("headers"), &in_waiting);
+            let again = state.dir.with_file_name("again");
+            copy(&state.dir, &again);
+            let store = open(&again);
+            state.check(&store);
+            verify_without(&again.join("log"), state.log.key(), &state.gone);
+            state.check_files_in(&again, &store).await;
+            drop(store);
+            fs::remove_dir_all(again).unwrap();
+        }
     }
 }
 

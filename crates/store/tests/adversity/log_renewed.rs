@@ -16,7 +16,7 @@ use crate::{
 const LAST: Bytes = Bytes::from_static(b"the last checkpoint\n");
 
 fn options() -> Options {
-    crate::beside::options().danger_without_barrier()
+    beside::options().danger_without_barrier()
 }
 
 fn open(dir: &Path) -> Store {
