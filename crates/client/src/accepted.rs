@@ -1,9 +1,11 @@
 //! What the relay's word on a message is, and what proves it.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{Address, Digest, MessageId, Receipt, ReceiptKind, SignedReceipt, Timestamp};
+use kuriiri_types::{
+    Address, Addressed, Digest, Giver, MessageId, Receipt, ReceiptKind, SignedReceipt, Timestamp,
+};
 
 use crate::{
     compose::Composed,
@@ -17,6 +19,10 @@ use crate::{
 pub struct Accepted {
     /// The message's id.
     pub id: MessageId,
+    /// The leaf hash of its signed header. Receipts name it by both.
+    pub header: Digest,
+    /// Whom it is for.
+    pub recipients: Vec<Address>,
     /// When the relay first accepted it, by the relay's clock.
     pub at: Timestamp,
     /// True when the relay had it before, because an answer of it had been lost on the way.
@@ -24,9 +30,10 @@ pub struct Accepted {
     /// How many of the ministry's officers have to release it before it leaves; 0 when it goes by
     /// itself. The relay said so when it was asked, before the message was sent.
     pub waits_for: u32,
-    /// A receipt for each recipient, in their order, from the relay's log and verified here: worth
-    /// keeping, as anybody can check it later without either side.
-    pub receipts: Vec<VerifiedReceipt>,
+    /// Receipts from the relay's log, verified here, that together speak of all its recipients: as a
+    /// rule one, which the messages of a batch share. They are worth keeping, as anybody can check
+    /// them later without either side.
+    pub receipts: Vec<Arc<VerifiedReceipt>>,
 }
 
 impl Accepted {
@@ -36,75 +43,117 @@ impl Accepted {
     }
 }
 
-/// The genuine receipts of an answer, by the leaf hash of the header that each speaks of. They are
-/// the relay's word on the messages of a batch, of which some have none.
+/// The genuine receipts of an answer: the relay's word on the messages of a batch, of which some have
+/// none.
 pub(crate) struct Evidence {
-    of: HashMap<Digest, Vec<VerifiedReceipt>>,
+    receipts: Vec<Arc<VerifiedReceipt>>,
+    /// Where each message is spoken of, in the order of the leaf hashes of their headers.
+    places: Vec<Place>,
     /// The first that is not genuine. Whose it was meant to be, nobody can tell.
     fault: Option<ReceiptFault>,
 }
 
+/// A message in a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    header: Digest,
+    receipt: usize,
+    subject: usize,
+}
+
 impl Evidence {
-    pub(crate) fn read(desk: &Desk, receipts: Vec<SignedReceipt>) -> Self {
-        let (mut of, mut fault) = (HashMap::<_, Vec<_>>::new(), None);
-        for signed in receipts {
+    pub(crate) fn read(desk: &Desk, handed_out: Vec<SignedReceipt>) -> Self {
+        let (mut receipts, mut fault) = (Vec::<Arc<VerifiedReceipt>>::new(), None);
+        for signed in handed_out {
+            // A relay may hand out the same once for each message.
+            if receipts.iter().any(|known| *known.signed() == signed) {
+                continue;
+            }
             match desk.receipt(signed) {
-                Ok(verified) => {
-                    of.entry(verified.receipt().header_digest).or_default().push(verified)
-                }
+                Ok(verified) => receipts.push(verified),
                 Err(error) => {
                     tracing::warn!(%error, "the relay answered with a receipt that is not genuine");
                     fault.get_or_insert(error);
                 }
             }
         }
-        Self { of, fault }
+        let mut places: Vec<Place> = receipts.iter().enumerate().flat_map(places).collect();
+        places.sort_unstable();
+        Self { receipts, places, fault }
     }
 
-    /// What proves that the own relay accepted a message: one receipt for each recipient, in their
-    /// order, and no other.
+    /// What proves that the own relay accepted a message: receipts that say so for every recipient,
+    /// and none that says something else of it.
     pub(crate) fn of_acceptance(
-        &mut self,
+        &self,
         desk: &Desk,
         message: &Composed,
-    ) -> Result<Vec<VerifiedReceipt>, Unproven> {
-        let receipts = self.of.remove(&message.leaf).unwrap_or_default();
-        let recipients = &message.header.to;
-        if receipts.len() < recipients.len() {
+    ) -> Result<Vec<Arc<VerifiedReceipt>>, Unproven> {
+        let other = self.about(message.leaf).find(|(receipt, told)| {
+            !(is_acceptance(desk, receipt.receipt()) && is_own(desk, message, receipt, told))
+        });
+        if let Some((other, _)) = other {
+            return Err(Unproven::Other(other.receipt().issuer.clone()));
+        }
+        let is_told =
+            |to: &Address| self.about(message.leaf).any(|(_, told)| told.recipient == *to);
+        if !message.header.to.iter().all(|to| is_told(&to.address)) {
             return Err(self.fault.clone().map_or(Unproven::Missing, Unproven::NotGenuine));
         }
-        let fits = |at: usize, receipt: &Receipt| {
-            let recipient = recipients.get(at).map(|recipient| &recipient.address);
-            receipt.kind == ReceiptKind::Accepted
-                && receipt.by.as_ref() == Some(&desk.system)
-                && recipient == Some(&receipt.recipient)
-                && is_own(desk, message, receipt)
-        };
-        match receipts.iter().enumerate().find(|(at, verified)| !fits(*at, verified.receipt())) {
-            Some((_, other)) => Err(Unproven::Other(other.receipt().issuer.clone())),
-            None => Ok(receipts),
-        }
+        Ok(each_once(self.about(message.leaf)))
     }
 
     /// What proves that the own relay refused a message. It is refused either way, so what proves
     /// nothing is left out.
-    pub(crate) fn of_refusal(&mut self, desk: &Desk, message: &Composed) -> Vec<VerifiedReceipt> {
-        let mut receipts = self.of.remove(&message.leaf).unwrap_or_default();
-        let is_recipient =
-            |address: &Address| message.header.to.iter().any(|to| to.address == *address);
-        receipts.retain(|verified| {
-            let receipt = verified.receipt();
-            receipt.kind == ReceiptKind::Refused
-                && is_recipient(&receipt.recipient)
-                && is_own(desk, message, receipt)
-        });
-        receipts
+    pub(crate) fn of_refusal(&self, desk: &Desk, message: &Composed) -> Vec<Arc<VerifiedReceipt>> {
+        each_once(self.about(message.leaf).filter(|(receipt, told)| {
+            receipt.receipt().kind == ReceiptKind::Refused && is_own(desk, message, receipt, told)
+        }))
+    }
+
+    /// Where the message with this header is spoken of, receipt by receipt.
+    fn about(&self, header: Digest) -> impl Iterator<Item = (&Arc<VerifiedReceipt>, &Addressed)> {
+        let from = self.places.partition_point(|place| place.header < header);
+        let places = self.places.iter().skip(from);
+        places.take_while(move |place| place.header == header).filter_map(|place| {
+            let receipt = self.receipts.get(place.receipt)?;
+            Some((receipt, receipt.receipt().subjects.get(place.subject)?))
+        })
     }
 }
 
-/// True for the own relay's word on a message whose header has the receipt's digest.
-fn is_own(desk: &Desk, message: &Composed, receipt: &Receipt) -> bool {
+fn places(
+    (receipt, verified): (usize, &Arc<VerifiedReceipt>),
+) -> impl Iterator<Item = Place> + use<'_> {
+    let subjects = verified.receipt().subjects.iter().enumerate();
+    subjects.map(move |(subject, told)| Place { header: told.subject.header, receipt, subject })
+}
+
+/// Those receipts, each once; all places in one follow each other.
+fn each_once<'a>(
+    places: impl Iterator<Item = (&'a Arc<VerifiedReceipt>, &'a Addressed)>,
+) -> Vec<Arc<VerifiedReceipt>> {
+    let mut receipts: Vec<Arc<VerifiedReceipt>> = Vec::with_capacity(1);
+    for (receipt, _) in places {
+        if receipts.last().is_none_or(|last| !Arc::ptr_eq(last, receipt)) {
+            receipts.push(Arc::clone(receipt));
+        }
+    }
+    receipts
+}
+
+/// True for the word that messages of this very system were accepted.
+fn is_acceptance(desk: &Desk, receipt: &Receipt) -> bool {
+    let by = matches!(&receipt.by, Some(Giver::System(system)) if *system == desk.system);
+    receipt.kind == ReceiptKind::Accepted && by
+}
+
+/// True for the own relay's word on a message, whose header has the digest, and one of its
+/// recipients.
+fn is_own(desk: &Desk, message: &Composed, receipt: &VerifiedReceipt, told: &Addressed) -> bool {
+    let (receipt, header) = (receipt.receipt(), &message.header);
     receipt.issuer == *desk.home()
-        && receipt.message == message.header.id
-        && receipt.sender == message.header.from
+        && receipt.sender == header.from
+        && told.subject.message == header.id
+        && header.to.iter().any(|to| to.address == told.recipient)
 }

@@ -51,7 +51,7 @@ pub(crate) fn compose(
     let body = salted(&carried).map_err(SendError::Salt)?;
     let commitment = commit(&body).ok_or(SendError::Internal("a salted body has no salt"))?;
     let header = Header { sealing, ..plain(draft, case.from, id, bytes, commitment) };
-    let bytes = check(&header)?;
+    let bytes = encode(&header)?;
     Ok(Composed { leaf: leaf(&bytes), header, bytes, body, approvals: terms.approvals })
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn compose(
 pub(crate) fn check_draft(draft: &Draft, case: &Case) -> Result<(), SendError> {
     let unknown = Digest([0; 32]);
     let header = plain(draft.clone(), case.from.clone(), new_id()?, size(&draft.body), unknown);
-    check(&header).map(|_| ())
+    encode(&header).map(|_| ())
 }
 
 fn plain(draft: Draft, from: Address, id: MessageId, size: u64, commitment: Digest) -> Header {
@@ -85,10 +85,8 @@ fn plain(draft: Draft, from: Address, id: MessageId, size: u64, commitment: Dige
 }
 
 /// The bytes to be signed, if everybody else will be able to read them.
-fn check(header: &Header) -> Result<Bytes, SendError> {
-    let bytes = header::encode(header);
-    header::decode(&bytes).map_err(SendError::Malformed)?;
-    Ok(bytes)
+fn encode(header: &Header) -> Result<Bytes, SendError> {
+    header::encode_checked(header).map_err(SendError::Malformed)
 }
 
 /// Who must be able to open the body: the recipients' ministries, and the officers who release it,

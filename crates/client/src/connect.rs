@@ -110,7 +110,7 @@ impl Caller {
                     | AdminReply::Approved(_)
                     | AdminReply::Active(_)
                     | AdminReply::Activation(_)
-                    | AdminReply::Erased(_)
+                    | AdminReply::Erased { .. }
                     | AdminReply::ExportNoted
                     | AdminReply::Pruned { .. } => Err(CallError::Misfit),
                 }

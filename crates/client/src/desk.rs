@@ -59,10 +59,20 @@ impl Desk {
         Case::of_draft(draft, from)
     }
 
-    /// The receipt, if it stands in the log of the ministry that it speaks for.
-    pub(crate) fn receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, ReceiptFault> {
+    /// The receipt, if it stands in the log of the ministry that it speaks for. It is shared by all
+    /// messages that it speaks of, and lives on without the frame that it came in.
+    pub(crate) fn receipt(
+        &self,
+        signed: SignedReceipt,
+    ) -> Result<Arc<VerifiedReceipt>, ReceiptFault> {
+        let signed = SignedReceipt {
+            entry: Bytes::copy_from_slice(&signed.entry),
+            checkpoint: Bytes::copy_from_slice(&signed.checkpoint),
+            ..signed
+        };
         let decode = |entry: &Bytes| receipt::decode(entry);
-        self.receipts.receipt(signed, decode).map_err(|error| self.fault(error))
+        let verified = self.receipts.receipt(signed, decode);
+        verified.map(Arc::new).map_err(|error| self.fault(error))
     }
 
     fn fault(&self, error: ReceiptError) -> ReceiptFault {

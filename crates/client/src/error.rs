@@ -136,11 +136,12 @@ pub enum SendError {
     Refused {
         /// The reasons.
         refusal: Refusal,
-        /// The relay's own word for it from its log, verified here; as a rule one for each
-        /// recipient, in their order. Evidence that is worth keeping, as anybody can check it later
-        /// without either side. None when the relay refused before it had read the message, or gave
-        /// nothing that proves it: the message is refused all the same.
-        receipts: Vec<VerifiedReceipt>,
+        /// The relay's own word for it from its log, verified here: as a rule one receipt, which
+        /// speaks of all its recipients and may speak of other messages too. Evidence that is worth
+        /// keeping, as anybody can check it later without either side. None when the relay refused
+        /// before it had read the message, or gave nothing that proves it: the message is refused
+        /// all the same.
+        receipts: Vec<Arc<VerifiedReceipt>>,
     },
     /// The draft is not a message: something in it is missing, malformed or too long.
     #[error("the draft is not a message")]
@@ -223,7 +224,7 @@ impl SendError {
     }
 
     /// The receipts by which the relay stands to its refusal, if it gave some.
-    pub fn receipts(&self) -> &[VerifiedReceipt] {
+    pub fn receipts(&self) -> &[Arc<VerifiedReceipt>] {
         match self {
             Self::Refused { receipts, .. } => receipts,
             Self::Malformed(_)
@@ -247,15 +248,15 @@ impl SendError {
 /// What is wrong with the receipts of an accepted message.
 #[derive(Debug, thiserror::Error)]
 pub enum Unproven {
-    /// There are fewer of this message than recipients.
+    /// None speaks of this message for one of its recipients.
     #[error("there is no receipt for every recipient")]
     Missing,
-    /// There are fewer of this message than recipients, and one that came with the answer is not
-    /// genuine.
+    /// None speaks of this message for one of its recipients, and one that came with the answer is
+    /// not genuine.
     #[error("a receipt is not genuine")]
     NotGenuine(#[source] ReceiptFault),
-    /// One is genuine, and not this system's relay's word that it accepted this message for this
-    /// recipient.
+    /// One that speaks of this message is genuine, and not this system's relay's word that it
+    /// accepted it for one of its recipients.
     #[error("a receipt of {0} says something else than that this message was accepted")]
     Other(Ministry),
 }
@@ -306,7 +307,7 @@ pub enum ReceiveError {
     /// keeps its place among those unconfirmed, and comes again with the next link.
     #[error("what came{} cannot be accepted", named(.id))]
     Unacceptable {
-        /// The id that it claims, if one can be read.
+        /// The id that it claims, if one can be read; of a receipt, that of the first message.
         id: Option<MessageId>,
         /// What is wrong with it.
         source: Unacceptable,
@@ -339,8 +340,8 @@ pub enum Unacceptable {
     /// It is genuine, and for somebody else.
     #[error("it is for somebody else")]
     NotForUs,
-    /// It says that a message was delivered, or accepted of its sender, and that is only for the
-    /// relay of the recipient's or the sender's ministry to say.
+    /// It says that messages were delivered, or accepted of their sender, and that is only for the
+    /// relay of each recipient's or the sender's ministry to say.
     #[error("{0} says of a message what is only for another relay to say")]
     NotItsToSay(Ministry),
     /// It is another message than the one that was asked for.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_types::{Code, Envelope, Lane, Precedence, Refusal, Verdict};
+use kuriiri_tlog::VerifiedReceipt;
+use kuriiri_types::{Code, Envelope, Header, Lane, Precedence, Refusal, Timestamp, Verdict};
 use kuriiri_wire::{
     Frame,
     client::{Reply, Request, Submission, SubmissionAnswer, Submitted},
@@ -11,11 +12,13 @@ use kuriiri_wire::{
 
 use crate::{
     accepted::{Accepted, Evidence},
+    compose::Composed,
     desk::Desk,
-    error::{CallError, SendError},
+    error::{CallError, SendError, Unproven},
     handling::Case,
     lane::Signed,
     link::Line,
+    queue::Answer,
 };
 
 /// A batch under way.
@@ -56,7 +59,7 @@ impl Flight {
             }
             Ok(Reply::Refused(refusal)) => {
                 let refused =
-                    |signed: Signed| tell(signed, Err(SendError::refused(refusal.clone())));
+                    |signed: Signed| tell(signed.answer, Err(SendError::refused(refusal.clone())));
                 self.messages.into_iter().for_each(refused);
                 (Outcome::Answered, Vec::new())
             }
@@ -89,23 +92,21 @@ impl Flight {
     /// Tells each message's fate. Gives back those for which a queue was full.
     fn settle(self, answer: SubmissionAnswer) -> Vec<Signed> {
         let SubmissionAnswer { verdicts, receipts } = answer;
-        let mut evidence = Evidence::read(&self.desk, receipts);
+        let evidence = Evidence::read(&self.desk, receipts);
         let mut back = Vec::new();
         for (signed, verdict) in self.messages.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Accepted { at, repeat } => {
-                    let (id, waits_for) = (signed.message.header.id, signed.message.approvals);
                     let proven = evidence.of_acceptance(&self.desk, &signed.message);
-                    let accepted = |receipts| Accepted { id, at, repeat, waits_for, receipts };
-                    let unproven = |source| SendError::Unproven { id, source };
-                    tell(signed, proven.map(accepted).map_err(unproven));
+                    let Signed { message, answer, .. } = signed;
+                    tell(answer, accepted(message, at, repeat, proven));
                 }
                 Verdict::Refused(refusal) => {
                     if contradicts_the_answer(&refusal) {
                         self.desk.handling.forget(&Case::of_header(&signed.message.header));
                     }
                     let receipts = evidence.of_refusal(&self.desk, &signed.message);
-                    tell(signed, Err(SendError::Refused { refusal, receipts }));
+                    tell(signed.answer, Err(SendError::Refused { refusal, receipts }));
                 }
                 Verdict::Busy => back.push(signed),
             }
@@ -114,9 +115,21 @@ impl Flight {
     }
 }
 
+fn accepted(
+    message: Composed,
+    at: Timestamp,
+    repeat: bool,
+    proven: Result<Vec<Arc<VerifiedReceipt>>, Unproven>,
+) -> Result<Accepted, SendError> {
+    let Composed { header: Header { id, to, .. }, leaf, approvals, .. } = message;
+    let receipts = proven.map_err(|source| SendError::Unproven { id, source })?;
+    let recipients = to.into_iter().map(|to| to.address).collect();
+    Ok(Accepted { id, header: leaf, recipients, at, repeat, waits_for: approvals, receipts })
+}
+
 /// Whoever sent it may have stopped waiting.
-fn tell(signed: Signed, fate: Result<Accepted, SendError>) {
-    let _ = signed.answer.send(fate);
+fn tell(answer: Answer, fate: Result<Accepted, SendError>) {
+    let _ = answer.send(fate);
 }
 
 /// True when the relay now says otherwise than when it was asked: the rules have changed since.

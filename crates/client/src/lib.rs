@@ -14,7 +14,8 @@
 //! wait for them, and release or reject what they read; operators ask what is in force.
 //!
 //! A receipt is an entry of a relay's transparency log with the proof that it stands there, and is
-//! good for ever; [`receipt_proof`] makes a file of it that others can check without either side.
+//! good for ever. It says one thing about many messages of one sender, so the messages of a batch
+//! share theirs; [`receipt_proof`] makes a file of it that others can check without either side.
 //!
 //! The link is made anew by itself. What was not answered is sent again with the same bytes, and
 //! what was not confirmed comes again and is shown once.
@@ -91,6 +92,6 @@ pub use kuriiri_wire::admin::{
 };
 pub use kuriiri_wire::client::{PeerStatus, QueueStatus, StatusReport};
 pub use message::Message;
-pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Pruned, Shown, approved_by};
+pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Shown, approved_by};
 pub use profile::{Profile, ProfileBuilder};
 pub use receipts::{PlacedReceipt, Receipts, Watch, receipt_proof};

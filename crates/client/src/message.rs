@@ -117,7 +117,7 @@ impl Arrival {
         mailbox: &Address,
         item: DeliveredItem,
     ) -> Result<Self, ReceiveError> {
-        let id = header::decode(&item.envelope.header).ok().map(|header| header.id);
+        let header = item.envelope.header.clone();
         let read = || {
             let verified = genuine(&desk.verifier, item.envelope, item.body)?;
             if !verified.header().to.iter().any(|r| r.address == *mailbox) {
@@ -128,7 +128,10 @@ impl Arrival {
             let approvals = releases(&desk.verifier, &verified, item.approvals);
             Ok(Self { body, verified, handling: item.handling, approvals })
         };
-        read().map_err(|source| ReceiveError::Unacceptable { id, source })
+        read().map_err(|source| {
+            let id = header::decode(&header).ok().map(|header| header.id);
+            ReceiveError::Unacceptable { id, source }
+        })
     }
 
     pub(crate) fn leaf(&self) -> Digest {

@@ -165,16 +165,22 @@ impl Officer {
         Ok(records)
     }
 
-    /// Has salt and body of a message erased where they still wait at the relay, on this legal basis,
-    /// which the log keeps. Gives how many copies were erased.
+    /// Has salt and body of a message erased where they still wait at the relay, and with `header` its
+    /// header beside the log too, on this legal basis, which the log keeps. Gives how many copies were
+    /// erased, and how many headers.
     ///
     /// # Errors
-    /// When the relay refuses, for one because a copy is under way at this moment; or no answer can be
-    /// had.
-    pub async fn erase(&self, id: MessageId, basis: &str) -> Result<u32, CallError> {
-        let reply = self.ask(&AdminRequest::Erase { id, basis: basis.into() }).await?;
-        let AdminReply::Erased(copies) = reply else { return Err(CallError::Misfit) };
-        Ok(copies)
+    /// When the relay refuses, for one because a copy is under way at this moment, or waits and still
+    /// needs its header; or no answer can be had.
+    pub async fn erase(
+        &self,
+        id: MessageId,
+        basis: &str,
+        header: bool,
+    ) -> Result<(u32, u32), CallError> {
+        let reply = self.ask(&AdminRequest::Erase { id, basis: basis.into(), header }).await?;
+        let AdminReply::Erased { copies, headers } = reply else { return Err(CallError::Misfit) };
+        Ok((copies, headers))
     }
 
     /// Has the relay's log say that entries of it are being given to somebody: which, and for whom.
@@ -187,15 +193,15 @@ impl Officer {
         Ok(())
     }
 
-    /// Has the oldest entries leave the relay's log, as far as the time is over for which its
-    /// configuration keeps them, on this legal basis, which the log keeps.
+    /// Has headers leave the relay's log whose time is over, on this legal basis, which the log keeps.
+    /// Entries remain. Gives how many headers left.
     ///
     /// # Errors
     /// When the relay refuses, for one because nothing may leave yet; or no answer can be had.
-    pub async fn prune(&self, basis: &str) -> Result<Pruned, CallError> {
+    pub async fn prune(&self, basis: &str) -> Result<u64, CallError> {
         let reply = self.ask(&AdminRequest::Prune { basis: basis.into() }).await?;
-        let AdminReply::Pruned { first, count } = reply else { return Err(CallError::Misfit) };
-        Ok(Pruned { first, count })
+        let AdminReply::Pruned { headers } = reply else { return Err(CallError::Misfit) };
+        Ok(headers)
     }
 
     // === the rest ===
@@ -216,7 +222,7 @@ impl Officer {
             | AdminReply::Active(_)
             | AdminReply::Activation(_)
             | AdminReply::Decisions(_)
-            | AdminReply::Erased(_)
+            | AdminReply::Erased { .. }
             | AdminReply::ExportNoted
             | AdminReply::Pruned { .. }) => Ok(reply),
         }
@@ -270,15 +276,6 @@ impl Officer {
         let AdminReply::Approved(approved) = reply else { return Err(CallError::Misfit.into()) };
         Ok(approved)
     }
-}
-
-/// What left a log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pruned {
-    /// Entries from this one on are there.
-    pub first: u64,
-    /// How many left, besides those that later entries are judged by.
-    pub count: u64,
 }
 
 /// Who, as the relay says, has approved a message that waits. Nothing of it is verified; for that the

@@ -125,7 +125,7 @@ impl Reader {
     }
 
     fn check(&self, number: u64, signed: SignedReceipt) -> Item {
-        let id = receipt::decode(&signed.entry).ok().map(|receipt| receipt.message);
+        let entry = signed.entry.clone();
         let check = || {
             let verified = self.desk.receipt(signed).map_err(Unacceptable::ReceiptNotGenuine)?;
             let receipt = verified.receipt();
@@ -138,15 +138,20 @@ impl Reader {
             let place = Place { subscription: self.subscription, number };
             Ok(PlacedReceipt { place, verified })
         };
-        check().map_err(|source| ReceiveError::Unacceptable { id, source })
+        check().map_err(|source| {
+            let claimed = receipt::decode(&entry).ok().and_then(|r| r.subjects.into_iter().next());
+            ReceiveError::Unacceptable { id: claimed.map(|told| told.subject.message), source }
+        })
     }
 }
 
-/// True unless only the relay of another ministry can know what a receipt says.
+/// True unless only the relay of another ministry can know what a receipt says of some message.
 fn may_say(receipt: &Receipt) -> bool {
     match receipt.kind {
         ReceiptKind::Accepted => receipt.issuer == *receipt.sender.ministry(),
-        ReceiptKind::Delivered => receipt.issuer == *receipt.recipient.ministry(),
+        ReceiptKind::Delivered => {
+            receipt.subjects.iter().all(|told| receipt.issuer == *told.recipient.ministry())
+        }
         ReceiptKind::Relayed | ReceiptKind::Refused | ReceiptKind::Expired => true,
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use futures_core::Stream;
 use kuriiri_tlog::{TlogProof, VerifiedReceipt};
-use kuriiri_types::{Address, Receipt, SignedReceipt};
+use kuriiri_types::{Address, MessageId, Receipt, SignedReceipt};
 use kuriiri_wire::client::ReceiptMode;
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -18,11 +18,12 @@ use tokio::{
 
 use crate::{client::Client, error::ReceiveError, limits::RECEIPTS_BUFFERED, reader::Reader};
 
-/// A receipt that is known to be genuine: it stands in the log of its issuer's relay.
+/// A receipt that is known to be genuine: it stands in the log of its issuer's relay. It says one
+/// thing about many messages.
 #[derive(Debug, Clone)]
 pub struct PlacedReceipt {
     pub(crate) place: Place,
-    pub(crate) verified: VerifiedReceipt,
+    pub(crate) verified: Arc<VerifiedReceipt>,
 }
 
 impl PlacedReceipt {
@@ -31,8 +32,15 @@ impl PlacedReceipt {
         self.verified.receipt()
     }
 
-    /// The receipt without its place.
-    pub fn verified(&self) -> &VerifiedReceipt {
+    /// The messages that it speaks of, all of this system's address: each once for every recipient
+    /// for whom it says so.
+    pub fn about(&self) -> impl Iterator<Item = (MessageId, &Address)> {
+        let told = self.receipt().subjects.iter();
+        told.map(|told| (told.subject.message, &told.recipient))
+    }
+
+    /// The receipt without its place, to be kept without a copy.
+    pub fn verified(&self) -> &Arc<VerifiedReceipt> {
         &self.verified
     }
 
@@ -54,7 +62,7 @@ impl PlacedReceipt {
 
 /// A receipt as a file of its own, to be named `.tlog-proof` (C2SP `tlog-proof`), with the entry's
 /// bytes as its extra data: `kuriiri-verify receipt FILE` reads it, and so does any program that
-/// knows the format.
+/// knows the format. One file proves what the receipt says of every message that it names.
 ///
 /// Nothing is checked here: it proves what `signed` proves, to whoever has the key of the issuer's
 /// log.

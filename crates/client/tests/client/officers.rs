@@ -3,7 +3,7 @@
 use kuriiri_certs::Purpose;
 use kuriiri_client::{
     Approved, CallError, Hold, Officer, OfficerError, OfficerProfile, OfficerProfileBuilder,
-    Pruned, Unacceptable, VerifiedApproval, approved_by,
+    Unacceptable, VerifiedApproval, approved_by,
 };
 use kuriiri_merkle::leaf;
 use kuriiri_seal::{Authorities, Verifier};
@@ -322,9 +322,9 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
             let record = format!("{{\"limit\":{limit}}}").into();
             AdminReply::Decisions(DecisionRecords { records: vec![record] })
         }
-        AdminRequest::Erase { id, basis } => {
+        AdminRequest::Erase { id, basis, header } => {
             assert_eq!((id.to_string(), basis.as_str()), (ERASED.to_owned(), "Arkistolaki 14 §"));
-            AdminReply::Erased(2)
+            AdminReply::Erased { copies: 2, headers: (*header).into() }
         }
         AdminRequest::NoteExport { what } => {
             assert_eq!(what, "all, for the audit office");
@@ -332,7 +332,7 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
         }
         AdminRequest::Prune { basis } => {
             assert_eq!(basis, "Arkistolaki 14 §");
-            AdminReply::Pruned { first: 512, count: 500 }
+            AdminReply::Pruned { headers: 500 }
         }
         AdminRequest::HoldList { .. }
         | AdminRequest::HoldShow { .. }
@@ -344,10 +344,12 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
     assert!(soon(olli.active()).await.unwrap().files.is_empty());
     let records = soon(olli.decisions(7)).await.unwrap().records;
     assert_eq!(records, ["{\"limit\":7}"]);
-    assert_eq!(soon(olli.erase(ERASED.parse().unwrap(), "Arkistolaki 14 §")).await.unwrap(), 2);
+    for (header, erased) in [(false, (2, 0)), (true, (2, 1))] {
+        let erasing = olli.erase(ERASED.parse().unwrap(), "Arkistolaki 14 §", header);
+        assert_eq!(soon(erasing).await.unwrap(), erased);
+    }
     soon(olli.note_export("all, for the audit office")).await.unwrap();
-    let pruned = soon(olli.prune("Arkistolaki 14 §")).await.unwrap();
-    assert_eq!(pruned, Pruned { first: 512, count: 500 });
+    assert_eq!(soon(olli.prune("Arkistolaki 14 §")).await.unwrap(), 500);
     assert_eq!(soon(olli.holds()).await.unwrap_err().code(), Code::NOT_AN_OFFICER);
 
     let waiting = Waiting::of(&world, message_of(&world.sm, TO, "open"));

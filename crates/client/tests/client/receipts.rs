@@ -1,8 +1,10 @@
-//! Receipts that come later and tell the fate of a message.
+//! Receipts that come later and tell the fate of messages.
+
+use std::sync::Arc;
 
 use kuriiri_client::{Client, PlacedReceipt, ReceiptFault, Receipts, ReceiveError, Unacceptable};
 use kuriiri_tlog::TlogProof;
-use kuriiri_types::{Code, Receipt, ReceiptKind, Refusal, SignedReceipt};
+use kuriiri_types::{Addressed, Code, Receipt, ReceiptKind, Refusal, SignedReceipt};
 use kuriiri_wire::{
     Frame,
     client::{ConfirmReceipts, ReceiptBatch, ReceiptMode, Request, ToReceiptReader},
@@ -51,6 +53,14 @@ fn delivered(world: &World, sender: &str) -> Receipt {
     let recipient = address("kirjaamo@um.example");
     let receipt = receipt_of(&envelope.header, &recipient, ReceiptKind::Delivered, "um.example");
     Receipt { sender: address(sender), ..receipt }
+}
+
+/// The same of a message more, which another recipient got.
+fn delivered_also(world: &World, to: &str) -> Receipt {
+    let (mut receipt, other) = (delivered(world, SENDER), delivered(world, SENDER));
+    let subject = other.subjects[0].subject;
+    receipt.subjects.push(Addressed { subject, recipient: address(to) });
+    receipt
 }
 
 const SENDER: &str = "kirjaamo@sm.example";
@@ -156,12 +166,14 @@ async fn what_is_not_for_its_issuer_to_say_is_reported() {
     let of =
         |kind, issuer: &str| Receipt { kind, issuer: issuer.parse().unwrap(), ..true_one.clone() };
     let hearsay = of(ReceiptKind::Delivered, "sm.example");
+    // Of the first message it may say so.
+    let half = delivered_also(&world, "kirjaamo@sm.example");
     let presumed = of(ReceiptKind::Accepted, "um.example");
     there.give(um, &[(1, delivered(&world, "other@sm.example"))], 2).await;
     there.give(sm, &[(2, hearsay)], 3).await;
-    there.give(um, &[(3, presumed)], 4).await;
+    there.give(um, &[(3, presumed), (4, half)], 5).await;
     assert!(matches!(wrong(&mut receipts).await, Unacceptable::NotForUs));
-    for expected in ["sm.example", "um.example"] {
+    for expected in ["sm.example", "um.example", "um.example"] {
         let source = wrong(&mut receipts).await;
         let Unacceptable::NotItsToSay(issuer) = &source else { panic!("{source}") };
         assert_eq!((issuer.as_str(), source.code()), (expected, Code::SIGNATURE));
@@ -176,6 +188,40 @@ async fn what_is_not_for_its_issuer_to_say_is_reported() {
     }
     there.give(um, &[(5, true_one.clone())], 6).await;
     assert_eq!(good(soon(receipts.next()).await).receipt(), &true_one);
+}
+
+#[tokio::test]
+async fn one_receipt_tells_the_fate_of_many_messages() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut receipts = client.receipts();
+    let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
+    let told = delivered_also(&world, "other@um.example");
+    there.give(&world.um.log, &[(1, told.clone())], 2).await;
+    let receipt = good(soon(receipts.next()).await);
+    let about: Vec<_> = receipt.about().map(|(id, to)| (id, to.to_string())).collect();
+    let [first, second] = [0, 1].map(|n| told.subjects[n].subject.message);
+    let expected = [(first, "kirjaamo@um.example"), (second, "other@um.example")];
+    assert_eq!(about, expected.map(|(id, to)| (id, to.to_owned())));
+    assert!(Arc::ptr_eq(receipt.verified(), receipt.clone().verified()), "a copy");
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_receipt_is_told_with_the_id_that_it_claims() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut receipts = client.receipts();
+    let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
+    let foreign = delivered(&world, "other@sm.example");
+    let id = foreign.subjects[0].subject.message;
+    let mut forged = world.um.log.write_one(foreign.clone());
+    forged.index += 1;
+    let unread = SignedReceipt { entry: b"no entry".as_slice().into(), ..forged.clone() };
+    there.give(&world.um.log, &[(1, foreign)], 2).await;
+    there.hand_out(vec![(2, forged), (3, unread)], 4).await;
+    for expected in [Some(id), Some(id), None] {
+        let error = soon(receipts.next()).await.unwrap().unwrap_err();
+        let ReceiveError::Unacceptable { id, .. } = error else { panic!("{error}") };
+        assert_eq!(id, expected);
+    }
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ use tokio::{sync::mpsc, task::JoinSet};
 
 use crate::{
     log::Log,
-    world::{Member, World, now, receipt_of, soon},
+    world::{Member, World, joined, now, receipt_of, soon},
 };
 
 const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -174,7 +174,8 @@ impl Submitting {
         self.reply(Reply::Submission(answer)).await;
     }
 
-    /// What an honest relay of `sm` states with these verdicts.
+    /// What an honest relay of `sm` states with these verdicts: one receipt for all messages of which
+    /// it says the same.
     pub(crate) fn true_receipts(&self, verdicts: &[Verdict]) -> Vec<Receipt> {
         let mut receipts = Vec::new();
         for (message, verdict) in self.submission.messages.iter().zip(verdicts) {
@@ -192,7 +193,7 @@ impl Submitting {
                 }
             }
         }
-        receipts
+        joined(receipts)
     }
 
     pub(crate) async fn reply(mut self, reply: Reply) {

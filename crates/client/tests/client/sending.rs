@@ -1,8 +1,11 @@
 //! Batches, their order, and what becomes of every message in them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use kuriiri_client::{Accepted, SendError, limits::LANE_MESSAGES_MAX};
@@ -48,11 +51,16 @@ async fn drafts_that_wait_together_travel_together_and_in_order() {
     };
     let (sent, ()) = both(sending, relaying).await;
     assert_eq!(sent.len(), 300);
+    // They are kept, so that none can take the place of another.
+    let (mut shared, mut kept) = (HashSet::new(), Vec::new());
     for (name, sent) in sent.into_iter().enumerate() {
-        let Accepted { id, repeat, receipts, .. } = sent.unwrap();
+        let Accepted { header, recipients, repeat, receipts, .. } = sent.unwrap();
         assert_eq!((repeat, receipts.len()), (false, 1), "{name}");
-        assert_eq!(receipts[0].receipt().message, id);
+        assert!(receipts[0].receipt().is_about(header, &recipients[0]), "{name}");
+        shared.insert(Arc::as_ptr(&receipts[0]));
+        kept.extend(receipts);
     }
+    assert_eq!(shared.len(), 300_usize.div_ceil(BATCH_MESSAGES_MAX), "one for each batch");
 }
 
 #[tokio::test]

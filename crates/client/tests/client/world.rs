@@ -9,9 +9,9 @@ use kuriiri_merkle::leaf;
 use kuriiri_seal::{Purpose as Signs, SealingKey, SealingPublicKey, Signer, commit, salted, seal};
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
-    Address, Approval, ApprovalAct, Envelope, Handling, Header, Lane, MessageId, MessageType,
-    Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role, SignedApproval, SpiffeId,
-    Timestamp,
+    Address, Addressed, Approval, ApprovalAct, Envelope, Giver, Handling, Header, Lane, MessageId,
+    MessageType, Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role, SignedApproval,
+    SpiffeId, Subject, Timestamp,
 };
 use kuriiri_wire::{
     approval,
@@ -312,16 +312,38 @@ pub(crate) fn receipt_of(
         ReceiptKind::Delivered => Some(kirjaamo(recipient.ministry())),
         ReceiptKind::Relayed | ReceiptKind::Refused | ReceiptKind::Expired => None,
     };
+    let subject = Subject { message: decoded.id, header: leaf(header) };
     Receipt {
-        message: decoded.id,
-        header_digest: leaf(header),
-        sender: decoded.from,
-        recipient: recipient.clone(),
+        issuer: issuer.parse().unwrap(),
         kind,
         at: now(),
-        issuer: issuer.parse().unwrap(),
+        sender: decoded.from,
+        by: by.map(Giver::System),
         code: None,
         reasons: Vec::new(),
-        by,
+        subjects: vec![Addressed { subject, recipient: recipient.clone() }],
     }
+}
+
+/// One receipt for what is the same of all, as an honest relay states it.
+pub(crate) fn joined(receipts: impl IntoIterator<Item = Receipt>) -> Vec<Receipt> {
+    let mut joined: Vec<Receipt> = Vec::new();
+    for receipt in receipts {
+        let is_same = |known: &&mut Receipt| {
+            let (known, said) = (&**known, &receipt);
+            (&known.sender, known.kind, known.code, &known.reasons, &known.by)
+                == (&said.sender, said.kind, said.code, &said.reasons, &said.by)
+        };
+        match joined.iter_mut().find(is_same) {
+            Some(known) => known.subjects.extend(receipt.subjects),
+            None => joined.push(receipt),
+        }
+    }
+    joined
+}
+
+/// A receipt for each message and recipient.
+pub(crate) fn apart(receipt: &Receipt) -> Vec<Receipt> {
+    let one = |told: &Addressed| Receipt { subjects: vec![told.clone()], ..receipt.clone() };
+    receipt.subjects.iter().map(one).collect()
 }
