@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_engine::{Event, HoldState, LogDeed, Pruning, Reply, Resolution, Token, View};
+use kuriiri_engine::{Event, HoldState, LogDeed, Reply, Resolution, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
-use kuriiri_types::{Code, Refusal, SpiffeId, SpiffeRole};
+use kuriiri_types::{Code, MessageId, Refusal, SpiffeId, SpiffeRole};
 use kuriiri_wire::{
     Frame,
     admin::{
@@ -22,7 +22,6 @@ use crate::{
     error::{LinkError, RelayError},
     in_force::{self, Judgement},
     reload::{InForce, Reloader},
-    retention::Plan,
 };
 
 /// One link of an officer or operator.
@@ -91,10 +90,7 @@ impl AdminSession {
             AdminRequest::Approve(approve) => self.approve(approve).await,
             AdminRequest::PolicyActive => Ok(active(&self.reloader.in_force().await)),
             AdminRequest::PolicyActivate { files } => Ok(self.activate(files).await),
-            AdminRequest::Erase { id: message, basis } => {
-                let person = self.person.clone();
-                self.ask(|token| Event::EraseAsked { person, token, message, basis }).await
-            }
+            AdminRequest::Erase { id, basis, header } => self.erase(id, basis, header).await,
             AdminRequest::NoteExport { what } => {
                 let person = self.person.clone();
                 let deed = LogDeed::Export { what };
@@ -145,7 +141,7 @@ impl AdminSession {
                 Resolution::Rejected => Approved::Rejected,
             }),
             Reply::Decisions(records) => AdminReply::Decisions(recorded(&records)),
-            Reply::Erased(copies) => AdminReply::Erased(copies),
+            Reply::Erased { copies, headers } => AdminReply::Erased { copies, headers },
             Reply::Noted => AdminReply::ExportNoted,
             Reply::Refused(refusal) => AdminReply::Refused(refusal),
             Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) | Reply::Witnessed(_) => {
@@ -173,54 +169,57 @@ impl AdminSession {
         self.ask(|token| Event::Approved { officer, token, approval, certificates }).await
     }
 
-    /// Finds out what may leave, and has it leave.
+    /// Finds out how many headers may leave, and has them leave.
     async fn prune(&self, basis: String) -> Result<AdminReply, LinkError> {
-        // Two at once would both take away the same.
+        let refused =
+            |code, reason| Ok(AdminReply::Refused(Refusal { code, reasons: vec![reason] }));
+        // Two at once would both count the same.
         let _alone = self.reloader.pruning.lock().await;
-        let pruning = match self.plan().await? {
-            Ok(pruning) => pruning,
-            Err(refusal) => return Ok(AdminReply::Refused(refusal)),
+        let retention = self.reloader.retention.load_full();
+        if retention.is_for_good() {
+            let reason = "this relay is configured to keep headers for good".into();
+            return refused(Code::LOG_KEPT, reason);
+        }
+        let (store, until) = (Arc::clone(&self.desk.store), clock::now());
+        let counted = spawn_blocking(move || store.prunable(until)).await;
+        let headers = match counted.map_err(|error| LinkError::Task(error.to_string()))? {
+            Ok(0) => return refused(Code::LOG_KEPT, "no header's time is over".into()),
+            Ok(headers) => headers,
+            Err(error) => return refused(Code::STORE_CORRUPT, error.to_string()),
         };
-        let (first, stayed) = (pruning.before, pruning.kept.len() as u64);
-        let gone = first.saturating_sub(self.desk.store.log_start().first);
-        let retention = self.reloader.retention.load();
-        let kept = retention.as_ref().map(|kept| kept.words()).unwrap_or_default();
-        let (person, basis) = (self.person.clone(), format!("{basis} ({kept})"));
-        let deed = LogDeed::Prune { basis, pruning };
+        let (person, basis) = (self.person.clone(), format!("{basis} ({})", retention.words()));
+        let deed = LogDeed::Prune { basis, until, headers };
         let reply = self.ask(|token| Event::LogDeed { person, token, deed }).await?;
         if reply == AdminReply::ExportNoted {
-            return Ok(AdminReply::Pruned { first, count: gone.saturating_sub(stayed) });
+            return Ok(AdminReply::Pruned { headers });
         }
         Ok(reply)
     }
 
-    async fn plan(&self) -> Result<Result<Pruning, Refusal>, LinkError> {
-        let refused = |code, reason| Ok(Err(Refusal { code, reasons: vec![reason] }));
-        let Some(retention) = self.reloader.retention.load_full() else {
-            let reason = "this relay is configured to keep its log for good".into();
-            return refused(Code::LOG_KEPT, reason);
-        };
-        let store = Arc::clone(&self.desk.store);
-        let end = match store.settle_log().await {
-            Ok(end) => end,
-            Err(error) => return refused(error.code(), error.to_string()),
-        };
-        let policy = self.reloader.in_force().await.policy;
-        let work = move || {
-            let span = (store.log_start(), end);
-            retention.plan(&policy, clock::now(), span, |index| store.log_entry(index))
-        };
-        let planned = spawn_blocking(work).await;
-        match planned.map_err(|error| LinkError::Task(error.to_string()))? {
-            Ok(Plan::Leaves(pruning)) => Ok(Ok(pruning)),
-            Ok(Plan::Stays(Some(until))) => {
-                refused(Code::LOG_KEPT, format!("the oldest entries are kept until {until}"))
+    /// Erases what waits of a message, and its headers beside the log if that is wanted.
+    async fn erase(
+        &self,
+        message: MessageId,
+        basis: String,
+        header: bool,
+    ) -> Result<AdminReply, LinkError> {
+        let mut headers = Vec::new();
+        if header {
+            let store = Arc::clone(&self.desk.store);
+            let is_it = move |bytes: &[u8]| {
+                kuriiri_wire::header::decode(bytes).is_ok_and(|header| header.id == message)
+            };
+            let found = spawn_blocking(move || store.find_headers(is_it)).await;
+            match found.map_err(|error| LinkError::Task(error.to_string()))? {
+                Ok(found) => headers = found,
+                Err(error) => {
+                    let reasons = vec![error.to_string()];
+                    return Ok(AdminReply::Refused(Refusal { code: Code::STORE_CORRUPT, reasons }));
+                }
             }
-            Ok(Plan::Stays(None)) => {
-                refused(Code::LOG_KEPT, "the log has no 256 entries that may leave".into())
-            }
-            Err(error) => refused(Code::STORE_CORRUPT, error.to_string()),
         }
+        let person = self.person.clone();
+        self.ask(|token| Event::EraseAsked { person, token, message, basis, headers }).await
     }
 
     async fn activate(&self, files: Vec<OfferedFile>) -> AdminReply {

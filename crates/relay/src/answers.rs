@@ -18,7 +18,7 @@ pub(crate) fn refused(reply: Reply) -> client::Reply {
         | Reply::Hold(_)
         | Reply::Resolved(_)
         | Reply::Decisions(_)
-        | Reply::Erased(_)
+        | Reply::Erased { .. }
         | Reply::Noted
         | Reply::Witnessed(_) => Refusal::bare(Code::INTERNAL),
     })
@@ -67,7 +67,7 @@ pub(crate) fn witnessed(reply: Reply) -> Witnessed {
         | Reply::Hold(_)
         | Reply::Resolved(_)
         | Reply::Decisions(_)
-        | Reply::Erased(_)
+        | Reply::Erased { .. }
         | Reply::Noted => Witnessed::Refused(Refusal::bare(Code::INTERNAL)),
     }
 }

@@ -67,7 +67,8 @@ impl Book {
 impl Known {
     fn add(&mut self, certificate: &Certificate) {
         let Certificate { fingerprint, der } = certificate;
-        if self.certificates.insert(*fingerprint, der.clone()).is_some() {
+        // A copy: a slice would hold the whole frame that it came in.
+        if self.certificates.insert(*fingerprint, Bytes::copy_from_slice(der)).is_some() {
             return;
         }
         self.order.push_back(*fingerprint);

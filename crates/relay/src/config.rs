@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_engine::{SignedSet, SystemClearance};
+use kuriiri_engine::{Retention, SignedSet, SystemClearance};
 use kuriiri_policy::{Federation, Node, Policy};
 use kuriiri_seal::{Authorities, PinnedSigners};
 use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, VerifierKey, nth_log_origin};
@@ -21,7 +21,6 @@ use crate::{
     error::ConfigError,
     in_force,
     record::Record,
-    retention::Retention,
     signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles},
 };
 use files::Folder;
@@ -40,8 +39,8 @@ pub struct Config {
     pub(crate) state: PathBuf,
     pub(crate) identity: Identity,
     pub(crate) logs: Logs,
-    /// How long entries are kept; for good if nothing is said.
-    pub(crate) retention: Option<Arc<Retention>>,
+    /// How long headers are kept beside the log.
+    pub(crate) retention: Retention,
     pub(crate) trust: Trust,
     pub(crate) authorities: Authorities,
     pub(crate) key_agreement: KeyAgreement,
@@ -238,11 +237,11 @@ fn clearances(
     Ok(clearances)
 }
 
-fn retention(raw: &RawConfig, policy: &Policy) -> Result<Option<Arc<Retention>>, String> {
-    let Some(raw) = &raw.log.retention else { return Ok(None) };
+/// For good if nothing is said.
+fn retention(raw: &RawConfig, policy: &Policy) -> Result<Retention, String> {
+    let Some(raw) = &raw.log.retention else { return Ok(Retention::default()) };
     let labels = raw.label.iter().map(|one| (one.policy.clone(), one.level.clone(), one.days));
-    let retention = Retention::new(raw.days, labels, policy);
-    retention.map(|kept| Some(Arc::new(kept))).map_err(|what| format!("log.retention: {what}"))
+    Retention::new(raw.days, labels, policy).map_err(|what| format!("log.retention: {what}"))
 }
 
 fn officers(raw: &RawConfig) -> Result<BTreeMap<SpiffeId, BTreeSet<String>>, String> {

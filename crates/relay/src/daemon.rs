@@ -2,11 +2,11 @@
 
 use std::{fs, net::SocketAddr, sync::Arc, time::Duration};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use kuriiri_engine::{Engine, LogConfig};
 use kuriiri_seal::{Verifier, random_secret};
-use kuriiri_store::{LogBegun, OpenError, Options, Store};
+use kuriiri_store::{LogBegun, OpenError, Store};
 use kuriiri_tlog::ReceiptVerifier;
 use kuriiri_transport::{Conversation, Endpoint, Handshake, Settings};
 use kuriiri_types::Code;
@@ -20,7 +20,7 @@ use crate::{
     admin::AdminSession,
     book::Book,
     clock,
-    codec::WireCodec,
+    codec::{WireCodec, store_options},
     config::Config,
     desk::Desk,
     driver::{Driver, INBOX_MAX, Input, Spread},
@@ -97,7 +97,7 @@ impl Relay {
             desk: Arc::clone(&desk),
             rollback: Arc::new(rollback),
             pruning: Mutex::new(()),
-            retention: ArcSwapOption::new(config.retention),
+            retention: ArcSwap::from_pointee(config.retention),
             current: Mutex::new(in_force),
         });
         let mut door = JoinSet::new();
@@ -208,7 +208,7 @@ fn settings(config: &Config) -> Settings {
 
 async fn open_store(config: &Config) -> Result<Arc<Store>, RelayError> {
     let state = config.state.clone();
-    let options = Options::default().log_dir(&config.logs.dir);
+    let options = store_options(&config.logs.dir);
     let shown = config.logs.dir.join("checkpoint");
     let open = move || {
         let opened = Store::open(&state, options);
@@ -238,6 +238,7 @@ fn parts(config: &Config, restored: Option<Bytes>) -> Result<kuriiri_engine::Con
     Ok(kuriiri_engine::Config {
         ministry: config.ministry.clone(),
         log,
+        retention: config.retention.clone(),
         files: config.signed_set(),
         codec: Arc::new(WireCodec),
         policy: Arc::clone(&config.policy),

@@ -10,7 +10,9 @@ use std::{
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use kuriiri_engine::{Body, Certificate, Event, LinkId, Reply, SubscriptionId, Token};
+use kuriiri_engine::{
+    Body, Certificate, Event, LinkId, ReceiptOut, Reply, SubscriptionId, Token, Unproved,
+};
 use kuriiri_seal::{VerifiedApproval, VerifiedMessage, Verifier, VerifyError};
 use kuriiri_store::{BodyError, Store};
 use kuriiri_tlog::{Checkpoint, ReceiptVerifier, VerifiedReceipt};
@@ -19,7 +21,7 @@ use kuriiri_types::{BatchProof, Envelope, Ministry, Refusal, SignedApproval, Sig
 use kuriiri_wire::{approval, header, receipt, relay::Hello};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{book::Book, clock, driver::Input, links::Push};
+use crate::{book::Book, clock, driver::Input, error::LinkError, links::Push};
 
 /// Shared by every task of a relay.
 #[derive(Debug)]
@@ -168,6 +170,22 @@ impl Desk {
     pub(crate) fn check_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
         let verified = self.receipts.load().receipt(signed, |bytes| receipt::decode(bytes));
         verified.map_err(|error| Refusal { code: error.code(), reasons: vec![error.to_string()] })
+    }
+
+    /// Gives receipts of this relay their proofs. Their step must be durable.
+    pub(crate) fn prove(&self, receipts: Vec<Unproved>) -> Result<Vec<SignedReceipt>, LinkError> {
+        self.store.prove(receipts).map_err(|error| LinkError::Proof(error.to_string()))
+    }
+
+    /// A receipt as it leaves, whoever issued it.
+    pub(crate) fn hand_out(&self, receipt: ReceiptOut) -> Result<SignedReceipt, LinkError> {
+        match receipt {
+            ReceiptOut::Other(signed) => Ok(signed),
+            ReceiptOut::Own(unproved) => {
+                let missing = || LinkError::Proof("the store gave no proof".into());
+                self.prove(vec![unproved])?.pop().ok_or_else(missing)
+            }
+        }
     }
 
     /// Checks that a checkpoint is one of the peer's own log.

@@ -99,6 +99,8 @@ pub(crate) enum LinkError {
     Closing,
     #[error("a task failed: {0}")]
     Task(String),
+    #[error("a receipt cannot be proved: {0}")]
+    Proof(String),
     #[error("as a witness: {0}")]
     Witness(String),
     #[error(transparent)]
@@ -124,6 +126,7 @@ impl LinkError {
             | Self::Silent
             | Self::Slow
             | Self::Closing
+            | Self::Proof(_)
             | Self::Witness(_)
             | Self::Body(_)
             | Self::Closed(_)

@@ -141,6 +141,7 @@ impl Inbound {
         let Ok(Reply::Verdicts { verdicts, receipts }) = reply.await else {
             return Err(LinkError::Closing);
         };
+        let receipts = self.desk.prove(receipts)?;
         sender.set_priority(lane.number().into());
         sender.send(Verdicts { verdicts, receipts }.encode()).await?;
         sender.finish()?;

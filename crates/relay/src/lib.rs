@@ -26,7 +26,6 @@ mod publish;
 mod record;
 mod reload;
 mod renew;
-mod retention;
 mod rollback;
 mod session;
 mod signed;

@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use kuriiri_engine::{
-    Action, BatchId, Delivery, Event, LinkId, Load, Reply, Seq, SubscriptionId, Ticket, Token,
+    Action, BatchId, Delivery, Event, LinkId, Load, ReceiptOut, Reply, Seq, SubscriptionId, Ticket,
+    Token,
 };
 use kuriiri_types::{
-    Lane, Ministry, Refusal, SignedReceipt,
+    Lane, Ministry, Refusal,
     limits::{BATCHES_IN_FLIGHT_MAX, CREDIT_MAX},
 };
 use tokio::{
@@ -36,7 +37,7 @@ pub(crate) struct Transmission {
 pub(crate) enum Push {
     Confirmed(Vec<Ticket>),
     Messages(Vec<Delivery>),
-    Receipts(Vec<(Seq, SignedReceipt)>, Seq),
+    Receipts(Vec<(Seq, ReceiptOut)>, Seq),
     Refused(Refusal),
 }
 

@@ -4,8 +4,9 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use kuriiri_engine::{Event, LinkId, Load};
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_transport::{CloseCode, Conversation, Endpoint, Expect, Link, Receiver, Sender};
-use kuriiri_types::{BatchProof, Lane, Ministry};
+use kuriiri_types::{BatchProof, Lane, Ministry, SignedReceipt};
 use kuriiri_wire::{
     Frame,
     relay::{Batch, Hello, Parcel, RelayRequest, Verdicts},
@@ -165,11 +166,23 @@ impl Outbound {
         let frame = self.batch(lane, batch.0, epoch, load).await?;
         let verdicts = timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut receiver, frame));
         let Verdicts { verdicts, receipts } = verdicts.await.map_err(|_| LinkError::Silent)??;
+        let receipts = receipts.into_iter().filter_map(|receipt| self.believed(receipt)).collect();
         let (peer, link) = (self.peer, self.id);
-        let receipts = receipts.into_iter().filter_map(|r| self.desk.check_receipt(r).ok());
-        let receipts = receipts.collect();
         self.desk.tell(Event::Answered { peer, link, lane, batch, verdicts, receipts }).await?;
         Ok(())
+    }
+
+    /// A receipt of the peer, if it is genuine. Without one its word counts for nothing, so messages
+    /// are given again and again: the operator must learn why.
+    fn believed(&self, receipt: SignedReceipt) -> Option<VerifiedReceipt> {
+        match self.desk.check_receipt(receipt) {
+            Ok(verified) => Some(verified),
+            Err(refusal) => {
+                let (code, why) = (refusal.code, refusal.reasons.join("; "));
+                tracing::warn!(peer = %self.peer, %code, why, "a receipt of the peer is not genuine");
+                None
+            }
+        }
     }
 
     async fn batch(
@@ -183,7 +196,7 @@ impl Outbound {
         let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
         for item in load {
             match item {
-                Load::Receipt(receipt) => receipts.push(receipt),
+                Load::Receipt(receipt) => receipts.push(self.desk.hand_out(receipt)?),
                 Load::Parcel { dest, path, envelope, approvals, body } => {
                     let body = self.desk.body(body).await?;
                     parcels.push(Parcel { dest, path, envelope, approvals, body });

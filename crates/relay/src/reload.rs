@@ -2,9 +2,9 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use arc_swap::{ArcSwap, ArcSwapOption};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use kuriiri_engine::Event;
+use kuriiri_engine::{Event, Retention};
 use kuriiri_policy::Policy;
 use kuriiri_seal::Verifier;
 use kuriiri_tlog::ReceiptVerifier;
@@ -20,7 +20,6 @@ use crate::{
     in_force::{self, Judgement},
     outgoing::{Addresses, Dialler},
     record::Record,
-    retention::Retention,
     rollback::Rollback,
     signed::{FileVersion, SignedFiles},
 };
@@ -41,7 +40,7 @@ pub(crate) struct Reloader {
     /// Held from finding out what may leave the log until it has left.
     pub(crate) pruning: Mutex<()>,
     /// How long entries of the log are kept.
-    pub(crate) retention: ArcSwapOption<Retention>,
+    pub(crate) retention: ArcSwap<Retention>,
     pub(crate) current: Mutex<InForce>,
 }
 
@@ -156,12 +155,14 @@ impl Reloader {
         self.endpoint.replace_identity(config.identity).map_err(named)?;
         self.trust.store(Arc::new(config.trust));
         self.addresses.store(Arc::new(config.peers));
-        self.retention.store(config.retention);
+        self.retention.store(Arc::new(config.retention.clone()));
         close_unaccepted(&self.endpoint, &self.trust);
         let receipts = ReceiptVerifier::new(config.logs.keys);
         self.desk.replace_verifiers(Verifier::new(config.authorities), receipts);
-        let changed = Event::PolicyChanged { policy: config.policy, files };
-        self.desk.tell(changed).await.map_err(|closing| RelayError::Loop(closing.to_string()))?;
+        let retention = Event::RetentionChanged(config.retention);
+        for event in [retention, Event::PolicyChanged { policy: config.policy, files }] {
+            self.desk.tell(event).await.map_err(|closing| RelayError::Loop(closing.to_string()))?;
+        }
         tracing::info!("configuration in force");
         Ok(())
     }

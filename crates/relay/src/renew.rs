@@ -7,6 +7,7 @@ use kuriiri_tlog::{Checkpoint, VerifierKey, log_number};
 use kuriiri_types::Code;
 
 use crate::{
+    codec::store_options,
     config::Config,
     error::{ConfigError, RelayError},
     rollback::{WITNESSED, grew_out_of, verify},
@@ -35,7 +36,7 @@ pub fn renew_log(config: &Config, last: Option<&Path>) -> Result<Renewed, RelayE
     let note = fs::read(&file).map_err(|error| {
         wrong(format!("{error}; start the relay, and its witnesses show what they hold"))
     })?;
-    let options = Options::default().log_dir(&config.logs.dir);
+    let options = store_options(&config.logs.dir);
     let (begun, head) = Store::log_stands(config.state(), &options)?;
     let held = verify(config.logs.signer.verifier_key(), &note);
     let held = held.map_err(|error| wrong(format!("it is no checkpoint of this log: {error}")))?;

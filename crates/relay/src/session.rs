@@ -105,6 +105,7 @@ impl Session {
         drop(turn);
         let reply = match reply.await {
             Ok(Reply::Verdicts { verdicts, receipts }) => {
+                let receipts = self.desk.prove(receipts)?;
                 client::Reply::Submission(SubmissionAnswer { verdicts, receipts })
             }
             Ok(other) => answers::refused(other),

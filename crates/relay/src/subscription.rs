@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{self as engine, Delivery, Event, Seq, SubscriptionId};
+use kuriiri_engine::{self as engine, Delivery, Event, ReceiptOut, Seq, SubscriptionId};
 use kuriiri_transport::{Receiver, Sender};
-use kuriiri_types::{SignedReceipt, limits::BATCH_MESSAGES_MAX};
+use kuriiri_types::limits::BATCH_MESSAGES_MAX;
 use kuriiri_wire::{
     Frame,
     client::{
@@ -135,14 +135,17 @@ impl Subscription {
     async fn send_receipts(
         &self,
         sender: &mut Sender,
-        receipts: Vec<(Seq, SignedReceipt)>,
+        receipts: Vec<(Seq, ReceiptOut)>,
         next: Seq,
     ) -> Result<(), LinkError> {
         let mut rest = receipts.as_slice();
         loop {
             let (now, later) = rest.split_at(rest.len().min(RECEIPTS_PER_FRAME));
             let next = later.first().map_or(next, |(seq, _)| *seq);
-            let batch = ReceiptBatch { receipts: now.to_vec(), next };
+            let proved =
+                now.iter().map(|(seq, receipt)| Ok((*seq, self.desk.hand_out(receipt.clone())?)));
+            let receipts = proved.collect::<Result<_, LinkError>>()?;
+            let batch = ReceiptBatch { receipts, next };
             sender.send(ToReceiptReader::Receipts(batch).encode()).await?;
             if later.is_empty() {
                 return Ok(());
