@@ -1,22 +1,23 @@
 //! What officers released must have been released by them: each word of theirs that a decision went by
-//! stands in the log of the message's origin as an act of its own.
+//! is in the log of the message's origin as an act of its own.
 
 use std::collections::HashSet;
 
 use kuriiri_merkle::leaf;
-use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp, limits::MESSAGE_REACH};
+use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp};
 
 use crate::{
     finding::{Check, Finding, Findings},
     genuine::Spot,
+    lives::REACH,
 };
 
-/// The acts of officers that a log tells of. It grows with their number, 32 bytes each.
+/// The acts of officers that a log has. It grows with their number, 32 bytes each.
 #[derive(Debug)]
 pub(crate) struct Acts {
     home: Ministry,
     told: HashSet<Digest>,
-    /// Up to then some may stand in what was pruned, or in the log that this one goes on from.
+    /// Up to then some may be in the log that this one goes on from.
     elsewhere: Option<Timestamp>,
 }
 
@@ -25,9 +26,9 @@ impl Acts {
         Self { home, told: HashSet::new(), elsewhere: None }
     }
 
-    /// What is there begins at this time, and is not the beginning.
+    /// The log goes on from another one at this time.
     pub(crate) fn begin(&mut self, at: Timestamp) {
-        self.elsewhere = Some(at.after(MESSAGE_REACH));
+        self.elsewhere = Some(at.after(REACH));
     }
 
     pub(crate) fn act(&mut self, signed: &SignedApproval) {
@@ -43,7 +44,7 @@ impl Acts {
             if self.told.contains(&leaf(&signed.approval)) {
                 continue;
             }
-            let what = "a release that it went by does not stand in the log before it";
+            let what = "a release that it went by is not in the log before it";
             let finding = match self.elsewhere.is_some_and(|until| spot.at <= until) {
                 true => Finding::note(Check::Approvals, what),
                 false => Finding::fault(Check::Approvals, what).against(&self.home),

@@ -1,10 +1,13 @@
 //! One log from its first entry to its last.
 //!
-//! What grows with the log: one small record for each entry about a message, which beyond
+//! What grows with the log: one small record for each entry and message that it names, which beyond
 //! [`SPILL_BYTES_MAX`](crate::SPILL_BYTES_MAX) goes to files; the certificates and signed files that
 //! it shows, each once; and the findings, up to [`FINDINGS_MAX`](crate::FINDINGS_MAX).
 
+mod gone;
+mod later;
 mod pool;
+mod recent;
 mod walk;
 
 use std::{
@@ -16,10 +19,12 @@ use kuriiri_tlog::{Cosigned, ministry_of};
 use kuriiri_types::Timestamp;
 use serde::Serialize;
 
+pub use self::gone::Gone;
 use crate::{
     audit::walk::Walk,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
+    found::found,
     known::Known,
     lives::Fates,
     rules::Contents,
@@ -29,7 +34,7 @@ use crate::{
 };
 
 /// Findings whose messages are looked up, because each is another reading.
-const NAMED_MAX: usize = 1000;
+pub(crate) const NAMED_MAX: usize = 1000;
 
 /// What an audit goes by besides the log and whom to believe.
 #[derive(Debug, Default)]
@@ -69,10 +74,10 @@ pub struct LogReport {
     pub timeline: Timeline,
     /// Entries that were read.
     pub read: u64,
-    /// Entries before this one were pruned.
-    pub pruned: u64,
-    /// How many of these were kept, because later ones are judged by them.
-    pub kept: u64,
+    /// Messages that were decided on, once for each decision.
+    pub messages: u64,
+    /// Headers that are missing with leave.
+    pub gone: Gone,
     /// How long it took.
     #[serde(skip)]
     pub took: Duration,
@@ -94,8 +99,8 @@ impl LogReport {
             findings: Findings::new(),
             timeline: Timeline::default(),
             read: 0,
-            pruned: 0,
-            kept: 0,
+            messages: 0,
+            gone: Gone::default(),
             took: Duration::ZERO,
         }
     }
@@ -107,7 +112,7 @@ impl LogReport {
     }
 }
 
-/// Checks one log. `progress` is told now and then how many entries were read.
+/// Checks one log. `progress` hears now and then how many entries were read.
 pub fn audit(
     folder: &LogFolder,
     anchors: &Anchors,
@@ -126,12 +131,12 @@ pub fn audit(
     };
     pool::with(|pool| {
         let mut walk = Walk::new(folder, anchors, home, options, pool);
-        walk.begin(&mut findings);
-        scan(folder, folder.first_bundle(), |_, chunk| {
+        let goes_on = |chunk| {
             let goes_on = walk.chunk(chunk, &mut findings);
             progress(walk.read());
             goes_on
-        });
+        };
+        scan(folder, |found| found, goes_on);
         walk.finish(&mut findings, &mut report);
     })
     .into_iter()
@@ -174,12 +179,11 @@ fn names(cosigned: Option<(Vec<Cosigned>, bool)>) -> Vec<(String, u64)> {
     all.into_iter().map(|by| (by.witness, by.time)).collect()
 }
 
-/// Findings that name an entry and no message get the message that the entry is about.
+/// Findings that name an entry and no message get the message that the entry is about, if it is one.
 fn name_messages(folder: &LogFolder, findings: &mut Findings) {
     for finding in findings.listed_mut().iter_mut().take(NAMED_MAX) {
         let Some(index) = finding.entry.filter(|_| finding.message.is_none()) else { continue };
-        let Ok(bytes) = folder.entry(index) else { continue };
-        let found = crate::scan::found((index, bytes));
-        finding.message = crate::find::message_of(&found);
+        let entry = folder.entry(index).ok();
+        finding.message = entry.and_then(|bytes| found((index, bytes)).message());
     }
 }

@@ -2,18 +2,18 @@
 
 mod build;
 mod check;
+mod part;
+mod prove;
 
 use std::{fs, path::Path};
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use kuriiri_merkle::PATH_MAX;
 use kuriiri_types::Digest;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     build::{Sources, evidence},
-    check::{Part, Signature, came, is_about},
+    part::check_headers,
 };
 pub use self::{
     build::{bundle_of, evidence_of},
@@ -21,32 +21,36 @@ pub use self::{
 };
 use crate::{
     claim::Claim,
+    encoded::{bytes_in_base64, hashes, headers, maybe_bytes},
     folder::{FolderError, read_limited},
 };
 
 /// The format of the evidence of one message.
-pub const BUNDLE_FORMAT: &str = "kuriiri-bundle/1";
+pub const BUNDLE_FORMAT: &str = "kuriiri-bundle/2";
 /// The format of evidence for a claim.
-pub const EVIDENCE_FORMAT: &str = "kuriiri-evidence/1";
+pub const EVIDENCE_FORMAT: &str = "kuriiri-evidence/2";
 /// Bytes of a file: a body of the largest kind in base64, and signed files. Larger: not read.
 const FILE_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// The evidence of one message, or of a claim, in one file that stands alone.
 ///
-/// `kuriiri-bundle/1` is JSON:
+/// `kuriiri-bundle/2` is JSON:
 ///
 /// ```json
-/// { "format": "kuriiri-bundle/1",
+/// { "format": "kuriiri-bundle/2",
 ///   "message": "01a1ed54-bc7b-7707-8707-070707070707",
 ///   "logs": [ { "origin": "sm.example/log",
 ///               "checkpoint": "<the signed note, as text>",
-///               "entries": [ { "index": 17, "entry": "<base64>", "path": ["<base64>"] } ] } ],
+///               "entries": [ { "index": 17, "entry": "<base64>", "path": ["<base64>"],
+///                                "headers": ["<base64>"] } ] } ],
 ///   "body": "<base64 of salt and body, if they are at hand>" }
 /// ```
 ///
 /// `entry` are the exact bytes of a `LogEntry`; `path` are the hashes from its leaf to the root of the
-/// checkpoint (RFC 9162 §2.1.3). Entries stand in the order of their log. With them are the
-/// certificates that they name, and the signed files by which was decided. `kuriiri-evidence/1` is the
+/// checkpoint (RFC 9162 §2.1.3). `headers` are those of the messages in question, with the entry that
+/// names them first; of the other messages that an entry names nothing is here but ids and digests.
+/// Entries are in the order of their log. With them are the certificates that they name, and the signed
+/// files by which was decided. `kuriiri-evidence/2` is the
 /// same with a `claim`; see [`Claim`](crate::Claim).
 ///
 /// Nothing in a file is believed that does not follow from a checkpoint that the reader's policy
@@ -65,7 +69,7 @@ pub struct MessageBundle {
     /// Parts of logs.
     pub logs: Vec<LogPart>,
     /// Salt and body.
-    #[serde(default, skip_serializing_if = "Option::is_none", with = "base64_or_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "maybe_bytes")]
     pub body: Option<Bytes>,
 }
 
@@ -88,11 +92,14 @@ pub struct Proved {
     /// Its place in the log.
     pub index: u64,
     /// Its exact bytes.
-    #[serde(with = "base64_bytes")]
+    #[serde(with = "bytes_in_base64")]
     pub entry: Bytes,
     /// The hashes from its leaf to the root.
-    #[serde(with = "base64_hashes")]
+    #[serde(with = "hashes")]
     pub path: Vec<Digest>,
+    /// Headers of messages that it names first, in its order; those that are wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", with = "headers")]
+    pub headers: Vec<Bytes>,
 }
 
 impl MessageBundle {
@@ -135,64 +142,5 @@ impl MessageBundle {
     /// When it cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), FolderError> {
         fs::write(path, self.to_bytes()).map_err(|error| FolderError::io(path, error))
-    }
-}
-
-mod base64_bytes {
-    use super::{Bytes, Engine, STANDARD};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_str(&STANDARD.encode(bytes))
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Bytes, D::Error> {
-        let text = String::deserialize(from)?;
-        STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom)
-    }
-}
-
-mod base64_or_none {
-    use super::{Bytes, Engine, STANDARD};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(super) fn serialize<S: Serializer>(
-        bytes: &Option<Bytes>,
-        to: S,
-    ) -> Result<S::Ok, S::Error> {
-        match bytes {
-            Some(bytes) => to.serialize_str(&STANDARD.encode(bytes)),
-            None => to.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        from: D,
-    ) -> Result<Option<Bytes>, D::Error> {
-        let text = Option::<String>::deserialize(from)?;
-        let read = |text| STANDARD.decode(text).map(Bytes::from).map_err(D::Error::custom);
-        text.map(read).transpose()
-    }
-}
-
-pub(crate) mod base64_hashes {
-    use super::{Digest, Engine, PATH_MAX, STANDARD};
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    pub(crate) fn serialize<S: Serializer>(hashes: &[Digest], to: S) -> Result<S::Ok, S::Error> {
-        to.collect_seq(hashes.iter().map(|hash| STANDARD.encode(hash.as_bytes())))
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<Digest>, D::Error> {
-        let texts = Vec::<String>::deserialize(from)?;
-        if texts.len() > PATH_MAX + 1 {
-            return Err(D::Error::custom("more hashes than any proof has"));
-        }
-        let hash = |text: &String| {
-            let bytes = STANDARD.decode(text).ok();
-            bytes.and_then(|bytes| Digest::from_slice(&bytes))
-        };
-        let read: Option<Vec<Digest>> = texts.iter().map(hash).collect();
-        read.ok_or_else(|| D::Error::custom("a hash is 32 bytes in base64"))
     }
 }

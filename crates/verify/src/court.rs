@@ -2,37 +2,61 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use kuriiri_types::{Code, Decided, Digest, Header, LogEvent, Ministry, PolicyInForce, Receipt};
-
-use crate::{
-    bundle::came,
-    finding::{Check, Finding, Findings},
-    genuine::Spot,
-    lives::{Said, Trace},
-    rules::{Contents, InForce},
-    scan::{Found, Inner},
-    scene::{Anchors, Keys, Scene},
+use bytes::Bytes;
+use kuriiri_merkle::leaf;
+use kuriiri_types::{
+    Code, Decided, Digest, LogEvent, MessageId, Ministry, PolicyInForce, Receipt, Timestamp,
 };
 
-/// Who judges. It grows with the messages that it sees, about the size of their headers.
+use crate::{
+    finding::{Check, Finding, Findings},
+    found::{Found, Named},
+    genuine::Spot,
+    rules::{Contents, InForce},
+    scene::{Anchors, Keys, Scene},
+    trace::{About, Header, Said, Trace},
+};
+
+/// Who judges. It grows with the headers that it gets, and with the entries about the message that is
+/// watched.
 pub(crate) struct Court<'a> {
     anchors: &'a Anchors,
     pub(crate) scene: Scene,
     contents: Contents,
-    pub(crate) headers: HashMap<Digest, Header>,
+    headers: HashMap<Digest, Bytes>,
+    /// The message in question; of others it is not known what else their log says.
+    watched: Option<MessageId>,
     pub(crate) traces: Vec<Trace>,
+    /// Decisions that were not taken again, because the headers of their messages are not here.
+    pub(crate) without: u64,
 }
 
 impl<'a> Court<'a> {
-    pub(crate) fn new(home: Ministry, anchors: &'a Anchors) -> Self {
-        let scene = Scene::first(home, anchors, false);
-        let (contents, headers, traces) = (Contents::new(), HashMap::new(), Vec::new());
-        Self { anchors, scene, contents, headers, traces }
+    pub(crate) fn new(home: Ministry, anchors: &'a Anchors, watched: Option<MessageId>) -> Self {
+        Self {
+            anchors,
+            scene: Scene::first(home, anchors),
+            contents: Contents::new(),
+            headers: HashMap::new(),
+            watched,
+            traces: Vec::new(),
+            without: 0,
+        }
     }
 
     /// Whether authorities are those that the auditor has pinned.
     pub(crate) fn is_pinned(&self) -> bool {
         self.anchors.pinned.is_some()
+    }
+
+    /// Brings a header, by whose digest entries name a message.
+    pub(crate) fn bring(&mut self, header: Bytes) {
+        self.headers.insert(leaf(&header), header);
+    }
+
+    /// The header with this digest, if it was brought.
+    pub(crate) fn header(&self, digest: Digest) -> Option<&Bytes> {
+        self.headers.get(&digest)
     }
 
     /// Judges the next entry. They come in the order of their log.
@@ -51,16 +75,14 @@ impl<'a> Court<'a> {
             LogEvent::Decided(decided) => self.decided(spot, decided, found, out),
             LogEvent::Receipt(receipt) => self.stated(spot, receipt, found, out),
             LogEvent::ReceiptIn { receipt, .. } => {
-                let said = came(found);
-                if let Some(said) = said {
+                if let Some(said) = found.came() {
                     let is_home = *said.sender.ministry() == self.scene.home;
-                    let came = Said::Came(said.kind, is_home);
-                    self.traces.push(Trace::receipt(index, entry.at, said, found.about, came));
+                    self.trace(entry.at, found, Said::Came(said.kind, is_home));
                 }
-                self.scene.check_receipt(spot, receipt, said, out);
+                self.scene.check_receipt(spot, receipt, found.came(), out);
             }
             LogEvent::Approved { subject, approval } => {
-                self.scene.check_approval(spot, approval, None, *subject, out);
+                self.scene.check_approval(spot, approval, *subject, out);
             }
             LogEvent::Certificate { der } => {
                 self.scene.certificates.add(index, der);
@@ -71,8 +93,9 @@ impl<'a> Court<'a> {
                 }
             }
             LogEvent::PolicyChanged(policy) => self.policy(policy),
-            LogEvent::Erased { subject, .. } => {
-                self.traces.push(Trace::erased(index, entry.at, *subject));
+            LogEvent::Erased { subject, header, .. } => {
+                let (at, said) = ((index, entry.at), Said::Erased(*header));
+                self.traces.push(Trace::new(at, *subject, About::default(), said));
             }
             LogEvent::TurnedAway { .. }
             | LogEvent::PeerCheckpoint { .. }
@@ -86,15 +109,28 @@ impl<'a> Court<'a> {
         }
     }
 
+    /// Keeps what an entry says of the message that is watched.
+    fn trace(&mut self, at: Timestamp, found: &Found, said: Said) {
+        for (place, named) in found.named().into_iter().enumerate() {
+            if self.is_watched(&named) {
+                let about = found.about.of(place);
+                self.traces.push(Trace::new((found.index, at), named.header, about, said));
+            }
+        }
+    }
+
+    fn is_watched(&self, named: &Named) -> bool {
+        self.watched.is_some() && self.watched == named.message
+    }
+
     /// What this log states itself.
     fn stated(&mut self, spot: Spot, receipt: &Receipt, found: &Found, out: &mut Findings) {
         if receipt.issuer != self.scene.home {
             let what = format!("this log speaks as {}", receipt.issuer);
-            out.add(Finding::fault(Check::Order, what).at(spot.index).of(receipt.message));
+            out.add(Finding::fault(Check::Order, what).at(spot.index).of(found.message()));
         }
         let unknown = receipt.code == Some(Code::UNKNOWN_RECIPIENT);
-        let said = Said::Own(receipt.kind, unknown);
-        self.traces.push(Trace::receipt(spot.index, spot.at, receipt, found.about, said));
+        self.trace(spot.at, found, Said::Own(receipt.kind, unknown));
     }
 
     fn policy(&mut self, policy: &PolicyInForce) {
@@ -105,20 +141,15 @@ impl<'a> Court<'a> {
     }
 
     fn decided(&mut self, spot: Spot, decided: &Decided, found: &Found, out: &mut Findings) {
-        self.traces.push(Trace::decided(spot.index, spot.at, decided, found.about));
-        if let (Some(envelope), Inner::Header(header)) = (&decided.envelope, &found.inner) {
-            self.scene.check_message(spot, (decided, header), envelope, out);
-            self.headers.insert(decided.subject, (**header).clone());
-        }
-        let Some(header) = self.headers.get(&decided.subject) else {
-            let what = "the header that is decided on is not here";
-            return out.add(Finding::note(Check::Decisions, what).at(spot.index));
-        };
-        self.scene.check_decision(spot, header, decided, out);
-        if decided.envelope.is_none() {
-            for signed in &decided.approvals {
-                self.scene.check_approval(spot, signed, Some(header), decided.subject, out);
-            }
-        }
+        let place = if decided.batch.is_some() { Header::Here } else { Header::Used };
+        self.trace(spot.at, found, Said::Decided(decided.ruling, place));
+        let named = decided.subjects.iter();
+        let headers: Vec<Option<Bytes>> =
+            named.map(|subject| self.headers.get(&subject.header).cloned()).collect();
+        let missing = found.named().into_iter().zip(&headers).filter(|(named, header)| {
+            header.is_none() && (self.watched.is_none() || self.is_watched(named))
+        });
+        self.without += missing.count() as u64;
+        self.scene.check_class(spot, decided, &headers, out);
     }
 }

@@ -1,34 +1,34 @@
 //! A part of a log for somebody who may not see the rest.
 
+mod check;
+
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     fs::{self, File},
-    io::{self, BufRead, BufReader, BufWriter, Write as _},
+    io::{self, BufWriter, Write as _},
     path::Path,
 };
 
-use kuriiri_merkle::{inclusion, leaf, root_from_inclusion};
-use kuriiri_tlog::{Checkpoint, ministry_of};
+use bytes::Bytes;
+use kuriiri_merkle::inclusion;
 use kuriiri_types::{Digest, Direction, Entry, LogEvent, Ministry, Timestamp};
 use serde::{Deserialize, Serialize};
 
+pub use self::check::check_export;
 use crate::{
     bundle::Proved,
-    court::Court,
-    find::{each, subject_of},
-    finding::{Check, Finding, Findings},
-    folder::{CHECKPOINT, FolderError, LogFolder, open_file, read_limited},
+    find::is_link_with,
+    finding::Findings,
+    folder::{CHECKPOINT, FolderError, LogFolder},
+    found::Found,
     nodes::CachedNodes,
-    scan::{Found, found},
-    scene::Anchors,
+    scan::each,
 };
 
 /// The format of an export.
-pub const EXPORT_FORMAT: &str = "kuriiri-export/1";
+pub const EXPORT_FORMAT: &str = "kuriiri-export/2";
 const MANIFEST: &str = "export.json";
 const ENTRIES: &str = "entries.jsonl";
-/// Bytes of a line: the longest entry in base64 and its path.
-const LINE_BYTES_MAX: u64 = 128 * 1024;
 
 /// What of a log is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -47,13 +47,15 @@ pub struct Selection {
 
 /// What an export says of itself.
 ///
-/// `kuriiri-export/1` is a folder: `checkpoint` (the signed note), `export.json` (what was asked for)
-/// and `entries.jsonl`, one entry a line with its index, its bytes in base64 and the hashes of its
-/// path. An export of a period has every entry of it. An export of a channel has every link of the
-/// chains with that peer in the period, and beside them what else the log says of their messages;
-/// certificates, signed files and what the log says of its pruning are always with it. Nothing can be left out between the first and the
-/// last entry of a period, or between the first and the last link of a chain, without that being
-/// seen; of what stands beside the links it can.
+/// `kuriiri-export/2` is a folder: `checkpoint` (the signed note), `export.json` (what was asked for)
+/// and `entries.jsonl`, one entry a line with its index, its bytes in base64, the hashes of its path, and
+/// headers of messages that it names first. An export of a period has every entry of it, with all headers
+/// that are left. An export of a channel has every link of the chains with that peer in the period, and
+/// beside them what else the log says of their messages; of headers it has those of these messages
+/// alone. Certificates, signed files and what the log says of headers that were pruned are always with
+/// it. Nothing can be left out between the first and the last entry of a period, or between the first
+/// and the last link of a chain, without that being seen; of what is beside the links, and of headers,
+/// it can.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
@@ -87,7 +89,7 @@ impl Selection {
     }
 
     fn is_link(&self, entry: &Entry) -> bool {
-        self.peer.as_ref().is_some_and(|peer| crate::find::is_link_with(entry, peer))
+        self.peer.as_ref().is_some_and(|peer| is_link_with(entry, peer))
     }
 }
 
@@ -137,7 +139,7 @@ fn subjects(folder: &LogFolder, selection: &Selection) -> Result<HashSet<Digest>
         each(folder, |found| {
             let Ok(entry) = &found.entry else { return };
             if selection.has(entry.at) && selection.is_link(entry) {
-                subjects.extend(subject_of(&found));
+                subjects.extend(found.named().into_iter().map(|named| named.header));
             }
         })?;
     }
@@ -155,22 +157,30 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn offer(&mut self, found: &Found, selection: &Selection) -> Result<(), FolderError> {
-        let Ok(entry) = &found.entry else { return self.write(found) };
+        let Ok(entry) = &found.entry else { return self.write(found, Vec::new()) };
         let is_in = selection.has(entry.at);
-        let wanted = is_context(&entry.event)
+        let is_of_peer = |header: Digest| self.subjects.contains(&header);
+        let is_wanted = is_context(&entry.event)
             || match &selection.peer {
                 None => is_in,
                 Some(_) => {
-                    let is_about = |subject| self.subjects.contains(&subject);
-                    is_in && selection.is_link(entry) || subject_of(found).is_some_and(is_about)
+                    let is_link = is_in && selection.is_link(entry);
+                    is_link || found.named().iter().any(|named| is_of_peer(named.header))
                 }
             };
-        if wanted { self.write(found) } else { Ok(()) }
+        if !is_wanted {
+            return Ok(());
+        }
+        let headers = found.first_named().filter_map(|(named, header)| {
+            let is_for_reader = selection.peer.is_none() || is_of_peer(named.header);
+            header.filter(|_| is_for_reader).cloned()
+        });
+        self.write(found, headers.collect())
     }
 
-    fn write(&mut self, found: &Found) -> Result<(), FolderError> {
+    fn write(&mut self, found: &Found, headers: Vec<Bytes>) -> Result<(), FolderError> {
         let path = inclusion(&self.nodes, found.index, self.folder.size())?;
-        let line = Proved { index: found.index, entry: found.bytes.clone(), path };
+        let line = Proved { index: found.index, entry: found.bytes.clone(), path, headers };
         let failed = |error: io::Error| FolderError::io(self.folder.path(), error);
         let text = serde_json::to_string(&line).map_err(|error| failed(error.into()))?;
         writeln!(self.out, "{text}").map_err(failed)?;
@@ -188,209 +198,4 @@ fn is_context(event: &LogEvent) -> bool {
             | LogEvent::PolicyChanged(_)
             | LogEvent::Pruned { .. }
     )
-}
-
-/// Checks an exported folder.
-///
-/// # Errors
-/// When it cannot be read, or is not an export.
-pub fn check_export(folder: &Path, anchors: &Anchors) -> Result<ExportReport, FolderError> {
-    let manifest = read_manifest(&folder.join(MANIFEST))?;
-    let mut findings = Findings::new();
-    let file = folder.join(CHECKPOINT);
-    let checkpoint = read_checkpoint(&file, anchors, &mut findings)?;
-    let home = ministry_of(&checkpoint.origin).filter(|_| manifest.origin == checkpoint.origin);
-    let home = home.ok_or_else(|| FolderError::form(&file, "it is of another log"))?;
-    let mut reader = Reader {
-        checkpoint,
-        selection: &manifest.selection,
-        court: Court::new(home, anchors),
-        last: None,
-        run: None,
-        links: HashMap::new(),
-        period: None,
-        count: 0,
-        gaps: Vec::new(),
-        pruned: 0,
-    };
-    reader.read(&folder.join(ENTRIES), &mut findings)?;
-    if reader.count != manifest.entries {
-        let what = format!("{} entries are here of {}", reader.count, manifest.entries);
-        findings.add(Finding::fault(Check::Proofs, what));
-    }
-    reader.ends(&mut findings);
-    Ok(ExportReport { period: reader.period, chains: reader.chains(), manifest, findings })
-}
-
-fn read_manifest(file: &Path) -> Result<Manifest, FolderError> {
-    let text = read_limited(file, LINE_BYTES_MAX)?;
-    let manifest: Manifest = serde_json::from_slice(&text)
-        .map_err(|error| FolderError::form(file, error.to_string()))?;
-    if manifest.format != EXPORT_FORMAT {
-        return Err(FolderError::form(file, format!("it is not {EXPORT_FORMAT}")));
-    }
-    Ok(manifest)
-}
-
-/// The checkpoint, whoever signed it; who did is found.
-fn read_checkpoint(
-    file: &Path,
-    anchors: &Anchors,
-    findings: &mut Findings,
-) -> Result<Checkpoint, FolderError> {
-    let note = read_limited(file, LINE_BYTES_MAX)?;
-    findings.done(Check::Checkpoint, 1);
-    let checkpoint = crate::known::parsed(&note);
-    let checkpoint = checkpoint.ok_or_else(|| FolderError::form(file, "it is no checkpoint"))?;
-    match anchors.trust.checkpoint(&note) {
-        Ok((_, quorum)) if quorum.met => {}
-        Ok(_) => {
-            let what = "too few witnesses of the policy cosigned the checkpoint";
-            findings.add(Finding::fault(Check::Checkpoint, what));
-        }
-        Err(error) => findings.add(Finding::fault(Check::Checkpoint, error.to_string())),
-    }
-    Ok(checkpoint)
-}
-
-/// The part of a chain that was seen.
-struct Run {
-    first: u64,
-    last: u64,
-    leaf: Digest,
-}
-
-struct Reader<'a> {
-    checkpoint: Checkpoint,
-    selection: &'a Selection,
-    court: Court<'a>,
-    last: Option<u64>,
-    /// The last entry within the period, of an export without a peer.
-    run: Option<u64>,
-    links: HashMap<(Ministry, Direction), Run>,
-    period: Option<(Timestamp, Timestamp)>,
-    count: u64,
-    /// Entries of the period before which others are left out.
-    gaps: Vec<u64>,
-    /// Entries before this one were pruned, as the log says.
-    pruned: u64,
-}
-
-impl Reader<'_> {
-    fn read(&mut self, path: &Path, findings: &mut Findings) -> Result<(), FolderError> {
-        let failed = |error| FolderError::io(path, error);
-        let mut lines = BufReader::new(open_file(path)?.0);
-        let mut line = Vec::new();
-        loop {
-            line.clear();
-            let mut limited = io::Read::take(&mut lines, LINE_BYTES_MAX);
-            if limited.read_until(b'\n', &mut line).map_err(failed)? == 0 {
-                return Ok(());
-            }
-            let entry: Proved = serde_json::from_slice(&line)
-                .map_err(|error| FolderError::form(path, error.to_string()))?;
-            self.entry(entry, findings);
-        }
-    }
-
-    fn entry(&mut self, proved: Proved, findings: &mut Findings) {
-        let Proved { index, entry, path } = proved;
-        self.count += 1;
-        findings.done(Check::Proofs, 1);
-        let hash = leaf(&entry);
-        let root = root_from_inclusion(hash, index, self.checkpoint.size, &path);
-        let goes_up = self.last.is_none_or(|last| last < index);
-        self.last = Some(index);
-        if root != Some(self.checkpoint.root) || !goes_up {
-            let what = "it is not in the log, or not in the order of the log";
-            return findings.add(Finding::fault(Check::Proofs, what).at(index));
-        }
-        let entry = found((index, entry));
-        self.whole(&entry, findings);
-        self.court.entry(&entry, findings);
-    }
-
-    /// The chains that were seen, by peer.
-    fn chains(&self) -> Vec<(String, Direction, u64, u64)> {
-        let chains = self.links.iter();
-        let mut chains: Vec<_> = chains
-            .map(|((peer, way), run)| (peer.to_string(), *way, run.first, run.last))
-            .collect();
-        chains.sort_by(|a, b| (&a.0, a.2).cmp(&(&b.0, b.2)));
-        chains
-    }
-
-    /// Entries that are left out, unless they were pruned. What is left out ends before the entry.
-    fn left_out(&self, findings: &mut Findings) {
-        for index in self.gaps.iter().filter(|index| **index > self.pruned) {
-            let what = "entries of the period before it are left out";
-            findings.add(Finding::fault(Check::Proofs, what).at(*index));
-        }
-        if self.pruned > 0 {
-            let what = format!(
-                "the log says that its entries before {} were pruned, but for what others are \
-                 judged by",
-                self.pruned
-            );
-            findings.add(Finding::note(Check::Proofs, what));
-        }
-    }
-
-    /// What an export cannot show, and a channel of which it has nothing.
-    fn ends(&self, findings: &mut Findings) {
-        self.left_out(findings);
-        let Some(peer) = &self.selection.peer else {
-            let what = "completeness before the first and after the last entry of the period is \
-                        not proved by an export";
-            return findings.add(Finding::note(Check::Proofs, what));
-        };
-        let is_whole = self.selection.from.is_none() && self.selection.to.is_none();
-        if is_whole && self.links.is_empty() {
-            let what =
-                format!("it is said to be of the channels with {peer} and has no link of one");
-            findings.add(Finding::fault(Check::Channels, what));
-        }
-        let what = "completeness before the first and after the last message of a channel is not \
-                    proved by an export";
-        findings.add(Finding::note(Check::Channels, what));
-    }
-
-    /// Nothing may be left out.
-    fn whole(&mut self, found: &Found, findings: &mut Findings) {
-        let Ok(entry) = &found.entry else { return };
-        if let LogEvent::Pruned { before, .. } = entry.event
-            && before <= found.index
-        {
-            self.pruned = self.pruned.max(before);
-        }
-        let is_in = self.selection.has(entry.at);
-        if is_in {
-            self.period = Some((self.period.map_or(entry.at, |(first, _)| first), entry.at));
-        }
-        let Some(peer) = &self.selection.peer else {
-            if is_in {
-                let gap = self.run.is_some_and(|run| run + 1 != found.index);
-                self.run = Some(found.index);
-                self.gaps.extend(gap.then_some(found.index));
-            }
-            return;
-        };
-        if !is_in {
-            return;
-        }
-        for channel in entry.channels.iter().filter(|channel| channel.peer == *peer) {
-            findings.done(Check::Channels, 1);
-            let key = (channel.peer.clone(), channel.direction);
-            let before = self.links.get(&key);
-            let fits = before.is_none_or(|run| {
-                channel.seq.checked_sub(1) == Some(run.last) && channel.prev == run.leaf
-            });
-            if !fits {
-                let what = "links of the chain before it are left out, or it does not follow";
-                findings.add(Finding::fault(Check::Channels, what).at(found.index));
-            }
-            let first = before.map_or(channel.seq, |run| run.first);
-            self.links.insert(key, Run { first, last: channel.seq, leaf: found.leaf });
-        }
-    }
 }

@@ -3,16 +3,21 @@
 use kuriiri_merkle::inclusion;
 use kuriiri_tlog::TlogProof;
 use kuriiri_types::{
-    ApprovalAct, Decided, Direction, Entry, LogEvent, MessageId, Ministry, Timestamp,
+    Addressed, ApprovalAct, Decided, Digest, Direction, Entry, Giver, LogEvent, MessageId,
+    Ministry, Receipt, Timestamp,
 };
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 use crate::{
     folder::{FolderError, LogFolder},
+    found::Found,
     known::parsed,
-    scan::{Found, Inner, found, scan},
+    scan::each,
 };
+
+/// Recipients that are named in the words for one entry; of more, only their number is.
+const WHOM_MAX: usize = 8;
 
 /// An entry, told in a few words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,7 +28,7 @@ pub struct Told {
     pub at: Timestamp,
     /// Its kind, such as `DECIDED`.
     pub kind: &'static str,
-    /// The message that it is about, if the entry names it.
+    /// The message that it is about, if it names one alone or was asked for one.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "crate::finding::as_text")]
     pub message: Option<MessageId>,
     /// What it says, in one line.
@@ -43,7 +48,7 @@ pub struct Summary {
     pub period: Option<(Timestamp, Timestamp)>,
     /// Names of all keys that are said to have signed the checkpoint.
     pub signed_by: Vec<String>,
-    /// How many messages went to each peer, by the chains.
+    /// How many messages went to each peer, by the decisions in the chains; once for each time.
     pub sent: BTreeMap<String, u64>,
     /// How many came from each.
     pub received: BTreeMap<String, u64>,
@@ -51,8 +56,7 @@ pub struct Summary {
     pub kinds: BTreeMap<&'static str, u64>,
 }
 
-/// Sums up a log, reading all of it; of entries that were pruned (see [`LogFolder::first`]), what was
-/// kept.
+/// Sums up a log, reading all of it.
 ///
 /// # Errors
 /// When a bundle cannot be read.
@@ -73,12 +77,13 @@ pub fn summary(folder: &LogFolder) -> Result<Summary, FolderError> {
         let Ok(entry) = &found.entry else { return };
         *summary.kinds.entry(entry.event.kind()).or_default() += 1;
         summary.period = Some((summary.period.map_or(entry.at, |(first, _)| first), entry.at));
+        let messages = found.named().len() as u64;
         for channel in &entry.channels {
-            let chains = match channel.direction {
+            let peers = match channel.direction {
                 Direction::In => &mut summary.received,
                 Direction::Out => &mut summary.sent,
             };
-            chains.insert(channel.peer.to_string(), channel.seq.saturating_add(1));
+            *peers.entry(channel.peer.to_string()).or_default() += messages;
         }
     })?;
     Ok(summary)
@@ -89,23 +94,27 @@ pub fn summary(folder: &LogFolder) -> Result<Summary, FolderError> {
 /// # Errors
 /// When a bundle cannot be read.
 pub fn find(folder: &LogFolder, message: MessageId) -> Result<Vec<Told>, FolderError> {
-    Ok(find_all(folder, message)?.iter().map(told).collect())
-}
-
-pub(crate) fn find_all(folder: &LogFolder, message: MessageId) -> Result<Vec<Found>, FolderError> {
-    let (mut entries, mut subjects) = (Vec::new(), Vec::new());
+    let (mut told, mut headers) = (Vec::new(), Vec::new());
     each(folder, |found| {
-        let is_named = message_of(&found) == Some(message);
-        let subject = subject_of(&found);
-        if is_named {
-            subjects.extend(subject.filter(|subject| !subjects.contains(subject)));
-        }
-        // Whatever names a header without the id comes after the entry with both.
-        if is_named || subject.is_some_and(|subject| subjects.contains(&subject)) {
-            entries.push(found);
+        if is_of(&found, message, &mut headers) {
+            told.push(tell(&found, Some(message)));
         }
     })?;
-    Ok(entries)
+    Ok(told)
+}
+
+/// Whether an entry is about a message: it says the id, or a header that an entry before it says with
+/// the id. Whatever names a header without the id comes after an entry with both.
+pub(crate) fn is_of(found: &Found, message: MessageId, headers: &mut Vec<Digest>) -> bool {
+    let mut is_about = false;
+    for named in found.named() {
+        let is_known = headers.contains(&named.header);
+        if named.message == Some(message) && !is_known {
+            headers.push(named.header);
+        }
+        is_about |= is_known || named.message == Some(message);
+    }
+    is_about
 }
 
 /// The proof that one entry is in the log, as a C2SP `tlog-proof` file with the entry in it.
@@ -119,76 +128,27 @@ pub fn prove(folder: &LogFolder, index: u64) -> Result<Vec<u8>, FolderError> {
     Ok(TlogProof { extra, index, hashes, checkpoint }.to_bytes().to_vec())
 }
 
-/// Shows every entry in order; of those that were pruned, what was kept.
-pub(crate) fn each(folder: &LogFolder, mut visit: impl FnMut(Found)) -> Result<(), FolderError> {
-    let first = folder.first_bundle();
-    for bundle in 0..first {
-        folder.kept(bundle)?.into_iter().map(found).for_each(&mut visit);
-    }
-    let mut failed = None;
-    scan(folder, first, |_, chunk| match chunk {
-        Ok(entries) => {
-            entries.into_iter().for_each(&mut visit);
-            true
-        }
-        Err(error) => {
-            failed = Some(error);
-            false
-        }
-    });
-    failed.map_or(Ok(()), Err)
-}
-
-/// The message that an entry names by its id.
-pub(crate) fn message_of(found: &Found) -> Option<MessageId> {
-    match (&found.entry, &found.inner) {
-        (_, Inner::Header(header)) => Some(header.id),
-        (_, Inner::Receipt(receipt)) => Some(receipt.message),
-        (Ok(Entry { event: LogEvent::Receipt(receipt), .. }), _) => Some(receipt.message),
-        (Ok(Entry { event: LogEvent::Approved { approval, .. }, .. }), _) => {
-            let said = kuriiri_wire::approval::decode(&approval.approval);
-            said.ok().map(|said| said.message)
-        }
-        _ => None,
-    }
-}
-
-/// The message that an entry is about, by the leaf hash of its header.
-pub(crate) fn subject_of(found: &Found) -> Option<kuriiri_types::Digest> {
-    match &found.inner {
-        Inner::Receipt(receipt) => Some(receipt.header_digest),
-        Inner::Nothing | Inner::Header(_) | Inner::Unreadable(_) => {
-            found.entry.as_ref().ok().and_then(|entry| entry.event.subject())
-        }
-    }
-}
-
-/// An entry in a few words.
-pub(crate) fn told(found: &Found) -> Told {
+/// An entry in a few words; of one that names many messages, what it says of this one.
+pub(crate) fn tell(found: &Found, about: Option<MessageId>) -> Told {
     let (at, kind, what) = match &found.entry {
-        Ok(entry) => (entry.at, entry.event.kind(), words(entry, &found.inner)),
+        Ok(entry) => (entry.at, entry.event.kind(), words(entry, found.came(), about)),
         Err(error) => (Timestamp::default(), "UNREADABLE", error.to_string()),
     };
-    Told { index: found.index, at, kind, message: message_of(found), what }
+    let message = about.or_else(|| found.message());
+    Told { index: found.index, at, kind, message, what }
 }
 
 /// What an entry says.
-pub(crate) fn words(entry: &Entry, inner: &Inner) -> String {
+fn words(entry: &Entry, came: Option<&Receipt>, about: Option<MessageId>) -> String {
     match &entry.event {
-        LogEvent::Receipt(receipt) => receipt_words(receipt),
-        LogEvent::ReceiptIn { from, .. } => match inner {
-            Inner::Receipt(receipt) => format!("through {from}: {}", receipt_words(receipt)),
-            Inner::Nothing | Inner::Header(_) | Inner::Unreadable(_) => {
-                format!("through {from}: a receipt that cannot be read")
-            }
+        LogEvent::Receipt(receipt) => receipt_words(receipt, about),
+        LogEvent::ReceiptIn { from, .. } => match came {
+            Some(receipt) => format!("through {from}: {}", receipt_words(receipt, about)),
+            None => format!("through {from}: a receipt that cannot be read"),
         },
-        LogEvent::Decided(decided) => decided_words(entry, decided),
+        LogEvent::Decided(decided) => decided_words(entry, decided, about),
         LogEvent::TurnedAway { by, code, count } => {
-            let by: &dyn std::fmt::Display = match by {
-                kuriiri_types::Giver::System(system) => system,
-                kuriiri_types::Giver::Peer(peer) => peer,
-            };
-            format!("{count} from {by}: {code}")
+            format!("{count} from {}: {code}", giver_words(by))
         }
         LogEvent::Approved { approval, .. } => approval_words(&approval.approval),
         LogEvent::Certificate { der } => format!("{}", kuriiri_merkle::digest(der)),
@@ -204,30 +164,43 @@ pub(crate) fn words(entry: &Entry, inner: &Inner) -> String {
                 .map_or_else(String::new, |seen| format!("{} at {}", seen.origin, seen.size))
         }
         LogEvent::Booted { software } => software.clone(),
-        LogEvent::Erased { by, basis, .. } => format!("by {by} on the basis {basis}"),
+        LogEvent::Erased { header, by, basis, .. } => {
+            let what = if *header { "body and header" } else { "body" };
+            format!("{what}, by {by} on the basis {basis}")
+        }
         LogEvent::Acted { by, what } | LogEvent::Exported { by, what } => format!("{by}: {what}"),
         LogEvent::ClockStepped { from } => format!("it had shown {from}"),
         LogEvent::ChannelHeads(heads) => {
             heads.iter().map(crate::heads::words).collect::<Vec<_>>().join("; ")
         }
-        LogEvent::Pruned { before, by, basis } => {
-            format!("entries before {before}, by {by} on the basis {basis}")
+        LogEvent::Pruned { until, headers, by, basis } => {
+            format!("{headers} headers kept until {until}, by {by} on the basis {basis}")
         }
     }
 }
 
-fn decided_words(entry: &Entry, decided: &Decided) -> String {
+fn decided_words(entry: &Entry, decided: &Decided, about: Option<MessageId>) -> String {
     let word = crate::rules::word_of(decided.ruling);
     let next = decided.next.as_ref().map(|next| format!(", next {next}"));
     let reasons = decided.reasons.join(" ");
     let links: Vec<String> = entry.channels.iter().map(link).collect();
     let mut text = format!("{word} for {}{}", decided.dest, next.unwrap_or_default());
+    text.push_str(&among(decided.subjects.len(), about));
     for more in [reasons, links.join(", ")] {
         if !more.is_empty() {
             text = format!("{text}; {more}");
         }
     }
     text
+}
+
+/// Of how many messages an entry speaks besides.
+fn among(messages: usize, about: Option<MessageId>) -> String {
+    match (messages, about) {
+        (0 | 1, _) => String::new(),
+        (messages, Some(_)) => format!(", as one of {messages}"),
+        (messages, None) => format!(", {messages} messages"),
+    }
 }
 
 fn approval_words(bytes: &[u8]) -> String {
@@ -248,10 +221,27 @@ fn link(channel: &kuriiri_types::Channel) -> String {
     format!("number {} {way} {}", channel.seq, channel.peer)
 }
 
-fn receipt_words(receipt: &kuriiri_types::Receipt) -> String {
+fn receipt_words(receipt: &Receipt, about: Option<MessageId>) -> String {
     let code = receipt.code.map(|code| format!(" ({code})")).unwrap_or_default();
-    let by = receipt.by.as_ref().map(|by| format!(", by {by}")).unwrap_or_default();
-    format!("{} says {} for {}{code}{by}", receipt.issuer, receipt.kind, receipt.recipient)
+    let by = receipt.by.as_ref().map(|by| format!(", by {}", giver_words(by)));
+    let by = by.unwrap_or_default();
+    let is_told = |told: &&Addressed| about.is_none_or(|id| told.subject.message == id);
+    let mut recipients: Vec<String> =
+        receipt.subjects.iter().filter(is_told).map(|told| told.recipient.to_string()).collect();
+    recipients.dedup();
+    let whom = match recipients.as_slice() {
+        many if many.len() > WHOM_MAX => format!("{} recipients", many.len()),
+        few => few.join(", "),
+    };
+    let among = among(receipt.subjects.len(), about);
+    format!("{} says {} for {whom}{among}{code}{by}", receipt.issuer, receipt.kind)
+}
+
+fn giver_words(giver: &Giver) -> String {
+    match giver {
+        Giver::System(system) => system.to_string(),
+        Giver::Peer(peer) => peer.to_string(),
+    }
 }
 
 /// Whether an entry is a link of the chain with a peer.

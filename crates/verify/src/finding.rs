@@ -28,11 +28,13 @@ pub enum Check {
     Channels,
     /// What the log sums up of its minutes is what its entries say.
     Heads,
+    /// The headers beside the log are those that its entries name, and none is missing without leave.
+    Headers,
     /// Systems of their ministries signed the messages.
     Originators,
     /// Officers signed their words.
     Approvals,
-    /// Other relays' receipts stand in their logs.
+    /// Other relays' receipts are in their logs.
     Receipts,
     /// Every message that was accepted has one fate, or is open.
     Messages,
@@ -60,6 +62,7 @@ impl Check {
             Self::Order => "order",
             Self::Channels => "channels",
             Self::Heads => "heads",
+            Self::Headers => "headers",
             Self::Originators => "originators",
             Self::Approvals => "approvals",
             Self::Receipts => "receipts",
@@ -83,7 +86,8 @@ impl Check {
             Self::Order => "times and starts that only go forward",
             Self::Channels => "links of chains between relays",
             Self::Heads => "sums of minutes made again from the entries",
-            Self::Originators => "signatures of the systems that sent messages",
+            Self::Headers => "headers held against the entries that name them",
+            Self::Originators => "messages held against the signatures of their systems",
             Self::Approvals => "signatures of officers",
             Self::Receipts => "receipts of other relays held against their logs",
             Self::Messages => "messages and recipients with one fate at most",
@@ -104,12 +108,14 @@ impl fmt::Display for Check {
 
 /// How much a finding weighs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Weight {
     /// Something is wrong.
     Fault,
     /// It could not be checked: what it would be held against is not known.
     Unchecked,
+    /// It is not so yet and may become so: too few witnesses have cosigned.
+    NotYet,
     /// Good to know, and no fault.
     Note,
 }
@@ -156,6 +162,11 @@ impl Finding {
     /// Something that could not be checked.
     pub fn unchecked(check: Check, what: impl Into<String>) -> Self {
         Self::new(check, Weight::Unchecked, what)
+    }
+
+    /// Something that is not so yet.
+    pub fn not_yet(check: Check, what: impl Into<String>) -> Self {
+        Self::new(check, Weight::NotYet, what)
     }
 
     /// Something good to know.
@@ -234,6 +245,8 @@ pub struct Tally {
     pub faults: u64,
     /// How many could not be checked.
     pub unchecked: u64,
+    /// How many are not so yet.
+    pub not_yet: u64,
     /// How many were good to know.
     pub notes: u64,
 }
@@ -267,6 +280,7 @@ impl Findings {
         match finding.weight {
             Weight::Fault => tally.faults += 1,
             Weight::Unchecked => tally.unchecked += 1,
+            Weight::NotYet => tally.not_yet += 1,
             Weight::Note => tally.notes += 1,
         }
         if self.count(finding.weight) <= FINDINGS_MAX as u64 {
@@ -281,10 +295,11 @@ impl Findings {
             own.done += tally.done;
             own.faults += tally.faults;
             own.unchecked += tally.unchecked;
+            own.not_yet += tally.not_yet;
             own.notes += tally.notes;
         }
         self.listed.extend(other.listed);
-        self.listed.truncate(3 * FINDINGS_MAX);
+        self.listed.truncate(4 * FINDINGS_MAX);
     }
 
     /// How many findings of a weight there are, listed or not.
@@ -292,6 +307,7 @@ impl Findings {
         let of = |tally: &Tally| match weight {
             Weight::Fault => tally.faults,
             Weight::Unchecked => tally.unchecked,
+            Weight::NotYet => tally.not_yet,
             Weight::Note => tally.notes,
         };
         self.tallies.values().map(of).sum()
@@ -320,11 +336,11 @@ impl Findings {
     }
 
     /// What a program says with its exit: 0 for all good, 1 for a fault, 2 for what could not be
-    /// checked.
+    /// checked or is not so yet.
     pub fn exit(&self) -> u8 {
         if self.count(Weight::Fault) > 0 {
             1
-        } else if self.count(Weight::Unchecked) > 0 {
+        } else if self.count(Weight::Unchecked) + self.count(Weight::NotYet) > 0 {
             2
         } else {
             0
@@ -342,6 +358,9 @@ mod tests {
         findings.done(Check::Root, 3);
         findings.add(Finding::note(Check::Files, "more"));
         assert_eq!(findings.exit(), 0);
+        let mut waiting = findings.clone();
+        waiting.add(Finding::not_yet(Check::Checkpoint, "too few witnesses"));
+        assert_eq!(waiting.exit(), 2);
         findings.add(Finding::unchecked(Check::Decisions, "no rules"));
         assert_eq!(findings.exit(), 2);
         findings.add(Finding::fault(Check::Root, "other").at(7));

@@ -9,8 +9,8 @@ use std::{
 use bytes::Bytes;
 use kuriiri_merkle::{Nodes, leaf};
 use kuriiri_tlog::{
-    Bundle, Checkpoint, CheckpointError, NOTE_BYTES_MAX, Note, Place, TILE_WIDTH, Tile,
-    decode_bundle, decode_tile, node_in_tile,
+    Bundle, Checkpoint, CheckpointError, EntryHeaders, NOTE_BYTES_MAX, Note, Place, TILE_WIDTH,
+    Tile, decode_bundle, decode_headers, decode_tile, node_in_tile,
 };
 use kuriiri_types::Digest;
 
@@ -18,12 +18,11 @@ use crate::finding::printable;
 
 /// The file with the log's checkpoint.
 pub(crate) const CHECKPOINT: &str = "checkpoint";
-/// The folder with the bundles.
-const BUNDLES: &str = "tile/entries";
-/// The folder with what was kept of bundles that were pruned.
-const KEPT: &str = "kept";
 /// Bytes of a bundle: 256 entries of the longest kind. Larger: not read.
 pub(crate) const BUNDLE_BYTES_MAX: u64 = 256 * (2 + 65_535);
+/// Bytes of the headers beside a bundle: more than twice what a relay puts beside 256 entries, 24 KiB
+/// each. Larger: not read.
+pub(crate) const HEADERS_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Bytes of a tile.
 pub(crate) const TILE_BYTES_MAX: u64 = TILE_WIDTH as u64 * 32;
 
@@ -33,8 +32,6 @@ pub struct LogFolder {
     path: PathBuf,
     note: Bytes,
     checkpoint: Checkpoint,
-    /// The first bundle that is there.
-    first: u64,
 }
 
 /// Something in a folder cannot be read.
@@ -51,8 +48,6 @@ enum Why {
     Io(io::Error),
     #[error("{0}")]
     Form(String),
-    #[error("entry {0} was pruned: of the entries before {1} only some were kept")]
-    Pruned(u64, u64),
 }
 
 impl FolderError {
@@ -67,11 +62,6 @@ impl FolderError {
     /// Whether there is no such file.
     pub fn is_missing(&self) -> bool {
         matches!(&self.why, Why::Io(error) if error.kind() == io::ErrorKind::NotFound)
-    }
-
-    /// Whether the entry is one of those at the beginning of the log that are not there any more.
-    pub fn is_pruned(&self) -> bool {
-        matches!(self.why, Why::Pruned(..))
     }
 }
 
@@ -99,27 +89,7 @@ impl LogFolder {
         let wrong = |error: CheckpointError| FolderError::form(&file, error.to_string());
         let parsed = Note::parse(&note).map_err(|error| wrong(error.into()))?;
         let checkpoint = Checkpoint::parse(parsed.text()).map_err(wrong)?;
-        let folder = Self { path: path.to_owned(), note: note.into(), checkpoint, first: 0 };
-        let first = folder.find_first()?;
-        Ok(Self { first, ..folder })
-    }
-
-    /// The first bundle that is there, when the one that should be the first is not. Without any it
-    /// is that one.
-    fn find_first(&self) -> Result<u64, FolderError> {
-        let wide_enough = |bundle: &Bundle| {
-            bundle_of(self.size(), bundle.index).is_some_and(|whole| bundle.width >= whole.width)
-        };
-        let Some(bundle) = bundle_of(self.size(), 0) else { return Ok(0) };
-        let (path, _) = self.find(bundle.width, |width| Bundle { width, ..bundle }.path());
-        let mut first = None;
-        if !path.exists() && self.path.join(BUNDLES).is_dir() {
-            self.each_file(BUNDLES, |name| {
-                let there = Bundle::parse(name).filter(wide_enough).map(|bundle| bundle.index);
-                first = first.into_iter().chain(there).min();
-            })?;
-        }
-        Ok(first.unwrap_or(0))
+        Ok(Self { path: path.to_owned(), note: note.into(), checkpoint })
     }
 
     /// Where it is.
@@ -142,29 +112,12 @@ impl LogFolder {
         self.checkpoint.size
     }
 
-    /// The first entry that is there. Of those before it, which were pruned, there are leaf hashes,
-    /// and what was kept because later entries are judged by it.
-    pub fn first(&self) -> u64 {
-        self.first * u64::from(TILE_WIDTH)
-    }
-
-    pub(crate) fn first_bundle(&self) -> u64 {
-        self.first
-    }
-
-    /// The bytes of one entry, also of one that was kept of those that were pruned.
+    /// The bytes of one entry.
     ///
     /// # Errors
-    /// When there is no such entry, it was pruned, or its file cannot be read.
+    /// When there is no such entry, or its file cannot be read.
     pub fn entry(&self, index: u64) -> Result<Bytes, FolderError> {
         let wide = u64::from(TILE_WIDTH);
-        if index < self.first() {
-            let kept = self.kept(index / wide)?.into_iter().find(|(at, _)| *at == index);
-            let pruned = Why::Pruned(index, self.first());
-            return kept
-                .map(|(_, entry)| entry)
-                .ok_or_else(|| FolderError { path: self.path.clone(), why: pruned });
-        }
         let bundle = bundle_of(self.size(), index / wide);
         let none = || FolderError::form(&self.path, format!("there is no entry {index}"));
         let read = self.bundle(bundle.ok_or_else(none)?)?;
@@ -181,6 +134,25 @@ impl LogFolder {
         let entries = entries.map_err(|error| FolderError::form(&path, error.to_string()))?;
         let wanted = entries.into_iter().take(usize::from(bundle.width));
         Ok(Read { entries: wanted.map(|entry| bytes.slice_ref(entry)).collect(), found })
+    }
+
+    /// The headers beside a bundle, by entry; else as [`bundle`](Self::bundle). Without a file there
+    /// are none.
+    pub(crate) fn headers(&self, bundle: Bundle) -> Result<Vec<EntryHeaders>, FolderError> {
+        let path = |width| Bundle { width, ..bundle }.headers_path();
+        let (path, found) = self.find(bundle.width, path);
+        let bytes = match read_limited(&path, HEADERS_BYTES_MAX) {
+            Ok(bytes) => Bytes::from(bytes),
+            Err(error) if error.is_missing() => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let wrong = |what: String| FolderError::form(&path, what);
+        let mut parts = decode_headers(&bytes).map_err(|error| wrong(error.to_string()))?;
+        if let Some(last) = parts.last().filter(|last| u16::from(last.place) >= found) {
+            return Err(wrong(format!("it has headers of entry {} of {found}", last.place)));
+        }
+        parts.retain(|part| u16::from(part.place) < bundle.width);
+        Ok(parts)
     }
 
     /// The hashes of a tile; else as [`bundle`](Self::bundle).
@@ -205,28 +177,10 @@ impl LogFolder {
         there.next().unwrap_or((exact, width))
     }
 
-    /// What was kept of a bundle that was pruned, by index.
-    pub(crate) fn kept(&self, bundle: u64) -> Result<Vec<(u64, Bytes)>, FolderError> {
-        let path = self.path.join(kept_path(bundle));
-        let bytes = match read_limited(&path, BUNDLE_BYTES_MAX + u64::from(TILE_WIDTH)) {
-            Ok(bytes) => Bytes::from(bytes),
-            Err(error) if error.is_missing() => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let first = bundle.checked_mul(u64::from(TILE_WIDTH));
-        let kept = first.and_then(|first| decode_kept(&bytes, first));
-        kept.ok_or_else(|| FolderError::form(&path, "it is not entries with their places"))
-    }
-
-    /// Calls for every file below a folder in this one, by its path from this one on, with `/`
-    /// between its parts. Links are files and are not followed.
-    pub(crate) fn each_file(
-        &self,
-        below: &str,
-        mut visit: impl FnMut(&str),
-    ) -> Result<(), FolderError> {
-        let prefix = if below.is_empty() { String::new() } else { format!("{below}/") };
-        let mut folders = vec![(self.path.join(below), prefix)];
+    /// Calls for every file, by its path from this folder on, with `/` between its parts. Links are
+    /// files and are not followed.
+    pub(crate) fn each_file(&self, mut visit: impl FnMut(&str)) -> Result<(), FolderError> {
+        let mut folders = vec![(self.path.clone(), String::new())];
         while let Some((folder, prefix)) = folders.pop() {
             let failed = |error| FolderError::io(&folder, error);
             for entry in fs::read_dir(&folder).map_err(failed)? {
@@ -242,14 +196,11 @@ impl LogFolder {
         Ok(())
     }
 
-    /// The leaf hash of one entry; of one that was pruned, as the tiles have it.
+    /// The leaf hash of one entry.
     ///
     /// # Errors
     /// When there is no such entry, or its file cannot be read.
     pub fn leaf(&self, index: u64) -> Result<Digest, FolderError> {
-        if index < self.first() {
-            return self.node(0, index);
-        }
         self.entry(index).map(|entry| leaf(&entry))
     }
 }
@@ -265,34 +216,6 @@ impl Nodes for LogFolder {
         let hashes = self.tile(place.tile(self.size()).ok_or_else(none)?)?;
         node_in_tile(&hashes, &place).ok_or_else(none)
     }
-}
-
-/// Where entries are that were kept of a bundle that was pruned: `kept/x001/067`.
-pub(crate) fn kept_path(bundle: u64) -> String {
-    let path = Bundle { index: bundle, width: TILE_WIDTH }.path();
-    format!("{KEPT}{}", path.strip_prefix(BUNDLES).unwrap_or_default())
-}
-
-/// The bundle of which the entries in this file were kept; nothing when it is no such file.
-pub(crate) fn parse_kept(path: &str) -> Option<u64> {
-    let bundle = Bundle::parse(&format!("{BUNDLES}{}", path.strip_prefix(KEPT)?))?;
-    (bundle.width == TILE_WIDTH).then_some(bundle.index)
-}
-
-/// Records of a place in the bundle (one byte), a length (two) and an entry, by ascending places.
-fn decode_kept(bytes: &Bytes, first: u64) -> Option<Vec<(u64, Bytes)>> {
-    let (mut kept, mut rest) = (Vec::<(u64, Bytes)>::new(), &bytes[..]);
-    while let Some(([place, long, short], after)) = rest.split_first_chunk() {
-        let length = usize::from(u16::from_be_bytes([*long, *short]));
-        let (entry, after) = after.split_at_checked(length)?;
-        let index = first.checked_add(u64::from(*place))?;
-        if kept.last().is_some_and(|(last, _)| *last >= index) {
-            return None;
-        }
-        kept.push((index, bytes.slice_ref(entry)));
-        rest = after;
-    }
-    (rest.is_empty() && !kept.is_empty()).then_some(kept)
 }
 
 /// The bundle of this index in a log of so many entries.

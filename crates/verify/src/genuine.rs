@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kuriiri_seal::{CertificateError, VerifiedApproval, VerifiedHeader, VerifyError};
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{CertificateError, VerifiedApproval, VerifyError};
 use kuriiri_tlog::ReceiptError;
 use kuriiri_types::{
-    ApprovalAct, Decided, Digest, Envelope, Fingerprint, Header, Receipt, SignedApproval,
-    SignedReceipt, Timestamp,
+    ApprovalAct, Decided, Digest, Fingerprint, Giver, Header, MessageId, Receipt, SignedApproval,
+    SignedPart, SignedReceipt, SpiffeId, Subject, Timestamp,
 };
-use kuriiri_wire::{WireError, approval, header, receipt};
+use kuriiri_wire::{approval, header, receipt};
 
 use crate::{
     finding::{Check, Finding, Findings},
-    rules::{Again, word_of},
+    rules::word_of,
     scene::Scene,
 };
 
@@ -29,90 +30,124 @@ pub(crate) struct Spot {
 }
 
 impl Scene {
-    /// The originator's signature, with all that a decision says of who handed the message over.
-    pub(crate) fn check_message(
+    /// A decision on a class of messages: the originator's signature, from the entry alone; and with each
+    /// header that is at hand, all that it rested on.
+    pub(crate) fn check_class(
         &self,
         spot: Spot,
-        (decided, header): (&Decided, &Header),
-        envelope: &Envelope,
-        findings: &mut Findings,
+        decided: &Decided,
+        headers: &[Option<Bytes>],
+        out: &mut Findings,
     ) {
-        findings.done(Check::Originators, 1);
-        let verified = self.verify_with(spot, envelope, header);
-        let verified = match verified {
-            Ok(verified) => verified,
-            Err(error) => return findings.add(self.doubt(Check::Originators, spot, &error)),
-        };
-        let header = verified.header();
-        let mut wrong = |what: String| {
-            let finding = Finding::fault(Check::Originators, what);
-            findings.add(finding.at(spot.index).of(header.id));
-        };
-        if verified.leaf() != decided.subject {
-            wrong("the decision is on another header than the one with it".into());
+        let signer = decided.batch.as_ref().map(|batch| self.check_part(spot, decided, batch, out));
+        let messages = read_headers(spot, decided, headers, out);
+        for (subject, header) in &messages {
+            let mut wrong = |what: String| {
+                let finding = Finding::fault(Check::Originators, what);
+                out.add(finding.at(spot.index).of(subject.message));
+            };
+            if let Some(signer) = signer.iter().flatten().next() {
+                wrong_signer(decided, header, signer).into_iter().for_each(&mut wrong);
+            }
+            if header.id != subject.message {
+                wrong("it gives the message another id than its header does".into());
+            }
+            if decided.path.first().is_some_and(|first| first != header.from.ministry()) {
+                wrong("its way does not begin at its sender's".into());
+            }
+            if header.recipients_at(&decided.dest).next().is_none() {
+                wrong(format!("it is for nobody at {}", decided.dest));
+            }
         }
-        if decided.submitter.as_ref().is_some_and(|system| system != verified.signer()) {
-            wrong(format!("{} signed what another system submitted", verified.signer()));
+        if let Some(subject) = decided.subjects.first() {
+            let header = messages.first().map(|(_, header)| header);
+            for signed in &decided.approvals {
+                self.check_release(spot, signed, (*subject, header), out);
+            }
         }
-        if decided.path.first().is_some_and(|first| first != header.from.ministry()) {
-            wrong("its way does not begin at its sender's".into());
-        }
-        if header.recipients_at(&decided.dest).next().is_none() {
-            wrong(format!("it is for nobody at {}", decided.dest));
-        }
-        for signed in &decided.approvals {
-            self.check_approval(spot, signed, Some(header), decided.subject, findings);
+        self.check_decisions(spot, decided, &messages, out);
+    }
+
+    /// The signature over the headers of a class; gives whose it is.
+    fn check_part(
+        &self,
+        spot: Spot,
+        decided: &Decided,
+        batch: &SignedPart,
+        out: &mut Findings,
+    ) -> Option<SpiffeId> {
+        out.done(Check::Originators, decided.subjects.len() as u64);
+        match self.verify_part(spot, decided, batch) {
+            Ok(signer) => Some(signer),
+            Err(error) => {
+                let mut doubt = self.doubt(Check::Originators, spot, &error);
+                if let [_, others @ ..] = decided.subjects.as_slice()
+                    && !others.is_empty()
+                {
+                    doubt.what = format!("{}; so for {} more messages", doubt.what, others.len());
+                }
+                out.add(doubt.of(decided.subjects.first().map(|subject| subject.message)));
+                None
+            }
         }
     }
 
-    /// The header was decoded from these very bytes when the entry was read.
-    fn verify_with(
+    /// The system that signed the messages of a class.
+    pub(crate) fn verify_part(
         &self,
         spot: Spot,
-        envelope: &Envelope,
-        header: &Header,
-    ) -> Result<VerifiedHeader, VerifyError> {
-        let decoded = |_: &Bytes| Ok::<_, WireError>(header.clone());
-        self.with_certificate(spot, envelope.proof.signer, |now| {
-            self.keys.verifier.message(envelope.clone(), decoded, now)
+        decided: &Decided,
+        batch: &SignedPart,
+    ) -> Result<SpiffeId, VerifyError> {
+        let leaves: Vec<Digest> = decided.subjects.iter().map(|subject| subject.header).collect();
+        self.with_certificate(spot, batch.signer, |now| {
+            self.keys.verifier.part(batch, &leaves, now)
         })
     }
 
-    /// The originator's signature alone.
-    pub(crate) fn verify_message(
-        &self,
-        spot: Spot,
-        envelope: &Envelope,
-    ) -> Result<VerifiedHeader, VerifyError> {
-        self.with_certificate(spot, envelope.proof.signer, |now| {
-            self.keys.verifier.message(envelope.clone(), |bytes| header::decode(bytes), now)
-        })
-    }
-
-    /// An officer's signature, and that it is of this message.
+    /// An officer's word, which must be about this message.
     pub(crate) fn check_approval(
         &self,
         spot: Spot,
         signed: &SignedApproval,
-        header: Option<&Header>,
         subject: Digest,
-        findings: &mut Findings,
+        out: &mut Findings,
     ) {
-        findings.done(Check::Approvals, 1);
-        let id = header.map(|header| header.id);
-        let verified = match self.verify_approval(spot, signed) {
-            Ok(verified) => verified,
-            Err(error) => {
-                return findings.add(self.doubt(Check::Approvals, spot, &error).of(id));
+        self.check_word(spot, signed, (None, subject), out, |_| true);
+    }
+
+    /// An officer's release that a decision looked at, which must be of this message; what is beside a
+    /// decision is nothing else.
+    fn check_release(
+        &self,
+        spot: Spot,
+        signed: &SignedApproval,
+        (subject, header): (Subject, Option<&Header>),
+        out: &mut Findings,
+    ) {
+        self.check_word(spot, signed, (Some(subject.message), subject.header), out, |verified| {
+            verified.approval().act == ApprovalAct::Release
+                && header.is_none_or(|header| verified.check(header, subject.header).is_ok())
+        });
+    }
+
+    fn check_word(
+        &self,
+        spot: Spot,
+        signed: &SignedApproval,
+        (id, subject): (Option<MessageId>, Digest),
+        out: &mut Findings,
+        fits: impl FnOnce(&VerifiedApproval) -> bool,
+    ) {
+        out.done(Check::Approvals, 1);
+        match self.verify_approval(spot, signed) {
+            Ok(verified) if verified.approval().subject == subject && fits(&verified) => {}
+            Ok(verified) => {
+                let officer = &verified.approval().officer;
+                let what = format!("what {officer} signed is no release of this message");
+                out.add(Finding::fault(Check::Approvals, what).at(spot.index).of(id));
             }
-        };
-        let said = verified.approval();
-        let of_this = said.subject == subject
-            && header.is_none_or(|header| verified.check(header, subject).is_ok());
-        // Beside a decision stand the releases that it looked at, and nothing else.
-        if !of_this || (header.is_some() && said.act != ApprovalAct::Release) {
-            let what = format!("what {} signed is no release of this message", said.officer);
-            findings.add(Finding::fault(Check::Approvals, what).at(spot.index).of(id));
+            Err(error) => out.add(self.doubt(Check::Approvals, spot, &error).of(id)),
         }
     }
 
@@ -159,38 +194,33 @@ impl Scene {
         }
     }
 
-    /// The decision, taken again under the rules in force.
-    pub(crate) fn check_decision(
+    /// The decision, taken again for each message under the rules in force.
+    fn check_decisions(
         &self,
         spot: Spot,
-        header: &Header,
         decided: &Decided,
-        findings: &mut Findings,
+        messages: &[(Subject, Header)],
+        out: &mut Findings,
     ) {
-        findings.done(Check::Decisions, 1);
-        let about = |finding: Finding| finding.at(spot.index).of(header.id);
-        if self.is_pruned && self.rules.digest == Digest([0; 32]) {
-            let what = "the files that were in force were pruned";
-            return findings.add(about(Finding::unchecked(Check::Decisions, what)));
-        }
+        let Some((first, _)) = messages.first() else { return };
+        out.done(Check::Decisions, messages.len() as u64);
+        let about =
+            |subject: &Subject, finding: Finding| finding.at(spot.index).of(subject.message);
         if decided.policy != self.rules.digest {
             let what = "it names other files than those that were in force";
-            return findings.add(about(Finding::fault(Check::Decisions, what)));
+            return out.add(about(first, Finding::fault(Check::Decisions, what)));
         }
-        match self.rules.again(spot.at, &self.home, header, decided) {
-            Again::Same => {}
-            Again::Unknown(why) => {
-                findings.add(about(Finding::unchecked(Check::Decisions, why)));
-            }
-            Again::Other(word, codes) => {
-                let (then, reasons) = (word_of(decided.ruling), decided.reasons.join(" "));
-                let what = format!(
-                    "it says {then} {reasons}, and the rules say {word} {}",
-                    codes.join(" ")
-                );
-                let finding = Finding::fault(Check::Decisions, what).against(&self.home);
-                findings.add(about(finding));
-            }
+        let all = match self.rules.again(spot.at, &self.home, decided, messages) {
+            Ok(all) => all,
+            Err(why) => return out.add(about(first, Finding::unchecked(Check::Decisions, why))),
+        };
+        for ((subject, _), again) in messages.iter().zip(&all) {
+            let Some((word, codes)) = again.other() else { continue };
+            let (then, reasons) = (word_of(decided.ruling), decided.reasons.join(" "));
+            let what =
+                format!("it says {then} {reasons}, and the rules say {word} {}", codes.join(" "));
+            let finding = Finding::fault(Check::Decisions, what).against(&self.home);
+            out.add(about(subject, finding));
         }
     }
 
@@ -233,16 +263,61 @@ impl Scene {
             let what = format!("no authority of {ministry} is known; name a federation file");
             Finding::unchecked(check, what)
         } else if let VerifyError::UnknownSigner(name) = error {
-            let what = format!("the certificate {name:?} is not in the log before it");
-            match self.is_pruned {
-                true => Finding::unchecked(check, what),
-                false => Finding::fault(check, what),
-            }
+            Finding::fault(check, format!("the certificate {name:?} is not in the log before it"))
         } else {
             Finding::fault(check, chain(error))
         };
         finding.at(spot.index)
     }
+}
+
+/// The headers of a class that are those that it names, with the messages that they are of.
+///
+/// What is wrong with a header is said where it is named first, and not again with every decision.
+fn read_headers(
+    spot: Spot,
+    decided: &Decided,
+    headers: &[Option<Bytes>],
+    out: &mut Findings,
+) -> Vec<(Subject, Header)> {
+    let is_first = decided.batch.is_some();
+    let mut messages = Vec::with_capacity(headers.len());
+    for (subject, bytes) in decided.subjects.iter().zip(headers) {
+        let Some(bytes) = bytes else { continue };
+        let mut wrong = |check, what: String| {
+            if is_first {
+                out.add(Finding::fault(check, what).at(spot.index).of(subject.message));
+            }
+        };
+        if leaf(bytes) != subject.header {
+            wrong(Check::Headers, "the header beside it is not the one that it names".into());
+            continue;
+        }
+        match header::decode(bytes) {
+            Ok(header) => messages.push((*subject, header)),
+            Err(error) => {
+                wrong(Check::Originators, format!("the signed header cannot be read: {error}"));
+            }
+        }
+    }
+    if is_first {
+        out.done(Check::Headers, headers.iter().flatten().count() as u64);
+    }
+    messages
+}
+
+/// Why this system may not have signed a message that it is known to have signed.
+fn wrong_signer(decided: &Decided, header: &Header, signer: &SpiffeId) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if signer.ministry() != header.from.ministry() {
+        wrong.push(format!("{signer} signed in the name of {}", header.from.ministry()));
+    }
+    if let Some(Giver::System(system)) = &decided.giver
+        && system != signer
+    {
+        wrong.push(format!("{signer} signed what another system handed in"));
+    }
+    wrong
 }
 
 /// An error with everything that led to it.

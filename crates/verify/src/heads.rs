@@ -1,23 +1,19 @@
 //! Whether the sums that a log has of its minutes are those of its own entries.
 //!
 //! A relay sums up, minute by minute and for each peer, the receipts that it gives and gets, and
-//! writes what they come to. All of them stand in its log before, so each sum can be made again.
+//! writes what they come to. All of them are in its log before, so each sum can be made again.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use kuriiri_merkle::Frontier;
 use kuriiri_types::{
-    ChannelHead, Digest, Direction, Entry, LogEvent, Ministry, ReceiptKind, Timestamp,
-    limits::CHANNEL_HEAD_DIGESTS_MAX,
+    Addressed, ChannelHead, Digest, Direction, Entry, Giver, LogEvent, Ministry, Receipt,
+    ReceiptKind, Timestamp, limits::CHANNEL_HEAD_DIGESTS_MAX,
 };
 
 use crate::{
     finding::{Check, Finding, Findings},
     order::Order,
-    scan::Inner,
 };
 
 /// What is summed up, in milliseconds.
@@ -25,8 +21,6 @@ const MINUTE: i64 = 60_000;
 /// Messages of all open sums that are remembered, 32 bytes each, which is more than a relay has open
 /// in ten minutes. With more the oldest sums go.
 const HELD_MAX: usize = 1 << 20;
-/// For how long after the beginning of what is there a sum may be over entries that were pruned.
-const AFTER_PRUNING: Duration = Duration::from_secs(600);
 
 /// The minute of a time, in milliseconds.
 pub(crate) fn minute_of(at: Timestamp) -> i64 {
@@ -78,14 +72,9 @@ pub(crate) struct Heads {
     order: BTreeMap<u64, Which>,
     number: u64,
     held: usize,
-    /// Which message is being decided on, and the peer that it came from.
-    came: Option<(Digest, Ministry)>,
     /// There were more open sums than are remembered.
     forgot: bool,
-    is_pruned: bool,
-    /// When what is there begins, as long as a sum may be over what was pruned.
-    begins: Option<Timestamp>,
-    /// Heads, and ends of chains in them, that could not be held against anything.
+    /// Sums that could not be held against anything.
     unknown: u64,
 }
 
@@ -97,74 +86,54 @@ impl Heads {
             order: BTreeMap::new(),
             number: 0,
             held: 0,
-            came: None,
             forgot: false,
-            is_pruned: false,
-            begins: None,
             unknown: 0,
         }
     }
 
-    /// The entries before the next one are not there.
-    pub(crate) fn prune(&mut self) {
-        self.is_pruned = true;
-    }
-
-    /// Looks at the next entry, after the chains were followed over it.
+    /// Looks at the next entry, after the chains were followed over it; with the receipt that came in.
     pub(crate) fn next(
         &mut self,
         index: u64,
-        (entry, inner): (&Entry, &Inner),
+        (entry, came): (&Entry, Option<&Receipt>),
         order: &Order,
         out: &mut Findings,
     ) {
-        if std::mem::take(&mut self.is_pruned) {
-            self.begins = Some(entry.at);
-        }
         if let LogEvent::ChannelHeads(heads) = &entry.event {
             for head in heads {
                 out.done(Check::Heads, 1);
-                self.sum((index, entry.at), head, out);
+                self.sum(index, head, out);
                 self.chain(index, head, order, out);
             }
-        } else {
-            self.count(entry, inner);
-        }
-    }
-
-    /// Counts an entry into the sum that it belongs to.
-    fn count(&mut self, entry: &Entry, inner: &Inner) {
-        if let LogEvent::Decided(decided) = &entry.event {
-            let mut came = entry.channels.iter().filter(|link| link.direction == Direction::In);
-            self.came = came.next().map(|link| (decided.subject, link.peer.clone()));
         } else if let LogEvent::Receipt(receipt) = &entry.event {
-            let of_this = |(subject, _): &&(Digest, Ministry)| *subject == receipt.header_digest;
-            let peer = self.came.as_ref().filter(of_this).map(|(_, peer)| peer.clone());
-            if let Some(peer) = peer.filter(|_| receipt.kind == ReceiptKind::Relayed) {
-                self.add((peer, Direction::In, minute_of(receipt.at)), receipt.header_digest);
+            if let Some(peer) = handed_over_by(receipt) {
+                self.count((peer, Direction::In), receipt);
             }
-        } else if let LogEvent::ReceiptIn { from, .. } = &entry.event
-            && let Inner::Receipt(said) = inner
-            && said.kind == ReceiptKind::Relayed
-            && said.issuer == *from
-        {
-            self.add((from.clone(), Direction::Out, minute_of(said.at)), said.header_digest);
+        } else if let (LogEvent::ReceiptIn { from, .. }, Some(said)) = (&entry.event, came) {
+            if said.kind == ReceiptKind::Relayed && said.issuer == *from {
+                self.count((from, Direction::Out), said);
+            }
         } else if let LogEvent::Booted { .. } = &entry.event {
             self.boot();
         }
     }
 
-    fn add(&mut self, which: Which, header: Digest) {
+    /// Counts the messages of a statement into the sum that it belongs to.
+    fn count(&mut self, (peer, direction): (&Ministry, Direction), receipt: &Receipt) {
+        self.add((peer.clone(), direction, minute_of(receipt.at)), &receipt.subjects);
+    }
+
+    fn add(&mut self, which: Which, told: &[Addressed]) {
         let sum = self.open.entry(which).or_insert_with_key(|which| {
             self.number += 1;
             self.order.insert(self.number, which.clone());
             Sum { number: self.number, ..Sum::default() }
         });
-        sum.count += 1;
-        if sum.headers.len() - sum.started.1 < CHANNEL_HEAD_DIGESTS_MAX {
-            sum.headers.push(header);
-            self.held += 1;
-        }
+        sum.count += told.len() as u64;
+        let room = CHANNEL_HEAD_DIGESTS_MAX - (sum.headers.len() - sum.started.1);
+        let held = sum.headers.len();
+        sum.headers.extend(told.iter().take(room).map(|told| told.subject.header));
+        self.held += sum.headers.len() - held;
         while self.held > HELD_MAX {
             let Some((_, oldest)) = self.order.pop_first() else { return };
             self.take(&oldest);
@@ -181,23 +150,18 @@ impl Heads {
 
     /// A relay that starts has forgotten what it had not summed up, and goes on from here.
     fn boot(&mut self) {
-        self.begins = None;
-        self.came = None;
         for sum in self.open.values_mut() {
             sum.started = (sum.count, sum.headers.len());
         }
     }
 
-    fn sum(&mut self, (index, at): (u64, Timestamp), head: &ChannelHead, out: &mut Findings) {
+    fn sum(&mut self, index: u64, head: &ChannelHead, out: &mut Findings) {
         let which = (head.peer.clone(), head.direction, head.minute.as_millis());
         let sum = self.take(&which).unwrap_or_default();
         if sum.fits(head) {
             return;
         }
-        let is_over_pruned = self
-            .begins
-            .is_some_and(|begins| at.since(begins) <= AFTER_PRUNING && sum.count < head.count);
-        if self.forgot || is_over_pruned {
+        if self.forgot {
             self.unknown += 1;
             return;
         }
@@ -210,11 +174,8 @@ impl Heads {
     }
 
     /// The end of the chain must be that at this place.
-    fn chain(&mut self, index: u64, head: &ChannelHead, order: &Order, out: &mut Findings) {
-        let Some(end) = order.end(&head.peer, head.direction) else {
-            self.unknown += 1;
-            return;
-        };
+    fn chain(&self, index: u64, head: &ChannelHead, order: &Order, out: &mut Findings) {
+        let end = order.end(&head.peer, head.direction);
         let chain = format!("the chain {} {}", way(head.direction), head.peer);
         if end.0 != head.next {
             let what = format!("{chain} goes on with number {}, and not {}", end.0, head.next);
@@ -232,15 +193,19 @@ impl Heads {
     pub(crate) fn finish(&self, out: &mut Findings) {
         if self.unknown > 0 {
             let what = format!(
-                "{} sums of minutes, or ends of chains in them, are over entries that are not \
-                 there any more",
+                "{} sums of minutes are over more messages than are remembered here",
                 self.unknown
             );
-            out.add(match self.forgot {
-                true => Finding::unchecked(Check::Heads, what),
-                false => Finding::note(Check::Heads, what),
-            });
+            out.add(Finding::unchecked(Check::Heads, what));
         }
+    }
+}
+
+/// The peer that handed over what a statement says was taken.
+pub(crate) fn handed_over_by(receipt: &Receipt) -> Option<&Ministry> {
+    match &receipt.by {
+        Some(Giver::Peer(peer)) if receipt.kind == ReceiptKind::Relayed => Some(peer),
+        Some(Giver::Peer(_) | Giver::System(_)) | None => None,
     }
 }
 
@@ -259,6 +224,8 @@ fn way(direction: Direction) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use kuriiri_types::{MessageId, Subject};
+
     use super::*;
 
     fn head(minute: i64, count: u64, root: Option<Digest>) -> ChannelHead {
@@ -267,11 +234,17 @@ mod tests {
         ChannelHead { peer, direction, minute, count, root, next, last }
     }
 
+    fn told(count: usize) -> Vec<Addressed> {
+        let message = MessageId::new(Timestamp::from_millis(0), [1; 10]);
+        let subject = Subject { message, header: Digest([7; 32]) };
+        vec![Addressed { subject, recipient: "b@um.example".parse().unwrap() }; count]
+    }
+
     fn heads(minutes: i64, each: usize) -> Heads {
         let mut heads = Heads::new("sm.example".parse().unwrap());
         for minute in 0..minutes {
             let which = ("um.example".parse().unwrap(), Direction::In, minute * MINUTE);
-            (0..each).for_each(|_| heads.add(which.clone(), Digest([7; 32])));
+            told(each).chunks(512).for_each(|told| heads.add(which.clone(), told));
         }
         heads
     }
@@ -280,8 +253,8 @@ mod tests {
     fn what_is_remembered_has_an_end_and_what_is_forgotten_is_not_checked() {
         let mut heads = heads(9, CHANNEL_HEAD_DIGESTS_MAX);
         assert!(heads.held <= HELD_MAX && heads.open.len() == 8 && heads.order.len() == 8);
-        let (mut out, spot) = (Findings::new(), (3, Timestamp::from_millis(0)));
-        heads.sum(spot, &head(0, 5, None), &mut out);
+        let mut out = Findings::new();
+        heads.sum(3, &head(0, 5, None), &mut out);
         heads.finish(&mut out);
         assert_eq!(out.exit(), 2);
         assert!(heads.open.values().all(|sum| sum.count == CHANNEL_HEAD_DIGESTS_MAX as u64));

@@ -67,10 +67,11 @@ impl Page {
             "<table><tr><th>Check</th><th>What</th><th>Looked at</th><th>Result</th></tr>",
         );
         for (check, tally) in findings.tallies() {
-            let (class, result) = match (tally.faults, tally.unchecked) {
-                (0, 0) => ("good", "all good".to_owned()),
-                (0, n) => ("unchecked", format!("{n} not checked")),
-                (n, _) => ("fault", format!("{n} wrong")),
+            let (class, result) = match (tally.faults, tally.unchecked, tally.not_yet) {
+                (0, 0, 0) => ("good", "all good".to_owned()),
+                (0, 0, n) => ("unchecked", format!("{n} not yet")),
+                (0, n, _) => ("unchecked", format!("{n} not checked")),
+                (n, _, _) => ("fault", format!("{n} wrong")),
             };
             self.put(format_args!(
                 "<tr><td><a href=\"#check-{check}\">{check}</a></td><td>{}</td>\
@@ -110,6 +111,7 @@ impl Page {
         let (class, word) = match finding.weight {
             Weight::Fault => ("fault", "wrong"),
             Weight::Unchecked => ("unchecked", "not checked"),
+            Weight::NotYet => ("unchecked", "not yet"),
             Weight::Note => ("note", "to know"),
         };
         let anchor = if is_first_of_check {
@@ -221,9 +223,8 @@ pub fn log_page(report: &LogReport, verdict: &str) -> String {
     if let Some((first, last)) = report.period {
         facts.push(("Period", format!("{first} to {last}")));
     }
-    if report.pruned > 0 {
-        let pruned = format!("the first {} entries, {} of them kept", report.pruned, report.kept);
-        facts.push(("Pruned", pruned));
+    if report.gone.any() {
+        facts.push(("Headers that are gone", report.gone.to_string()));
     }
     let by: Vec<&str> = report.cosigned.iter().map(|(name, _)| name.as_str()).collect();
     facts.push(("Cosigned by", if by.is_empty() { "nobody".into() } else { by.join(", ") }));
@@ -246,9 +247,7 @@ pub fn reconcile_page(report: &ReconcileReport, verdict: &str) -> String {
     let mut facts = Vec::new();
     for side in &report.sides {
         let period = side.period.map(|(first, last)| format!(", {first} to {last}"));
-        let pruned = (side.pruned > 0).then(|| format!(", the first {} pruned", side.pruned));
-        let (period, pruned) = (period.unwrap_or_default(), pruned.unwrap_or_default());
-        let value = format!("{} entries{pruned}{period}", side.size);
+        let value = format!("{} entries{}", side.size, period.unwrap_or_default());
         facts.push((side.origin.as_str(), value));
     }
     let minutes = report.minutes;
@@ -256,7 +255,6 @@ pub fn reconcile_page(report: &ReconcileReport, verdict: &str) -> String {
     let by_heads = format!("{} of {}", minutes.agreed_by_heads, minutes.with_heads);
     facts.push(("By the sums of both logs", by_heads));
     facts.push(("Looked at entry by entry", minutes.by_entries.to_string()));
-    facts.push(("Pruned in one log", minutes.pruned.to_string()));
     page.facts(&facts);
     page.heading("Messages");
     let rows: Vec<(String, String)> = report

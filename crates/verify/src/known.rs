@@ -11,9 +11,9 @@ use kuriiri_tlog::{Checkpoint, NOTE_BYTES_MAX, Note, TileEdge, Trust};
 use kuriiri_types::{Digest, LogEvent};
 
 use crate::{
-    find::each,
     finding::{Check, Finding, Findings},
     folder::{FolderError, LogFolder, read_limited},
+    scan::each,
 };
 
 /// One checkpoint that is known of a log.
@@ -117,11 +117,6 @@ impl Known {
         self.kept.sort_unstable();
         self.kept.dedup_by_key(|kept| (kept.size, kept.root));
         (self.next, self.held, self.latest) = (0, 0, 0);
-    }
-
-    /// Passes over those of trees that can no longer be made.
-    pub(crate) fn skip_to(&mut self, size: u64) {
-        self.next = self.kept.partition_point(|kept| kept.size < size);
     }
 
     /// How much of a log of so many entries nobody has kept a checkpoint of, in words.

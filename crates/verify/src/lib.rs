@@ -11,16 +11,17 @@
 //! - [`find`] and [`summary`] only read.
 //!
 //! Everything comes to [`Findings`]: by [`Check`] how much was looked at, and what was wrong
-//! ([`Weight::Fault`]), could not be checked ([`Weight::Unchecked`]) or is good to know. A program
-//! exits with 0, 1 or 2 by them ([`Findings::exit`]).
+//! ([`Weight::Fault`]), could not be checked ([`Weight::Unchecked`]), is not so yet
+//! ([`Weight::NotYet`]) or is good to know. A program exits with 0, 1 or 2 by them ([`Findings::exit`]).
 //!
-//! # What was pruned
+//! # What entries say, and headers beside them
 //!
-//! A log may begin with entries that are not there any more ([`LogFolder::first`]). Their leaf hashes
-//! are, in the tiles of the lowest level, and lead to the root that was signed. Beside, below `kept`,
-//! are those of them by which later ones are judged, each held against its hash. That they were
-//! pruned must stand in the log itself, or it is a fault; what cannot be known because of it is told
-//! as a note.
+//! One entry says one thing about many messages, which it names by ids and digests of their headers. The
+//! headers are beside the log. From an entry alone follows that a system signed its messages; with the
+//! headers each decision is taken again, message by message. A header may be missing only if the log
+//! itself says that it was pruned after its time, or erased; then what cannot be known because of it is
+//! told as a note ([`Gone`]). Any other missing header is a fault, and so is one that is another than the
+//! entry names. Messages are counted once for every entry and recipient, entries once.
 //!
 //! # Whom it believes
 //!
@@ -32,7 +33,7 @@
 //! # What grows
 //!
 //! A log of any size is read in one go through a window of bundles. Besides that window there grow:
-//! one record of 48 bytes for each entry about a message, beyond [`SPILL_BYTES_MAX`] in files beside
+//! one record of 48 bytes for each message that an entry names, beyond [`SPILL_BYTES_MAX`] in files beside
 //! (in the folder for temporary files); one hash for each message of minutes that are not summed up
 //! yet, up to a million, and one for each act of an officer; the certificates and signed files that
 //! the log shows, each once, and the rules compiled from each change of them; distinct checkpoints
@@ -60,10 +61,12 @@ mod audit;
 mod bundle;
 mod claim;
 mod court;
+mod encoded;
 mod export;
 mod find;
 mod finding;
 mod folder;
+mod found;
 mod genuine;
 mod heads;
 mod html;
@@ -71,7 +74,6 @@ mod known;
 mod lives;
 mod nodes;
 mod order;
-mod pruned;
 mod receipt;
 mod reconcile;
 mod rules;
@@ -79,9 +81,10 @@ mod scan;
 mod scene;
 mod spill;
 mod timeline;
+mod trace;
 mod tree;
 
-pub use audit::{AuditOptions, LogReport, audit};
+pub use audit::{AuditOptions, Gone, LogReport, audit};
 pub use bundle::{
     BUNDLE_FORMAT, BundleReport, EVIDENCE_FORMAT, LogPart, MessageBundle, Proved, Restated,
     bundle_of, check_bundle, evidence_of,
@@ -94,7 +97,7 @@ pub use folder::{FolderError, LogFolder};
 pub use html::{fates as fates_of, log_page, reconcile_page};
 pub use known::Known;
 pub use lives::Fates;
-pub use receipt::{ReceiptReport, check_receipt, read_receipt};
+pub use receipt::{ReceiptReport, Stated, check_receipt, read_receipt};
 pub use reconcile::{
     EVIDENCE_MAX, Minutes, ReconcileOptions, ReconcileReport, Row, Side, reconcile,
 };

@@ -1,164 +1,21 @@
 //! What became of every message, by what one log says of it.
 //!
-//! While a log is read only a small record is kept of each entry about a message, and in files when
-//! there are many; afterwards all records of a message are looked at together.
+//! While a log is read only a small record is kept of each entry and message; afterwards all records of
+//! a message are looked at together.
 
-use kuriiri_merkle::digest;
-use kuriiri_types::{Decided, Digest, LoggedRuling, Ministry, Receipt, ReceiptKind, Timestamp};
+use std::time::Duration;
+
+use kuriiri_types::{
+    LoggedRuling, ReceiptKind,
+    limits::{MESSAGE_TTL_MAX, RECEIPT_AGE_MAX},
+};
 use serde::Serialize;
 
-use crate::spill::Record;
+use crate::trace::{Header, Said, Trace};
 
-/// What an entry says of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Said {
-    /// Decided: the ruling, and whether the header stands with it.
-    Decided(LoggedRuling, bool),
-    /// This relay states it. The flag: its code is that the recipient is unknown.
-    Own(ReceiptKind, bool),
-    /// Another relay's statement came in. The flag: the sender is at home here.
-    Came(ReceiptKind, bool),
-    /// Salt and body were erased.
-    Erased,
-}
-
-/// One entry about one message. 48 bytes.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Trace {
-    /// The beginning of the header's leaf hash.
-    pub(crate) message: [u8; 16],
-    pub(crate) index: u64,
-    pub(crate) at: i64,
-    /// Stands for the recipient, of a receipt.
-    pub(crate) who: u64,
-    /// Stands for the ministry that the copy or the recipient is of.
-    pub(crate) dest: u32,
-    pub(crate) said: Said,
-}
-
-impl Trace {
-    pub(crate) fn decided(index: u64, at: Timestamp, decided: &Decided, about: About) -> Self {
-        let said = Said::Decided(decided.ruling, decided.envelope.is_some());
-        Self::new(decided.subject, (index, at), about, said)
-    }
-
-    pub(crate) fn receipt(
-        index: u64,
-        at: Timestamp,
-        receipt: &Receipt,
-        about: About,
-        said: Said,
-    ) -> Self {
-        Self::new(receipt.header_digest, (index, at), about, said)
-    }
-
-    pub(crate) fn erased(index: u64, at: Timestamp, subject: Digest) -> Self {
-        Self::new(subject, (index, at), About::default(), Said::Erased)
-    }
-
-    fn new(subject: Digest, (index, at): (u64, Timestamp), about: About, said: Said) -> Self {
-        let (message, at) = (beginning(subject), at.as_millis());
-        Self { message, index, at, who: about.who, dest: about.dest, said }
-    }
-}
-
-/// Numbers that stand for whom an entry is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct About {
-    /// The recipient of a receipt.
-    pub(crate) who: u64,
-    /// The ministry of the recipient, or the one that a decision is for.
-    pub(crate) dest: u32,
-}
-
-impl About {
-    pub(crate) fn recipient(receipt: &Receipt) -> Self {
-        let who = stand_in(&receipt.recipient.to_string());
-        Self { who, ..Self::ministry(receipt.recipient.ministry()) }
-    }
-
-    pub(crate) fn ministry(dest: &Ministry) -> Self {
-        Self { who: 0, dest: u32::try_from(stand_in(dest.as_str()) >> 32).unwrap_or(0) }
-    }
-}
-
-/// The first half of a digest: enough to tell messages apart.
-pub(crate) fn beginning(subject: Digest) -> [u8; 16] {
-    let mut first = [0; 16];
-    first.iter_mut().zip(subject.as_bytes()).for_each(|(to, from)| *to = *from);
-    first
-}
-
-/// A number for a name.
-fn stand_in(name: &str) -> u64 {
-    let hash = digest(name.as_bytes());
-    hash.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
-}
-
-impl Record for Trace {
-    const BYTES: usize = 46;
-
-    fn write(&self, to: &mut Vec<u8>) {
-        to.extend(self.message);
-        to.extend(self.index.to_be_bytes());
-        to.extend(self.at.to_be_bytes());
-        to.extend(self.who.to_be_bytes());
-        to.extend(self.dest.to_be_bytes());
-        to.extend(self.said.to_bytes());
-    }
-
-    fn read(from: &[u8]) -> Option<Self> {
-        let (message, rest) = from.split_first_chunk()?;
-        let (index, rest) = rest.split_first_chunk()?;
-        let (at, rest) = rest.split_first_chunk()?;
-        let (who, rest) = rest.split_first_chunk()?;
-        let (dest, said) = rest.split_first_chunk()?;
-        Some(Self {
-            message: *message,
-            index: u64::from_be_bytes(*index),
-            at: i64::from_be_bytes(*at),
-            who: u64::from_be_bytes(*who),
-            dest: u32::from_be_bytes(*dest),
-            said: Said::from_bytes(said)?,
-        })
-    }
-
-    fn part(&self) -> u8 {
-        self.message.first().copied().unwrap_or(0)
-    }
-}
-
-impl Said {
-    fn to_bytes(self) -> [u8; 2] {
-        let kind = |kind: ReceiptKind| {
-            let place = ReceiptKind::ALL.iter().position(|known| *known == kind);
-            place.and_then(|place| u8::try_from(place).ok()).unwrap_or(0)
-        };
-        match self {
-            Self::Decided(LoggedRuling::Deny, header) => [0, u8::from(header)],
-            Self::Decided(LoggedRuling::Hold, header) => [1, u8::from(header)],
-            Self::Decided(LoggedRuling::Permit, header) => [2, u8::from(header)],
-            Self::Own(said, flag) => [8 + kind(said), u8::from(flag)],
-            Self::Came(said, flag) => [16 + kind(said), u8::from(flag)],
-            Self::Erased => [24, 0],
-        }
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let [number, flag] = *bytes else { return None };
-        let kind = |base: u8| ReceiptKind::ALL.get(usize::from(number - base)).copied();
-        let flag = flag != 0;
-        Some(match number {
-            0 => Self::Decided(LoggedRuling::Deny, flag),
-            1 => Self::Decided(LoggedRuling::Hold, flag),
-            2 => Self::Decided(LoggedRuling::Permit, flag),
-            8..16 => Self::Own(kind(8)?, flag),
-            16..24 => Self::Came(kind(16)?, flag),
-            24 => Self::Erased,
-            _ => return None,
-        })
-    }
-}
+/// How much later than the beginning of a log something can still come of a message that only the log
+/// before it knows: a message lives so long, and its receipts may be as old when they come.
+pub(crate) const REACH: Duration = MESSAGE_TTL_MAX.saturating_add(RECEIPT_AGE_MAX);
 
 /// How many messages, by what became of them; one for each recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
@@ -194,7 +51,7 @@ pub(crate) struct Flaw {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum FlawKind {
-    /// A decision on a message whose header is not in the log before it.
+    /// A decision on a message that nothing before it names for the first time.
     NoHeader,
     /// Taken without a decision that lets it be taken.
     NoDecision,
@@ -211,7 +68,7 @@ pub(crate) enum FlawKind {
 }
 
 impl FlawKind {
-    /// Whether something is wrong only if nothing before it was pruned.
+    /// Whether something is wrong only if the log does not go on from another one.
     pub(crate) fn is_of_something_missing(self) -> bool {
         match self {
             Self::NeverSent | Self::NoHeader | Self::NoDecision | Self::NeverTaken => true,
@@ -221,7 +78,9 @@ impl FlawKind {
 
     pub(crate) fn text(self) -> &'static str {
         match self {
-            Self::NoHeader => "the log decides on a message whose header it has not shown",
+            Self::NoHeader => {
+                "the log decides on a message whose header no entry before it brought"
+            }
             Self::NoDecision => "it was taken without a decision that lets it be taken",
             Self::Twice => "it was taken twice for the same recipient",
             Self::NeverTaken => "the log tells the fate of a message that it never took",
@@ -232,20 +91,35 @@ impl FlawKind {
     }
 }
 
-/// What is said of one message, and the decisions that have to be taken again with a header that
-/// stands in an earlier entry.
+/// What is said of one message.
 #[derive(Debug, Default)]
 pub(crate) struct Life {
     pub(crate) fates: Fates,
     pub(crate) flaws: Vec<Flaw>,
-    /// The entry with the header, and the decision without.
+    /// The entry with the header, and a decision that has yet to be taken again with it.
     pub(crate) deferred: Vec<(u64, u64)>,
+    pub(crate) gone: Vec<Gone>,
 }
 
+/// A header that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// The entry that names the message first.
+    pub(crate) index: u64,
+    /// Until when the header was to be kept.
+    pub(crate) keep_until: i64,
+    /// A later entry says that it was erased.
+    pub(crate) is_erased: bool,
+}
+
+/// What was decided on the copy for one ministry.
 #[derive(Debug)]
 struct Copy {
     dest: u32,
     ruling: LoggedRuling,
+    /// When a decision last let it be taken. Within a moment all decisions come before all
+    /// statements, so one of the same moment counts whatever was decided after it.
+    taken_at_will: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -264,22 +138,16 @@ struct Recipient {
 pub(crate) fn follow(traces: &[Trace]) -> Life {
     let mut life = Life::default();
     let (mut copies, mut recipients): (Vec<Copy>, Vec<Recipient>) = Default::default();
-    let (mut header, mut is_erased) = (None, false);
+    let mut is_erased = false;
     for trace in traces {
         match trace.said {
-            Said::Decided(ruling, has_header) => {
-                if has_header {
-                    header.get_or_insert(trace.index);
-                } else if let Some(header) = header {
-                    life.deferred.push((header, trace.index));
-                } else {
-                    life.flaw(trace, FlawKind::NoHeader);
-                }
-                decide(&mut copies, trace.dest, ruling);
+            Said::Decided(ruling, header) => {
+                life.header(traces, trace, header);
+                decide(&mut copies, trace, ruling);
             }
             Said::Own(kind, flag) => {
-                let ruling = copies.iter().find(|copy| copy.dest == trace.dest);
-                let may = ruling.is_some_and(|copy| copy.ruling != LoggedRuling::Deny);
+                let copy = copies.iter().find(|copy| copy.dest == trace.dest);
+                let may = copy.is_some_and(|copy| copy.may_be_taken(trace.at));
                 let recipient = find(&mut recipients, trace);
                 life.own(recipient, trace, kind, (flag, may));
             }
@@ -293,7 +161,12 @@ pub(crate) fn follow(traces: &[Trace]) -> Life {
                 }
                 life.came(recipient, trace, kind);
             }
-            Said::Erased => is_erased = true,
+            Said::Erased(_) => is_erased = true,
+            Said::Gone => life.gone.push(Gone {
+                index: trace.index,
+                keep_until: trace.at,
+                is_erased: traces.iter().any(|t| erases_header(t) && t.index > trace.index),
+            }),
         }
     }
     life.fates.messages = 1;
@@ -305,10 +178,24 @@ pub(crate) fn follow(traces: &[Trace]) -> Life {
     life
 }
 
-fn decide(copies: &mut Vec<Copy>, dest: u32, ruling: LoggedRuling) {
-    match copies.iter_mut().find(|copy| copy.dest == dest) {
-        Some(copy) => copy.ruling = ruling,
-        None => copies.push(Copy { dest, ruling }),
+fn erases_header(trace: &Trace) -> bool {
+    trace.said == Said::Erased(true)
+}
+
+impl Copy {
+    fn may_be_taken(&self, at: i64) -> bool {
+        self.ruling != LoggedRuling::Deny || self.taken_at_will == Some(at)
+    }
+}
+
+fn decide(copies: &mut Vec<Copy>, trace: &Trace, ruling: LoggedRuling) {
+    let taken_at_will = (ruling != LoggedRuling::Deny).then_some(trace.at);
+    match copies.iter_mut().find(|copy| copy.dest == trace.dest) {
+        Some(copy) => {
+            copy.ruling = ruling;
+            copy.taken_at_will = taken_at_will.or(copy.taken_at_will);
+        }
+        None => copies.push(Copy { dest: trace.dest, ruling, taken_at_will }),
     }
 }
 
@@ -331,6 +218,20 @@ fn find<'a>(recipients: &'a mut Vec<Recipient>, trace: &Trace) -> &'a mut Recipi
 }
 
 impl Life {
+    /// Looks for the header that a decision was taken on: beside the first entry that has it, which
+    /// within a moment may come after.
+    fn header(&mut self, traces: &[Trace], decision: &Trace, header: Header) {
+        let brings = |trace: &&Trace| {
+            matches!(trace.said, Said::Decided(_, Header::Here))
+                && (trace.index < decision.index || trace.at == decision.at)
+        };
+        match (header, traces.iter().find(brings)) {
+            (Header::Here | Header::Used, _) => {}
+            (Header::Earlier, Some(first)) => self.deferred.push((first.index, decision.index)),
+            (Header::Earlier, None) => self.flaw(decision, FlawKind::NoHeader),
+        }
+    }
+
     fn flaw(&mut self, trace: &Trace, kind: FlawKind) {
         self.flaws.push(Flaw { index: trace.index, kind });
     }
@@ -351,7 +252,7 @@ impl Life {
                     self.flaw(trace, FlawKind::NoDecision);
                 }
                 recipient.taken = true;
-                // Unknown recipients are told of right before the message is taken for the others.
+                // The refusal of an unknown recipient may come before the entry that takes the message.
                 let just_now = recipient.unknown_at == Some(trace.at);
                 recipient.own = just_now.then_some(ReceiptKind::Refused);
             }
@@ -441,9 +342,12 @@ mod tests {
         (0..).zip(said).map(trace).collect()
     }
 
-    const PERMIT: Said = Said::Decided(LoggedRuling::Permit, true);
-    const HOLD: Said = Said::Decided(LoggedRuling::Hold, true);
-    const AGAIN: Said = Said::Decided(LoggedRuling::Permit, false);
+    const PERMIT: Said = Said::Decided(LoggedRuling::Permit, Header::Here);
+    const HOLD: Said = Said::Decided(LoggedRuling::Hold, Header::Here);
+    const DENY: Said = Said::Decided(LoggedRuling::Deny, Header::Here);
+    const AGAIN: Said = Said::Decided(LoggedRuling::Permit, Header::Earlier);
+    const USED: Said = Said::Decided(LoggedRuling::Permit, Header::Used);
+    const WITHDRAWN: Said = Said::Decided(LoggedRuling::Deny, Header::Used);
     const TAKEN: Said = Said::Own(ReceiptKind::Accepted, false);
     const DELIVERED: Said = Said::Came(ReceiptKind::Delivered, true);
     const PASSED: Said = Said::Came(ReceiptKind::Relayed, true);
@@ -465,13 +369,16 @@ mod tests {
             (&[REFUSED, PERMIT, TAKEN], &[], "in_flight"),
             (&[PERMIT, TAKEN, EXPIRED], &[], "expired"),
             (&[TAKEN], &[NoDecision], "in_flight"),
-            (&[Said::Decided(LoggedRuling::Deny, true), TAKEN], &[NoDecision], "in_flight"),
+            (&[DENY, TAKEN], &[NoDecision], "in_flight"),
+            (&[PERMIT, WITHDRAWN, TAKEN, REFUSED], &[], "refused"),
             (&[PERMIT, TAKEN, TAKEN], &[Twice], "in_flight"),
             (&[PERMIT, EXPIRED], &[NeverTaken], ""),
             (&[PERMIT, TAKEN, EXPIRED, REFUSED], &[TwoFates], "refused"),
             (&[PERMIT, TAKEN, EXPIRED, DELIVERED], &[BothTold], "delivered"),
             (&[DELIVERED], &[NeverSent], ""),
             (&[AGAIN], &[NoHeader], ""),
+            (&[USED], &[], ""),
+            (&[AGAIN, PERMIT], &[], ""),
         ] {
             let life = follow(&traces(said));
             let found: Vec<FlawKind> = life.flaws.iter().map(|flaw| flaw.kind).collect();
@@ -483,13 +390,22 @@ mod tests {
     }
 
     #[test]
-    fn a_record_comes_back() {
-        let all = [PERMIT, HOLD, AGAIN, TAKEN, DELIVERED, PASSED, UNKNOWN, Said::Erased];
-        for trace in traces(&all) {
-            let mut bytes = Vec::new();
-            trace.write(&mut bytes);
-            assert_eq!(bytes.len(), Trace::BYTES);
-            assert_eq!(Trace::read(&bytes), Some(trace));
-        }
+    fn decisions_are_taken_again_with_the_header_of_the_entry_that_brought_it() {
+        assert_eq!(follow(&traces(&[HOLD, TAKEN, AGAIN])).deferred, [(0, 2)]);
+        assert_eq!(follow(&traces(&[HOLD, TAKEN, USED])).deferred, []);
+        // Within a moment either may come first, and not otherwise.
+        let mut both = traces(&[AGAIN, PERMIT]);
+        assert_eq!(follow(&both).deferred, [(1, 0)]);
+        both[1].at += 1;
+        assert_eq!(follow(&both).flaws[0].kind, FlawKind::NoHeader);
+    }
+
+    #[test]
+    fn a_header_is_erased_by_what_the_log_says_later_only() {
+        let gone = |said: &[Said]| follow(&traces(said)).gone;
+        let erased = |is_erased| vec![Gone { index: 1, keep_until: 5, is_erased }];
+        assert_eq!(gone(&[PERMIT, Said::Gone, Said::Erased(true)]), erased(true));
+        assert_eq!(gone(&[PERMIT, Said::Gone, Said::Erased(false)]), erased(false));
+        assert_eq!(gone(&[Said::Erased(true), Said::Gone]), erased(false));
     }
 }

@@ -12,8 +12,8 @@ use crate::output::Output;
 
 /// Check transparency logs of relays and evidence from them, offline.
 ///
-/// Exits with 0 when all is good, 1 when something is wrong, 2 when something could not be checked,
-/// and 64 when the command itself is wrong.
+/// Exits with 0 when all is good, 1 when something is wrong, 2 when something could not be checked or is
+/// not witnessed yet, and 64 when the command itself is wrong.
 #[derive(Debug, Parser)]
 #[command(version, about, propagate_version = true)]
 struct Cli {
@@ -28,7 +28,7 @@ struct Cli {
 enum Command {
     /// Check one log from its first entry to its last.
     Log(commands::LogArgs),
-    /// Say what a receipt proves: a C2SP tlog-proof with the entry as its extra data.
+    /// Say what receipts prove: C2SP tlog-proofs with the entry as their extra data.
     Receipt(commands::ReceiptArgs),
     /// Check the evidence of one message, or an evidence file.
     Bundle(commands::BundleArgs),

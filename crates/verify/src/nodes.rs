@@ -22,6 +22,11 @@ impl<'a> CachedNodes<'a> {
     pub(crate) fn new(folder: &'a LogFolder) -> Self {
         Self { folder, tiles: RefCell::default() }
     }
+
+    /// The log.
+    pub(crate) fn folder(&self) -> &'a LogFolder {
+        self.folder
+    }
 }
 
 impl Nodes for CachedNodes<'_> {

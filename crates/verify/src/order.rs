@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use kuriiri_tlog::{Checkpoint, Note, ministry_of};
 use kuriiri_types::{
-    Decided, Digest, Direction, Entry, LogEvent, LoggedRuling, Ministry, Receipt, Timestamp,
+    Channel, Decided, Digest, Direction, Entry, Giver, LogEvent, LoggedRuling, Ministry, Receipt,
+    ReceiptKind, Timestamp,
 };
 
 use crate::finding::{Check, Finding, Findings};
@@ -13,29 +14,20 @@ use crate::finding::{Check, Finding, Findings};
 #[derive(Debug)]
 pub(crate) struct Order {
     home: Ministry,
-    /// Time, start and index.
-    last: Option<(Timestamp, u64, u64)>,
+    /// Time and start.
+    last: Option<(Timestamp, u64)>,
     ends: HashMap<(Ministry, Direction), (u64, Digest)>,
     witnessed: HashMap<String, (u64, Digest)>,
-    /// Of the beginning of the log there is only some.
-    is_pruned: bool,
 }
 
 impl Order {
     pub(crate) fn new(home: Ministry) -> Self {
-        Self { home, last: None, ends: HashMap::new(), witnessed: HashMap::new(), is_pruned: false }
+        Self { home, last: None, ends: HashMap::new(), witnessed: HashMap::new() }
     }
 
-    /// Takes the first link of each chain as it is.
-    pub(crate) fn prune(&mut self) {
-        self.is_pruned = true;
-    }
-
-    /// The number of the next link of a chain and the leaf hash of its last entry. Nothing when that
-    /// is not there any more.
-    pub(crate) fn end(&self, peer: &Ministry, direction: Direction) -> Option<(u64, Digest)> {
-        let none = (!self.is_pruned).then_some((0, Digest([0; 32])));
-        self.ends.get(&(peer.clone(), direction)).copied().or(none)
+    /// The number of the next link of a chain and the leaf hash of its last entry.
+    pub(crate) fn end(&self, peer: &Ministry, direction: Direction) -> (u64, Digest) {
+        self.ends.get(&(peer.clone(), direction)).copied().unwrap_or((0, Digest([0; 32])))
     }
 
     /// Looks at the next entry.
@@ -58,23 +50,21 @@ impl Order {
             entry.event,
             LogEvent::Booted { .. } | LogEvent::Restored { .. } | LogEvent::ClockStepped { .. }
         );
-        let Some((at, boot, last)) = self.last.replace((entry.at, entry.boot, index)) else {
-            if index != 0 {
-                wrong("the relay's start is not among what was kept of the beginning".into());
-            } else if !is_start {
+        let Some((at, boot)) = self.last.replace((entry.at, entry.boot)) else {
+            if !is_start {
                 wrong("the log does not begin with the relay's start".into());
             }
             return;
         };
-        // Between what was kept the clock went on.
-        let is_gap = last.saturating_add(1) != index;
         if let LogEvent::ClockStepped { from } = entry.event {
-            let fits = if is_gap { from >= at && entry.at < from } else { from == at };
-            if !fits || (!is_gap && entry.at >= at) {
+            if from != at || entry.at >= at {
                 wrong(format!("the clock was set from {from} to {}, and it showed {at}", entry.at));
             }
         } else if entry.at < at {
-            wrong(format!("the time falls from {at} to {}, and no step is told", entry.at));
+            wrong(format!(
+                "the time falls from {at} to {}, and no step of the clock is in the log",
+                entry.at
+            ));
         }
         if entry.boot < boot {
             wrong(format!("the count of starts falls from {boot} to {}", entry.boot));
@@ -86,12 +76,8 @@ impl Order {
     fn chains(&mut self, index: u64, leaf: Digest, entry: &Entry, out: &mut Findings) {
         for channel in &entry.channels {
             out.done(Check::Channels, 1);
+            let (next, last) = self.end(&channel.peer, channel.direction);
             let key = (channel.peer.clone(), channel.direction);
-            let unknown = match self.is_pruned {
-                true => (channel.seq, channel.prev),
-                false => (0, Digest([0; 32])),
-            };
-            let (next, last) = self.ends.get(&key).copied().unwrap_or(unknown);
             let way = match channel.direction {
                 Direction::In => "from",
                 Direction::Out => "to",
@@ -112,32 +98,51 @@ impl Order {
 
     /// Which chains an entry must be a link of.
     fn links(&self, index: u64, entry: &Entry, decided: &Decided, out: &mut Findings) {
-        let comes_from = decided.envelope.as_ref().and_then(|_| decided.path.last());
-        let links_in: Vec<&Ministry> = entry
-            .channels
-            .iter()
-            .filter(|channel| channel.direction == Direction::In)
-            .map(|channel| &channel.peer)
-            .collect();
-        if links_in != comes_from.into_iter().collect::<Vec<_>>() {
-            let what = "it is not in the chain of the relay that handed the message over, alone";
-            out.add(Finding::fault(Check::Channels, what).at(index).against(&self.home));
+        let mut wrong = |what: &str| {
+            let finding = Finding::fault(Check::Channels, what).at(index);
+            out.add(finding.against(&self.home));
+        };
+        let from = match &decided.giver {
+            Some(Giver::Peer(peer)) => Some(peer),
+            Some(Giver::System(_)) | None => None,
+        };
+        let is_in = |channel: &&Channel| channel.direction == Direction::In;
+        let links_in = entry.channels.iter().filter(is_in).map(|channel| &channel.peer);
+        if !links_in.eq(from) {
+            wrong("it is not in the chain of the relay that handed the messages over, alone");
+        }
+        let last = decided.path.last();
+        let is_handed_over = match &decided.giver {
+            Some(Giver::Peer(peer)) => last == Some(peer),
+            Some(Giver::System(_)) => last.is_none(),
+            None => decided.batch.is_none(),
+        };
+        if !is_handed_over {
+            wrong("whoever handed the messages over is not the last on their way");
         }
         let goes = entry.channels.iter().any(|channel| channel.direction == Direction::Out);
         if goes && decided.ruling != LoggedRuling::Permit {
-            let what = "a message goes on that the decision does not permit to go";
-            out.add(Finding::fault(Check::Channels, what).at(index).against(&self.home));
+            wrong("messages go on that the decision does not permit to go");
         }
     }
 
     fn own_receipt(&self, index: u64, at: Timestamp, receipt: &Receipt, out: &mut Findings) {
+        let id = receipt.subjects.first().map(|told| told.subject.message);
+        let mut wrong = |what: String| out.add(Finding::fault(Check::Order, what).at(index).of(id));
         if receipt.issuer != self.home {
-            let what = format!("this log speaks as {}", receipt.issuer);
-            out.add(Finding::fault(Check::Order, what).at(index).of(receipt.message));
+            wrong(format!("this log speaks as {}", receipt.issuer));
         }
         if receipt.at != at {
-            let what = format!("a receipt of {} stands in an entry of {at}", receipt.at);
-            out.add(Finding::fault(Check::Order, what).at(index).of(receipt.message));
+            wrong(format!("a receipt of {} is in an entry of {at}", receipt.at));
+        }
+        // The sums of minutes rest on who handed over what was taken.
+        let is_said = match receipt.kind {
+            ReceiptKind::Accepted => matches!(receipt.by, Some(Giver::System(_))),
+            ReceiptKind::Relayed => matches!(receipt.by, Some(Giver::Peer(_))),
+            ReceiptKind::Delivered | ReceiptKind::Refused | ReceiptKind::Expired => true,
+        };
+        if !is_said {
+            wrong(format!("it does not say who handed over what was {}", receipt.kind));
         }
     }
 

@@ -68,7 +68,7 @@ fn lines(text: &str) -> String {
 pub(crate) fn findings_json(findings: &Findings) -> Value {
     let checks = findings.tallies().iter().map(|(check, tally)| {
         json!({ "check": check, "done": tally.done, "faults": tally.faults,
-            "unchecked": tally.unchecked, "notes": tally.notes })
+            "unchecked": tally.unchecked, "not_yet": tally.not_yet, "notes": tally.notes })
     });
     json!({ "checks": checks.collect::<Vec<_>>(), "findings": findings.listed() })
 }
@@ -77,17 +77,22 @@ pub(crate) fn findings_json(findings: &Findings) -> Value {
 pub(crate) fn findings_text(findings: &Findings) -> String {
     let mut text = String::new();
     for (check, tally) in findings.tallies() {
-        let state = match (tally.faults, tally.unchecked) {
-            (0, 0) => "ok".to_owned(),
-            (0, unchecked) => format!("{unchecked} not checked"),
-            (faults, 0) => format!("{faults} WRONG"),
-            (faults, unchecked) => format!("{faults} WRONG, {unchecked} not checked"),
+        let state = match (tally.faults, tally.unchecked, tally.not_yet) {
+            (0, 0, 0) => "ok".to_owned(),
+            (0, 0, waiting) => format!("{waiting} not yet"),
+            (0, unchecked, _) => format!("{unchecked} not checked"),
+            (faults, 0, _) => format!("{faults} WRONG"),
+            (faults, unchecked, _) => format!("{faults} WRONG, {unchecked} not checked"),
         };
         let (name, title) = (check.as_str(), check.title());
         text.push_str(&format!("  {name:<12} {:>10}  {state:<16} {title}\n", tally.done));
     }
-    let weights =
-        [(Weight::Fault, "wrong"), (Weight::Unchecked, "not checked"), (Weight::Note, "to know")];
+    let weights = [
+        (Weight::Fault, "wrong"),
+        (Weight::Unchecked, "not checked"),
+        (Weight::NotYet, "not yet"),
+        (Weight::Note, "to know"),
+    ];
     for (weight, title) in weights {
         let all = findings.listed();
         let mut of_it = all.iter().filter(|finding| finding.weight == weight);
@@ -102,11 +107,12 @@ pub(crate) fn findings_text(findings: &Findings) -> String {
     text
 }
 
-/// One line that says how it stands.
+/// One line that sums up what was found.
 pub(crate) fn verdict(what: &str, findings: &Findings) -> String {
     let what = printable(what);
     let (faults, unchecked) = (findings.count(Weight::Fault), findings.count(Weight::Unchecked));
     match (faults, unchecked) {
+        (0, 0) if findings.count(Weight::NotYet) > 0 => format!("NOT YET WITNESSED: {what}"),
         (0, 0) => format!("GOOD: {what}"),
         (0, unchecked) => format!("NOT ALL CHECKED: {what}: {unchecked} could not be checked"),
         (faults, 0) => format!("WRONG: {what}: {faults} findings"),

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use kuriiri_merkle::leaf;
 use kuriiri_tlog::{PROOF_BYTES_MAX, TlogProof, ministry_of};
-use kuriiri_types::LogEvent;
+use kuriiri_types::{Address, LogEvent, MessageId, ReceiptKind};
 use serde::Serialize;
 
 use crate::{
-    find::{Told, told},
+    find::{Told, tell},
     finding::{Check, Finding, Findings},
     folder::{FolderError, read_limited},
-    scan::{Found, found},
+    found::{Found, found},
     scene::Anchors,
 };
 
@@ -26,11 +26,37 @@ pub struct ReceiptReport {
     pub cosigned: Vec<(String, u64)>,
     /// What the entry says.
     pub said: Option<Told>,
+    /// The messages of a statement.
+    pub messages: Vec<Stated>,
     /// What is proved, in words.
     pub words: String,
     /// What was found.
     #[serde(skip)]
     pub findings: Findings,
+}
+
+/// What a statement says of one message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stated {
+    /// The message.
+    pub message: MessageId,
+    /// For which of its recipients.
+    pub recipient: Address,
+    /// What happened to it.
+    pub kind: ReceiptKind,
+    /// Leaf hash of its header, in hexadecimal: the receipt is of this very header.
+    pub header: String,
+}
+
+impl ReceiptReport {
+    /// Requires that it is about a message: if it is not, that is a fault.
+    pub fn expect(&mut self, message: MessageId) {
+        self.findings.done(Check::Receipts, 1);
+        if !self.messages.iter().any(|stated| stated.message == message) {
+            let what = "the statement is not about this message";
+            self.findings.add(Finding::fault(Check::Receipts, what).of(message));
+        }
+    }
 }
 
 /// Reads the file of a receipt, to be checked with [`check_receipt`].
@@ -41,7 +67,8 @@ pub fn read_receipt(path: &Path) -> Result<Vec<u8>, FolderError> {
     read_limited(path, PROOF_BYTES_MAX as u64)
 }
 
-/// Checks the bytes of a receipt.
+/// Checks the bytes of a receipt. When all is good and only witnesses are missing, that is said as
+/// something that is not so yet.
 ///
 /// # Errors
 /// When they are not a `tlog-proof`, or no entry is with it.
@@ -55,6 +82,7 @@ pub fn check_receipt(file: &[u8], anchors: &Anchors) -> Result<ReceiptReport, St
         size: 0,
         cosigned: Vec::new(),
         said: None,
+        messages: Vec::new(),
         words: String::new(),
         findings: Findings::new(),
     };
@@ -70,21 +98,39 @@ pub fn check_receipt(file: &[u8], anchors: &Anchors) -> Result<ReceiptReport, St
         }
     };
     if !quorum.met {
-        let what = "too few witnesses of the policy cosigned the checkpoint";
-        findings.add(Finding::fault(Check::Checkpoint, what));
+        let names: Vec<&str> = quorum.by.iter().map(|by| by.witness.as_str()).collect();
+        let by = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+        let what = format!(
+            "not yet witnessed: of the policy's witnesses, {by} cosigned the checkpoint so far; \
+             `kuriiri log prove` on that log makes a receipt under its newest one"
+        );
+        findings.add(Finding::not_yet(Check::Checkpoint, what));
     }
     report.cosigned = quorum.by.into_iter().map(|by| (by.witness, by.time)).collect();
     let entry = found((proof.index, proof.extra.into()));
     check_entry(&entry, &checkpoint.origin, findings);
-    let told = told(&entry);
+    let told = tell(&entry, None);
     let of = told.message.map(|id| format!(" of the message {id}")).unwrap_or_default();
     report.words = format!(
         "{} holds as entry {} of {}: at {} {}{of}: {}",
         checkpoint.origin, told.index, checkpoint.size, told.at, told.kind, told.what
     );
+    report.messages = stated(&entry);
     report.said = Some(told);
     (report.origin, report.size) = (Some(checkpoint.origin), checkpoint.size);
     Ok(report)
+}
+
+/// What a statement says of each of its messages; nothing of an entry that is none.
+fn stated(found: &Found) -> Vec<Stated> {
+    let Some(LogEvent::Receipt(receipt)) = found.event() else { return Vec::new() };
+    let stated = receipt.subjects.iter().map(|told| Stated {
+        message: told.subject.message,
+        recipient: told.recipient.clone(),
+        kind: receipt.kind,
+        header: told.subject.header.to_string(),
+    });
+    stated.collect()
 }
 
 /// It must be readable, and speak for its own ministry.

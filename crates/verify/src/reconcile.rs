@@ -1,7 +1,7 @@
 //! The logs of two ministries held against each other.
 //!
-//! Each log is read once. Of every entry about a message a small record is kept, in files when there
-//! are many; then the records of each message from both sides are looked at together. Minute by
+//! Each log is read once. Of every entry and message that it names a small record is kept, in files when
+//! there are many; then the records of each message from both sides are looked at together. Minute by
 //! minute, by the receiver's time, the sums that both logs have are compared, and both sides' sets of
 //! messages by count and Merkle root: sums could be compared without showing any entry, and entries
 //! prove more.
@@ -18,7 +18,7 @@ mod tell;
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
-use kuriiri_types::{Ministry, Timestamp, limits::CLOCK_SKEW_MAX};
+use kuriiri_types::{Ministry, Timestamp};
 use serde::Serialize;
 
 use self::{
@@ -83,8 +83,9 @@ pub enum Row {
     /// The receiver has it, and the sender's log, as it was given, ends too early to say whether it
     /// was omitted: not checked.
     UnknownToSender,
-    /// What the other log said of it was pruned.
-    Pruned,
+    /// The receiver has it and not its header any more, and the log that it came from does not speak of
+    /// it: who sent it cannot be told.
+    HeaderGone,
     /// It left, its time is over, and the receiver's log, as it was given, ends too early to say what
     /// became of it: not checked.
     UnknownToReceiver,
@@ -117,8 +118,6 @@ pub enum Row {
 pub struct Minutes {
     /// In how many a log has entries about messages.
     pub compared: u64,
-    /// In how many more one log was pruned, so that there is nothing to compare.
-    pub pruned: u64,
     /// In how many of those compared both have the same messages, by their entries.
     pub agreed: u64,
     /// How many both logs have sums of.
@@ -137,8 +136,6 @@ pub struct Side {
     pub origin: String,
     /// How many entries.
     pub size: u64,
-    /// Entries before this one were pruned.
-    pub pruned: u64,
     /// The times of the first entry and the last.
     pub period: Option<(Timestamp, Timestamp)>,
 }
@@ -157,7 +154,7 @@ pub struct ReconcileReport {
     pub findings: Findings,
 }
 
-/// Holds two logs against each other. `progress` is told how many entries were read, of both.
+/// Holds two logs against each other. `progress` hears how many entries were read, of both.
 pub fn reconcile(
     folders: [&LogFolder; 2],
     anchors: &Anchors,
@@ -182,7 +179,6 @@ pub fn reconcile(
         report.sides.push(Side {
             origin: folder.checkpoint().origin.clone(),
             size: folder.size(),
-            pruned: folder.first(),
             period: seen.period,
         });
         surveys.push(seen);
@@ -234,18 +230,6 @@ impl<'a> Context<'a> {
     /// When the last entry of a log was written.
     fn last(&self, side: u8) -> Option<Timestamp> {
         self.surveys.get(usize::from(side)).and_then(|s| s.period).map(|(_, last)| last)
-    }
-
-    /// When what is there of a log begins, if its beginning was pruned; with the most that the clocks
-    /// of the two may differ by.
-    fn pruned_until(&self, side: u8) -> Option<Timestamp> {
-        let survey = self.surveys.get(usize::from(side)).filter(|survey| survey.is_pruned)?;
-        survey.period.map(|(first, _)| first.after(CLOCK_SKEW_MAX))
-    }
-
-    /// Whether a log may have spoken of this time in entries that were pruned.
-    fn may_be_pruned(&self, side: u8, at: Timestamp) -> bool {
-        self.pruned_until(side).is_some_and(|until| at <= until)
     }
 
     /// Whether a time is among those that are compared.

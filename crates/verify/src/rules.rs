@@ -13,12 +13,12 @@ use std::{
 use bytes::Bytes;
 use kuriiri_merkle::digest;
 use kuriiri_policy::{
-    Case, CaseApproval, CaseClearance, Catalogue, FILE_BYTES_MAX, Federation, Policy, Rules,
-    SEMANTICS, Sources, Translation, Word,
+    Case, CaseApproval, CaseClearance, Catalogue, Decision, FILE_BYTES_MAX, Facts, Federation,
+    Label, NodeId, Policy, Rules, SEMANTICS, Sources, Translation, Word,
 };
 use kuriiri_types::{
-    Approval, Decided, Digest, FileKind, FilePart, Header, LoggedRuling, Ministry, PolicyInForce,
-    Timestamp, limits::CLOCK_SKEW_MAX,
+    Approval, Decided, Digest, FileKind, FilePart, Giver, Header, LoggedRuling, Ministry,
+    PolicyInForce, Subject, Timestamp, limits::CLOCK_SKEW_MAX,
 };
 use kuriiri_wire::approval;
 
@@ -115,15 +115,13 @@ pub(crate) struct InForce {
     pub(crate) without: Option<String>,
 }
 
-/// How a decision comes out when it is taken again.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Again {
-    /// As it was.
-    Same,
-    /// Otherwise.
-    Other(Word, Vec<String>),
-    /// It cannot be taken again, because of this.
-    Unknown(String),
+/// How a decision on one message comes out when it is taken again.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Again {
+    /// By which candidates it is as it was.
+    same: u64,
+    /// How else it comes out, if it does.
+    other: Option<(Word, Vec<String>)>,
 }
 
 /// By which decisions name the files: SHA-256 over the digests in order.
@@ -165,42 +163,113 @@ impl InForce {
         Self { digest, federation, candidates, alive, without }
     }
 
-    /// Takes a decision again.
+    /// Takes a decision again for each of these of its messages. What it rests on besides their headers
+    /// is looked up once for all.
     pub(crate) fn again(
         &self,
         at: Timestamp,
         home: &Ministry,
-        header: &Header,
         decided: &Decided,
-    ) -> Again {
+        messages: &[(Subject, Header)],
+    ) -> Result<Vec<Again>, String> {
         if decided.semantics != SEMANTICS {
-            let what = format!("rules had the meaning {} then", decided.semantics);
-            return Again::Unknown(what);
+            return Err(format!("rules had the meaning {} then", decided.semantics));
         }
         if let Some(why) = &self.without {
-            return Again::Unknown(why.clone());
+            return Err(why.clone());
         }
-        let case = case_of(at, home, header, decided);
-        let (mut same, mut other) = (0_u64, None);
+        let mut all = vec![Again::default(); messages.len()];
+        let Some((_, first)) = messages.first() else { return Ok(all) };
+        let case = case_of(at, home, first, decided);
         for (number, policy) in (0_u32..).zip(&self.candidates) {
-            let decision = case.decide(policy);
-            let (word, mut codes) = (decision.word(), decision.codes());
-            codes.truncate(decided.reasons.len().max(REASONS_LOGGED_MAX));
-            if word == word_of(decided.ruling) && codes == decided.reasons {
-                same |= 1 << number;
-            } else if other.is_none() {
-                other = Some((word, codes));
-            }
+            case.with(policy, |facts| {
+                let mut asked = Asked { policy, at, facts: *facts, origin: first, label: None };
+                for (again, message) in all.iter_mut().zip(messages) {
+                    again.compare(number, decided, &asked.decide(decided, message));
+                }
+            });
         }
-        // What no file explains must not make all others wrong.
-        match other {
-            Some((word, codes)) if self.alive.load(Ordering::Relaxed) & same == 0 => {
-                Again::Other(word, codes)
+        for again in &mut all {
+            self.settle(again);
+        }
+        Ok(all)
+    }
+
+    /// What no file explains must not make all others wrong.
+    fn settle(&self, again: &mut Again) {
+        if again.other.is_some() && self.alive.load(Ordering::Relaxed) & again.same != 0 {
+            again.other = None;
+        }
+        if again.other.is_none() {
+            self.alive.fetch_and(again.same, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Again {
+    /// Otherwise than it was, and how.
+    pub(crate) fn other(&self) -> Option<&(Word, Vec<String>)> {
+        self.other.as_ref()
+    }
+
+    fn compare(&mut self, number: u32, decided: &Decided, decision: &Decision) {
+        let (word, mut codes) = (decision.word(), decision.codes());
+        codes.truncate(decided.reasons.len().max(REASONS_LOGGED_MAX));
+        if word == word_of(decided.ruling) && codes == decided.reasons {
+            self.same |= 1 << number;
+        } else if self.other.is_none() {
+            self.other = Some((word, codes));
+        }
+    }
+}
+
+/// One policy, asked about the messages of a class one after the other.
+struct Asked<'a> {
+    policy: &'a Policy,
+    at: Timestamp,
+    /// What all of them share, with what is known of the first.
+    facts: Facts<'a>,
+    origin: &'a Header,
+    /// The label of the message before, and what it means here.
+    label: Option<(&'a Header, Label)>,
+}
+
+impl<'a> Asked<'a> {
+    fn decide(&mut self, decided: &Decided, (subject, header): &'a (Subject, Header)) -> Decision {
+        let from = header.from.ministry();
+        let origin = if from == self.origin.from.ministry() {
+            self.facts.origin
+        } else {
+            self.policy.node(from).unwrap_or(NodeId::UNKNOWN)
+        };
+        let facts = Facts {
+            origin,
+            label: header.label.as_ref(),
+            sealed: is_sealed_to(header, &decided.dest),
+            size: header.body_size,
+            created: header.created,
+            expires: header.expires,
+            precedence: header.precedence,
+            message_type: header.message_type,
+            digest: Some(subject.header),
+            drafter: header.drafter.as_deref(),
+            ..self.facts
+        };
+        // The meaning of a label rests on these besides what all of a class share.
+        let is_known = |(before, _): &(&Header, Label)| {
+            (&before.label, before.created) == (&header.label, header.created)
+                && before.from.ministry() == from
+        };
+        let label = match self.label.filter(is_known) {
+            Some((_, label)) => Ok(label),
+            None => self.policy.effective(self.at, &facts),
+        };
+        match label {
+            Ok(label) => {
+                self.label = Some((header, label));
+                self.policy.decide_resolved(self.at, &facts, &label)
             }
-            Some(_) | None => {
-                self.alive.fetch_and(same, Ordering::Relaxed);
-                Again::Same
-            }
+            Err(reasons) => Decision::Deny(reasons),
         }
     }
 }
@@ -264,7 +333,7 @@ fn compile(texts: &[(FileKind, &str)]) -> Result<Vec<Policy>, String> {
     if compiled.is_empty() { Err(why) } else { Ok(compiled) }
 }
 
-/// The facts that a decision rested on.
+/// The facts that a decision rested on, with those of one message.
 fn case_of(at: Timestamp, home: &Ministry, header: &Header, decided: &Decided) -> Case {
     let (origin, dest) = (header.from.ministry().as_str(), decided.dest.as_str());
     let path = decided.path.iter().chain([home]).map(ToString::to_string);
@@ -283,7 +352,7 @@ fn case_of(at: Timestamp, home: &Ministry, header: &Header, decided: &Decided) -
         prev: decided.path.last().map(ToString::to_string),
         next: decided.next.clone(),
         path: path.collect(),
-        originating: decided.path.is_empty() && decided.submitter.is_some(),
+        originating: decided.path.is_empty() && matches!(decided.giver, Some(Giver::System(_))),
         person,
         sealed: is_sealed_to(header, &decided.dest),
         size: header.body_size,
@@ -292,7 +361,6 @@ fn case_of(at: Timestamp, home: &Ministry, header: &Header, decided: &Decided) -
         precedence: header.precedence,
         message_type: header.message_type,
         skew_ms: u64::try_from(CLOCK_SKEW_MAX.as_millis()).unwrap_or(u64::MAX),
-        digest: Some(decided.subject),
         approvals: approvals.map(|said| case_approval(origin, &said)).collect(),
         drafter: header.drafter.clone(),
         ..Case::new(at, origin, dest, header.label.clone())

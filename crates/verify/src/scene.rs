@@ -141,19 +141,16 @@ pub(crate) struct Scene {
     pub(crate) keys: Arc<Keys>,
     pub(crate) rules: SharedRules,
     pub(crate) certificates: Arc<Certificates>,
-    /// Certificates and files may stand among what was pruned.
-    pub(crate) is_pruned: bool,
 }
 
 impl Scene {
     /// Before anything was said.
-    pub(crate) fn first(home: Ministry, anchors: &Anchors, is_pruned: bool) -> Self {
+    pub(crate) fn first(home: Ministry, anchors: &Anchors) -> Self {
         Self {
             home,
             keys: Arc::new(Keys::of(None, anchors)),
             rules: Arc::new(InForce::nothing()),
             certificates: Arc::new(Certificates::default()),
-            is_pruned,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kuriiri_types::{Entry, LogEvent, LoggedRuling, ReceiptKind, Timestamp};
+use kuriiri_types::{Entry, LogEvent, LoggedRuling, Receipt, ReceiptKind, Timestamp};
 use serde::Serialize;
 
 /// Spans that are kept; with more the spans get longer, so a log of any age has a timeline.
@@ -15,11 +15,11 @@ const SPANS: [i64; 4] = [60_000, 3_600_000, 86_400_000, 30 * 86_400_000];
 pub struct Span {
     /// Entries of any kind.
     pub entries: u64,
-    /// Decisions that permitted.
+    /// Messages that were permitted to go on, one for each ministry.
     pub permitted: u64,
-    /// Decisions that held.
+    /// Messages that were held.
     pub held: u64,
-    /// Decisions that denied.
+    /// Messages that were denied.
     pub denied: u64,
     /// Messages that were delivered here, or were said to be elsewhere.
     pub delivered: u64,
@@ -35,8 +35,8 @@ pub struct Timeline {
 }
 
 impl Timeline {
-    /// Counts an entry.
-    pub(crate) fn count(&mut self, entry: &Entry, came: Option<ReceiptKind>) {
+    /// Counts an entry, with the receipt that came in.
+    pub(crate) fn count(&mut self, entry: &Entry, came: Option<&Receipt>) {
         if self.span_ms == 0 {
             self.span_ms = 60_000;
         }
@@ -44,15 +44,16 @@ impl Timeline {
         let span = self.spans.entry(start).or_default();
         span.entries += 1;
         if let LogEvent::Decided(decided) = &entry.event {
+            let messages = decided.subjects.len() as u64;
             match decided.ruling {
-                LoggedRuling::Permit => span.permitted += 1,
-                LoggedRuling::Hold => span.held += 1,
-                LoggedRuling::Deny => span.denied += 1,
+                LoggedRuling::Permit => span.permitted += messages,
+                LoggedRuling::Hold => span.held += messages,
+                LoggedRuling::Deny => span.denied += messages,
             }
         }
-        let own =
-            if let LogEvent::Receipt(receipt) = &entry.event { Some(receipt.kind) } else { None };
-        span.delivered += u64::from(own.or(came) == Some(ReceiptKind::Delivered));
+        let own = if let LogEvent::Receipt(receipt) = &entry.event { Some(receipt) } else { None };
+        let delivered = own.or(came).filter(|said| said.kind == ReceiptKind::Delivered);
+        span.delivered += delivered.map_or(0, |said| said.subjects.len() as u64);
         if self.spans.len() > SPANS_MAX {
             self.widen();
         }

@@ -1,16 +1,18 @@
-//! The tree, made anew from the entries alone, and its files held against it.
+//! The tree, made again from the entries alone, and its files held against it.
 
 use bytes::Bytes;
 use kuriiri_merkle::{Tree, leaf};
-use kuriiri_tlog::{Bundle, TILE_WIDTH, Tile, TileEdge, decode_bundle, encode_tile};
+use kuriiri_tlog::{
+    Bundle, TILE_WIDTH, Tile, TileEdge, decode_bundle, decode_headers, encode_tile,
+};
 
 use crate::{
     finding::{Check, Finding, Findings},
     folder::{
-        BUNDLE_BYTES_MAX, CHECKPOINT, FolderError, LogFolder, TILE_BYTES_MAX, bundle_of, kept_path,
-        parse_kept, read_limited,
+        BUNDLE_BYTES_MAX, CHECKPOINT, HEADERS_BYTES_MAX, LogFolder, TILE_BYTES_MAX, bundle_of,
+        read_limited,
     },
-    nodes::CachedNodes,
+    found::found,
 };
 
 /// Files that are named when they should not be there, or are more than there should be.
@@ -18,12 +20,6 @@ const NAMED_MAX: usize = 1000;
 
 /// The hashes that a tile must have.
 type Expected = (Tile, Tree);
-
-/// The tree of the first full bundles, by the tiles above the leaves: what they say is proved by the
-/// root in the end.
-pub(crate) fn resume(folder: &LogFolder, bundles: u64) -> Result<TileEdge, FolderError> {
-    TileEdge::load(&CachedNodes::new(folder), bundles.saturating_mul(TILE_WIDTH.into()))
-}
 
 /// Holds one tile against the hashes that it must have.
 pub(crate) fn check_tile(folder: &LogFolder, tile: Tile, tree: &Tree, findings: &mut Findings) {
@@ -46,26 +42,23 @@ pub(crate) fn check_tile(folder: &LogFolder, tile: Tile, tree: &Tree, findings: 
 /// beginnings of what came after, and what lies beyond the checkpoint goes on from it.
 pub(crate) fn check_files(folder: &LogFolder, tree: &TileEdge, findings: &mut Findings) {
     let (mut foreign, mut beyond) = (Vec::new(), Vec::new());
-    let walked = folder.each_file("", |name| {
+    let width_of = |index| bundle_of(folder.size(), index).map_or(0, |bundle| bundle.width);
+    let walked = folder.each_file(|name| {
         if name == CHECKPOINT {
             return;
         }
-        if let Some(bundle) = parse_kept(name) {
-            return check_kept(folder, bundle, findings);
-        }
-        match (Tile::parse(name), Bundle::parse(name)) {
-            (Some(tile), _) => {
-                let width = width_of_tile(folder.size(), tile.level, tile.index);
-                let there = check_old_tile(folder, tile, width, findings);
-                beyond.extend((!there).then(|| name.to_owned()));
-            }
-            (None, Some(bundle)) => {
-                let width = bundle_of(folder.size(), bundle.index).map_or(0, |b| b.width);
-                let there = check_old_bundle(folder, bundle, width, findings);
-                beyond.extend((!there).then(|| name.to_owned()));
-            }
-            (None, None) => foreign.push(name.to_owned()),
-        }
+        let is_there = if let Some(tile) = Tile::parse(name) {
+            let width = width_of_tile(folder.size(), tile.level, tile.index);
+            check_old_tile(folder, tile, width, findings)
+        } else if let Some(bundle) = Bundle::parse(name) {
+            check_old_bundle(folder, bundle, width_of(bundle.index), findings)
+        } else if let Some(bundle) = Bundle::parse_headers(name) {
+            check_old_headers(folder, bundle, width_of(bundle.index), findings)
+        } else {
+            foreign.push(name.to_owned());
+            true
+        };
+        beyond.extend((!is_there).then(|| name.to_owned()));
         foreign.truncate(NAMED_MAX);
         beyond.truncate(NAMED_MAX);
     });
@@ -109,7 +102,6 @@ fn check_old_bundle(folder: &LogFolder, old: Bundle, width: u16, findings: &mut 
         return old.width == width;
     }
     findings.done(Check::Files, 1);
-    // A wider one may have been pruned.
     let hashes = folder.tile(Tile { level: 0, index: old.index, width });
     let bytes = read_limited(&folder.path().join(old.path()), BUNDLE_BYTES_MAX);
     let fits = hashes.ok().zip(bytes.ok()).is_some_and(|(hashes, bytes)| {
@@ -123,31 +115,35 @@ fn check_old_bundle(folder: &LogFolder, old: Bundle, width: u16, findings: &mut 
     true
 }
 
-/// What was kept of a bundle that is there must be of it: a relay keeps, then says that it prunes, and
-/// then prunes. Of bundles that are not there it was looked at before.
-fn check_kept(folder: &LogFolder, bundle: u64, findings: &mut Findings) {
-    if bundle < folder.first_bundle() {
-        return;
+/// The same for headers; those of the widest file are held against their entries elsewhere.
+fn check_old_headers(folder: &LogFolder, old: Bundle, width: u16, findings: &mut Findings) -> bool {
+    if old.width >= width {
+        return old.width == width;
     }
     findings.done(Check::Files, 1);
-    let name = kept_path(bundle);
-    let first = bundle.saturating_mul(u64::from(TILE_WIDTH));
-    let whole = folder.bundle(Bundle { index: bundle, width: TILE_WIDTH });
-    let is_of = |(index, kept): &(u64, Bytes), whole: &[Bytes]| {
-        let place = usize::try_from(index - first).ok();
-        place.and_then(|place| whole.get(place)) == Some(kept)
-    };
-    let fits = folder
-        .kept(bundle)
-        .ok()
-        .zip(whole.ok())
-        .is_some_and(|(kept, whole)| kept.iter().all(|kept| is_of(kept, &whole.entries)));
-    findings.add(if fits {
-        let what = format!("{name} was kept to prune its bundle, which is still there");
-        Finding::note(Check::Files, what)
-    } else {
-        Finding::fault(Check::Files, format!("{name} does not have the entries of its bundle"))
-    });
+    if !are_headers_of(folder, old) {
+        let what = format!("{} does not have the headers of its entries", old.headers_path());
+        findings.add(Finding::fault(Check::Files, what));
+    }
+    true
+}
+
+/// Whether every header in a file is one that the entries beside it name.
+fn are_headers_of(folder: &LogFolder, bundle: Bundle) -> bool {
+    let file = read_limited(&folder.path().join(bundle.headers_path()), HEADERS_BYTES_MAX);
+    let parts = file.ok().and_then(|file| decode_headers(&Bytes::from(file)).ok());
+    let Some((parts, read)) = parts.zip(folder.bundle(bundle).ok()) else { return false };
+    parts.into_iter().all(|part| {
+        let entry = read.entries.get(usize::from(part.place)).cloned();
+        entry.is_some_and(|entry| {
+            let mut found = found((0, entry));
+            found.expect_headers();
+            found.take_headers(part.headers).is_ok()
+                && found
+                    .first_named()
+                    .all(|(named, header)| header.is_none_or(|bytes| leaf(bytes) == named.header))
+        })
+    })
 }
 
 /// Files of a tree that is larger than the checkpoint says: a log that was copied while it grew has
@@ -201,6 +197,9 @@ fn end_of(bundle: Bundle) -> u64 {
 fn is_of(folder: &LogFolder, name: &str, full: &[Expected], size: u64) -> bool {
     if let Some(bundle) = Bundle::parse(name) {
         return end_of(bundle) <= size && folder.bundle(bundle).is_ok();
+    }
+    if let Some(bundle) = Bundle::parse_headers(name) {
+        return end_of(bundle) <= size && are_headers_of(folder, bundle);
     }
     let Some(tile) = Tile::parse(name) else { return false };
     let expected = full.iter().find(|(t, _)| t.level == tile.level && t.index == tile.index);

@@ -69,7 +69,7 @@ fn what_the_sender_left_out_at_the_very_end_is_not_checked() {
     let report = compare(&bench, &without, &b, &[]);
     assert_eq!(report.exit, 2, "{}", report.text);
     assert_eq!(row(&report, "unknown-to-sender"), 2, "{}", report.text);
-    assert!(report.text.contains("2 messages stand in the log of plm.example"), "{}", report.text);
+    assert!(report.text.contains("2 messages are in the log of plm.example"), "{}", report.text);
 }
 
 #[test]
@@ -117,4 +117,33 @@ fn a_split_view_needs_no_witness_to_have_seen_it() {
     let report = bench.run(&["bundle", report.json["first"].as_str().unwrap()]);
     report.is_good();
     report.notes("checkpoint", "too few witnesses");
+}
+
+#[test]
+fn whose_a_message_was_is_not_told_without_its_header_unless_its_signature_is_wrong() {
+    let cast = Cast::new();
+    let bench = Bench::new(&cast, &[], 0);
+    let (mut a, b) = quiet(&cast);
+    let signer = &cast.member("sm").system;
+    let send = Send::new("sm", "plm", 87);
+    a.at = a.at.after(Duration::from_secs(7200));
+    a.append(vec![], LogEvent::Booted { software: "later".into() });
+    for is_forged in [false, true] {
+        let mut b = b.rewritten(|_| {});
+        let mut envelope = send.envelope(&cast, signer);
+        if is_forged {
+            envelope.proof.signature = vec![7; 64].into();
+        }
+        b.arrive(&send, &envelope, (signer, slice::from_ref(&a.home), None));
+        b.gone.insert(send.leaf(&cast));
+        let report = compare(&bench, &a, &b, &[]);
+        if is_forged {
+            report.finds("agreement", "without a genuine signature");
+            bench.run(&["bundle", report.json["first"].as_str().unwrap()]).is_good();
+        } else {
+            assert_eq!(report.exit, 2, "{}", report.text);
+            report.tells("unchecked", "agreement", "who sent them cannot be told");
+        }
+        assert_eq!(row(&report, "header-gone"), u64::from(!is_forged), "{}", report.text);
+    }
 }

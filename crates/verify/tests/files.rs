@@ -102,6 +102,9 @@ fn what_is_no_file_is_refused_in_a_log() {
             "tile/0/000.p/2".to_owned(),
             "tile/entries/000.p/2".to_owned(),
             "tile/0/000.p/200".to_owned(),
+            format!("headers/000.p/{width}"),
+            "headers/000.p/2".to_owned(),
+            "headers/000.p/200".to_owned(),
         ];
         for name in names {
             let dir = bench.write(&author, &[]);

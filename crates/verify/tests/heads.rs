@@ -12,7 +12,7 @@ mod support;
 
 use kuriiri_types::{ChannelHead, Digest, LogEvent, Timestamp};
 use serde_json::Value;
-use support::{Author, Bench, Cast, Send, exchange, exchange_with_heads};
+use support::{Author, Bench, Cast, Send, classes, exchange, exchange_with_heads};
 
 fn pair(cast: &Cast) -> (Author<'_>, Author<'_>) {
     (Author::start(cast, "sm"), Author::start(cast, "plm"))
@@ -57,6 +57,21 @@ fn minutes_that_are_summed_up_the_same_agree_without_an_entry() {
     assert_eq!((&minutes["compared"], &minutes["agreed"]), (&4.into(), &4.into()));
     assert_eq!((&minutes["with_heads"], &minutes["agreed_by_heads"]), (&4.into(), &4.into()));
     assert_eq!(minutes["by_entries"], 0);
+}
+
+#[test]
+fn every_message_of_a_statement_is_summed_up() {
+    let cast = Cast::new();
+    let (mut a, mut b) = classes(&cast, &[0, 10]);
+    for author in [&mut a, &mut b] {
+        author.sum_up_all();
+        let Some(LogEvent::ChannelHeads(heads)) = author.entries.last().map(|e| &e.event) else {
+            panic!("nothing was summed up");
+        };
+        assert_eq!(heads.iter().map(|head| head.count).collect::<Vec<_>>(), [5, 5]);
+    }
+    let minutes = minutes(&cast, &a, &b);
+    assert_eq!((&minutes["compared"], &minutes["agreed_by_heads"]), (&2.into(), &2.into()));
 }
 
 #[test]

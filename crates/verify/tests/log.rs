@@ -34,6 +34,7 @@ fn an_honest_log_is_good_and_everything_in_it_was_looked_at() {
             "entries",
             "order",
             "channels",
+            "headers",
             "originators",
             "approvals",
             "receipts",
@@ -143,7 +144,16 @@ fn files_that_are_missing_cut_or_foreign_are_found() {
         assert_ne!(bench.log(&dir, &[]).exit, 0, "{} is longer", file.display());
         fs::write(&file, &whole).unwrap();
     }
-    for name in ["note.txt", "tile/0/0000", "tile/00/000", "tile/entries/junk", "tile/8/data/000"] {
+    for name in [
+        "note.txt",
+        "tile/0/0000",
+        "tile/00/000",
+        "tile/entries/junk",
+        "tile/8/data/000",
+        "headers/0",
+        "headers/x000/000",
+        "kept/000",
+    ] {
         let foreign = dir.join(name);
         fs::create_dir_all(foreign.parent().unwrap()).unwrap();
         fs::write(&foreign, b"x").unwrap();
@@ -267,7 +277,7 @@ fn other_rules_in_the_log_are_what_decisions_after_them_follow_from() {
 }
 
 #[test]
-fn a_log_begun_anew_says_what_it_goes_on_from() {
+fn a_log_that_goes_on_from_another_says_from_which() {
     let cast = Cast::new();
     let bench = Bench::new(&cast, &[], 0);
     let (old, _) = story(&cast);

@@ -12,7 +12,9 @@ mod support;
 
 use std::{fs, time::Duration};
 
-use kuriiri_types::{Channel, Digest, Direction, Entry, LogEvent, LoggedRuling, ReceiptKind};
+use kuriiri_types::{
+    Channel, Decided, Digest, Direction, Entry, Giver, LogEvent, LoggedRuling, ReceiptKind,
+};
 use support::{Author, Bench, Cast, NOW, Send, story};
 
 /// A log with one misdeed in it, signed and whole.
@@ -78,7 +80,7 @@ fn a_decision_that_the_rules_do_not_give_is_found() {
         let mut decided = a.decide(&send, &envelope, &[], Some(&b.home), Some(signer), &[]);
         assert_eq!(decided.ruling, LoggedRuling::Deny);
         (decided.ruling, decided.reasons) = (LoggedRuling::Permit, vec![]);
-        decided.envelope = Some(envelope);
+        let decided = a.first_of(decided, &send, envelope);
         let links = vec![(b.home.clone(), Direction::Out)];
         a.append(links, LogEvent::Decided(Box::new(decided)));
         a.state(&send.header(cast), ReceiptKind::Accepted, Some(signer));
@@ -94,7 +96,7 @@ fn reasons_that_the_rules_do_not_give_are_found() {
         let envelope = send.envelope(cast, &cast.member("sm").system);
         let mut decided = a.decide(&send, &envelope, &[], Some(&b.home), Some(signer), &[]);
         decided.reasons = vec!["NO_ROUTE".into()];
-        decided.envelope = Some(envelope);
+        let decided = a.first_of(decided, &send, envelope);
         a.append(vec![], LogEvent::Decided(Box::new(decided)));
     });
 }
@@ -108,7 +110,7 @@ fn a_decision_by_files_that_were_not_in_force_is_found() {
         let envelope = send.envelope(cast, &cast.member("sm").system);
         let mut decided = a.decide(&send, &envelope, &[], Some(&b.home), Some(signer), &[]);
         decided.policy = Digest([1; 32]);
-        decided.envelope = Some(envelope);
+        let decided = a.first_of(decided, &send, envelope);
         let links = vec![(b.home.clone(), Direction::Out)];
         a.append(links, LogEvent::Decided(Box::new(decided)));
         a.state(&send.header(cast), ReceiptKind::Accepted, Some(signer));
@@ -122,7 +124,7 @@ fn a_release_that_no_officer_signed_is_found() {
         let mut decided = a.submit(&send, Some(&b.home.clone()));
         assert_eq!(decided.ruling, LoggedRuling::Hold);
         (decided.ruling, decided.reasons) = (LoggedRuling::Permit, vec![]);
-        (decided.envelope, decided.submitter) = (None, None);
+        (decided.batch, decided.keep_until, decided.giver) = (None, None, None);
         let links = vec![(b.home.clone(), Direction::Out)];
         a.append(links, LogEvent::Decided(Box::new(decided)));
         let _ = cast;
@@ -136,14 +138,14 @@ fn a_release_that_is_no_act_of_its_own_is_found() {
         a.submit(&send, Some(&b.home.clone()));
         let envelope = send.envelope(a.cast, &a.cast.member("sm").system);
         a.release(&send, &envelope, &b.home.clone());
-        let of_this =
-            |entry: &Entry| entry.event.subject() == Some(kuriiri_merkle::leaf(&envelope.header));
+        let subject = kuriiri_merkle::leaf(&envelope.header);
+        let of_this = |entry: &Entry| entry.event.subjects().any(|named| named == subject);
         *a = a.rewritten(|entries| {
             entries.retain(|e| !(e.event.kind() == "APPROVED" && of_this(e)));
         });
     };
-    misdeed("approvals", "does not stand in the log before it", commit);
-    // It may stand in the log that this one goes on from.
+    misdeed("approvals", "is not in the log before it", commit);
+    // It may be in the log that this one goes on from.
     let cast = Cast::new();
     let bench = Bench::new(&cast, &[], 0);
     let (mut a, mut b) = story(&cast);
@@ -156,7 +158,7 @@ fn a_release_that_is_no_act_of_its_own_is_found() {
     });
     let report = bench.log(&bench.write(&a, &[]), &[]);
     report.is_good();
-    report.notes("approvals", "does not stand in the log before it");
+    report.notes("approvals", "is not in the log before it");
 }
 
 #[test]
@@ -217,8 +219,8 @@ fn signed_by(check: &str, words: &str, signer: impl FnOnce(&Cast) -> kuriiri_sea
         a.show(signer.certificate());
         let envelope = send.envelope(cast, &signer);
         let (id, next) = (signer.id().clone(), b.home.clone());
-        let mut decided = a.decide(&send, &envelope, &[], Some(&next), Some(&id), &[]);
-        decided.envelope = Some(envelope);
+        let decided = a.decide(&send, &envelope, &[], Some(&next), Some(&id), &[]);
+        let decided = a.first_of(decided, &send, envelope);
         a.append(vec![(next, Direction::Out)], LogEvent::Decided(Box::new(decided)));
         a.state(&send.header(cast), ReceiptKind::Accepted, Some(&id));
     });
@@ -324,14 +326,15 @@ fn a_message_that_goes_on_or_comes_in_outside_its_chain_is_found() {
         let path = [signer.id().ministry().clone()];
         a.at = a.at.max(send.at);
         a.show(signer.certificate());
-        let mut decided = a.decide(&send, &envelope, &path, None, None, &[]);
-        decided.envelope = Some(envelope);
+        let decided = a.decide(&send, &envelope, &path, None, None, &[]);
+        let decided = a.first_of(decided, &send, envelope);
         a.append(vec![], LogEvent::Decided(Box::new(decided)));
-        a.state(&send.header(cast), ReceiptKind::Relayed, None);
+        let by = Some(Giver::Peer(path[0].clone()));
+        a.state_by(&[send.header(cast)], ReceiptKind::Relayed, by);
     });
     misdeed("channels", "does not permit to go", |_, a, b| {
         let decided = a.submit(&Send::held("sm", "plm", 513), None);
-        let decided = kuriiri_types::Decided { envelope: None, ..decided };
+        let decided = Decided { batch: None, keep_until: None, giver: None, ..decided };
         let links = vec![(b.home.clone(), Direction::Out)];
         a.append(links, LogEvent::Decided(Box::new(decided)));
     });
@@ -351,7 +354,7 @@ fn times_and_starts_that_fall_are_found() {
         a.boot += 1;
         a.submit(&Send::new("sm", "plm", 515), Some(&b.home.clone()));
     });
-    misdeed("order", "stands in an entry of", |cast, a, b| {
+    misdeed("order", "is in an entry of", |cast, a, b| {
         let send = Send::new("sm", "plm", 516);
         a.submit(&send, Some(&b.home.clone()));
         let mut entry = last(a);
@@ -367,6 +370,35 @@ fn times_and_starts_that_fall_are_found() {
         a.at = a.at.before(Duration::from_secs(9));
         a.append(vec![], LogEvent::ClockStepped { from });
     });
+}
+
+#[test]
+fn who_handed_over_what_was_taken_is_said_and_is_the_last_on_its_way() {
+    misdeed("order", "who handed over what was accepted", |_, a, b| {
+        a.submit(&Send::new("sm", "plm", 522), Some(&b.home.clone()));
+        let mut entry = last(a);
+        if let LogEvent::Receipt(receipt) = &mut entry.event {
+            receipt.by = Some(Giver::Peer(b.home.clone()));
+        }
+        a.push(entry);
+    });
+    let handed_over = |change: fn(&mut Decided)| {
+        misdeed("channels", "is not the last on their way", |cast, a, _| {
+            let send = Send::new("plm", "sm", 523);
+            let signer = &cast.member("plm").system;
+            let path = [signer.id().ministry().clone()];
+            a.arrive(&send, &send.envelope(cast, signer), (signer, &path, None));
+            *a = a.rewritten(|entries| {
+                let decided = entries.iter_mut().rev().find_map(|entry| {
+                    let LogEvent::Decided(decided) = &mut entry.event else { return None };
+                    Some(decided)
+                });
+                change(decided.unwrap());
+            });
+        });
+    };
+    handed_over(|decided| decided.path.push("um.example".parse().unwrap()));
+    handed_over(|decided| decided.giver = None);
 }
 
 #[test]
@@ -400,10 +432,10 @@ fn messages_with_more_than_one_life_are_found() {
     misdeed("messages", "without a decision", |cast, a, _| {
         a.state(&Send::new("sm", "plm", 520).header(cast), ReceiptKind::Accepted, None);
     });
-    misdeed("messages", "header it has not shown", |_, a, b| {
+    misdeed("messages", "whose header no entry before it brought", |_, a, b| {
         let mut decided = a.submit(&Send::new("sm", "plm", 521), Some(&b.home.clone()));
-        decided.subject = Digest([4; 32]);
-        decided.envelope = None;
+        decided.subjects[0].header = Digest([4; 32]);
+        (decided.batch, decided.keep_until, decided.giver) = (None, None, None);
         a.append(vec![], LogEvent::Decided(Box::new(decided)));
     });
 }

@@ -16,7 +16,7 @@ use std::{fs, path::PathBuf, time::Duration};
 use kuriiri_merkle::leaf;
 use kuriiri_seal::Purpose;
 use kuriiri_types::{
-    Decided, Direction, Envelope, LogEvent, LoggedRuling, ReceiptKind, SignedReceipt,
+    Direction, Envelope, Giver, LogEvent, LoggedRuling, ReceiptKind, SignedReceipt,
 };
 use kuriiri_verify::{MessageBundle, check_bundle};
 use kuriiri_wire::header;
@@ -141,7 +141,7 @@ fn a_day_with_everything_in_it_reconciles() {
 fn a_receipt_for_what_is_not_there_is_evidence_against_its_issuer() {
     let cast = Cast::new();
     let (a, b) = quiet(&cast);
-    // The receiver writes its log anew, without the entries of one message.
+    // The receiver writes its log again, without the entries of one message.
     let mut without = b.rewritten(|entries| {
         let at = entries.iter().position(|e| matches!(e.event, LogEvent::Decided(_))).unwrap();
         entries.drain(at..at + 3);
@@ -285,10 +285,11 @@ fn two_messages_of_one_id_are_evidence_against_their_sender() {
     let envelope = Envelope { header: bytes, proof };
     b.at = a.at;
     let decided = b.decide(&send, &envelope, &[a.home.clone()], None, None, &[]);
-    let decided = Decided { envelope: Some(envelope), ..decided };
+    let decided = b.first_of(decided, &send, envelope);
     let links = vec![(a.home.clone(), Direction::In)];
     b.append(links, LogEvent::Decided(Box::new(decided)));
-    b.state(&other, ReceiptKind::Relayed, None);
+    let by = Some(Giver::Peer(a.home.clone()));
+    b.state_by(&[other], ReceiptKind::Relayed, by);
     let compared = compare(&cast, &a, &b);
     compared.report.finds("agreement", "two different messages");
     assert!(compared.evidence("content-differs").contains("systems of sm.example"));
@@ -361,6 +362,7 @@ fn late_messages_and_messages_out_of_order_are_told() {
     b.at = a.at.after(Duration::from_secs(3600));
     a.at = b.at;
     for send in sends.iter().rev() {
+        b.at = b.at.after(Duration::from_secs(1));
         finish(&mut a, &mut b, send, &[]);
     }
     let compared = compare(&cast, &a, &b);
@@ -454,13 +456,13 @@ fn a_receipt_whose_entry_was_replaced_by_another_is_found() {
             if let LogEvent::Receipt(receipt) = &mut entry.event
                 && receipt.kind == ReceiptKind::Relayed
             {
-                receipt.by = Some(cast.member("plm").officer.id().clone());
+                receipt.by = Some(Giver::Peer("um.example".parse().unwrap()));
             }
         }
     });
     let compared = compare(&cast, &a, &replaced);
     compared.report.finds("agreement", "gave a receipt for an entry that its log has not");
-    assert!(compared.evidence("missing-at-receiver").contains("another entry stands there"));
+    assert!(compared.evidence("missing-at-receiver").contains("another entry is there"));
 }
 
 #[test]

@@ -8,8 +8,9 @@ use std::{
     thread,
 };
 
-use kuriiri_types::{Decided, Digest, Header, Receipt, SignedApproval, SignedReceipt};
+use kuriiri_types::{Decided, Digest, Receipt, SignedApproval, SignedReceipt};
 
+use super::recent::Headers;
 use crate::{finding::Findings, genuine::Spot, scan::threads, scene::Scene};
 
 /// Jobs that wait, for each thread.
@@ -25,7 +26,8 @@ pub(super) struct Job {
 /// What of an entry takes time.
 #[derive(Debug)]
 pub(super) enum Item {
-    Message(Box<Decided>, Box<Header>),
+    /// A decision on a class, with the headers that are at hand.
+    Class(Arc<Decided>, Headers),
     Approval(Digest, SignedApproval),
     Receipt(Box<SignedReceipt>, Option<Box<Receipt>>),
 }
@@ -72,14 +74,9 @@ fn work(take: &Mutex<Receiver<Job>>) -> Findings {
 /// Judges one entry.
 pub(super) fn judge(scene: &Scene, spot: Spot, item: &Item, findings: &mut Findings) {
     match item {
-        Item::Message(decided, header) => {
-            if let Some(envelope) = &decided.envelope {
-                scene.check_message(spot, (decided, header), envelope, findings);
-            }
-            scene.check_decision(spot, header, decided, findings);
-        }
+        Item::Class(decided, headers) => scene.check_class(spot, decided, headers, findings),
         Item::Approval(subject, signed) => {
-            scene.check_approval(spot, signed, None, *subject, findings);
+            scene.check_approval(spot, signed, *subject, findings);
         }
         Item::Receipt(signed, said) => {
             scene.check_receipt(spot, signed, said.as_deref(), findings);

@@ -1,6 +1,5 @@
 //! What is done with each entry in the order of the log.
 
-mod begin;
 mod end;
 
 use std::{
@@ -18,25 +17,30 @@ use kuriiri_wire::WireError;
 
 use super::{
     AuditOptions,
+    gone::Leave,
     pool::{Item, Job, Pool, judge},
+    recent::{Headers, Recent},
 };
 use crate::{
     acts::Acts,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
+    found::{Beside, Found, Inner},
     genuine::Spot,
     heads::Heads,
     known::Known,
-    lives::{About, Said, Trace},
     order::Order,
-    pruned::Pruning,
     rules::{Contents, InForce},
-    scan::{Chunk, Found, Inner},
+    scan::Scanned,
     scene::{Anchors, History, Keys, Scene},
     spill::Spill,
     timeline::Timeline,
+    trace::{About, Abouts, Header, Said, Trace},
     tree::check_tile,
 };
+
+/// Messages after which those that judge get what was gathered.
+const JOB_MESSAGES: usize = 4096;
 
 /// Times of cosignatures are in whole seconds.
 const SECOND: Duration = Duration::from_secs(1);
@@ -55,12 +59,16 @@ pub(super) struct Walk<'a> {
     history: History,
     admitted: HashSet<Fingerprint>,
     waiting: Vec<(Spot, Item)>,
+    /// How many messages these are about.
+    weight: usize,
+    recent: Recent,
     traces: Spill<Trace>,
     kinds: BTreeMap<&'static str, u64>,
     timeline: Timeline,
     period: Option<(Timestamp, Timestamp)>,
     broken: bool,
-    pruning: Pruning,
+    leave: Leave,
+    messages: u64,
     acts: Acts,
     /// It goes on from a log that was lost.
     is_restored: bool,
@@ -76,8 +84,7 @@ impl<'a> Walk<'a> {
     ) -> Self {
         let AuditOptions { mut known, replay } = options;
         known.prepare();
-        let pruning = Pruning::new(home.clone(), folder);
-        let scene = Arc::new(Scene::first(home.clone(), anchors, pruning.is_pruned()));
+        let scene = Arc::new(Scene::first(home.clone(), anchors));
         let mut history = History::default();
         history.push(0, Arc::clone(&scene));
         Self {
@@ -93,26 +100,29 @@ impl<'a> Walk<'a> {
             history,
             admitted: HashSet::new(),
             waiting: Vec::new(),
+            weight: 0,
+            recent: Recent::new(),
             traces: Spill::new(),
             kinds: BTreeMap::new(),
             timeline: Timeline::default(),
             period: None,
             broken: false,
+            leave: Leave::new(home.clone()),
+            messages: 0,
             acts: Acts::new(home),
             is_restored: false,
-            pruning,
         }
     }
 
     /// How many entries were read.
     pub(super) fn read(&self) -> u64 {
-        self.tree.size().saturating_sub(self.pruning.first())
+        self.tree.size()
     }
 
     /// Takes the next bundle. False when the log cannot be followed any further.
-    pub(super) fn chunk(&mut self, chunk: Chunk, findings: &mut Findings) -> bool {
-        let entries = match chunk {
-            Ok(entries) => entries,
+    pub(super) fn chunk(&mut self, chunk: Scanned<Found>, findings: &mut Findings) -> bool {
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
             Err(error) => {
                 findings.add(Finding::fault(Check::Files, error.to_string()));
                 self.broken = true;
@@ -120,7 +130,11 @@ impl<'a> Walk<'a> {
             }
         };
         findings.done(Check::Files, 1);
-        for found in entries {
+        for what in chunk.flaws {
+            findings.add(Finding::fault(Check::Headers, what).against(&self.scene.home));
+        }
+        self.recent.turn();
+        for found in chunk.entries {
             self.known.check(&self.tree, &self.anchors.trust, findings);
             for (tile, tree) in self.tree.push(found.leaf) {
                 check_tile(self.folder, tile, &tree, findings);
@@ -132,20 +146,22 @@ impl<'a> Walk<'a> {
     }
 
     fn entry(&mut self, found: Found, findings: &mut Findings) {
-        let Found { index, leaf, entry, inner, about, .. } = found;
+        let Found { index, leaf, entry, inner, about, headers, .. } = found;
         let Some(entry) = self.readable(index, entry, findings) else { return };
-        if self.period.is_none() && self.pruning.is_pruned() {
-            self.acts.begin(entry.at);
-        }
         self.period = Some((self.period.map_or(entry.at, |(first, _)| first), entry.at));
         let came = match &inner {
-            Inner::Receipt(receipt) => Some(receipt.kind),
-            Inner::Nothing | Inner::Header(_) | Inner::Unreadable(_) => None,
+            Inner::Receipt(receipt) => Some(&**receipt),
+            Inner::Nothing | Inner::Unreadable(_) => None,
         };
         self.timeline.count(&entry, came);
         self.order.next(index, leaf, &entry, findings);
-        self.heads.next(index, (&entry, &inner), &self.order, findings);
-        self.event(Spot { index, at: entry.at }, entry, (inner, about), findings);
+        self.heads.next(index, (&entry, came), &self.order, findings);
+        let spot = Spot { index, at: entry.at };
+        if let LogEvent::Decided(decided) = entry.event {
+            self.decided(spot, decided, (headers, &about), findings);
+        } else {
+            self.event(spot, entry.event, (inner, &about), findings);
+        }
     }
 
     fn readable(
@@ -171,28 +187,28 @@ impl<'a> Walk<'a> {
     fn event(
         &mut self,
         spot: Spot,
-        entry: Entry,
-        (inner, about): (Inner, About),
+        event: LogEvent,
+        (inner, about): (Inner, &Abouts),
         findings: &mut Findings,
     ) {
-        match entry.event {
-            LogEvent::Decided(decided) => self.decided(spot, decided, (inner, about), findings),
+        match event {
             LogEvent::Receipt(receipt) => {
                 let unknown = receipt.code == Some(Code::UNKNOWN_RECIPIENT);
-                let said = Said::Own(receipt.kind, unknown);
-                self.trace(Trace::receipt(spot.index, spot.at, &receipt, about, said), findings);
+                self.stated(spot, (&receipt, about), Said::Own(receipt.kind, unknown), findings);
             }
             LogEvent::ReceiptIn { receipt, .. } => {
                 let said = self.came(spot, (inner, about), findings);
-                self.waiting.push((spot, Item::Receipt(receipt, said)));
+                self.wait(spot, Item::Receipt(receipt, said), 1);
             }
             LogEvent::Approved { subject, approval } => {
                 self.acts.act(&approval);
                 self.admit(spot, approval.proof.signer);
-                self.heavy(spot, Item::Approval(subject, approval), findings);
+                self.heavy(spot, &Item::Approval(subject, approval), findings);
             }
-            LogEvent::Erased { subject, .. } => {
-                self.trace(Trace::erased(spot.index, spot.at, subject), findings);
+            LogEvent::Erased { subject, header, .. } => {
+                let at = (spot.index, spot.at);
+                let trace = Trace::new(at, subject, About::default(), Said::Erased(header));
+                self.trace(trace, findings);
             }
             LogEvent::PeerCheckpoint { checkpoint } => {
                 self.witnessed(spot, &checkpoint, findings);
@@ -203,7 +219,8 @@ impl<'a> Walk<'a> {
             | LogEvent::ClockStepped { .. }
             | LogEvent::Restored { .. }
             | LogEvent::Pruned { .. }) => self.ground(spot, event, findings),
-            LogEvent::TurnedAway { .. }
+            LogEvent::Decided(_)
+            | LogEvent::TurnedAway { .. }
             | LogEvent::Booted { .. }
             | LogEvent::Acted { .. }
             | LogEvent::ChannelHeads(_)
@@ -231,8 +248,8 @@ impl<'a> Walk<'a> {
             self.change(spot.index, rules, keys);
         } else if let LogEvent::Restored { checkpoint } = event {
             self.restored(spot, &checkpoint, findings);
-        } else if let LogEvent::Pruned { before, .. } = event {
-            self.pruning.tell(spot.index, before, findings);
+        } else if let LogEvent::Pruned { until, headers, .. } = event {
+            self.leave.tell(spot, (until, headers), findings);
         }
     }
 
@@ -240,54 +257,111 @@ impl<'a> Walk<'a> {
         &mut self,
         spot: Spot,
         decided: Box<Decided>,
-        (inner, about): (Inner, About),
+        (beside, about): (Beside, &Abouts),
         out: &mut Findings,
     ) {
-        self.trace(Trace::decided(spot.index, spot.at, &decided, about), out);
         self.acts.decided(spot, &decided, out);
-        match inner {
-            Inner::Header(header) => {
-                let signers = decided.envelope.iter().map(|envelope| envelope.proof.signer);
-                let officers = decided.approvals.iter().map(|signed| signed.proof.signer);
-                let signers: Vec<Fingerprint> = signers.chain(officers).collect();
-                let mut all = true;
-                for signer in signers {
-                    all &= self.admit(spot, signer);
-                }
-                let item = Item::Message(decided, header);
-                if all {
-                    self.waiting.push((spot, item));
-                } else {
-                    self.heavy(spot, item, out);
-                }
+        self.messages += decided.subjects.len() as u64;
+        let (decided, about) = (Arc::from(decided), about.of(0));
+        let is_known = beside != Beside::Unknown;
+        let headers = self.headers(&decided, beside);
+        self.name(spot, (&decided, about), (&headers, is_known), out);
+        if decided.batch.is_none() && headers.iter().all(Option::is_none) {
+            // They are looked for when all was read.
+            return;
+        }
+        let signers = decided.batch.iter().map(|batch| batch.signer);
+        let officers = decided.approvals.iter().map(|signed| signed.proof.signer);
+        let signers: Vec<Fingerprint> = signers.chain(officers).collect();
+        let mut all = true;
+        for signer in signers {
+            all &= self.admit(spot, signer);
+        }
+        let weight = decided.subjects.len();
+        let item = Item::Class(decided, headers);
+        if all {
+            self.wait(spot, item, weight);
+        } else {
+            self.heavy(spot, &item, out);
+        }
+    }
+
+    /// The headers that are at hand: those beside an entry that names messages first, and for others
+    /// those of entries that were read not long ago.
+    fn headers(&mut self, decided: &Arc<Decided>, beside: Beside) -> Headers {
+        let named = decided.subjects.iter();
+        match beside {
+            Beside::Headers(headers) => {
+                let headers = Headers::from(headers);
+                self.recent.add(decided, &headers);
+                headers
             }
-            Inner::Unreadable(error) => {
-                let what = format!("the signed header cannot be read: {error}");
-                out.add(Finding::fault(Check::Originators, what).at(spot.index));
+            Beside::Nothing | Beside::Unknown if decided.batch.is_some() => {
+                named.map(|_| None).collect()
             }
-            // The header stands in an earlier entry: it is looked for afterwards.
-            Inner::Nothing | Inner::Receipt(_) => {}
+            Beside::Nothing | Beside::Unknown => {
+                named.map(|subject| self.recent.find(subject.header)).collect()
+            }
+        }
+    }
+
+    /// Keeps what a decision says of each of its messages, and which headers are missing if that is
+    /// known.
+    fn name(
+        &mut self,
+        spot: Spot,
+        (decided, about): (&Decided, About),
+        (headers, is_known): (&Headers, bool),
+        out: &mut Findings,
+    ) {
+        let at = (spot.index, spot.at);
+        for (subject, header) in decided.subjects.iter().zip(headers.iter()) {
+            let place = match (decided.batch.is_some(), header) {
+                (true, _) => Header::Here,
+                (false, Some(_)) => Header::Used,
+                (false, None) => Header::Earlier,
+            };
+            let said = Said::Decided(decided.ruling, place);
+            self.trace(Trace::new(at, subject.header, about, said), out);
+            let keep_until = decided.keep_until.filter(|_| is_known && header.is_none());
+            if let Some(keep_until) = keep_until {
+                let at = (spot.index, keep_until);
+                self.trace(Trace::new(at, subject.header, About::default(), Said::Gone), out);
+            }
+        }
+    }
+
+    /// Keeps what a statement says of each of its messages.
+    fn stated(
+        &mut self,
+        spot: Spot,
+        (receipt, about): (&Receipt, &Abouts),
+        said: Said,
+        out: &mut Findings,
+    ) {
+        for (place, told) in receipt.subjects.iter().enumerate() {
+            let at = (spot.index, spot.at);
+            self.trace(Trace::new(at, told.subject.header, about.of(place), said), out);
         }
     }
 
     fn came(
         &mut self,
         spot: Spot,
-        (inner, about): (Inner, About),
+        (inner, about): (Inner, &Abouts),
         findings: &mut Findings,
     ) -> Option<Box<Receipt>> {
         match inner {
             Inner::Receipt(receipt) => {
                 let is_home = *receipt.sender.ministry() == self.scene.home;
-                let said = Said::Came(receipt.kind, is_home);
-                self.trace(Trace::receipt(spot.index, spot.at, &receipt, about, said), findings);
+                self.stated(spot, (&receipt, about), Said::Came(receipt.kind, is_home), findings);
                 return Some(receipt);
             }
             Inner::Unreadable(error) => {
                 let what = format!("the receipt that came in cannot be read: {error}");
                 findings.add(Finding::fault(Check::Receipts, what).at(spot.index));
             }
-            Inner::Nothing | Inner::Header(_) => {}
+            Inner::Nothing => {}
         }
         None
     }
@@ -306,11 +380,21 @@ impl<'a> Walk<'a> {
 
     /// What must be judged before anything after it: a certificate that is not good yet may be
     /// good later.
-    fn heavy(&mut self, spot: Spot, item: Item, findings: &mut Findings) {
-        judge(&self.scene, spot, &item, findings);
+    fn heavy(&mut self, spot: Spot, item: &Item, findings: &mut Findings) {
+        judge(&self.scene, spot, item, findings);
+    }
+
+    /// What can be judged while others are read.
+    fn wait(&mut self, spot: Spot, item: Item, weight: usize) {
+        self.waiting.push((spot, item));
+        self.weight += weight;
+        if self.weight >= JOB_MESSAGES {
+            self.flush();
+        }
     }
 
     fn flush(&mut self) {
+        self.weight = 0;
         let (scene, items) = (Arc::clone(&self.scene), std::mem::take(&mut self.waiting));
         self.pool.give(Job { scene, items });
     }
@@ -319,9 +403,8 @@ impl<'a> Walk<'a> {
         self.flush();
         self.admitted.clear();
         let certificates = Arc::clone(&self.scene.certificates);
-        let (home, is_pruned) = (self.scene.home.clone(), self.scene.is_pruned);
-        let keys = Arc::new(keys);
-        self.scene = Arc::new(Scene { home, keys, rules, certificates, is_pruned });
+        let (home, keys) = (self.scene.home.clone(), Arc::new(keys));
+        self.scene = Arc::new(Scene { home, keys, rules, certificates });
         self.history.push(index, Arc::clone(&self.scene));
     }
 
@@ -332,7 +415,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a log begun anew says of the one before.
+    /// What a log that goes on from another one says of it.
     fn restored(&mut self, spot: Spot, note: &[u8], findings: &mut Findings) {
         findings.done(Check::Growth, 1);
         self.acts.begin(spot.at);
@@ -385,7 +468,7 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A cosignature and the entry that tells of it are of one moment and one clock.
+/// A cosignature and the entry that says so are of one moment and one clock.
 fn far(time: u64, at: Timestamp, home: &Ministry) -> Option<Finding> {
     let cosigned = i64::try_from(time).unwrap_or(i64::MAX).saturating_mul(1000);
     let cosigned = Timestamp::from_millis(cosigned);

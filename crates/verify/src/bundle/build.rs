@@ -1,22 +1,22 @@
 //! Gathers what belongs to one message.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
 use bytes::Bytes;
-use kuriiri_types::{Digest, Fingerprint, LogEvent, MessageId, PolicyInForce};
+use kuriiri_types::{Digest, Fingerprint, LogEvent, MessageId, PolicyInForce, Timestamp};
 
 use super::{BUNDLE_FORMAT, EVIDENCE_FORMAT, LogPart, MessageBundle, Proved};
 use crate::{
     claim::Claim,
-    find::{each, message_of, subject_of},
+    find::is_of,
     folder::{FolderError, LogFolder},
+    found::{Found, Named, found},
     nodes::CachedNodes,
-    scan::{Found, found},
+    scan::{each, found_in},
 };
 
-/// Everything that logs say of a message, with all that is needed to judge it. With entries of a log
-/// that was pruned is the one that says so. `body` is salt and
-/// body, if they are at hand.
+/// Everything that logs say of a message, with all that is needed to judge it; where its header was
+/// pruned, with the entry that says so. `body` is salt and body, if they are at hand.
 ///
 /// # Errors
 /// When a log cannot be read, or none speaks of the message.
@@ -34,12 +34,7 @@ pub fn bundle_of(
     }
     match folders.first() {
         Some(first) if logs.is_empty() => {
-            let mut what = format!("it does not speak of {message}");
-            if first.first() > 0 {
-                let more = "entries were pruned, and what they spoke of is not known";
-                what = format!("{what}; its first {} {more}", first.first());
-            }
-            Err(FolderError::form(first.path(), what))
+            Err(FolderError::form(first.path(), format!("it does not speak of {message}")))
         }
         _ => Ok(MessageBundle {
             format: BUNDLE_FORMAT.to_owned(),
@@ -51,7 +46,8 @@ pub fn bundle_of(
     }
 }
 
-/// A claim with what proves it: of each log these entries, and all that is needed to judge them.
+/// A claim with what proves it: of each log these entries, and all that is needed to judge them; of
+/// headers that of the message alone.
 ///
 /// # Errors
 /// When a log cannot be read.
@@ -60,7 +56,7 @@ pub fn evidence_of(
     message: Option<MessageId>,
     parts: &[(&LogFolder, Vec<u64>)],
 ) -> Result<MessageBundle, FolderError> {
-    let logs = parts.iter().map(|(folder, entries)| Sources::of(folder)?.part(entries));
+    let logs = parts.iter().map(|(folder, entries)| Sources::of(folder)?.part(entries, message));
     Ok(evidence(claim, message, logs.collect::<Result<_, _>>()?))
 }
 
@@ -79,8 +75,8 @@ pub(crate) fn evidence(
     }
 }
 
-/// Where in a log stands what its entries are judged by: for evidence of many of them the log is read
-/// once. It grows with the certificates and the changes of signed files, as an audit does.
+/// Where a log has what its entries are judged by: for evidence of many of them the log is read once. It
+/// grows with the certificates and the changes of signed files, as an audit does.
 #[derive(Debug)]
 pub(crate) struct Sources<'a> {
     folder: &'a LogFolder,
@@ -88,7 +84,7 @@ pub(crate) struct Sources<'a> {
     certificates: HashMap<Fingerprint, u64>,
     /// Each change of files, with the entries that show them.
     changes: Vec<(u64, Vec<u64>)>,
-    pruned: Option<u64>,
+    pruned: Vec<(u64, Timestamp)>,
 }
 
 impl<'a> Sources<'a> {
@@ -105,17 +101,18 @@ impl<'a> Sources<'a> {
         Ok(Self { folder, nodes, certificates, changes, pruned })
     }
 
-    /// These entries with all that is needed to judge them. What is not there is left out.
-    pub(crate) fn part(&self, wanted: &[u64]) -> Result<LogPart, FolderError> {
+    /// These entries with all that is needed to judge them, and with the header of a message. What is
+    /// not there is left out.
+    pub(crate) fn part(
+        &self,
+        wanted: &[u64],
+        message: Option<MessageId>,
+    ) -> Result<LogPart, FolderError> {
         let mut chosen = BTreeSet::new();
         for index in wanted.iter().copied().filter(|index| *index < self.folder.size()) {
-            match self.folder.entry(index) {
-                Ok(bytes) => self.choose(&found((index, bytes)), &mut chosen),
-                Err(error) if error.is_pruned() => {}
-                Err(error) => return Err(error),
-            }
+            self.choose(&found((index, self.folder.entry(index)?)), &mut chosen);
         }
-        part(self.folder, &self.nodes, chosen, self.pruned)
+        part(&self.nodes, chosen, &self.pruned, message)
     }
 
     fn choose(&self, found: &Found, chosen: &mut BTreeSet<u64>) {
@@ -131,58 +128,83 @@ impl<'a> Sources<'a> {
     }
 }
 
-/// What stands in a log before an entry that is wanted, and may be needed to judge it.
+/// What a log has before an entry that is wanted, and may be needed to judge it.
 #[derive(Default)]
 struct Context {
     certificates: HashMap<Fingerprint, u64>,
     /// The latest of each part of a file.
     parts: HashMap<Digest, BTreeMap<u32, u64>>,
     policy: Option<(u64, PolicyInForce)>,
-    /// Where the log says last that it was pruned.
-    pruned: Option<u64>,
-    /// Where each header was first shown, of messages that are wanted.
-    subjects: Vec<Digest>,
+    /// Where the log says that headers were pruned, and up to which time.
+    pruned: Vec<(u64, Timestamp)>,
     chosen: BTreeSet<u64>,
 }
 
 fn gather(folder: &LogFolder, message: MessageId) -> Result<LogPart, FolderError> {
-    let mut context = Context::default();
+    let (mut context, mut headers) = (Context::default(), Vec::new());
     each(folder, |found| {
         context.remember(&found);
-        let subject = subject_of(&found);
-        let is_subject = subject.is_some_and(|subject| context.subjects.contains(&subject));
-        let is_by_name = message_of(&found) == Some(message);
-        if is_by_name {
-            context.subjects.extend(subject.filter(|_| !is_subject));
-        }
-        if is_by_name || is_subject {
+        if is_of(&found, message, &mut headers) {
             context.choose(&found);
         }
     })?;
     let Context { chosen, pruned, .. } = context;
-    part(folder, &CachedNodes::new(folder), chosen, pruned)
+    part(&CachedNodes::new(folder), chosen, &pruned, Some(message))
 }
 
-/// These entries with their proofs, and of a log that was pruned the one that says so.
+/// These entries with their proofs and with the header of a message; and where it was pruned, the entry
+/// that says so.
 fn part(
-    folder: &LogFolder,
     nodes: &CachedNodes<'_>,
     mut chosen: BTreeSet<u64>,
-    pruned: Option<u64>,
+    pruned: &[(u64, Timestamp)],
+    message: Option<MessageId>,
 ) -> Result<LogPart, FolderError> {
-    if folder.first() > 0 && !chosen.is_empty() {
-        chosen.extend(pruned);
+    let folder = nodes.folder();
+    let mut read = BTreeMap::new();
+    for index in std::mem::take(&mut chosen) {
+        let found = found_in(folder, index)?;
+        chosen.extend(leave_for(&found, pruned, message));
+        read.insert(index, found);
     }
-    let mut entries = Vec::with_capacity(chosen.len());
     for index in chosen {
+        if let Entry::Vacant(free) = read.entry(index) {
+            free.insert(found_in(folder, index)?);
+        }
+    }
+    let mut entries = Vec::with_capacity(read.len());
+    for (index, found) in read {
+        let wanted = headers_of(&found, message).filter_map(|(_, header)| header.cloned());
+        let headers = wanted.collect();
         let path = kuriiri_merkle::inclusion(nodes, index, folder.size())?;
-        entries.push(Proved { index, entry: folder.entry(index)?, path });
+        entries.push(Proved { index, entry: found.bytes, path, headers });
     }
     Ok(LogPart {
         origin: folder.checkpoint().origin.clone(),
         checkpoint: String::from_utf8_lossy(folder.note()).into_owned(),
         entries,
     })
+}
+
+/// The headers beside an entry that are those of a message.
+fn headers_of(
+    found: &Found,
+    message: Option<MessageId>,
+) -> impl Iterator<Item = (Named, Option<&Bytes>)> {
+    found.first_named().filter(move |(named, _)| message.is_some() && named.message == message)
+}
+
+/// The entry that gives leave for the header of a message to be missing.
+fn leave_for(
+    found: &Found,
+    pruned: &[(u64, Timestamp)],
+    message: Option<MessageId>,
+) -> Option<u64> {
+    let Some(LogEvent::Decided(decided)) = found.event() else { return None };
+    let keep_until = decided.keep_until?;
+    headers_of(found, message).find(|(_, header)| header.is_none())?;
+    let covers = |(index, until): &&(u64, Timestamp)| *index > found.index && *until >= keep_until;
+    pruned.iter().find(covers).map(|(index, _)| *index)
 }
 
 impl Context {
@@ -195,8 +217,8 @@ impl Context {
             self.parts.entry(part.digest).or_default().insert(part.part, found.index);
         } else if let LogEvent::PolicyChanged(policy) = &entry.event {
             self.policy = Some((found.index, policy.clone()));
-        } else if let LogEvent::Pruned { .. } = &entry.event {
-            self.pruned = Some(found.index);
+        } else if let LogEvent::Pruned { until, .. } = &entry.event {
+            self.pruned.push((found.index, *until));
         }
     }
 
@@ -225,7 +247,7 @@ fn signers_of(found: &Found) -> Option<Vec<Fingerprint>> {
     let entry = found.entry.as_ref().ok()?;
     let mut signers = Vec::new();
     if let LogEvent::Decided(decided) = &entry.event {
-        signers.extend(decided.envelope.iter().map(|envelope| envelope.proof.signer));
+        signers.extend(decided.batch.iter().map(|batch| batch.signer));
         signers.extend(decided.approvals.iter().map(|signed| signed.proof.signer));
     } else if let LogEvent::Approved { approval, .. } = &entry.event {
         signers.push(approval.proof.signer);

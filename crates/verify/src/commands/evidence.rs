@@ -1,12 +1,13 @@
 //! `kuriiri-verify receipt`, `bundle` and `export`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use clap::Args;
+use kuriiri_types::MessageId;
 use kuriiri_verify::{
-    Anchors, BundleReport, ExportReport, MessageBundle, check_bundle, check_export, check_receipt,
-    printable, read_receipt,
+    Anchors, BundleReport, ExportReport, MessageBundle, ReceiptReport, Stated, check_bundle,
+    check_export, check_receipt, printable, read_receipt,
 };
 use serde_json::json;
 
@@ -29,12 +30,15 @@ impl Trust {
     }
 }
 
-/// A receipt.
+/// Receipts.
 #[derive(Debug, Args)]
 pub(crate) struct ReceiptArgs {
-    /// The receipt (C2SP tlog-proof with the entry as its extra data).
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// The receipts (C2SP tlog-proof with the entry as its extra data).
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// A message that each of them must be about.
+    #[arg(long, value_name = "ID")]
+    message: Option<MessageId>,
     #[command(flatten)]
     trust: Trust,
 }
@@ -42,7 +46,7 @@ pub(crate) struct ReceiptArgs {
 /// The evidence of one message.
 #[derive(Debug, Args)]
 pub(crate) struct BundleArgs {
-    /// A file of the format kuriiri-bundle/1 or kuriiri-evidence/1.
+    /// A file of the format kuriiri-bundle/2 or kuriiri-evidence/2.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -52,32 +56,55 @@ pub(crate) struct BundleArgs {
 /// A part of a log.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// A folder of the format kuriiri-export/1.
+    /// A folder of the format kuriiri-export/2.
     #[arg(value_name = "DIR")]
     folder: PathBuf,
     #[command(flatten)]
     trust: Trust,
 }
 
+/// Checks each receipt. The exit is that of the worst: a fault before what is not known or not so yet.
 pub(crate) fn receipt(args: &ReceiptArgs, output: Output) -> anyhow::Result<u8> {
     let anchors = args.trust.read()?;
-    let name = args.file.display();
-    let file = read_receipt(&args.file)?;
-    let report = check_receipt(&file, &anchors).map_err(|what| anyhow!("{name}: {what}"))?;
+    let mut exits = Vec::with_capacity(args.files.len());
+    for file in &args.files {
+        exits.push(one_receipt(file, args.message, &anchors, output).unwrap_or_else(|error| {
+            output.failure(&error);
+            2
+        }));
+    }
+    Ok([1, 2].into_iter().find(|exit| exits.contains(exit)).unwrap_or(0))
+}
+
+fn one_receipt(
+    path: &Path,
+    message: Option<MessageId>,
+    anchors: &Anchors,
+    output: Output,
+) -> anyhow::Result<u8> {
+    let file = read_receipt(path)?;
+    let report = check_receipt(&file, anchors);
+    let mut report = report.map_err(|what| anyhow!("{}: {what}", path.display()))?;
+    if let Some(message) = message {
+        report.expect(message);
+    }
     let exit = report.findings.exit();
-    let object =
-        json!({ "receipt": &report, "found": findings_json(&report.findings), "exit": exit });
-    output.data(&object, || {
-        let by: Vec<String> = report.cosigned.iter().map(|(who, _)| who.clone()).collect();
-        let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
-        format!(
-            "{}\n  cosigned by {by}\n\n{}\n{}",
-            printable(&report.words),
-            findings_text(&report.findings),
-            verdict("receipt", &report.findings)
-        )
-    });
+    let found = findings_json(&report.findings);
+    let file = path.display().to_string();
+    let object = json!({ "file": file, "receipt": &report, "found": found, "exit": exit });
+    output.data(&object, || receipt_text(&file, &report));
     Ok(exit)
+}
+
+fn receipt_text(file: &str, report: &ReceiptReport) -> String {
+    let by: Vec<&str> = report.cosigned.iter().map(|(who, _)| who.as_str()).collect();
+    let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
+    let mut text = format!("{}\n  cosigned by {by}\n", printable(&report.words));
+    for Stated { message, recipient, kind, .. } in &report.messages {
+        text.push_str(&format!("  {message}  {kind:<9}  {recipient}\n"));
+    }
+    let findings = findings_text(&report.findings);
+    format!("{text}\n{findings}\n{}", verdict(&format!("receipt {file}"), &report.findings))
 }
 
 pub(crate) fn bundle(args: &BundleArgs, output: Output) -> anyhow::Result<u8> {

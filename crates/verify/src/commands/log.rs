@@ -77,9 +77,8 @@ fn text(report: &LogReport, verdict: &str) -> String {
     if let Some((first, last)) = report.period {
         text.push_str(&format!("  from {first} to {last}\n"));
     }
-    if report.pruned > 0 {
-        let (pruned, kept) = (report.pruned, report.kept);
-        text.push_str(&format!("  the first {pruned} entries were pruned, {kept} of them kept\n"));
+    if report.gone.any() {
+        text.push_str(&format!("  {}\n", report.gone));
     }
     let by: Vec<&str> = report.cosigned.iter().map(|(name, _)| name.as_str()).collect();
     let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };

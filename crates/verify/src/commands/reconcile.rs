@@ -80,20 +80,13 @@ pub(crate) fn reconcile(args: &ReconcileArgs, output: Output) -> anyhow::Result<
 fn text(report: &ReconcileReport, verdict: &str) -> String {
     let mut text = String::new();
     for side in &report.sides {
-        text.push_str(&format!("{}: {} entries", printable(&side.origin), side.size));
-        if side.pruned > 0 {
-            text.push_str(&format!(", the first {} pruned", side.pruned));
-        }
-        text.push('\n');
+        text.push_str(&format!("{}: {} entries\n", printable(&side.origin), side.size));
     }
     let minutes = report.minutes;
     text.push_str(&format!("  {} of {} minutes agree\n", minutes.agreed, minutes.compared));
     let (agreed, with_heads) = (minutes.agreed_by_heads, minutes.with_heads);
     text.push_str(&format!("  {agreed} of {with_heads} with sums in both logs agree by these\n"));
     text.push_str(&format!("  {} were looked at entry by entry\n", minutes.by_entries));
-    if minutes.pruned > 0 {
-        text.push_str(&format!("  {} are pruned in one log\n", minutes.pruned));
-    }
     text.push('\n');
     for (row, count) in &report.rows {
         let name = serde_json::to_value(row).unwrap_or_default();

@@ -2,13 +2,13 @@
 
 use std::io;
 
-use kuriiri_merkle::{Nodes, root};
+use kuriiri_merkle::root;
 use kuriiri_types::{ReceiptKind, Timestamp, limits::CLOCK_SKEW_MAX};
 
 use super::{
     Context, Row,
     records::{IdRecord, Tie, TieRecord},
-    survey::{NO_LANE, leaf_number},
+    survey::NO_LANE,
     tell::Teller,
 };
 use crate::{
@@ -23,10 +23,9 @@ const ORDER_MAX: usize = 4_000_000;
 /// Looks at one message after the other.
 pub(super) struct Join<'a> {
     context: &'a Context<'a>,
-    /// Receiver's side and lane, number of the sender, number of the receiver.
-    order: Vec<(u8, u64, u64, u64)>,
-    /// By side: the tree of its log.
-    nodes: [CachedNodes<'a>; 2],
+    /// Receiver's side and lane, when the sender decided, when the receiver did. Within one moment of
+    /// a relay messages have no order.
+    order: Vec<(u8, u64, i64, i64)>,
     /// By side: how many entries of the other log it surely knew of when it ended.
     knew: [u64; 2],
 }
@@ -41,6 +40,11 @@ struct Way<'a> {
 impl<'a> Way<'a> {
     fn of(&self, side: u8, is_it: impl Fn(Tie) -> bool) -> impl Iterator<Item = &'a TieRecord> {
         self.all.iter().filter(move |record| record.side == side && is_it(record.tie))
+    }
+
+    /// Stands for the message.
+    fn message(&self) -> [u8; 16] {
+        self.all.first().map_or([0; 16], |record| record.message)
     }
 
     fn sent(&self) -> impl Iterator<Item = &'a TieRecord> {
@@ -68,8 +72,7 @@ const ENDS: [ReceiptKind; 2] = [ReceiptKind::Refused, ReceiptKind::Expired];
 
 impl<'a> Join<'a> {
     pub(super) fn new(context: &'a Context<'a>) -> Self {
-        let nodes = [0, 1].map(|side| CachedNodes::new(context.folder(side)));
-        Self { context, order: Vec::new(), nodes, knew: [0, 1].map(|side| knew(context, side)) }
+        Self { context, order: Vec::new(), knew: [0, 1].map(|side| knew(context, side)) }
     }
 
     pub(super) fn run(
@@ -118,8 +121,9 @@ impl<'a> Join<'a> {
         if !is_red {
             let row = self.row(way);
             if row == Row::Stalled {
-                teller.stalled(way.from, way.sent().next().map_or(0, |sent| sent.index));
-            } else if matches!(row, Row::UnknownToReceiver | Row::Pruned) {
+                let sent = way.sent().next().map_or(0, |sent| sent.index);
+                teller.stalled(way.message(), way.from, sent);
+            } else if row == Row::UnknownToReceiver {
                 teller.beyond(row, way.to);
             } else if row == Row::Matched {
                 self.matched(way, teller);
@@ -129,20 +133,17 @@ impl<'a> Join<'a> {
         }
     }
 
-    /// What is matched stands in the other log; what is beyond the end of it was not looked at.
+    /// What is matched is in the other log; what is beyond the end of it was not looked at.
     fn matched(&self, way: &Way<'_>, teller: &mut Teller<'_>) {
-        let folder = self.context.folder(way.to);
-        let (size, first) = (folder.size(), folder.first());
-        if way.heard().next().is_some() && way.heard().all(|heard| heard.place < first) {
-            teller.beyond(Row::Pruned, way.to);
-        } else if way.heard().any(|heard| heard.place >= size) {
+        let size = self.context.folder(way.to).size();
+        if way.heard().any(|heard| heard.place >= size) {
             teller.beyond(Row::ReceiptBeyondLog, way.to);
         } else {
             teller.count(Row::Matched);
         }
     }
 
-    /// Every receipt must stand where it says.
+    /// Every receipt must be where it says.
     fn missing(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
         let size = self.context.folder(way.to).size();
         let ends = self.context.last(way.to);
@@ -150,33 +151,18 @@ impl<'a> Join<'a> {
             if heard.place >= size {
                 let went_on = ends.is_some_and(|ends| ends > Timestamp::from_millis(heard.at));
                 if went_on {
-                    teller.missing((way.from, way.to), heard.index, size.saturating_sub(1));
+                    let last = size.saturating_sub(1);
+                    teller.missing(way.message(), (way.from, way.to), heard.index, last);
                     return true;
                 }
                 continue;
             }
-            if !self.is_there(way, heard) {
-                teller.missing((way.from, way.to), heard.index, heard.place);
+            if !is_there(way, heard) {
+                teller.missing(way.message(), (way.from, way.to), heard.index, heard.place);
                 return true;
             }
         }
         false
-    }
-
-    /// Whether a receipt stands where it says. Of what was pruned the leaf hash is still there.
-    fn is_there(&self, way: &Way<'_>, heard: &TieRecord) -> bool {
-        let folder = self.context.folder(way.to);
-        if heard.place < folder.first() {
-            let nodes = self.nodes.get(usize::from(way.to));
-            let leaf = nodes.map(|nodes| nodes.node(0, heard.place));
-            return leaf.is_some_and(|leaf| leaf.is_ok_and(|l| leaf_number(l) == heard.leaf));
-        }
-        way.all.iter().any(|record| {
-            record.side == way.to
-                && record.index == heard.place
-                && record.leaf == heard.leaf
-                && matches!(record.tie, Tie::Own(_))
-        })
     }
 
     fn twice(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
@@ -185,7 +171,7 @@ impl<'a> Join<'a> {
             if let Some(two) = took.iter().skip(place + 1).find(|two| two.who == one.who) {
                 let came = way.came().map(|came| came.index);
                 let entries = came.chain([one.index, two.index]).collect();
-                teller.duplicate(way.to, entries);
+                teller.duplicate(way.message(), way.to, entries);
                 return true;
             }
         }
@@ -197,20 +183,11 @@ impl<'a> Join<'a> {
         let Some(came) = way.came().next() else { return false };
         // What the receiver refused it did not take: whoever forged it got nowhere.
         let taken: Vec<u64> = way.took().map(|took| took.index).collect();
-        let entries: Vec<u64> = [came.index].into_iter().chain(taken.iter().copied()).collect();
-        let made = Timestamp::from_millis(i64::try_from(came.place).unwrap_or(0));
-        if self.context.may_be_pruned(way.from, made) {
-            // A signature is its sender's or not, whatever the sender has pruned.
-            let is_forged = !taken.is_empty() && teller.forged(way.to, &entries);
-            // With a receipt that it kept it is looked at as others are.
-            if !is_forged && way.heard().next().is_none() {
-                teller.beyond(Row::Pruned, way.from);
-            }
-            return is_forged;
-        }
+        let brought = way.came().map(|came| came.index);
+        let entries: Vec<u64> = brought.chain(taken.iter().copied()).collect();
         if !self.is_after(way.from, came) {
             // A signature is its sender's or not, whenever the sender's log ends.
-            if !taken.is_empty() && teller.forged(way.to, &entries) {
+            if !taken.is_empty() && teller.forged(way.message(), way.to, &entries) {
                 return true;
             }
             teller.beyond(Row::UnknownToSender, way.from);
@@ -220,7 +197,7 @@ impl<'a> Join<'a> {
             teller.count(Row::Ended);
             return false;
         }
-        teller.extra((way.from, way.to), entries);
+        teller.extra(way.message(), (way.from, way.to), entries);
         true
     }
 
@@ -236,18 +213,18 @@ impl<'a> Join<'a> {
     fn diverges(&self, way: &Way<'_>, teller: &mut Teller<'_>) {
         let denied = way.came().find(|came| came.tie == Tie::Came(false));
         if let Some((sent, denied)) = way.sent().next().zip(denied) {
-            teller.diverges([(way.from, sent.index), (way.to, denied.index)]);
+            teller.diverges(way.message(), [(way.from, sent.index), (way.to, denied.index)]);
         }
     }
 
     fn late(&mut self, way: &Way<'_>, teller: &mut Teller<'_>) {
         let Some((sent, came)) = way.sent().next().zip(way.came().next()) else { return };
         if sent.leaf != NO_LANE && self.order.len() < ORDER_MAX {
-            self.order.push((way.to, sent.leaf, sent.who, came.who));
+            self.order.push((way.to, sent.leaf, sent.at, came.at));
         }
         let took = Timestamp::from_millis(came.at).since(Timestamp::from_millis(sent.at));
         if took > self.context.options.late {
-            teller.late(way.from, sent.index, took);
+            teller.late(way.message(), (way.from, sent.index), took);
         }
     }
 
@@ -266,10 +243,6 @@ impl<'a> Join<'a> {
         }
         if way.own(way.to, &ENDS) {
             return Row::ReceiptUnderWay;
-        }
-        let first = way.sent().next().map_or(0, |sent| sent.at);
-        if self.context.may_be_pruned(way.to, Timestamp::from_millis(first)) {
-            return Row::Pruned;
         }
         let last = way.sent().last().map_or(0, |sent| sent.at);
         let over = way.sent().map(|sent| sent.place).min().unwrap_or(0);
@@ -303,6 +276,16 @@ impl<'a> Join<'a> {
     }
 }
 
+/// Whether a receipt is where it says.
+fn is_there(way: &Way<'_>, heard: &TieRecord) -> bool {
+    way.all.iter().any(|record| {
+        record.side == way.to
+            && record.index == heard.place
+            && record.leaf == heard.leaf
+            && matches!(record.tie, Tie::Own(_))
+    })
+}
+
 /// How many entries of the other log one side surely knew of: the largest tree of which it holds a
 /// checkpoint with the root that the other log really has, which nobody can know before.
 fn knew(context: &Context<'_>, side: u8) -> u64 {
@@ -314,7 +297,7 @@ fn knew(context: &Context<'_>, side: u8) -> u64 {
     held.next().map_or(0, |seen| seen.size)
 }
 
-/// One id must stand for one header.
+/// One id must name one header.
 pub(super) fn same_ids(ids: Spill<IdRecord>, teller: &mut Teller<'_>) -> io::Result<()> {
     ids.sorted(|records| {
         groups(
@@ -323,7 +306,8 @@ pub(super) fn same_ids(ids: Spill<IdRecord>, teller: &mut Teller<'_>) -> io::Res
             |group| {
                 let Some(one) = group.first() else { return };
                 if let Some(two) = group.iter().find(|other| other.message != one.message) {
-                    teller.differs([(one.side, one.index), (two.side, two.index)]);
+                    let entries = [(one.side, one.index), (two.side, two.index)];
+                    teller.differs(one.message, entries);
                 }
             },
         );

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use kuriiri_types::{Digest, Timestamp};
+use kuriiri_types::Digest;
 
 use super::{
     Context, Minutes,
@@ -24,9 +24,7 @@ pub(super) fn compare(context: &Context<'_>, records: Spill<MinuteRecord>) -> io
             |group| {
                 let minute = group.first().map_or(0, |record| record.minute);
                 if context.is_within(minute) {
-                    let at = Timestamp::from_millis(minute);
-                    let is_pruned = [0, 1].iter().any(|side| context.may_be_pruned(*side, at));
-                    minutes.add(group, is_pruned);
+                    minutes.add(group);
                 }
             },
         );
@@ -36,7 +34,7 @@ pub(super) fn compare(context: &Context<'_>, records: Spill<MinuteRecord>) -> io
 
 impl Minutes {
     /// One minute and direction; the records are sorted by side, then by kind, then by digest.
-    fn add(&mut self, group: &[MinuteRecord], is_pruned: bool) {
+    fn add(&mut self, group: &[MinuteRecord]) {
         let half = group.partition_point(|record| record.side == 0);
         let (one, two) = group.split_at(half);
         let (heads_one, heads_two) = (heads(one), heads(two));
@@ -47,9 +45,7 @@ impl Minutes {
         self.with_heads += u64::from(!heads_one.is_empty() && !heads_two.is_empty());
         self.agreed_by_heads += u64::from(is_by_heads);
         let (one, two) = (messages(one), messages(two));
-        if is_pruned {
-            self.pruned += 1;
-        } else if !one.is_empty() || !two.is_empty() {
+        if !one.is_empty() || !two.is_empty() {
             self.compared += 1;
             self.by_entries += u64::from(!is_by_heads);
             let are_same = one.len() == two.len() && root_of(&one) == root_of(&two);

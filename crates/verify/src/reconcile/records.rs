@@ -17,17 +17,17 @@ pub(super) enum Tie {
     Own(ReceiptKind),
 }
 
-/// One entry of one of the logs about a message.
+/// What one entry of one of the logs says of one message.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TieRecord {
     pub(super) message: [u8; 16],
     pub(super) side: u8,
     pub(super) index: u64,
     pub(super) at: i64,
-    /// Stands for the recipient of a receipt; the number in the chain of the others.
+    /// Stands for the recipient of a receipt; 0 in the others.
     pub(super) who: u64,
-    /// Of a receipt that came in: its place in the other's log. Of a message that leaves: when it
-    /// expires. Of one that came: when it was made, or 0.
+    /// Of a receipt: its place in its issuer's log. Of a message that leaves: when it expires. Of one
+    /// that came: 0.
     pub(super) place: u64,
     /// The beginning of the leaf hash of the receipt's entry; the lane of a message that leaves.
     pub(super) leaf: u64,
@@ -99,7 +99,7 @@ impl Tie {
     }
 }
 
-/// A signed header under its id.
+/// A message that an entry names first, by its id and by its header.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct IdRecord {
     pub(super) id: [u8; 16],

@@ -2,10 +2,12 @@
 
 use std::{collections::HashMap, io};
 
+use kuriiri_merkle::leaf;
 use kuriiri_types::{
     ChannelHead, Decided, Digest, Direction, Entry, Header, LogEvent, LoggedRuling, Ministry,
-    Receipt, ReceiptKind, SignedReceipt, Timestamp, limits::MESSAGE_TTL_MAX,
+    Receipt, ReceiptKind, SignedReceipt, Subject, Timestamp, limits::MESSAGE_TTL_MAX,
 };
+use kuriiri_wire::header;
 
 use super::{
     own::Own,
@@ -15,11 +17,12 @@ use crate::{
     audit::check_checkpoint,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
-    heads::minute_of,
+    found::Found,
+    heads::{handed_over_by, minute_of},
     known::{note_in, parsed},
-    lives::beginning,
-    scan::{Found, Inner, scan},
+    scan::scan,
     scene::Anchors,
+    trace::beginning,
 };
 
 /// A checkpoint of the other log that this one holds.
@@ -43,7 +46,6 @@ pub(super) struct Gap {
 #[derive(Debug)]
 pub(super) struct Survey {
     pub(super) period: Option<(Timestamp, Timestamp)>,
-    pub(super) is_pruned: bool,
     pub(super) seen: Vec<Seen>,
     pub(super) gaps: Vec<Gap>,
 }
@@ -55,8 +57,6 @@ struct Reader<'a> {
     records: &'a mut Records,
     survey: Survey,
     links: HashMap<(Ministry, Direction), u64>,
-    /// The message that came from the peer last.
-    came: Option<Digest>,
     last_seen: Option<(u64, Digest)>,
 }
 
@@ -70,26 +70,21 @@ pub(super) fn survey(
     progress: &mut impl FnMut(u64),
 ) -> Survey {
     check_checkpoint(folder, anchors, findings);
-    let own = Own::new(home, folder);
-    let is_pruned = own.is_pruned();
-    let survey = Survey { period: None, is_pruned, seen: Vec::new(), gaps: Vec::new() };
+    let own = Own::new(home);
+    let survey = Survey { period: None, seen: Vec::new(), gaps: Vec::new() };
     let links = HashMap::new();
-    let mut reader =
-        Reader { side, peer, own, records, survey, links, came: None, last_seen: None };
-    if let Err(error) = reader.own.begin(folder, findings) {
-        findings.add(Finding::fault(Check::Root, error.to_string()));
-    }
-    scan(folder, folder.first_bundle(), |_, chunk| {
-        let entries = match chunk {
-            Ok(entries) => entries,
+    let mut reader = Reader { side, peer, own, records, survey, links, last_seen: None };
+    scan(folder, with_traits, |chunk| {
+        let chunk = match chunk {
+            Ok(chunk) => chunk,
             Err(error) => {
                 findings.add(Finding::fault(Check::Root, error.to_string()));
                 return false;
             }
         };
-        for found in entries {
+        for (found, traits) in chunk.entries {
             reader.own.push(folder, found.leaf, findings);
-            reader.found(&found, findings);
+            reader.found(&found, &traits, findings);
         }
         progress(reader.own.size());
         true
@@ -100,8 +95,39 @@ pub(super) fn survey(
     reader.survey
 }
 
+/// What of a header says how its message goes and until when.
+#[derive(Debug, Clone, Copy)]
+struct Traits {
+    lane: u64,
+    over: u64,
+}
+
+/// An entry with what the headers beside it say, of each message that it names first; made by the
+/// threads that read, because it takes time.
+fn with_traits(found: Found) -> (Found, Vec<Option<Traits>>) {
+    let traits = found.first_named().map(|(named, bytes)| {
+        let bytes = bytes.filter(|bytes| leaf(bytes) == named.header)?;
+        header::decode(bytes).ok().map(|header| Traits::of(&header))
+    });
+    let traits = traits.collect();
+    (found, traits)
+}
+
+impl Traits {
+    fn of(header: &Header) -> Self {
+        let limit = header.created.after(MESSAGE_TTL_MAX);
+        let over = header.expires.map_or(limit, |expires| expires.min(limit));
+        Self { lane: header.precedence as u64, over: millis(over) }
+    }
+
+    /// Those of a message whose header is not at hand.
+    fn unknown(at: Timestamp) -> Self {
+        Self { lane: NO_LANE, over: millis(at.after(MESSAGE_TTL_MAX)) }
+    }
+}
+
 impl Reader<'_> {
-    fn found(&mut self, found: &Found, findings: &mut Findings) {
+    fn found(&mut self, found: &Found, traits: &[Option<Traits>], findings: &mut Findings) {
         findings.done(Check::Entries, 1);
         let entry = match &found.entry {
             Ok(entry) => entry,
@@ -124,18 +150,18 @@ impl Reader<'_> {
         for channel in &entry.channels {
             self.links.insert((channel.peer.clone(), channel.direction), found.index);
         }
-        if let Err(error) = self.note(found, entry) {
+        if let Err(error) = self.note(found, entry, traits) {
             let what = format!("records cannot be written beside: {error}");
             findings.add(Finding::unchecked(Check::Agreement, what));
         }
     }
 
-    fn note(&mut self, found: &Found, entry: &Entry) -> io::Result<()> {
+    fn note(&mut self, found: &Found, entry: &Entry, traits: &[Option<Traits>]) -> io::Result<()> {
         if let Some(note) = note_in(&entry.event) {
             self.see(found.index, entry.at, &note);
         }
         if let LogEvent::Decided(decided) = &entry.event {
-            return self.decided(found, entry, decided);
+            return self.decided(found.index, entry, decided, traits);
         }
         if let LogEvent::ReceiptIn { from, receipt } = &entry.event {
             return self.came_in(found, from, receipt);
@@ -144,47 +170,57 @@ impl Reader<'_> {
             return self.heads(heads);
         }
         let LogEvent::Receipt(receipt) = &entry.event else { return Ok(()) };
-        let record = self.receipt(found, receipt, Tie::Own(receipt.kind));
-        if receipt.kind == ReceiptKind::Relayed && self.came == Some(receipt.header_digest) {
+        if handed_over_by(receipt) == Some(self.peer) {
             self.minute(self.side, receipt)?;
         }
-        let leaf = leaf_number(found.leaf);
-        self.records.ties.push(TieRecord { leaf, place: found.index, ..record })
+        let place = (found.index, leaf_number(found.leaf));
+        self.told((found, receipt), place, Tie::Own(receipt.kind))
     }
 
-    fn decided(&mut self, found: &Found, entry: &Entry, decided: &Decided) -> io::Result<()> {
-        let header = match &found.inner {
-            Inner::Header(header) => Some(&**header),
-            Inner::Nothing | Inner::Receipt(_) | Inner::Unreadable(_) => None,
-        };
-        if let Some(header) = header {
-            self.records.ids.push(IdRecord {
-                id: *header.id.as_bytes(),
-                message: beginning(decided.subject),
-                side: self.side,
-                index: found.index,
-            })?;
-        }
-        self.came = None;
-        for channel in entry.channels.iter().filter(|channel| channel.peer == *self.peer) {
-            let tie = match channel.direction {
-                Direction::Out => Tie::Sent,
-                Direction::In => Tie::Came(decided.ruling != LoggedRuling::Deny),
-            };
-            if channel.direction == Direction::In {
-                self.came = Some(decided.subject);
+    fn decided(
+        &mut self,
+        index: u64,
+        entry: &Entry,
+        decided: &Decided,
+        traits: &[Option<Traits>],
+    ) -> io::Result<()> {
+        for (number, subject) in decided.subjects.iter().enumerate() {
+            if decided.batch.is_some() {
+                self.records.ids.push(IdRecord {
+                    id: *subject.message.as_bytes(),
+                    message: beginning(subject.header),
+                    side: self.side,
+                    index,
+                })?;
             }
+            let known = traits.get(number).copied().flatten();
+            let traits = known.unwrap_or_else(|| Traits::unknown(entry.at));
+            self.ties((index, entry), decided.ruling, subject, traits)?;
+        }
+        Ok(())
+    }
+
+    /// What a decision says of one message between the two.
+    fn ties(
+        &mut self,
+        (index, entry): (u64, &Entry),
+        ruling: LoggedRuling,
+        subject: &Subject,
+        traits: Traits,
+    ) -> io::Result<()> {
+        for channel in entry.channels.iter().filter(|channel| channel.peer == *self.peer) {
+            let (tie, place) = match channel.direction {
+                Direction::Out => (Tie::Sent, traits.over),
+                Direction::In => (Tie::Came(ruling != LoggedRuling::Deny), 0),
+            };
             self.records.ties.push(TieRecord {
-                message: beginning(decided.subject),
+                message: beginning(subject.header),
                 side: self.side,
-                index: found.index,
+                index,
                 at: entry.at.as_millis(),
-                who: channel.seq,
-                place: match channel.direction {
-                    Direction::Out => expiry(entry.at, header),
-                    Direction::In => header.map_or(0, |header| millis(header.created)),
-                },
-                leaf: header.map_or(NO_LANE, |header| header.precedence as u64),
+                who: 0,
+                place,
+                leaf: traits.lane,
                 tie,
             })?;
         }
@@ -197,36 +233,46 @@ impl Reader<'_> {
         from: &Ministry,
         signed: &SignedReceipt,
     ) -> io::Result<()> {
-        let Inner::Receipt(receipt) = &found.inner else { return Ok(()) };
-        if receipt.issuer != *self.peer {
+        let Some(receipt) = found.came().filter(|said| said.issuer == *self.peer) else {
             return Ok(());
-        }
+        };
         // What comes through a hub is of a message that went to the hub.
         if receipt.kind == ReceiptKind::Relayed && *from == receipt.issuer {
             self.minute(1 - self.side, receipt)?;
         }
-        let record = self.receipt(found, receipt, Tie::Heard(receipt.kind));
-        let leaf = leaf_number(kuriiri_merkle::leaf(&signed.entry));
-        self.records.ties.push(TieRecord { leaf, place: signed.index, ..record })
+        let place = (signed.index, leaf_number(leaf(&signed.entry)));
+        self.told((found, receipt), place, Tie::Heard(receipt.kind))
     }
 
-    fn receipt(&self, found: &Found, receipt: &Receipt, tie: Tie) -> TieRecord {
-        TieRecord {
-            message: beginning(receipt.header_digest),
-            side: self.side,
-            index: found.index,
-            at: receipt.at.as_millis(),
-            who: found.about.who,
-            place: 0,
-            leaf: 0,
-            tie,
+    /// What a statement says of each of its messages; its place and leaf are those in its issuer's log.
+    fn told(
+        &mut self,
+        (found, receipt): (&Found, &Receipt),
+        (place, leaf): (u64, u64),
+        tie: Tie,
+    ) -> io::Result<()> {
+        for (number, told) in receipt.subjects.iter().enumerate() {
+            self.records.ties.push(TieRecord {
+                message: beginning(told.subject.header),
+                side: self.side,
+                index: found.index,
+                at: receipt.at.as_millis(),
+                who: found.about.of(number).who,
+                place,
+                leaf,
+                tie,
+            })?;
         }
+        Ok(())
     }
 
     fn minute(&mut self, to: u8, receipt: &Receipt) -> io::Result<()> {
         let (minute, side) = (minute_of(receipt.at), self.side);
-        let what = InMinute::Message(receipt.header_digest);
-        self.records.minutes.push(MinuteRecord { to, minute, side, what })
+        for told in &receipt.subjects {
+            let what = InMinute::Message(told.subject.header);
+            self.records.minutes.push(MinuteRecord { to, minute, side, what })?;
+        }
+        Ok(())
     }
 
     /// Keeps what this side sums up of the other.
@@ -258,13 +304,6 @@ impl Reader<'_> {
 
 /// No lane is known.
 pub(super) const NO_LANE: u64 = 255;
-
-/// When a message that leaves is over, in milliseconds.
-fn expiry(at: Timestamp, header: Option<&Header>) -> u64 {
-    let limit = header.map_or(at, |header| header.created).after(MESSAGE_TTL_MAX);
-    let over = header.and_then(|header| header.expires).map_or(limit, |expires| expires.min(limit));
-    millis(over)
-}
 
 fn millis(at: Timestamp) -> u64 {
     u64::try_from(at.as_millis()).unwrap_or(0)

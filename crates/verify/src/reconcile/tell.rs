@@ -1,9 +1,9 @@
-//! What is told of a row, with the evidence for it, which is checked before it is written.
+//! Findings about rows, with the evidence for them, which is checked before it is written.
 
 use std::{cell::OnceCell, collections::BTreeMap, fs, io, time::Duration};
 
 use kuriiri_merkle::{consistency, root};
-use kuriiri_types::{MessageId, Ministry, limits::CLOCK_SKEW_MAX};
+use kuriiri_types::{Header, MessageId, Ministry, limits::CLOCK_SKEW_MAX};
 
 use super::{
     Context, EVIDENCE_MAX, Row,
@@ -12,13 +12,20 @@ use super::{
 use crate::{
     bundle::{EVIDENCE_FORMAT, LogPart, MessageBundle, Sources, check_bundle, evidence},
     claim::{Claim, ClaimKind, GrowthProof},
-    find::message_of,
     finding::{Check, Finding, Findings},
+    found::found,
     known::note_in,
     nodes::CachedNodes,
-    scan::found,
+    scan::found_in,
     scene::Anchors,
+    trace::beginning,
 };
+
+/// The beginning of a header's leaf hash: names its message.
+type Key = [u8; 16];
+
+/// The message that a finding is about, if it is one, and entries of both sides about it.
+type Of<'a> = (Option<Key>, &'a [(u8, u64)]);
 
 /// Counts rows, and writes findings and evidence.
 pub(super) struct Teller<'a> {
@@ -31,7 +38,7 @@ pub(super) struct Teller<'a> {
     beyond: BTreeMap<(Row, u8), u64>,
     /// Findings for which no evidence was written any more.
     unwritten: u64,
-    /// By side: where stands what its entries are judged by.
+    /// By side: where its log has what its entries are judged by.
     sources: [OnceCell<Option<Sources<'a>>>; 2],
 }
 
@@ -72,8 +79,8 @@ impl<'a> Teller<'a> {
         *self.rows.entry(row).or_default() += 1;
     }
 
-    /// Counts a message of which the log of this side, as it was given, ends too early to speak, or
-    /// speaks no more.
+    /// Counts a message that could not be checked, because the log of this side, as it was given, ends
+    /// too early, or because its header is gone.
     pub(super) fn beyond(&mut self, row: Row, short: u8) {
         self.count(row);
         *self.beyond.entry((row, short)).or_default() += 1;
@@ -84,15 +91,6 @@ impl<'a> Teller<'a> {
         for ((row, side), count) in std::mem::take(&mut self.beyond) {
             let (home, other) = (self.context.home(side), self.context.home(1 - side));
             let size = self.context.folder(side).size();
-            if row == Row::Pruned {
-                let first = self.context.folder(side).first();
-                let what = format!(
-                    "{count} messages were spoken of by {home} before entry {first} of its log, \
-                     where it was pruned"
-                );
-                self.findings.add(Finding::note(Check::Agreement, what));
-                continue;
-            }
             let what = if row == Row::ReceiptBeyondLog {
                 format!(
                     "{count} messages have receipts of {home} for entries beyond the end of its \
@@ -103,11 +101,16 @@ impl<'a> Teller<'a> {
                     "{count} messages left {other}, their time is over, and the log of {home} as \
                      it was given ({size} entries) ends too early to say what became of them"
                 )
+            } else if row == Row::HeaderGone {
+                format!(
+                    "{count} messages are in the log of {other} as come from {home}, whose log has \
+                     not one of them; their headers are gone, so who sent them cannot be told"
+                )
             } else {
                 format!(
-                    "{count} messages stand in the log of {other} as come from {home}, and the \
-                     log of {home} as it was given ({size} entries) has not one of them and ends \
-                     too early to say that they were omitted"
+                    "{count} messages are in the log of {other} as come from {home}, and the log of \
+                     {home} as it was given ({size} entries) has not one of them and ends too early \
+                     to say that they were omitted"
                 )
             };
             let held = self.larger(side).map(|larger| {
@@ -145,7 +148,7 @@ impl<'a> Teller<'a> {
 
     // === rows ===
 
-    pub(super) fn missing(&mut self, (from, to): (u8, u8), receipt: u64, there: u64) {
+    pub(super) fn missing(&mut self, of: Key, (from, to): (u8, u8), receipt: u64, there: u64) {
         let issuer = self.context.home(to).clone();
         let what = format!("{issuer} gave a receipt for an entry that its log has not");
         let entries = [(from, receipt), (to, there)];
@@ -154,91 +157,97 @@ impl<'a> Teller<'a> {
             ClaimKind::MissingAtReceiver,
             Some(&issuer),
             what,
-            &entries,
+            (Some(of), &entries),
         );
     }
 
-    pub(super) fn stalled(&mut self, from: u8, sent: u64) {
+    pub(super) fn stalled(&mut self, of: Key, from: u8, sent: u64) {
         let home = self.context.home(from).clone();
         let what = format!(
             "{home} let it go, its time is over, and neither log says what became of it; whose \
              fault it is cannot be told"
         );
-        self.red(Row::Stalled, ClaimKind::Stalled, None, what, &[(from, sent)]);
+        self.red(Row::Stalled, ClaimKind::Stalled, None, what, (Some(of), &[(from, sent)]));
     }
 
     /// Whether the sender omitted it or the receiver made it up: the signature tells.
-    pub(super) fn extra(&mut self, (from, to): (u8, u8), entries: Vec<u64>) {
-        let Some(first) = entries.first().copied() else { return };
-        let origin = self.header(to, first).map(|header| header.from.ministry().clone());
-        let receiver = self.context.home(to).clone();
-        let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
-        if let Some(origin) = &origin {
-            let kind = ClaimKind::OmittedBySender;
-            let genuine = self.bundle(kind, Some(origin), String::new(), &parts);
-            if genuine.is_some_and(|bundle| self.is_proved(&bundle)) {
-                let by = self.context.home(from);
-                let what = format!(
-                    "a system of {origin} signed it and {receiver} took it from {by}, whose log \
-                     does not say that it left"
-                );
-                // A relay on the way signed nothing that could be held against it.
-                let against = (origin == by).then_some(origin);
-                return self.red(Row::OmittedBySender, kind, against, what, &parts);
+    pub(super) fn extra(&mut self, of: Key, (from, to): (u8, u8), entries: Vec<u64>) {
+        let header = entries.iter().find_map(|entry| self.header(of, to, *entry));
+        let Some(origin) = header.map(|header| header.from.ministry().clone()) else {
+            if !self.forged(of, to, &entries) {
+                self.beyond(Row::HeaderGone, from);
             }
+            return;
+        };
+        let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
+        let kind = ClaimKind::OmittedBySender;
+        let genuine = self.bundle(kind, Some(&origin), String::new(), (Some(of), &parts));
+        if genuine.is_some_and(|bundle| self.is_proved(&bundle)) {
+            let (by, receiver) = (self.context.home(from), self.context.home(to));
+            let what = format!(
+                "a system of {origin} signed it and {receiver} took it from {by}, whose log does \
+                 not say that it left"
+            );
+            // A relay on the way signed nothing that could be held against it.
+            let against = (origin == *by).then_some(&origin);
+            return self.red(Row::OmittedBySender, kind, against, what, (Some(of), &parts));
         }
-        let what = format!("{receiver} took it without a genuine signature of its sender");
-        let kind = ClaimKind::UnsignedExtra;
-        self.red(Row::UnsignedExtra, kind, Some(&receiver), what, &parts);
+        self.unsigned(of, to, &parts);
     }
 
-    /// Whether the receiver took it without its sender's signature; then it is told.
-    pub(super) fn forged(&mut self, to: u8, entries: &[u64]) -> bool {
-        let kind = ClaimKind::UnsignedExtra;
+    /// Whether the receiver took it without its sender's signature; then that becomes a finding.
+    pub(super) fn forged(&mut self, of: Key, to: u8, entries: &[u64]) -> bool {
         let receiver = self.context.home(to).clone();
         let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
-        let bundle = self.bundle(kind, Some(&receiver), String::new(), &parts);
-        if !bundle.is_some_and(|bundle| self.is_proved(&bundle)) {
-            return false;
+        let (kind, of_it) = (ClaimKind::UnsignedExtra, (Some(of), parts.as_slice()));
+        let bundle = self.bundle(kind, Some(&receiver), String::new(), of_it);
+        let is_forged = bundle.is_some_and(|bundle| self.is_proved(&bundle));
+        if is_forged {
+            self.unsigned(of, to, &parts);
         }
-        let what = format!("{receiver} took it without a genuine signature of its sender");
-        self.red(Row::UnsignedExtra, kind, Some(&receiver), what, &parts);
-        true
+        is_forged
     }
 
-    pub(super) fn duplicate(&mut self, side: u8, entries: Vec<u64>) {
+    fn unsigned(&mut self, of: Key, to: u8, parts: &[(u8, u64)]) {
+        let receiver = self.context.home(to).clone();
+        let what = format!("{receiver} took it without a genuine signature of its sender");
+        let kind = ClaimKind::UnsignedExtra;
+        self.red(Row::UnsignedExtra, kind, Some(&receiver), what, (Some(of), parts));
+    }
+
+    pub(super) fn duplicate(&mut self, of: Key, side: u8, entries: Vec<u64>) {
         let home = self.context.home(side).clone();
         let what = format!("{home} took it twice for the same recipient");
         let parts: Vec<(u8, u64)> = entries.into_iter().map(|entry| (side, entry)).collect();
-        self.red(Row::Duplicate, ClaimKind::Duplicate, Some(&home), what, &parts);
+        self.red(Row::Duplicate, ClaimKind::Duplicate, Some(&home), what, (Some(of), &parts));
     }
 
-    pub(super) fn differs(&mut self, entries: [(u8, u64); 2]) {
+    pub(super) fn differs(&mut self, of: Key, entries: [(u8, u64); 2]) {
         let [(side, index), _] = entries;
-        let origin = self.header(side, index).map(|header| header.from.ministry().clone());
+        let origin = self.header(of, side, index).map(|header| header.from.ministry().clone());
         let Some(origin) = origin else { return };
         let kind = ClaimKind::ContentDiffers;
-        let bundle = self.bundle(kind, Some(&origin), String::new(), &entries);
-        // One that is not signed is told of as such.
+        let bundle = self.bundle(kind, Some(&origin), String::new(), (Some(of), &entries));
+        // One that is not signed is a row of its own.
         if bundle.is_some_and(|bundle| self.is_proved(&bundle)) {
             let what = format!("systems of {origin} signed two different messages of this id");
-            self.red(Row::ContentDiffers, kind, Some(&origin), what, &entries);
+            self.red(Row::ContentDiffers, kind, Some(&origin), what, (Some(of), &entries));
         }
     }
 
-    pub(super) fn diverges(&mut self, entries: [(u8, u64); 2]) {
+    pub(super) fn diverges(&mut self, of: Key, entries: [(u8, u64); 2]) {
         let [(from, _), (to, _)] = entries;
         let (one, two) = (self.context.home(from), self.context.home(to));
         let what = format!("{one} lets it go and {two} refuses it by the rules");
         self.count(Row::PolicyDivergence);
         let finding = Finding::note(Check::Agreement, what.clone());
-        self.tell(finding, ClaimKind::PolicyDivergence, None, what, &entries);
+        self.tell(finding, ClaimKind::PolicyDivergence, None, what, (Some(of), &entries));
     }
 
-    pub(super) fn late(&mut self, side: u8, sent: u64, took: Duration) {
+    pub(super) fn late(&mut self, of: Key, (side, sent): (u8, u64), took: Duration) {
         self.count(Row::Late);
         let what = format!("it took {} s by the clocks of the two", took.as_secs());
-        let message = self.message(side, sent);
+        let message = self.message(Some(of), side, sent);
         self.findings.add(Finding::note(Check::Agreement, what).at(sent).of(message));
     }
 
@@ -254,7 +263,7 @@ impl<'a> Teller<'a> {
         let what = format!("a chain of {home} has a gap or a wrong link");
         let before = gap.before.map(|before| (side, before));
         let entries: Vec<(u8, u64)> = before.into_iter().chain([(side, gap.index)]).collect();
-        self.red(Row::ChainGap, ClaimKind::ChainGap, Some(&home), what, &entries);
+        self.red(Row::ChainGap, ClaimKind::ChainGap, Some(&home), what, (None, &entries));
     }
 
     /// Checkpoints of the other log that this side holds must be those of its tree.
@@ -352,7 +361,7 @@ impl<'a> Teller<'a> {
         kind: ClaimKind,
         against: Option<&Ministry>,
         what: String,
-        entries: &[(u8, u64)],
+        entries: Of<'_>,
     ) {
         self.count(row);
         let finding = Finding::fault(Check::Agreement, what.clone());
@@ -369,12 +378,12 @@ impl<'a> Teller<'a> {
         kind: ClaimKind,
         against: Option<&Ministry>,
         what: String,
-        entries: &[(u8, u64)],
+        (of, entries): Of<'_>,
     ) {
         let Some((side, index)) = entries.first().copied() else { return };
-        let mut finding = finding.at(index).of(self.message(side, index));
+        let mut finding = finding.at(index).of(self.message(of, side, index));
         if self.may_write() {
-            let bundle = self.bundle(kind, against, what, entries);
+            let bundle = self.bundle(kind, against, what, (of, entries));
             finding.evidence = bundle.and_then(|bundle| self.write(&bundle));
         }
         self.findings.add(finding);
@@ -385,13 +394,13 @@ impl<'a> Teller<'a> {
         kind: ClaimKind,
         against: Option<&Ministry>,
         what: String,
-        entries: &[(u8, u64)],
+        (of, entries): Of<'_>,
     ) -> Option<MessageBundle> {
+        let message = entries.first().and_then(|(side, index)| self.message(of, *side, *index));
         let part = |side: u8| {
             let own = entries.iter().filter(|(s, _)| *s == side).map(|(_, index)| *index);
-            self.sources(side)?.part(&own.collect::<Vec<u64>>()).ok()
+            self.sources(side)?.part(&own.collect::<Vec<u64>>(), message).ok()
         };
-        let message = entries.first().and_then(|(side, index)| self.message(*side, *index));
         let claim = Claim { kind, against: against.cloned(), what, growth: None };
         Some(evidence(claim, message, vec![part(0)?, part(1)?]))
     }
@@ -432,18 +441,19 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn header(&self, side: u8, index: u64) -> Option<kuriiri_types::Header> {
-        let bytes = self.context.folder(side).entry(index).ok()?;
-        match found((index, bytes)).inner {
-            crate::scan::Inner::Header(header) => Some(*header),
-            crate::scan::Inner::Nothing
-            | crate::scan::Inner::Receipt(_)
-            | crate::scan::Inner::Unreadable(_) => None,
-        }
+    /// The header of a message, if it is beside this entry.
+    fn header(&self, of: Key, side: u8, index: u64) -> Option<Header> {
+        let found = found_in(self.context.folder(side), index).ok()?;
+        let mut named = found.first_named();
+        let (named, bytes) = named.find(|(named, _)| beginning(named.header) == of)?;
+        let bytes = bytes.filter(|bytes| kuriiri_merkle::leaf(bytes) == named.header)?;
+        kuriiri_wire::header::decode(bytes).ok()
     }
 
-    fn message(&self, side: u8, index: u64) -> Option<MessageId> {
-        let bytes = self.context.folder(side).entry(index).ok()?;
-        message_of(&found((index, bytes)))
+    /// The id of a message, or of the one that an entry is about.
+    fn message(&self, of: Option<Key>, side: u8, index: u64) -> Option<MessageId> {
+        let found = found((index, self.context.folder(side).entry(index).ok()?));
+        let Some(of) = of else { return found.message() };
+        found.named().into_iter().find(|named| beginning(named.header) == of)?.message
     }
 }

@@ -1,23 +1,27 @@
 //! One relay's log in the making.
 
-use std::{collections::BTreeMap, fs, path::Path, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
-use kuriiri_seal::{Purpose, Signer, commit};
+use kuriiri_seal::{Purpose, Signer, join};
 use kuriiri_tlog::{
-    Bundle, Checkpoint, NoteSigner, Tile, add_signature, bundles_of, encode_bundle, encode_tile,
-    tiles_of,
+    Bundle, Checkpoint, EntryHeaders, NoteSigner, Tile, add_signature, bundles_of, encode_bundle,
+    encode_headers, encode_tile, tiles_of,
 };
 use kuriiri_types::{
-    Address, Approval, ApprovalAct, Channel, Decided, Digest, Direction, Entry, Envelope, FilePart,
-    Header, LogEvent, LoggedRuling, MessageId, MessageType, Ministry, Precedence, Receipt,
-    ReceiptKind, Recipient, Role, SealKeyId, Sealing, SignedApproval, SignedReceipt, SpiffeId,
-    Timestamp, WireLabel,
+    Addressed, Approval, ApprovalAct, Channel, Decided, Digest, Direction, Entry, Envelope,
+    FilePart, Giver, Header, LogEvent, LoggedRuling, Ministry, Receipt, ReceiptKind,
+    SignedApproval, SignedReceipt, SpiffeId, Subject, Timestamp,
 };
 use kuriiri_wire::{approval, entry, header};
 
-use super::{Cast, Member, NOW, judge::Question};
+use super::{Cast, DAY, Member, NOW, Send, judge::Question};
 
 /// A relay that writes its log.
 pub struct Author<'a> {
@@ -32,84 +36,13 @@ pub struct Author<'a> {
     pub boot: u64,
     known: Vec<Digest>,
     number: u8,
+    /// All headers by digest, and which of them are not there any more.
+    pub headers: BTreeMap<Digest, Bytes>,
+    pub gone: BTreeSet<Digest>,
+    /// The messages that entries name first.
+    named: BTreeMap<u64, Vec<Digest>>,
     /// Receipts that are not summed up yet: minute, peer, direction and header.
     pub passed: Vec<(i64, Ministry, Direction, Digest)>,
-}
-
-/// What is sent.
-#[derive(Clone)]
-pub struct Send {
-    pub label: &'static str,
-    pub sealed: bool,
-    pub at: Timestamp,
-    pub number: u64,
-    pub from: &'static str,
-    pub to: &'static str,
-}
-
-impl Send {
-    pub fn new(from: &'static str, to: &'static str, number: u64) -> Self {
-        let at = NOW.after(Duration::from_secs(10 * number));
-        Self { label: "FI JULK", sealed: false, at, number, from, to }
-    }
-
-    /// Sealed, and an officer must release it.
-    pub fn held(from: &'static str, to: &'static str, number: u64) -> Self {
-        Self { label: "FI TL3", sealed: true, ..Self::new(from, to, number) }
-    }
-
-    pub fn id(&self) -> MessageId {
-        let mut random = [9; 10];
-        random[..8].copy_from_slice(&self.number.to_be_bytes());
-        MessageId::new(self.at, random)
-    }
-
-    pub fn header(&self, cast: &Cast) -> Header {
-        let domain = |node: &str| -> Ministry { cast.member(node).system.id().ministry().clone() };
-        let (from, to) = (domain(self.from), domain(self.to));
-        let key =
-            |ministry: &Ministry, n| SealKeyId { ministry: ministry.clone(), key: Digest([n; 32]) };
-        let body = self.body();
-        Header {
-            id: self.id(),
-            from: Address::new("kirjaamo", from.clone()).unwrap(),
-            to: vec![Recipient {
-                address: Address::new("kirjaamo", to.clone()).unwrap(),
-                role: Role::Action,
-            }],
-            label: Some(self.label.parse::<WireLabel>().unwrap()),
-            precedence: Precedence::Routine,
-            message_type: MessageType::Operation,
-            created: self.at,
-            expires: None,
-            content_type: "text/plain".into(),
-            body_size: (body.len() - 32) as u64,
-            body_commitment: commit(&body).unwrap(),
-            subject: String::new(),
-            conversation: None,
-            in_reply_to: None,
-            obsoletes: None,
-            sealing: self.sealed.then(|| Sealing {
-                suite: 1,
-                keys: vec![key(&to, 1), key(&from, 2)],
-                content: Digest([3; 32]),
-            }),
-            drafter: None,
-        }
-    }
-
-    /// Salt and body.
-    pub fn body(&self) -> Vec<u8> {
-        let mut body = vec![self.number as u8; 32];
-        body.extend(format!("body {}", self.number).bytes());
-        body
-    }
-
-    pub fn envelope(&self, cast: &Cast, signer: &Signer) -> Envelope {
-        let bytes = header::encode(&self.header(cast));
-        let proof = signer.sign(Purpose::Messages, &[leaf(&bytes)]).remove(0);
-        Envelope { header: bytes, proof }
-    }
 }
 
 impl<'a> Author<'a> {
@@ -134,6 +67,9 @@ impl<'a> Author<'a> {
             boot: 1,
             known: vec![],
             number: node.len() as u8,
+            headers: BTreeMap::new(),
+            gone: BTreeSet::new(),
+            named: BTreeMap::new(),
             passed: vec![],
         }
     }
@@ -176,16 +112,23 @@ impl<'a> Author<'a> {
         for channel in &entry.channels {
             self.ends.insert((channel.peer.clone(), channel.direction), (channel.seq + 1, hash));
         }
+        if let LogEvent::Decided(decided) = &entry.event
+            && decided.batch.is_some()
+        {
+            let named = decided.subjects.iter().map(|subject| subject.header).collect();
+            self.named.insert(self.tree.size(), named);
+        }
         self.entries.push(entry);
         self.raw.push(bytes);
         self.tree.push(hash)
     }
 
-    /// The same log written anew, every chain and time as if nothing had happened.
+    /// The same log written again, every chain and time as if nothing had happened.
     pub fn rewritten(&self, change: impl FnOnce(&mut Vec<Entry>)) -> Self {
         let mut entries = self.entries.clone();
         change(&mut entries);
         let mut new = Self::blank(self.cast, self.node);
+        (new.headers, new.gone) = (self.headers.clone(), self.gone.clone());
         for entry in entries {
             (new.at, new.boot) = (entry.at, entry.boot);
             let links = entry.channels.into_iter().map(|c| (c.peer, c.direction)).collect();
@@ -236,14 +179,36 @@ impl<'a> Author<'a> {
 
     pub fn write(&self, folder: &Path, witnesses: &[&str]) {
         write_log(folder, &self.raw, &self.tree, &self.cosigned(witnesses));
+        self.write_headers(folder);
+    }
+
+    /// Writes the headers beside the log, as far as they are there.
+    pub fn write_headers(&self, folder: &Path) {
+        for bundle in bundles_of(self.tree.size()) {
+            let first = bundle.index * 256;
+            let header = |digest: &Digest| {
+                let header = self.headers.get(digest).filter(|_| !self.gone.contains(digest));
+                header.cloned()
+            };
+            let parts: Vec<EntryHeaders> = self
+                .named
+                .range(first..first + u64::from(bundle.width))
+                .map(|(index, named)| EntryHeaders {
+                    place: (index - first) as u8,
+                    headers: named.iter().map(header).collect(),
+                })
+                .collect();
+            if parts.iter().any(|part| part.headers.iter().any(Option::is_some)) {
+                put(folder, &bundle.headers_path(), &encode_headers(&parts).unwrap());
+            }
+        }
     }
 
     // === messages ===
 
     /// A system hands a message in that goes to `next`.
     pub fn submit(&mut self, send: &Send, next: Option<&Ministry>) -> Decided {
-        let signer = &self.member().system;
-        let envelope = send.envelope(self.cast, signer);
+        let envelope = send.envelope(self.cast, &self.member().system);
         self.submit_signed(send, envelope, next)
     }
 
@@ -253,13 +218,18 @@ impl<'a> Author<'a> {
         envelope: Envelope,
         next: Option<&Ministry>,
     ) -> Decided {
+        self.submit_class(&[(send.clone(), envelope)], next)
+    }
+
+    /// A system hands messages in that are decided on as one, and taken as one.
+    pub fn submit_class(&mut self, class: &[(Send, Envelope)], next: Option<&Ministry>) -> Decided {
+        let (send, envelope) = &class[0];
         self.at = self.at.max(send.at);
         let signer = self.member().system.id().clone();
         let certificate = self.member().system.certificate().clone();
         self.show(&certificate);
-        let header = send.header(self.cast);
-        let mut decided = self.decide(send, &envelope, &[], next, Some(&signer), &[]);
-        decided.envelope = Some(envelope);
+        let decided = self.decide(send, envelope, &[], next, Some(&signer), &[]);
+        let decided = self.first(decided, class);
         let goes = decided.ruling == LoggedRuling::Permit;
         let links = next.filter(|_| goes).map(|next| (next.clone(), Direction::Out));
         self.append(links.into_iter().collect(), LogEvent::Decided(Box::new(decided.clone())));
@@ -268,8 +238,33 @@ impl<'a> Author<'a> {
         } else {
             ReceiptKind::Accepted
         };
-        self.state(&header, kind, Some(&signer));
+        let headers: Vec<Header> = class.iter().map(|(send, _)| send.header(self.cast)).collect();
+        self.state_by(&headers, kind, Some(Giver::System(signer)));
         decided
+    }
+
+    /// The decision as one that names these messages first, whose headers are then beside the log.
+    pub fn first(&mut self, decided: Decided, class: &[(Send, Envelope)]) -> Decided {
+        let leaves: Vec<Digest> =
+            class.iter().map(|(_, envelope)| leaf(&envelope.header)).collect();
+        let proofs = class.iter().map(|(_, envelope)| &envelope.proof);
+        let signed: Vec<_> = leaves.iter().copied().zip(proofs).collect();
+        let batch = join(&signed);
+        for ((_, envelope), leaf) in class.iter().zip(&leaves) {
+            self.headers.insert(*leaf, envelope.header.clone());
+        }
+        let subject = |((send, _), header): (&(Send, Envelope), &Digest)| Subject {
+            message: send.id(),
+            header: *header,
+        };
+        let subjects = class.iter().zip(&leaves).map(subject).collect();
+        let keep_until = Some(self.at.after(100 * DAY));
+        Decided { batch, keep_until, subjects, ..decided }
+    }
+
+    /// The same for one message.
+    pub fn first_of(&mut self, decided: Decided, send: &Send, envelope: Envelope) -> Decided {
+        self.first(decided, &[(send.clone(), envelope)])
     }
 
     pub fn decide(
@@ -283,6 +278,8 @@ impl<'a> Author<'a> {
     ) -> Decided {
         let header = send.header(self.cast);
         let dest = header.to[0].address.ministry().clone();
+        let system = submitter.cloned().map(Giver::System);
+        let giver = system.or_else(|| path.last().cloned().map(Giver::Peer));
         self.cast.decide(&Question {
             at: self.at,
             home: &self.home,
@@ -291,7 +288,7 @@ impl<'a> Author<'a> {
             dest: &dest,
             path,
             next,
-            submitter,
+            giver: giver.as_ref(),
             approvals,
         })
     }
@@ -301,48 +298,68 @@ impl<'a> Author<'a> {
         &mut self,
         send: &Send,
         envelope: &Envelope,
-        (signer, path, next): (&Signer, &[Ministry], Option<&Ministry>),
+        way: (&Signer, &[Ministry], Option<&Ministry>),
     ) -> u64 {
-        self.arrive_with(send, envelope, (signer, path, next), &[])
+        self.arrive_with(send, envelope, way, &[])
     }
 
     pub fn arrive_with(
         &mut self,
         send: &Send,
         envelope: &Envelope,
+        way: (&Signer, &[Ministry], Option<&Ministry>),
+        approvals: &[SignedApproval],
+    ) -> u64 {
+        self.arrive_class(&[(send.clone(), envelope.clone())], way, approvals)
+    }
+
+    /// A peer hands messages over that are decided on as one.
+    pub fn arrive_class(
+        &mut self,
+        class: &[(Send, Envelope)],
         (signer, path, next): (&Signer, &[Ministry], Option<&Ministry>),
         approvals: &[SignedApproval],
     ) -> u64 {
+        let (send, envelope) = &class[0];
         self.at = self.at.max(send.at.after(Duration::from_millis(20)));
         self.show(signer.certificate());
-        let mut decided = self.decide(send, envelope, path, next, None, approvals);
-        decided.envelope = Some(envelope.clone());
+        let decided = self.decide(send, envelope, path, next, None, approvals);
         let permitted = decided.ruling == LoggedRuling::Permit;
-        let mut links = vec![(path.last().unwrap().clone(), Direction::In)];
+        let decided = self.first(decided, class);
+        let from = path.last().unwrap();
+        let mut links = vec![(from.clone(), Direction::In)];
         links.extend(next.filter(|_| permitted).map(|next| (next.clone(), Direction::Out)));
         self.append(links, LogEvent::Decided(Box::new(decided)));
         let kind = if permitted { ReceiptKind::Relayed } else { ReceiptKind::Refused };
-        let header = send.header(self.cast);
-        if permitted {
-            self.pass(path.last().unwrap(), Direction::In, self.at, leaf(&header::encode(&header)));
+        let headers: Vec<Header> = class.iter().map(|(send, _)| send.header(self.cast)).collect();
+        for (_, envelope) in class.iter().filter(|_| permitted) {
+            self.pass(from, Direction::In, self.at, leaf(&envelope.header));
         }
-        self.state(&header, kind, None)
+        self.state_by(&headers, kind, Some(Giver::Peer(from.clone())))
     }
 
     /// States what became of a message.
     pub fn state(&mut self, header: &Header, kind: ReceiptKind, by: Option<&SpiffeId>) -> u64 {
+        let by = by.cloned().map(Giver::System);
+        self.state_by(std::slice::from_ref(header), kind, by)
+    }
+
+    /// States what became of messages.
+    pub fn state_by(&mut self, headers: &[Header], kind: ReceiptKind, by: Option<Giver>) -> u64 {
         let negative = matches!(kind, ReceiptKind::Refused | ReceiptKind::Expired);
-        let receipt = Receipt {
-            message: header.id,
-            header_digest: leaf(&header::encode(header)),
-            sender: header.from.clone(),
+        let told = |header: &Header| Addressed {
+            subject: Subject { message: header.id, header: leaf(&header::encode(header)) },
             recipient: header.to[0].address.clone(),
+        };
+        let receipt = Receipt {
+            issuer: self.home.clone(),
             kind,
             at: self.at,
-            issuer: self.home.clone(),
+            sender: headers[0].from.clone(),
+            by,
             code: negative.then_some(kuriiri_types::Code::POLICY),
             reasons: vec![],
-            by: by.cloned(),
+            subjects: headers.iter().map(told).collect(),
         };
         self.append(vec![], LogEvent::Receipt(receipt))
     }
@@ -354,7 +371,9 @@ impl<'a> Author<'a> {
             && said.kind == ReceiptKind::Relayed
             && said.issuer == *from
         {
-            self.pass(from, Direction::Out, said.at, said.header_digest);
+            for told in &said.subjects {
+                self.pass(from, Direction::Out, said.at, told.subject.header);
+            }
         }
         let receipt = Box::new(receipt);
         self.append(vec![], LogEvent::ReceiptIn { from: from.clone(), receipt })
@@ -365,10 +384,17 @@ impl<'a> Author<'a> {
         self.passed.push((minute, peer.clone(), direction, header));
     }
 
-    /// Says that entries were pruned.
-    pub fn say_pruned(&mut self, before: u64) -> u64 {
+    /// Says that headers were pruned that were kept until a time.
+    pub fn say_pruned(&mut self, until: Timestamp) -> u64 {
         let by = format!("spiffe://{}/operator/otto", self.home).parse().unwrap();
-        self.append(vec![], LogEvent::Pruned { before, by, basis: "AL 831/1994".into() })
+        let (headers, basis) = (1000, "AL 831/1994".into());
+        self.append(vec![], LogEvent::Pruned { until, headers, by, basis })
+    }
+
+    /// Says that a message was erased, with its header or without.
+    pub fn say_erased(&mut self, subject: Digest, header: bool) -> u64 {
+        let by = format!("spiffe://{}/operator/otto", self.home).parse().unwrap();
+        self.append(vec![], LogEvent::Erased { subject, header, by, basis: "JulkL 24 §".into() })
     }
 
     pub fn witness_checkpoint(&mut self, of: &Author<'_>) {
@@ -428,23 +454,26 @@ pub fn finish(a: &mut Author<'_>, b: &mut Author<'_>, send: &Send, approvals: &[
     a.hear(&b.home, b.proven(delivered));
 }
 
-/// Writes a log's files.
+/// Writes a log's files, but for the headers.
 pub fn write_log(folder: &Path, raw: &[Bytes], tree: &Growth, checkpoint: &[u8]) {
-    let put = |path: String, bytes: &[u8]| {
-        let place = folder.join(path);
-        fs::create_dir_all(place.parent().unwrap()).unwrap();
-        fs::write(place, bytes).unwrap();
-    };
     for bundle in bundles_of(tree.size()) {
         let Bundle { index, width } = bundle;
         let first = index as usize * 256;
-        put(bundle.path(), &encode_bundle(&raw[first..first + width as usize]).unwrap());
+        let entries = &raw[first..first + width as usize];
+        put(folder, &bundle.path(), &encode_bundle(entries).unwrap());
     }
     for tile in tiles_of(tree.size()) {
         let Tile { level, index, width } = tile;
         let hash = |at: u64| tree.node(level * 8, index * 256 + at).unwrap();
         let hashes: Vec<Digest> = (0..u64::from(width)).map(hash).collect();
-        put(tile.path(), &encode_tile(&hashes));
+        put(folder, &tile.path(), &encode_tile(&hashes));
     }
-    put("checkpoint".into(), checkpoint);
+    put(folder, "checkpoint", checkpoint);
+}
+
+/// Writes one file.
+pub fn put(folder: &Path, path: &str, bytes: &[u8]) {
+    let place = folder.join(path);
+    fs::create_dir_all(place.parent().unwrap()).unwrap();
+    fs::write(place, bytes).unwrap();
 }

@@ -2,7 +2,7 @@
 
 use kuriiri_policy::{Approval, Decision, Facts, NodeId, SEMANTICS};
 use kuriiri_types::{
-    Decided, Digest, Header, LoggedRuling, Ministry, SignedApproval, SpiffeId, Timestamp,
+    Decided, Digest, Giver, Header, LoggedRuling, Ministry, SignedApproval, Subject, Timestamp,
     limits::CLOCK_SKEW_MAX,
 };
 use kuriiri_wire::approval;
@@ -18,7 +18,7 @@ pub struct Question<'a> {
     pub dest: &'a Ministry,
     pub path: &'a [Ministry],
     pub next: Option<&'a Ministry>,
-    pub submitter: Option<&'a SpiffeId>,
+    pub giver: Option<&'a Giver>,
     pub approvals: &'a [SignedApproval],
 }
 
@@ -60,7 +60,7 @@ impl Cast {
             verified: true,
             label: header.label.as_ref(),
             alternatives: &[],
-            originating: asked.submitter.is_some(),
+            originating: matches!(asked.giver, Some(Giver::System(_))),
             person: None,
             sealed,
             size: header.body_size,
@@ -80,18 +80,19 @@ impl Cast {
             self.policy.federation().get(node(ministry)).map_or("?", |node| node.id()).to_owned()
         };
         Decided {
-            subject: asked.subject,
-            envelope: None,
-            dest: asked.dest.clone(),
+            giver: asked.giver.cloned(),
             path: asked.path.to_vec(),
-            submitter: asked.submitter.cloned(),
+            dest: asked.dest.clone(),
+            next: asked.next.map(id),
             clearances: None,
             approvals: asked.approvals.to_vec(),
-            next: asked.next.map(id),
             policy: self.digest(),
             semantics: SEMANTICS,
             ruling: ruling(&decision),
             reasons: decision.codes(),
+            batch: None,
+            keep_until: None,
+            subjects: vec![Subject { message: header.id, header: asked.subject }],
         }
     }
 

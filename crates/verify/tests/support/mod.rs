@@ -10,18 +10,23 @@
 
 mod author;
 mod cast;
+mod classes;
 mod heads;
 mod judge;
-mod pruned;
+mod send;
 
 #[allow(unused_imports, reason = "each test uses a part of it")]
-pub use author::{Author, Send, exchange, finish, write_log};
+pub use author::{Author, exchange, finish, put, write_log};
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use cast::{Cast, DAY, Member, NOW};
 #[allow(unused_imports, reason = "each test uses a part of it")]
+pub use classes::{class, classes, keep_until, much_later, sends};
+#[allow(unused_imports, reason = "each test uses a part of it")]
 pub use heads::exchange_with_heads;
 #[allow(unused_imports, reason = "each test uses a part of it")]
-pub use pruned::{PRUNED, envelope, kept_of, later, long, prune_files, pruned};
+pub use judge::Question;
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub use send::{Send, sign_all};
 
 use std::{
     fs,
@@ -160,15 +165,14 @@ impl Report {
         self.tells("note", check, words);
     }
 
-    fn tells(&self, weight: &str, check: &str, words: &str) {
-        let found = self.json["found"]["findings"].as_array();
-        let is_it = |finding: &&Value| {
+    pub fn tells(&self, weight: &str, check: &str, words: &str) -> &Value {
+        let mut found = self.json["found"]["findings"].as_array().into_iter().flatten();
+        let found = found.find(|finding| {
             finding["weight"] == weight
                 && finding["check"] == check
                 && finding["what"].as_str().unwrap().contains(words)
-        };
-        let is_found = found.into_iter().flatten().any(|finding| is_it(&finding));
-        assert!(is_found, "no {weight} of {check} with `{words}` in {}", self.text);
+        });
+        found.unwrap_or_else(|| panic!("no {weight} of {check} with `{words}` in {}", self.text))
     }
 }
 
@@ -197,11 +201,7 @@ pub fn story(cast: &Cast) -> (Author<'_>, Author<'_>) {
         exchange(&mut a, &mut b, &Send::new("sm", "plm", n));
     }
     a.submit(&Send::new("sm", "plm", 24), Some(&next));
-    let subject = kuriiri_merkle::leaf(
-        &Send::new("sm", "plm", 3).envelope(cast, &cast.member("sm").system).header,
-    );
-    let by = "spiffe://sm.example/operator/otto".parse().unwrap();
-    a.append(vec![], LogEvent::Erased { subject, by, basis: "JulkL 24 §".into() });
+    a.say_erased(Send::new("sm", "plm", 3).leaf(cast), false);
     b.witness_checkpoint(&a);
     (a, b)
 }

@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use kuriiri_types::{
-    Entry, LogEvent, Timestamp,
-    limits::{CLOCK_SKEW_MAX, MESSAGE_REACH},
-};
+use kuriiri_types::{MessageId, Timestamp, limits::CLOCK_SKEW_MAX};
 
 use super::Walk;
 use crate::{
-    audit::LogReport,
+    audit::{
+        LogReport, NAMED_MAX,
+        gone::Gone,
+        later::{Late, Later},
+    },
     finding::{Check, Finding, Findings},
-    genuine::Spot,
-    lives::{Fates, FlawKind, Trace, follow},
-    scan::{Inner, found},
+    found::found,
+    lives::{self, Fates, Flaw, FlawKind, REACH, follow},
     spill::{Spill, groups},
+    trace::{Trace, beginning},
     tree::{check_files, check_tile},
 };
 
-/// Clocks that differ by more are told of.
+/// Clocks that differ by more are a finding.
 const SKEW_TOLD: Duration = Duration::from_secs(10);
 
 impl Walk<'_> {
@@ -31,7 +32,7 @@ impl Walk<'_> {
             }
         }
         self.known.check(&self.tree, &self.anchors.trust, findings);
-        self.pruning.finish(findings);
+        self.leave.settle();
         if !self.broken {
             check_files(self.folder, &self.tree, findings);
             if let Some(what) = self.known.unprotected(self.tree.size()) {
@@ -42,13 +43,14 @@ impl Walk<'_> {
         }
         self.heads.finish(findings);
         self.check_root(findings);
-        report.read = self.read();
-        (report.pruned, report.kept) = (self.pruning.first(), self.pruning.kept());
+        (report.read, report.messages) = (self.read(), self.messages);
         report.period = self.period;
         report.authorities = self.authorities();
         report.kinds = std::mem::take(&mut self.kinds);
         report.timeline = std::mem::take(&mut self.timeline);
-        report.fates = self.lives(findings);
+        let lives = self.lives(findings);
+        self.leave.finish(&lives.gone, findings);
+        (report.fates, report.gone) = (lives.fates, lives.gone);
     }
 
     /// Nobody can cosign what is yet to be written.
@@ -91,72 +93,112 @@ impl Walk<'_> {
         }
     }
 
-    fn lives(&mut self, findings: &mut Findings) -> Fates {
+    fn lives(&mut self, findings: &mut Findings) -> Lives {
         let traces = std::mem::replace(&mut self.traces, Spill::new());
-        let mut fates = Fates::default();
+        let mut lives = Lives::new();
         let sorted = traces.sorted(|traces| {
-            groups(traces, |trace| trace.message, |traces| self.life(traces, &mut fates, findings));
+            groups(traces, |trace| trace.message, |traces| self.life(traces, &mut lives, findings));
         });
-        if let Err(error) = sorted {
-            let what = format!("records cannot be read again: {error}");
-            findings.add(Finding::unchecked(Check::Messages, what));
+        let later = Later::new(self.folder, &self.history, &self.pool);
+        let late = std::mem::replace(&mut lives.late, Spill::new());
+        let ran = sorted.and_then(|()| later.run(late, findings));
+        match ran {
+            Ok(without) => lives.gone.decisions += without,
+            Err(error) => {
+                let what = format!("records cannot be read again: {error}");
+                findings.add(Finding::unchecked(Check::Messages, what));
+            }
         }
-        findings.done(Check::Messages, fates.accepted + fates.turned_down);
-        fates
+        findings.done(Check::Messages, lives.fates.accepted + lives.fates.turned_down);
+        lives
     }
 
-    fn life(&self, traces: &[Trace], fates: &mut Fates, findings: &mut Findings) {
-        // A log whose beginning is in another one, or is not there any more.
-        let goes_on = self.pruning.is_pruned() || self.is_restored;
-        let begins = self.period.map(|(first, _)| first).filter(|_| goes_on);
-        let reaches = |index| {
-            let at = traces.iter().find(|trace| trace.index == index).map(|trace| trace.at);
-            let at = at.map(Timestamp::from_millis);
-            at.zip(begins).is_some_and(|(at, begins)| at <= begins.after(MESSAGE_REACH))
-        };
+    fn life(&self, traces: &[Trace], lives: &mut Lives, findings: &mut Findings) {
         let life = follow(traces);
-        fates.add(&life.fates);
+        lives.fates.add(&life.fates);
         for flaw in life.flaws {
-            let what = flaw.kind.text();
-            let finding = match flaw.kind {
-                // What it lacks may be among what was pruned, or in the log before.
-                kind if kind.is_of_something_missing() && reaches(flaw.index) => {
-                    Finding::note(Check::Messages, what)
-                }
-                FlawKind::BothTold => Finding::note(Check::Messages, what),
-                FlawKind::NeverSent => Finding::fault(Check::Receipts, what),
-                FlawKind::NoHeader
-                | FlawKind::NoDecision
-                | FlawKind::Twice
-                | FlawKind::NeverTaken
-                | FlawKind::TwoFates => {
-                    Finding::fault(Check::Messages, what).against(&self.scene.home)
-                }
-            };
-            findings.add(finding.at(flaw.index));
+            let id = lives.name(self, traces, flaw.index);
+            findings.add(self.flaw(traces, &flaw).at(flaw.index).of(id));
         }
-        for (header, decision) in life.deferred {
-            self.deferred(header, decision, findings);
+        for gone in life.gone {
+            let id = |lives: &mut Lives| lives.name(self, traces, gone.index);
+            if let Some(finding) = self.gone(gone, &mut lives.gone) {
+                findings.add(finding.at(gone.index).of(id(lives)));
+            }
+        }
+        let Some(message) = traces.first().map(|trace| trace.message) else { return };
+        for (first, decision) in life.deferred {
+            if let Err(error) = lives.late.push(Late { decision, first, message }) {
+                let what = format!("records cannot be written beside: {error}");
+                findings.add(Finding::unchecked(Check::Decisions, what).at(decision));
+            }
         }
     }
 
-    /// A decision whose header stands in an earlier entry.
-    fn deferred(&self, header: u64, decision: u64, findings: &mut Findings) {
-        let read = |index| self.folder.entry(index).ok().map(|bytes| found((index, bytes)));
-        let Some((Inner::Header(header), late)) =
-            read(header).map(|found| found.inner).zip(read(decision))
-        else {
-            return;
-        };
-        let Ok(Entry { at, event: LogEvent::Decided(decided), .. }) = late.entry else { return };
-        let spot = Spot { index: decision, at };
-        let Some(scene) = self.history.at(decision) else {
-            let what = "too many changes of signed files came after it";
-            return findings.add(Finding::unchecked(Check::Decisions, what).at(decision));
-        };
-        scene.check_decision(spot, &header, &decided, findings);
-        for signed in &decided.approvals {
-            scene.check_approval(spot, signed, Some(&header), decided.subject, findings);
+    fn flaw(&self, traces: &[Trace], flaw: &Flaw) -> Finding {
+        let what = flaw.kind.text();
+        match flaw.kind {
+            // What it lacks may be in the log before.
+            kind if kind.is_of_something_missing() && self.may_be_elsewhere(traces, flaw.index) => {
+                Finding::note(Check::Messages, what)
+            }
+            FlawKind::BothTold => Finding::note(Check::Messages, what),
+            FlawKind::NeverSent => Finding::fault(Check::Receipts, what),
+            FlawKind::NoHeader
+            | FlawKind::NoDecision
+            | FlawKind::Twice
+            | FlawKind::NeverTaken
+            | FlawKind::TwoFates => Finding::fault(Check::Messages, what).against(&self.scene.home),
         }
+    }
+
+    /// Whether an entry about a message may rest on the log that this one goes on from.
+    fn may_be_elsewhere(&self, traces: &[Trace], index: u64) -> bool {
+        let begins = self.period.map(|(first, _)| first).filter(|_| self.is_restored);
+        let at = traces.iter().find(|trace| trace.index == index).map(|trace| trace.at);
+        at.zip(begins).is_some_and(|(at, begins)| Timestamp::from_millis(at) <= begins.after(REACH))
+    }
+
+    /// A header that is missing: counted if the log gives leave for it, else a fault.
+    fn gone(&self, gone: lives::Gone, counted: &mut Gone) -> Option<Finding> {
+        let keep_until = Timestamp::from_millis(gone.keep_until);
+        let count = if gone.is_erased {
+            &mut counted.erased
+        } else if self.leave.covers(gone.index, keep_until) {
+            &mut counted.pruned
+        } else {
+            let what = format!(
+                "its header, to be kept until {keep_until}, is missing, and the log does not say \
+                 that it was pruned after that time or erased"
+            );
+            return Some(Finding::fault(Check::Headers, what).against(&self.scene.home));
+        };
+        *count += 1;
+        counted.decisions += 1;
+        None
+    }
+}
+
+/// What became of all messages.
+struct Lives {
+    fates: Fates,
+    gone: Gone,
+    late: Spill<Late>,
+    /// Findings that may still get the name of their message, because each is another reading.
+    names: usize,
+}
+
+impl Lives {
+    fn new() -> Self {
+        let (fates, gone) = (Fates::default(), Gone::default());
+        Self { fates, gone, late: Spill::new(), names: NAMED_MAX }
+    }
+
+    /// The id of a message, from an entry that names it.
+    fn name(&mut self, walk: &Walk<'_>, traces: &[Trace], index: u64) -> Option<MessageId> {
+        self.names = self.names.checked_sub(1)?;
+        let message = traces.first()?.message;
+        let named = found((index, walk.folder.entry(index).ok()?)).named();
+        named.into_iter().find(|named| beginning(named.header) == message)?.message
     }
 }
