@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose, Validity};
-use kuriiri_engine::{Codec, Config, LogConfig, SignedSet, SystemClearance};
+use kuriiri_engine::{Codec, Config, LogConfig, Retention, SignedSet, SystemClearance};
 use kuriiri_merkle::digest;
 use kuriiri_policy::Policy;
 use kuriiri_seal::{Authorities, NoteKey, Signer, Verifier};
@@ -19,6 +19,7 @@ use kuriiri_wire::{approval, entry, header};
 use crate::{
     clock::BEGINNING,
     failure::Failure,
+    forgetting::{KEEP_DAYS, KEPT_LONGER},
     rulebook::{NODES, Rulebook, peers},
 };
 
@@ -42,6 +43,8 @@ pub(crate) struct Cast {
     pub(crate) receipts: ReceiptVerifier,
     pub(crate) houses: BTreeMap<Ministry, House>,
     pub(crate) rules: Rulebook,
+    /// How long every relay keeps headers.
+    pub(crate) retention: Retention,
 }
 
 /// What belongs to one relay.
@@ -86,7 +89,11 @@ impl Cast {
             let admitted = verifier.admit_certificate(signer.certificate(), BEGINNING);
             admitted.map_err(Failure::setup)?;
         }
-        Ok(Self { verifier, receipts, houses, rules })
+        let (policy, level, days) = KEPT_LONGER;
+        let longer = [(policy.to_owned(), level.to_owned(), days)];
+        let retention = Retention::new(KEEP_DAYS, longer, &rules.example);
+        let retention = retention.map_err(Failure::Setup)?;
+        Ok(Self { verifier, receipts, houses, rules, retention })
     }
 
     /// Every mailbox of the federation, with its relay.
@@ -165,6 +172,7 @@ impl House {
         &self,
         ministry: &Ministry,
         (policy, files): (Arc<Policy>, SignedSet),
+        retention: &Retention,
         codec: Arc<dyn Codec>,
     ) -> Config {
         let systems = self.systems.iter();
@@ -178,6 +186,7 @@ impl House {
                 software: "kuriiri in a simulation".to_owned(),
                 restored: None,
             },
+            retention: retention.clone(),
             files,
             codec,
             policy,

@@ -300,7 +300,8 @@ impl World {
 pub(crate) fn claims(cargo: &Cargo) -> Vec<Option<Claim>> {
     match cargo {
         Cargo::Messages(_, messages) => {
-            messages.iter().map(|m| Some(Claim { leaf: m.leaf, dest: None })).collect()
+            let claim = |m: &Arc<Sent>| Claim { leaf: m.leaf, dest: None };
+            messages.iter().map(|m| (!m.is_spoilt).then(|| claim(m))).collect()
         }
         Cargo::Parcels(_, parcels) => {
             let leaf = |parcel: &Parcel| kuriiri_merkle::leaf(&parcel.envelope.header);

@@ -7,7 +7,7 @@ use kuriiri_engine::{
     Body, BodyFile, BodyRef, ChannelEnd, Commit, Done, Hold, HoldNumber, Item, LaneSpan, LogAppend,
     LogHead, Pack, PackKey, Parcel, QueueId, SeenLog, SeenRun, Seq, View, ViewError, Write,
 };
-use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
+use kuriiri_types::{Fingerprint, Lane, Ministry, Timestamp};
 
 use crate::paper::Paper;
 
@@ -51,8 +51,14 @@ impl Disk {
         }
         commit.retained.iter().try_for_each(|place| self.retain(place))?;
         commit.released.iter().try_for_each(|place| self.release(place))?;
+        commit.erased.iter().for_each(|place| self.overwrite(place));
         let append = commit.log.as_ref();
-        append.map_or(Ok(()), |append: &LogAppend| self.paper.append(append))
+        append.map_or(Ok(()), |append: &LogAppend| self.paper.append(append))?;
+        if let Some(until) = commit.pruned {
+            self.paper.prune(until);
+        }
+        self.paper.erase(&commit.erased_headers);
+        Ok(())
     }
 
     fn add_bodies(&mut self, file: &BodyFile) -> Result<(), String> {
@@ -69,7 +75,8 @@ impl Disk {
         match write {
             Write::PutPack(key, pack) => {
                 pack.items.iter().filter_map(place).try_for_each(|p| self.read(p).map(drop))?;
-                if self.packs.insert(key.clone(), pack.clone()).is_some() {
+                let before = self.packs.insert(key.clone(), pack.clone());
+                if before.is_some_and(|before| !is_less(&before, pack)) {
                     return Err(format!("{key:?} is written twice"));
                 }
             }
@@ -123,6 +130,18 @@ impl Disk {
             self.bodies.remove(&place.file);
         }
         Ok(())
+    }
+
+    /// Overwrites a body that is erased, unless its file is gone.
+    fn overwrite(&mut self, place: &BodyRef) {
+        let (start, len) = (usize::try_from(place.offset).ok(), usize::try_from(place.len).ok());
+        let Some(bodies) = self.bodies.get_mut(&place.file) else { return };
+        let mut bytes = bodies.bytes.to_vec();
+        let end = start.zip(len).and_then(|(start, len)| start.checked_add(len));
+        if let Some(body) = start.zip(end).and_then(|(start, end)| bytes.get_mut(start..end)) {
+            body.fill(0);
+        }
+        bodies.bytes = bytes.into();
     }
 
     /// Salt and body, wherever they are.
@@ -214,6 +233,20 @@ impl Disk {
     pub(crate) fn forget_starts(&mut self) {
         self.starts = 0;
     }
+}
+
+/// Whether a pack is another with nothing in the place of some bodies: what an erasure leaves.
+fn is_less(before: &Pack, now: &Pack) -> bool {
+    let without_body = |item: &Item| {
+        let mut item = item.clone();
+        if let Item::Parcel(parcel) = &mut item {
+            parcel.body = Body::Inline(Bytes::new());
+        }
+        item
+    };
+    let mut pairs = before.items.iter().zip(&now.items);
+    before.items.len() == now.items.len()
+        && pairs.all(|(before, now)| before == now || *now == without_body(before))
 }
 
 fn place(item: &Item) -> Option<&BodyRef> {
@@ -308,11 +341,6 @@ impl View for Disk {
 
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
         Ok(self.paper.entry(index).cloned())
-    }
-
-    fn log_node(&self, level: u8, index: u64) -> Result<Digest, ViewError> {
-        let node = self.paper.node(level, index);
-        node.ok_or_else(|| ViewError(format!("node {index} of level {level} is not there")))
     }
 }
 

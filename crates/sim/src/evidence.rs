@@ -1,21 +1,27 @@
 //! What must always hold of the transparency logs. Each check is called as its invariant is.
 
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
 use kuriiri_engine::{LogAppend, LogHead};
 use kuriiri_merkle::leaf;
 use kuriiri_policy::{Case, CaseApproval, CaseClearance, Decision};
 use kuriiri_tlog::Checkpoint;
 use kuriiri_types::{
     Address, Code, Decided, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, Receipt,
-    ReceiptKind, SignedApproval, SignedReceipt, Timestamp, Verdict, limits::CLOCK_SKEW_MAX,
+    ReceiptKind, SignedApproval, SignedReceipt, Subject, Timestamp, Verdict,
+    limits::CLOCK_SKEW_MAX,
 };
-use kuriiri_wire::{approval, entry, receipt};
+use kuriiri_wire::{approval, entry, header, receipt};
 
 use crate::{
     failure::{Check, Failure, hold},
     ledger::Ledger,
-    logbook::{Copied, Logbook},
+    logbook::{Copied, Logbook, Statement, statements},
     network::Cargo,
     node::{Claim, Node},
+    statements::one_entry_for_one_statement,
+    sums::sums_add_up,
 };
 
 const NOTHING: Digest = Digest([0; 32]);
@@ -34,13 +40,16 @@ impl Ledger {
         let mut decided = Vec::new();
         if let Some(append) = append {
             self.log_append_only(home, &book, append)?;
-            for bytes in &append.entries {
+            for (index, bytes) in (append.first..).zip(&append.entries) {
                 let read = entry::decode(bytes);
                 let error = read.as_ref().err().map(ToString::to_string).unwrap_or_default();
                 hold("entries_can_be_read", read.is_ok(), || format!("{home}: {error}"))?;
                 let Ok(entry) = read else { continue };
                 channels_are_contiguous(home, &book, &entry)?;
-                decided.extend(book.note(bytes, entry));
+                let headers = append.headers.iter().find(|(place, _)| *place == index);
+                let headers = headers.map_or(&[][..], |(_, headers)| headers);
+                self.entry_holds(home, &book, &entry, headers)?;
+                decided.extend(book.note(bytes, entry, headers));
             }
             self.log_is_signed_as_it_stands(home, &book, append)?;
         }
@@ -75,7 +84,42 @@ impl Ledger {
         })
     }
 
-    /// Every decision can be taken again from the log alone, by the rules that it names.
+    /// What must hold of a single entry and the headers beside it.
+    fn entry_holds(
+        &self,
+        home: &Ministry,
+        book: &Logbook,
+        entry: &Entry,
+        headers: &[Bytes],
+    ) -> Check {
+        self.headers_stand_beside_their_entry(home, book, &entry.event, headers)?;
+        sums_add_up(home, book, &entry.event)?;
+        match &entry.event {
+            LogEvent::Decided(decided) => {
+                self.a_class_proves_its_own_signature(home, entry.at, decided, headers)?;
+                self.headers_are_kept_by_their_labels(home, entry.at, decided, headers)
+            }
+            LogEvent::Receipt(receipt) => self.no_receipt_speaks_of_two_senders(home, receipt),
+            LogEvent::ReceiptIn { receipt, .. } => one_entry_for_one_statement(home, book, receipt),
+            LogEvent::TurnedAway { .. }
+            | LogEvent::Approved { .. }
+            | LogEvent::Certificate { .. }
+            | LogEvent::PolicyChanged(_)
+            | LogEvent::FilePart(_)
+            | LogEvent::PeerCheckpoint { .. }
+            | LogEvent::Booted { .. }
+            | LogEvent::Restored { .. }
+            | LogEvent::Erased { .. }
+            | LogEvent::Acted { .. }
+            | LogEvent::ClockStepped { .. }
+            | LogEvent::ChannelHeads(_)
+            | LogEvent::Pruned { .. }
+            | LogEvent::Exported { .. } => Ok(()),
+        }
+    }
+
+    /// Every decision can be taken again from the log and the headers beside it alone, by the rules that
+    /// it names: for each message of its class.
     pub(crate) fn decisions_replay(
         &self,
         home: &Ministry,
@@ -83,20 +127,23 @@ impl Ledger {
         decided: &Decided,
     ) -> Check {
         let name = "decisions_replay";
-        let is_read = self.books.get(home).is_some_and(|book| book.read.contains(&decided.subject));
-        hold(name, is_read, || format!("{home} has no header of {:?}", decided.subject))?;
         let policy = self.cast.rules.policy(decided.policy);
         hold(name, policy.is_some(), || format!("{home} by unknown rules: {:?}", decided.policy))?;
-        let (Some(policy), Some(sent)) = (policy, self.sent.get(&decided.subject)) else {
-            return hold(name, false, || format!("{home}: nobody sent {:?}", decided.subject));
-        };
-        let decision = case(home, at, decided, &sent.header).decide(policy);
-        let same = word(&decision) == decided.ruling && decision.codes() == decided.reasons;
-        hold(name, same, || {
-            let Decided { ruling, reasons, dest, .. } = decided;
-            let (index, system) = (sent.index, &sent.system);
-            format!("{home}: {index} of {system} to {dest}: {ruling:?} {reasons:?}, {decision:?}")
-        })
+        let Some(policy) = policy else { return Ok(()) };
+        for Subject { message, header: digest } in &decided.subjects {
+            let bytes = self.books.get(home).and_then(|book| book.read.get(digest));
+            let header = bytes.and_then(|bytes| header::decode(bytes).ok());
+            let header = header.filter(|header| header.id == *message);
+            hold(name, header.is_some(), || format!("{home} has no header of {message:?}"))?;
+            let Some(header) = header else { continue };
+            let decision = case(home, at, decided, (*digest, &header)).decide(policy);
+            let same = word(&decision) == decided.ruling && decision.codes() == decided.reasons;
+            hold(name, same, || {
+                let Decided { ruling, reasons, dest, .. } = decided;
+                format!("{home}: {message:?} to {dest}: {ruling:?} {reasons:?}, {decision:?}")
+            })?;
+        }
+        Ok(())
     }
 }
 
@@ -144,23 +191,49 @@ impl Ledger {
         verdicts: &[Verdict],
     ) -> Check {
         for (claim, verdict) in claims.iter().zip(verdicts) {
-            let Some(claim) = claim else { continue };
-            let Some(sent) = self.sent.get(&claim.leaf) else { continue };
-            let kind = match verdict {
-                Verdict::Accepted { .. } if claim.dest.is_none() => ReceiptKind::Accepted,
-                Verdict::Accepted { .. } => ReceiptKind::Relayed,
-                // Turned away unread.
-                Verdict::Refused(refusal) if refusal.code == Code::SIGNATURE => continue,
-                Verdict::Refused(_) => ReceiptKind::Refused,
-                Verdict::Busy => continue,
+            let Some((claim, kind)) = claim.as_ref().zip(fate(claim.as_ref(), verdict)) else {
+                continue;
             };
-            let concerned = |ministry: &Ministry| claim.dest.as_ref().is_none_or(|d| d == ministry);
-            let all = sent.header.to.iter().map(|recipient| &recipient.address);
-            for to in all.filter(|address| concerned(address.ministry())) {
+            for to in self.concerned(claim) {
                 self.is_stated(relay, claim.leaf, to, kind)?;
             }
         }
         Ok(())
+    }
+
+    /// With its verdicts a relay gives what it states of each message, for each recipient: so whoever
+    /// handed them over can show it.
+    pub(crate) fn answers_bring_their_receipts(
+        &self,
+        relay: &Ministry,
+        claims: &[Option<Claim>],
+        verdicts: &[Verdict],
+        receipts: &[SignedReceipt],
+    ) -> Check {
+        let said = receipts.iter().filter_map(|signed| receipt::decode(&signed.entry).ok());
+        let said: BTreeSet<Statement> =
+            said.flat_map(|said| statements(&said).collect::<Vec<_>>()).collect();
+        for (claim, verdict) in claims.iter().zip(verdicts) {
+            let Some((claim, kind)) = claim.as_ref().zip(fate(claim.as_ref(), verdict)) else {
+                continue;
+            };
+            for to in self.concerned(claim) {
+                let is_there = said.contains(&(claim.leaf, to.clone(), kind));
+                hold("answers_bring_their_receipts", is_there, || {
+                    format!("{relay} says {verdict:?} of {claim:?} and shows nothing of {to}")
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The recipients that a claim is about.
+    fn concerned(&self, claim: &Claim) -> impl Iterator<Item = &Address> {
+        let sent = self.sent.get(&claim.leaf);
+        let all = sent.into_iter().flat_map(|sent| &sent.header.to);
+        let dest = claim.dest.clone();
+        all.map(|recipient| &recipient.address)
+            .filter(move |to| dest.as_ref().is_none_or(|dest| dest == to.ministry()))
     }
 
     /// What a receiver has confirmed durably stands in the log.
@@ -310,6 +383,18 @@ impl Ledger {
     }
 }
 
+/// What a relay states of a message with such a verdict; nothing of one that it turned away unread.
+fn fate(claim: Option<&Claim>, verdict: &Verdict) -> Option<ReceiptKind> {
+    let is_submitted = claim.is_some_and(|claim| claim.dest.is_none());
+    match verdict {
+        Verdict::Accepted { .. } if is_submitted => Some(ReceiptKind::Accepted),
+        Verdict::Accepted { .. } => Some(ReceiptKind::Relayed),
+        Verdict::Refused(refusal) if refusal.code == Code::SIGNATURE => None,
+        Verdict::Refused(_) => Some(ReceiptKind::Refused),
+        Verdict::Busy => None,
+    }
+}
+
 // === a decision, put together again from the log ===
 
 fn word(decision: &Decision) -> LoggedRuling {
@@ -320,7 +405,12 @@ fn word(decision: &Decision) -> LoggedRuling {
     }
 }
 
-fn case(home: &Ministry, at: Timestamp, decided: &Decided, header: &Header) -> Case {
+fn case(
+    home: &Ministry,
+    at: Timestamp,
+    decided: &Decided,
+    (digest, header): (Digest, &Header),
+) -> Case {
     let (origin, dest) = (header.from.ministry().to_string(), decided.dest.to_string());
     let person = decided.clearances.as_ref().map(|held| {
         let held = held.iter().cloned();
@@ -333,7 +423,7 @@ fn case(home: &Ministry, at: Timestamp, decided: &Decided, header: &Header) -> C
         prev: decided.path.last().map(ToString::to_string),
         next: decided.next.clone(),
         path: decided.path.iter().chain([home]).map(ToString::to_string).collect(),
-        originating: decided.path.is_empty() && decided.submitter.is_some(),
+        originating: decided.path.is_empty() && decided.giver.is_some(),
         person,
         sealed: is_sealed(header, &decided.dest),
         size: header.body_size,
@@ -342,7 +432,7 @@ fn case(home: &Ministry, at: Timestamp, decided: &Decided, header: &Header) -> C
         precedence: header.precedence,
         message_type: header.message_type,
         skew_ms: u64::try_from(CLOCK_SKEW_MAX.as_millis()).unwrap_or(u64::MAX),
-        digest: Some(decided.subject),
+        digest: Some(digest),
         approvals: approvals.filter_map(|signed| released(&origin, signed)).collect(),
         drafter: header.drafter.clone(),
         ..Case::new(at, &origin, &dest, header.label.clone())

@@ -25,13 +25,15 @@ impl World {
         let (Some(one), Some(other)) = (one, other) else {
             return Ok(());
         };
-        match self.rng.below(12) {
+        match self.rng.below(15) {
             0..=2 => self.doom(&one),
             3 => self.part(&one, &other),
             4..=5 => self.lose_a_link(),
             6 => self.change_policy(&one),
             7 => self.ask_for_status(),
             10..=11 => self.smuggle(),
+            12..=13 => self.erase(&one),
+            14 => self.prune(&one, self.now()),
             8 if self.rng.chance(50) => return self.flood(),
             _ => self.repeat_an_old_batch(),
         }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Action, Event, Load, Reply, Resolution, Step, Token};
+use kuriiri_engine::{Action, Event, Reply, Resolution, Step, Token};
 use kuriiri_types::{Ministry, Verdict, limits::EVENTS_PER_STEP_MAX};
 
 use crate::{
     failure::{Check, hold},
     happening::{Answer, Happening},
-    network::{Caller, Cargo, Parcel},
+    network::{Caller, Cargo},
     node::{Fate, Node, Question},
     sabotage::Sabotage,
     world::World,
@@ -49,6 +49,7 @@ impl World {
         self.saboteur.damage_disk(&mut node.disk);
         if self.saboteur.plan != Sabotage::CutsTheLogBack {
             self.ledger.log_stays_as_it_was(node)?;
+            self.ledger.headers_stay_beside(node)?;
         }
         let rules = &self.cast.rules;
         if self.saboteur.plan == Sabotage::ForgedRules {
@@ -58,7 +59,8 @@ impl World {
             node.policy = Arc::clone(&rules.lax);
         }
         let in_force = (Arc::clone(&node.policy), self.cast.rules.files(&node.policy));
-        let config = house.config(relay, in_force, self.saboteur.codec(relay));
+        let (retention, codec) = (&self.cast.retention, self.saboteur.codec(relay));
+        let config = house.config(relay, in_force, retention, codec);
         let step = node.start(config, &house.peers, now)?;
         self.log.line(now, format_args!("{relay} starts"));
         self.plan_audit(relay);
@@ -104,6 +106,8 @@ impl World {
         self.note_decisions(relay, &actions);
         let mut fate = self.nodes.get_mut(relay).and_then(|node| node.fate.take());
         if self.saboteur.plan == Sabotage::SpeaksFirst && actions.iter().any(acknowledges) {
+            // What else it would say, it could not prove.
+            actions.retain(acknowledges);
             self.perform(relay, actions)?;
             self.crash(relay);
             return Ok(());
@@ -188,9 +192,8 @@ impl World {
     // === actions ===
 
     fn perform(&mut self, relay: &Ministry, actions: Vec<Action>) -> Check {
-        for mut action in actions {
-            self.saboteur.misplace(&mut action);
-            match action {
+        for action in actions {
+            match self.saboteur.twist(action) {
                 Action::Answer(token, reply) => self.answer(relay, token, reply)?,
                 Action::Confirm { subscription, tickets } => {
                     let happening = Happening::Confirmed { subscription, tickets };
@@ -225,53 +228,6 @@ impl World {
         Ok(())
     }
 
-    fn load(
-        &mut self,
-        relay: &Ministry,
-        peer: &Ministry,
-        link: kuriiri_engine::LinkId,
-        lane: kuriiri_types::Lane,
-        (epoch, load): (u32, Vec<Load>),
-    ) -> Result<Cargo, crate::Failure> {
-        let now = self.now();
-        let under_way = self.network.depart(link, lane);
-        self.ledger.batches_are_bounded(&load, under_way)?;
-        let Some(node) = self.nodes.get(relay) else {
-            return Ok(Cargo::Receipts(Vec::new()));
-        };
-        let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
-        let forged = self.saboteur.plan == Sabotage::ForgedRules;
-        let policy = if forged { &self.cast.rules.example } else { &node.in_force };
-        for item in load {
-            let way = (relay, peer);
-            self.ledger.nothing_reaches_an_uncleared_relay(now, policy, way, &item)?;
-            match item {
-                Load::Parcel { dest, path, envelope, approvals, body } => {
-                    self.ledger.signers_are_known(node, &envelope.proof)?;
-                    for signed in &approvals {
-                        self.ledger.signers_are_known(node, &signed.proof)?;
-                    }
-                    let body = node.disk.body(&body);
-                    let is_there = body.is_ok();
-                    hold("bodies_are_there", is_there, || format!("{relay}: {body:?}"))?;
-                    let body = body.unwrap_or_default();
-                    parcels.push(Parcel { dest, path, envelope, approvals, body });
-                }
-                Load::Receipt(signed) => {
-                    self.ledger.receipts_are_in_the_log(relay, &signed)?;
-                    receipts.push(signed);
-                }
-            }
-        }
-        let is_pure = parcels.is_empty() || receipts.is_empty();
-        hold("batches_are_bounded", is_pure, || format!("{relay} mixes in {lane:?}"))?;
-        if receipts.is_empty() {
-            Ok(Cargo::Parcels(epoch, parcels))
-        } else {
-            Ok(Cargo::Receipts(receipts))
-        }
-    }
-
     fn answer(&mut self, relay: &Ministry, token: Token, reply: Reply) -> Check {
         let Some(question) = self.nodes.get_mut(relay).and_then(|node| node.answered(token)) else {
             return hold("replies_fit_their_questions", false, || format!("{relay}: {token:?}"));
@@ -284,9 +240,8 @@ impl World {
                 self.ledger.acknowledged_only_after_commit(relay, &claims, &verdicts)?;
                 self.ledger.every_fate_is_logged(relay, &claims, &verdicts)?;
                 self.ledger.receipts_in_are_logged(relay, &cargo, &verdicts)?;
-                for signed in &receipts {
-                    self.ledger.receipts_are_in_the_log(relay, signed)?;
-                }
+                let receipts = self.prove_all(relay, receipts)?;
+                self.ledger.answers_bring_their_receipts(relay, &claims, &verdicts, &receipts)?;
                 self.keep_for_later(relay, link, lane, &verdicts, cargo);
                 let answer = Answer { verdicts, receipts };
                 let wait = self.delay();
@@ -314,6 +269,15 @@ impl World {
                 self.on_word_answered(relay, &word, &Reply::Resolved(Resolution::Rejected))
             }
             (Question::Word(word), reply) => self.on_word_answered(relay, &word, &reply),
+            (Question::Erase(message, digest), Reply::Erased { .. }) => {
+                self.on_erased(relay, message, digest)
+            }
+            (Question::Erase(message, digest), Reply::Refused(_))
+                if self.saboteur.plan == Sabotage::ErasesInNameOnly =>
+            {
+                self.on_erased(relay, message, digest)
+            }
+            (Question::Erase(..), Reply::Refused(_)) | (Question::Deed, Reply::Noted) => Ok(()),
             (question, reply) => hold("replies_fit_their_questions", false, || {
                 format!("{relay}: {question:?} is answered by {reply:?}")
             }),

@@ -7,8 +7,8 @@ use kuriiri_engine::{
 };
 use kuriiri_policy::{Decision, Policy};
 use kuriiri_types::{
-    Address, BatchProof, Envelope, Header, Lane, Ministry, Receipt, ReceiptKind, SignedReceipt,
-    Timestamp, Verdict,
+    Address, Addressed, BatchProof, Envelope, Header, Lane, Ministry, Receipt, ReceiptKind,
+    SignedReceipt, Timestamp, Verdict,
     limits::{
         BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX, PACK_BYTES_MAX,
         PACK_MESSAGES_MAX,
@@ -20,7 +20,7 @@ use crate::{
     disk::weight,
     failure::{Check, Failure, hold},
     judgement::{Matter, words},
-    ledger::Ledger,
+    ledger::{Ledger, pairs},
     node::{Claim, Node},
     receiver::{Reader, Taker},
     workload::Sent,
@@ -115,27 +115,33 @@ impl Ledger {
         Ok(receipt)
     }
 
-    /// It speaks of a message that was sent, of one of its recipients, and truly if it says that a
-    /// receiver has it.
+    /// It speaks of messages that were sent, of one of the recipients of each, and truly if it says that
+    /// a receiver has them.
     pub(crate) fn receipts_are_true(&self, receipt: &Receipt) -> Check {
         let genuine = |why: &str| format!("{why}: {receipt:?}");
         let name = "receipts_are_genuine";
-        let message = self.sent.get(&receipt.header_digest);
-        let fits = message.is_some_and(|m| speaks_of(receipt, &m.header));
-        hold(name, fits, || genuine("it speaks of no such message"))?;
-        let delivered = receipt.kind == ReceiptKind::Delivered;
-        let pair = (receipt.header_digest, receipt.recipient.clone());
-        let is_true = !delivered || self.confirmed.contains(&pair);
+        for told in &receipt.subjects {
+            let message = self.sent.get(&told.subject.header);
+            let fits = message.is_some_and(|m| speaks_of(receipt, told, &m.header));
+            hold(name, fits, || genuine("it speaks of no such message"))?;
+        }
+        let is_true = receipt.kind != ReceiptKind::Delivered
+            || pairs(receipt).all(|pair| self.confirmed.contains(&pair));
         hold(name, is_true, || genuine("nobody has confirmed it"))
     }
 
     /// A relay says a thing once: of a message and a recipient, one receipt of a kind.
-    pub(crate) fn no_receipt_stands_twice(&mut self, to: &Address, receipt: Receipt) -> Check {
-        let Receipt { header_digest, sender, recipient, kind, issuer, .. } = receipt;
-        hold("receipts_are_genuine", sender == *to, || format!("for {sender}, kept for {to}"))?;
-        let detail = format!("{kind} of {header_digest:?} to {recipient}, said by {issuer}");
-        let is_new = self.said.insert((header_digest, recipient, kind, issuer));
-        hold("no_receipt_stands_twice", is_new, || detail)
+    pub(crate) fn no_receipt_stands_twice(&mut self, to: &Address, receipt: &Receipt) -> Check {
+        let Receipt { sender, kind, issuer, .. } = receipt;
+        hold("receipts_are_genuine", sender == to, || format!("for {sender}, kept for {to}"))?;
+        for (message, recipient) in pairs(receipt) {
+            let said = (message, recipient, *kind, issuer.clone());
+            let is_new = self.said.insert(said);
+            hold("no_receipt_stands_twice", is_new, || {
+                format!("{kind} of {message:?}, said by {issuer}: {receipt:?}")
+            })?;
+        }
+        Ok(())
     }
 
     /// A receipt ends its time in a queue when a reader has had it, not before.
@@ -347,10 +353,9 @@ fn broken(invariant: &'static str, detail: String) -> Failure {
     Failure::Breach { invariant, detail }
 }
 
-fn speaks_of(receipt: &Receipt, header: &Header) -> bool {
-    receipt.message == header.id
+fn speaks_of(receipt: &Receipt, told: &Addressed, header: &Header) -> bool {
+    told.subject.message == header.id
         && receipt.sender == header.from
-        && header.to.iter().any(|recipient| recipient.address == receipt.recipient)
-        && (receipt.kind != ReceiptKind::Delivered
-            || receipt.issuer == *receipt.recipient.ministry())
+        && header.to.iter().any(|recipient| recipient.address == told.recipient)
+        && (receipt.kind != ReceiptKind::Delivered || receipt.issuer == *told.recipient.ministry())
 }

@@ -134,11 +134,18 @@ impl Ledger {
             }
         }
         self.no_hold_vanishes(node, commit)?;
-        decided.iter().try_for_each(|(at, decided)| self.decisions_replay(&node.home, *at, decided))
+        for (at, decided) in &decided {
+            self.decisions_replay(&node.home, *at, decided)?;
+        }
+        self.headers_leave_as_the_log_says(&node.home, commit)
     }
 
     fn on_pack(&mut self, now: Timestamp, node: &Node, key: &PackKey, pack: &Pack) -> Check {
         self.packs_fit_a_stored_value(pack)?;
+        if node.disk.packs.contains_key(key) {
+            // Bodies are erased in it; whether that is all, the disk sees.
+            return Ok(());
+        }
         self.sequence_numbers_never_repeat(&node.home, key, pack)?;
         for (seq, item) in (key.first..).zip(&pack.items) {
             self.on_item(now, node, (key, seq), item)?;
@@ -173,11 +180,10 @@ impl Ledger {
             Item::Receipt(index) => {
                 let receipt = self.queued_receipt(node, *index)?;
                 if receipt.code.is_some() && receipt.issuer == node.home {
-                    let pair = (receipt.header_digest, receipt.recipient.clone());
-                    self.fresh.told.insert(pair);
+                    self.fresh.told.extend(pairs(&receipt));
                 }
                 if let QueueId::Receipts(address) = &key.queue {
-                    self.no_receipt_stands_twice(address, receipt)?;
+                    self.no_receipt_stands_twice(address, &receipt)?;
                 }
                 Ok(())
             }
@@ -203,9 +209,10 @@ impl Ledger {
     pub(crate) fn on_read(&mut self, signed: &SignedReceipt) -> Check {
         let receipt = self.receipts_are_genuine(signed)?;
         self.what_is_read_is_logged(&receipt, signed)?;
-        let Receipt { header_digest, recipient, kind, .. } = receipt;
-        if kind.is_final() {
-            self.finals.entry((header_digest, recipient)).or_default().insert(kind);
+        if receipt.kind.is_final() {
+            for pair in pairs(&receipt) {
+                self.finals.entry(pair).or_default().insert(receipt.kind);
+            }
         }
         Ok(())
     }
@@ -214,4 +221,9 @@ impl Ledger {
     pub(crate) fn contradictions(&self) -> usize {
         self.finals.values().filter(|kinds| kinds.len() > 1).count()
     }
+}
+
+/// The messages and recipients that a receipt speaks of.
+pub(crate) fn pairs(receipt: &Receipt) -> impl Iterator<Item = (Digest, Address)> {
+    receipt.subjects.iter().map(|told| (told.subject.header, told.recipient.clone()))
 }

@@ -1,15 +1,20 @@
 //! Encodings that lie, for canaries: what an engine reads back of officers is not what they signed,
 //! and what it writes into its log is not what happened.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use kuriiri_engine::Codec;
 use kuriiri_merkle::leaf;
-use kuriiri_types::{Approval, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, SpiffeId};
+use kuriiri_types::{
+    Approval, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, Receipt, SpiffeId, Timestamp,
+};
 use kuriiri_wire::receipt;
 
 use crate::{cast::WireCodec, sabotage::Sabotage};
@@ -22,11 +27,15 @@ pub(crate) struct Liar {
     read: AtomicU64,
     /// The leaf of the header that was read last.
     last: Mutex<Option<Digest>>,
+    /// What was stated last, by this relay and by another.
+    stated: Mutex<Option<Receipt>>,
+    came: Mutex<Option<LogEvent>>,
 }
 
 impl Liar {
     pub(crate) fn new(plan: Sabotage, home: Ministry) -> Self {
-        Self { plan, home, read: AtomicU64::new(0), last: Mutex::new(None) }
+        let (last, stated, came) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { plan, home, read: AtomicU64::new(0), last, stated, came }
     }
 
     /// What goes into the log in the place of what happened.
@@ -50,8 +59,36 @@ impl Liar {
                 });
                 if is_proof { nothing() } else { LogEvent::ReceiptIn { from, receipt } }
             }
+            (Sabotage::MisquotesSignatures, LogEvent::Decided(mut decided)) => {
+                if let Some(part) = &mut decided.batch {
+                    part.signature = part.signature.iter().map(|byte| byte ^ 1).collect();
+                }
+                LogEvent::Decided(decided)
+            }
+            (Sabotage::MisquotesRetention, LogEvent::Decided(mut decided)) => {
+                let longer = |until: Timestamp| until.after(Duration::from_millis(1));
+                decided.keep_until = decided.keep_until.map(longer);
+                LogEvent::Decided(decided)
+            }
+            (Sabotage::MisquotesSums, LogEvent::ChannelHeads(mut heads)) => {
+                heads.iter_mut().for_each(|head| head.count = head.count.saturating_add(1));
+                LogEvent::ChannelHeads(heads)
+            }
+            (Sabotage::MixesSenders, LogEvent::Receipt(said)) => self.mix(said),
+            (Sabotage::RepeatsStatements, event @ LogEvent::ReceiptIn { .. }) => {
+                let before = locked(&self.came).replace(event.clone());
+                before.unwrap_or(event)
+            }
             (_, event) => event,
         }
+    }
+
+    /// The statement with what was stated before, if that was to somebody else.
+    fn mix(&self, mut said: Receipt) -> LogEvent {
+        let before = locked(&self.stated).replace(said.clone());
+        let other = before.filter(|before| before.sender != said.sender);
+        said.subjects.extend(other.into_iter().flat_map(|other| other.subjects));
+        LogEvent::Receipt(said)
     }
 
     /// The same officer under a name that nobody had before.
@@ -66,7 +103,7 @@ impl Liar {
 
 impl Codec for Liar {
     fn header(&self, bytes: &Bytes) -> Option<Header> {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(leaf(bytes));
+        *locked(&self.last) = Some(leaf(bytes));
         let header = WireCodec.header(bytes)?;
         let forgets = self.plan == Sabotage::ForgetsDrafters;
         Some(if forgets { Header { drafter: None, ..header } } else { header })
@@ -77,7 +114,7 @@ impl Codec for Liar {
         if self.plan == Sabotage::CountsTwice {
             return self.split(approval);
         }
-        let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = *locked(&self.last);
         let fits = last.filter(|_| self.plan == Sabotage::MixesUpWords);
         Some(Approval { subject: fits.unwrap_or(approval.subject), ..approval })
     }
@@ -94,4 +131,8 @@ impl Codec for Liar {
     fn entry(&self, bytes: &Bytes) -> Option<Entry> {
         WireCodec.entry(bytes)
     }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

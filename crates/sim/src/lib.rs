@@ -5,7 +5,7 @@
 //! lost with what was under way on them, batches are late and come again, relays lose sight of each
 //! other, crash before and after a commit, and find on their disk what was committed and nothing
 //! else. Officers release what waits at their relays or get it wrong, a hostile relay hands over
-//! what nobody released, and rules change under all of it. One seed decides everything, so what was
+//! what nobody released, messages are erased, headers are pruned, and rules change under all of it. One seed decides everything, so what was
 //! seen once can be seen again.
 //!
 //! After every step, and when all is quiet again, a world is held against invariants. Each has a
@@ -22,13 +22,17 @@
 //! # Ok::<(), kuriiri_sim::Failure>(())
 //! ```
 
+mod beside;
 mod cast;
+mod circulars;
 mod clock;
 mod course;
+mod deeds;
 mod disk;
 mod evidence;
 mod failure;
 mod faults;
+mod forgetting;
 mod happening;
 mod hosting;
 mod invariants;
@@ -42,6 +46,7 @@ mod node;
 mod officers;
 mod paper;
 mod people;
+mod proving;
 mod receiver;
 mod releases;
 mod rng;
@@ -49,6 +54,9 @@ mod rulebook;
 mod sabotage;
 mod siege;
 mod smuggling;
+mod statements;
+mod sums;
+mod twists;
 mod workload;
 mod world;
 

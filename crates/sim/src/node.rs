@@ -7,7 +7,7 @@ use std::{
 
 use kuriiri_engine::{Certificate, Config, Engine, Event, LaneSpan, LinkId, Step, Token, View};
 use kuriiri_policy::Policy;
-use kuriiri_types::{Digest, Fingerprint, Lane, Ministry, Timestamp};
+use kuriiri_types::{Digest, Fingerprint, Lane, MessageId, Ministry, Timestamp};
 
 use crate::{
     disk::Disk,
@@ -78,6 +78,10 @@ pub(crate) enum Question {
     Hold(usize, Deed),
     /// An officer who has given a word on a message.
     Word(Word),
+    /// Somebody who wants this message erased; its header has this leaf hash.
+    Erase(MessageId, Digest),
+    /// Somebody who has done something to the log.
+    Deed,
 }
 
 /// What a batch asks a relay to take: a message, for one ministry if it comes from a peer.
@@ -213,7 +217,12 @@ impl Node {
     pub(crate) fn claims(&self, token: Token) -> Option<&[Option<Claim>]> {
         match self.questions.get(&token)? {
             Question::Batch { claims, .. } | Question::Nobody(claims) => Some(claims),
-            Question::Status | Question::Holds(_) | Question::Hold(..) | Question::Word(_) => None,
+            Question::Status
+            | Question::Holds(_)
+            | Question::Hold(..)
+            | Question::Word(_)
+            | Question::Erase(..)
+            | Question::Deed => None,
         }
     }
 

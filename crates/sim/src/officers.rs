@@ -315,7 +315,7 @@ impl World {
             | Reply::Holds(..)
             | Reply::Decisions(_)
             | Reply::Witnessed(_)
-            | Reply::Erased(_)
+            | Reply::Erased { .. }
             | Reply::Noted
             | Reply::Hold(_) => {
                 return crate::failure::hold("replies_fit_their_questions", false, || {

@@ -1,31 +1,46 @@
-//! The transparency log of one relay as its disk keeps it.
+//! The transparency log of one relay as its disk keeps it, and the headers beside it.
 
 use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
-use kuriiri_engine::{ChannelEnd, LogAppend, LogHead};
-use kuriiri_merkle::{Frontier, Growth, leaf};
-use kuriiri_types::{Digest, Direction, Ministry};
+use kuriiri_engine::{ChannelEnd, LogAppend, LogHead, Unproved};
+use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+use kuriiri_types::{Digest, Direction, LogEvent, Ministry, SignedReceipt, Timestamp};
+use kuriiri_wire::entry;
 
 /// Where each chain of messages with a peer ends.
 type Ends = BTreeMap<(Ministry, Direction), ChannelEnd>;
+/// The headers beside entries, by the entries' places; nothing where one was pruned or erased.
+type Headers = BTreeMap<u64, Vec<Option<Bytes>>>;
 
-/// Entries, the tree over them, and what the last commit said of them.
+/// Entries, the tree over them, the headers beside them, and what the last commit said of them.
 #[derive(Clone)]
 pub(crate) struct Paper {
     entries: Vec<Bytes>,
     tree: Growth,
+    headers: Headers,
+    last: Said,
+    /// What was said before the last commit.
+    before: Said,
+}
+
+/// What a commit says of the log.
+#[derive(Clone, Default)]
+struct Said {
     head: LogHead,
     ends: Ends,
-    /// Head and ends before the last commit.
-    before: (LogHead, Ends),
+    checkpoint: Bytes,
 }
 
 impl Default for Paper {
     fn default() -> Self {
-        let (head, ends) = (LogHead::default(), Ends::new());
-        let (tree, before) = (Growth::on(&Frontier::new()), (head.clone(), ends.clone()));
-        Self { entries: Vec::new(), tree, head, ends, before }
+        Self {
+            entries: Vec::new(),
+            tree: Growth::on(&Frontier::new()),
+            headers: Headers::new(),
+            last: Said::default(),
+            before: Said::default(),
+        }
     }
 }
 
@@ -39,9 +54,14 @@ impl Paper {
             return Err(format!("the log has {} entries, not {}", self.tree.size(), append.first));
         }
         append.entries.iter().for_each(|entry| self.push(entry.clone()));
-        self.before = (std::mem::replace(&mut self.head, append.head.clone()), self.ends.clone());
+        for (index, headers) in &append.headers {
+            self.headers.insert(*index, headers.iter().cloned().map(Some).collect());
+        }
+        self.before = self.last.clone();
+        self.last.head = append.head.clone();
+        self.last.checkpoint = append.checkpoint.clone();
         let moved = append.channels.iter();
-        self.ends.extend(moved.map(|end| ((end.peer.clone(), end.direction), end.clone())));
+        self.last.ends.extend(moved.map(|end| ((end.peer.clone(), end.direction), end.clone())));
         Ok(())
     }
 
@@ -51,11 +71,11 @@ impl Paper {
     }
 
     pub(crate) fn head(&self) -> &LogHead {
-        &self.head
+        &self.last.head
     }
 
     pub(crate) fn ends(&self) -> impl Iterator<Item = &ChannelEnd> {
-        self.ends.values()
+        self.last.ends.values()
     }
 
     pub(crate) fn entry(&self, index: u64) -> Option<&Bytes> {
@@ -66,8 +86,59 @@ impl Paper {
         &self.entries
     }
 
-    pub(crate) fn node(&self, level: u8, index: u64) -> Option<Digest> {
-        self.tree.node(level, index)
+    /// A receipt of this log with its proof: the path from its place to the root of all that was
+    /// committed, and the checkpoint of that. Nothing when the log has no such place.
+    pub(crate) fn prove(&self, receipt: Unproved) -> Option<SignedReceipt> {
+        let Unproved { entry, index } = receipt;
+        let size = self.tree.size();
+        let path = inclusion(&self.tree, index, size).ok().filter(|_| index < size)?;
+        Some(SignedReceipt { entry, index, path, checkpoint: self.last.checkpoint.clone() })
+    }
+
+    // === headers ===
+
+    /// What stands beside an entry, in the order of its messages.
+    pub(crate) fn headers(&self, index: u64) -> &[Option<Bytes>] {
+        self.headers.get(&index).map_or(&[], Vec::as_slice)
+    }
+
+    /// Every header that stands.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = &Bytes> {
+        self.headers.values().flatten().flatten()
+    }
+
+    /// How many headers a pruning until this time takes.
+    pub(crate) fn count_until(&self, until: Timestamp) -> u64 {
+        let over = self.headers.iter().filter(|(index, _)| self.is_over(**index, until));
+        over.map(|(_, headers)| headers.iter().flatten().count() as u64).sum()
+    }
+
+    /// Headers leave whose time, by their entry, is not after this one.
+    pub(crate) fn prune(&mut self, until: Timestamp) {
+        let places: Vec<u64> = self.headers.keys().copied().collect();
+        for index in places {
+            if self.is_over(index, until)
+                && let Some(headers) = self.headers.get_mut(&index)
+            {
+                headers.iter_mut().for_each(|header| *header = None);
+            }
+        }
+    }
+
+    /// Headers with these leaf hashes leave.
+    pub(crate) fn erase(&mut self, erased: &[Digest]) {
+        let is_erased = |header: &Bytes| erased.contains(&leaf(header));
+        for header in self.headers.values_mut().flatten() {
+            if header.as_ref().is_some_and(is_erased) {
+                *header = None;
+            }
+        }
+    }
+
+    fn is_over(&self, index: u64, until: Timestamp) -> bool {
+        let read = self.entry(index).and_then(|bytes| entry::decode(bytes).ok());
+        let Some(LogEvent::Decided(decided)) = read.map(|entry| entry.event) else { return false };
+        decided.keep_until.is_some_and(|kept| kept <= until)
     }
 
     // === damage, for canaries ===
@@ -76,8 +147,9 @@ impl Paper {
     pub(crate) fn cut_back(&mut self) {
         let kept = std::mem::take(&mut self.entries);
         self.tree = Growth::on(&Frontier::new());
-        (self.head, self.ends) = self.before.clone();
-        let size = usize::try_from(self.head.size).unwrap_or(0);
+        self.last = self.before.clone();
+        let size = usize::try_from(self.last.head.size).unwrap_or(0);
+        self.headers.retain(|index, _| *index < self.last.head.size);
         kept.into_iter().take(size).for_each(|entry| self.push(entry));
     }
 
@@ -93,10 +165,18 @@ impl Paper {
             *entry = bytes.into();
         }
     }
+
+    /// The last header is gone, and nobody said so.
+    pub(crate) fn lose_a_header(&mut self) {
+        let mut standing = self.headers.values_mut().flatten().filter(|header| header.is_some());
+        if let Some(header) = standing.next_back() {
+            *header = None;
+        }
+    }
 }
 
 impl fmt::Debug for Paper {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Paper").field("head", &self.head).finish_non_exhaustive()
+        f.debug_struct("Paper").field("head", &self.last.head).finish_non_exhaustive()
     }
 }

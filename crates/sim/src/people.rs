@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use kuriiri_engine::{Delivery, Event, LinkId, ReceiptMode, Seq, SubscriptionId, Ticket, Token};
+use kuriiri_engine::{
+    Delivery, Event, LinkId, ReceiptMode, ReceiptOut, Seq, SubscriptionId, Ticket, Token,
+};
 use kuriiri_types::{Address, Ministry, SignedReceipt, SpiffeId};
 
 use crate::{
@@ -290,15 +292,17 @@ impl World {
         &mut self,
         relay: &Ministry,
         to: SubscriptionId,
-        receipts: Vec<(Seq, SignedReceipt)>,
+        receipts: Vec<(Seq, ReceiptOut)>,
         next: Seq,
     ) -> Check {
+        let mut shown = Vec::with_capacity(receipts.len());
+        for (seq, receipt) in receipts {
+            shown.push((seq, self.hand_out(relay, receipt)?));
+        }
+        let receipts = shown;
         let Some(reader) = self.readers.get_mut(&to) else {
             return Ok(());
         };
-        for (_, signed) in &receipts {
-            self.ledger.receipts_are_in_the_log(relay, signed)?;
-        }
         if let Some(node) = self.nodes.get(relay) {
             self.ledger.watches_miss_nothing(node, reader, &receipts, next)?;
         }

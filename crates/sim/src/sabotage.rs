@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Action, Codec, Commit, Item, PackKey, QueueId, Reply, Write};
+use kuriiri_engine::Codec;
 use kuriiri_types::{Ministry, SignedApproval};
 
 use crate::{cast::WireCodec, disk::Disk, liar::Liar};
@@ -82,26 +82,48 @@ pub enum Sabotage {
     MisquotesDecisions,
     /// Relays on the way do not write that the next one has a message.
     LosesProofs,
+    /// The log has a relay state things of messages of another sender too.
+    MixesSenders,
+    /// The log has one statement of another relay in the place of the next.
+    RepeatsStatements,
+    /// The log has another signature of an originator than was made.
+    MisquotesSignatures,
+    /// The log says that headers are kept longer than they are.
+    MisquotesRetention,
+    /// The log counts a message too many between two relays.
+    MisquotesSums,
+    /// A disk loses a header beside the log while its relay is down.
+    LosesAHeader,
+    /// A disk puts headers beside an entry in another order.
+    ShufflesHeaders,
+    /// Headers are erased of which the log says nothing.
+    ErasesSilently,
+    /// Checkpoints have more signatures than there is room for.
+    FattensCheckpoints,
+    /// A batch is answered without what is stated of it.
+    WithholdsReceipts,
+    /// A message is said to be erased while a copy is under way.
+    ErasesInNameOnly,
 }
 
-/// Whose deed a relay's memory would make up for.
-const MUST_CRASH: [Sabotage; 3] =
-    [Sabotage::LosesAPack, Sabotage::DamagesASignature, Sabotage::KeepsAHold];
-
-/// Carries out what concerns commits, disks and what is read of them.
+/// Carries out what concerns commits, disks, what is said and what is read.
 #[derive(Debug, Default)]
 pub(crate) struct Saboteur {
     pub(crate) plan: Sabotage,
     /// Commits that are left alone first, and whether the deed is done.
     pub(crate) patience: u32,
-    is_done: bool,
+    pub(crate) is_done: bool,
     /// Approvals of another message.
-    spare: Vec<SignedApproval>,
+    pub(crate) spare: Vec<SignedApproval>,
 }
 
 impl Saboteur {
     pub(crate) fn new(plan: Sabotage) -> Self {
-        Self { plan, patience: 100, is_done: false, spare: Vec::new() }
+        Self { plan, patience: 100, ..Self::default() }
+    }
+
+    pub(crate) fn is_time(&self) -> bool {
+        !self.is_done && self.patience == 0
     }
 
     /// Changes a disk while its relay is down.
@@ -119,21 +141,14 @@ impl Saboteur {
             disk.paper.cut_back();
         } else if self.plan == Sabotage::RewritesTheLog {
             disk.paper.rewrite();
+        } else if self.plan == Sabotage::LosesAHeader {
+            disk.paper.lose_a_header();
         }
     }
 
-    /// Changes what is said of the place of a receipt.
-    pub(crate) fn misplace(&self, action: &mut Action) {
-        if self.plan == Sabotage::MisplacesReceipts
-            && let Action::Answer(_, Reply::Verdicts { receipts, .. }) = action
-        {
-            receipts.iter_mut().for_each(|receipt| receipt.index ^= 1);
-        }
-    }
-
-    /// How a relay reads what is signed.
+    /// How a relay reads what is signed, and writes its log.
     pub(crate) fn codec(&self, home: &Ministry) -> Arc<dyn Codec> {
-        const LIES: [Sabotage; 7] = [
+        const LIES: [Sabotage; 12] = [
             Sabotage::CountsTwice,
             Sabotage::MixesUpWords,
             Sabotage::ForgetsDrafters,
@@ -141,6 +156,11 @@ impl Saboteur {
             Sabotage::BreaksChains,
             Sabotage::MisquotesDecisions,
             Sabotage::LosesProofs,
+            Sabotage::MixesSenders,
+            Sabotage::RepeatsStatements,
+            Sabotage::MisquotesSignatures,
+            Sabotage::MisquotesRetention,
+            Sabotage::MisquotesSums,
         ];
         if LIES.contains(&self.plan) {
             Arc::new(Liar::new(self.plan, home.clone()))
@@ -148,106 +168,4 @@ impl Saboteur {
             Arc::new(WireCodec)
         }
     }
-
-    /// Changes what a relay says it has made durable.
-    pub(crate) fn forge(&mut self, disk: &Disk, commit: &mut Commit) {
-        if !self.is_time() {
-            return;
-        }
-        let before = commit.writes.len();
-        if self.plan == Sabotage::HoldsNothing {
-            let is_new = |write: &Write| matches!(write, Write::PutHold(number, _) if !disk.holds.contains_key(number));
-            commit.writes.retain(|write| !is_new(write));
-        }
-        let ends = commit.writes.iter().any(|write| matches!(write, Write::DeleteHold(_)));
-        if self.plan == Sabotage::EndsAHoldSilently && ends {
-            commit.writes.retain(|write| !matches!(write, Write::PutPack(..)));
-        }
-        let is_silent = self.plan == Sabotage::ForgetsToWrite && commit.log.take().is_some();
-        self.is_done = is_silent || commit.writes.len() != before;
-    }
-
-    /// Changes what a disk gets. True when the relay must now crash, so that its memory does not
-    /// make up for it.
-    pub(crate) fn damage(&mut self, disk: &Disk, commit: &mut Commit) -> bool {
-        if self.plan == Sabotage::MixesUpWords {
-            self.mix_up(disk, commit);
-        }
-        let is_time = self.is_time() && !self.is_done;
-        let is_patient = self.plan != Sabotage::LosesCertificates;
-        self.patience = self.patience.saturating_sub(1);
-        if is_patient && !is_time {
-            return false;
-        }
-        self.is_done = self.deed(disk, commit);
-        self.is_done && MUST_CRASH.contains(&self.plan)
-    }
-
-    /// True when it is done, once and for all.
-    fn deed(&self, disk: &Disk, commit: &mut Commit) -> bool {
-        let plan = self.plan;
-        if plan == Sabotage::LosesCertificates {
-            commit.writes.retain(|write| !matches!(write, Write::PutCertificate(_)));
-        }
-        (plan == Sabotage::LosesAPack && lose_a_pack(commit))
-            || (plan == Sabotage::KeepsABody && commit.released.pop().is_some())
-            || (plan == Sabotage::DamagesASignature && damage_a_signature(commit))
-            || (plan == Sabotage::KeepsAHold && keep_a_hold(commit))
-            || (plan == Sabotage::LosesAWord && lose_a_word(disk, commit))
-    }
-
-    fn is_time(&self) -> bool {
-        !self.is_done && self.patience == 0
-    }
-
-    /// Puts what was said of one message beside another of which nothing was said.
-    fn mix_up(&mut self, disk: &Disk, commit: &mut Commit) {
-        let is_ours = |word: &&SignedApproval| disk.has_certificate(&word.proof.signer);
-        for write in &mut commit.writes {
-            let Write::PutHold(_, held) = write else { continue };
-            if held.approvals.is_empty() {
-                held.approvals = self.spare.iter().filter(is_ours).cloned().collect();
-            } else {
-                self.spare = held.approvals.iter().take(1).cloned().collect();
-            }
-        }
-    }
-}
-
-fn lose_a_pack(commit: &mut Commit) -> bool {
-    let is_lost = |write: &Write| {
-        matches!(write, Write::PutPack(PackKey { queue: QueueId::Mailbox(_), .. }, _))
-    };
-    lose(commit, is_lost)
-}
-
-fn keep_a_hold(commit: &mut Commit) -> bool {
-    lose(commit, |write| matches!(write, Write::DeleteHold(_)))
-}
-
-fn lose_a_word(disk: &Disk, commit: &mut Commit) -> bool {
-    lose(commit, |write| {
-        let Write::PutHold(number, held) = write else { return false };
-        let before = disk.holds.get(number);
-        before.is_some_and(|before| before.approvals.len() < held.approvals.len())
-    })
-}
-
-fn lose(commit: &mut Commit, is_lost: impl Fn(&Write) -> bool) -> bool {
-    let place = commit.writes.iter().position(is_lost);
-    place.map(|place| commit.writes.remove(place)).is_some()
-}
-
-fn damage_a_signature(commit: &mut Commit) -> bool {
-    for write in &mut commit.writes {
-        if let Write::PutPack(PackKey { queue: QueueId::Outbox(_), .. }, pack) = write {
-            for item in &mut pack.items {
-                if let Item::Parcel(parcel) = item {
-                    parcel.envelope.proof.index ^= 1;
-                    return true;
-                }
-            }
-        }
-    }
-    false
 }

@@ -9,7 +9,7 @@ use kuriiri_seal::{Purpose, Signer, commit};
 use kuriiri_types::{
     Address, Digest, Envelope, Header, Lane, MessageId, MessageType, Precedence, Recipient, Role,
     SealKeyId, Sealing, SpiffeId, Timestamp, Verdict, WireLabel,
-    limits::{BODY_INLINE_BYTES_MAX, BODY_SALT_BYTES, LANE_MEMORY_BYTES_MAX},
+    limits::{BATCH_MESSAGES_MAX, BODY_INLINE_BYTES_MAX, BODY_SALT_BYTES, LANE_MEMORY_BYTES_MAX},
 };
 use kuriiri_wire::header;
 
@@ -19,8 +19,11 @@ use crate::{failure::Failure, rng::Rng};
 const FLURRY_MAX: usize = 6;
 /// Batches under way from one system in one lane, at most.
 const UNDER_WAY_MAX: usize = 3;
-/// Messages in one submission, at most.
+/// Messages in one submission, at most; but for some, of a hundred, that take all that waits.
 const SUBMISSION_MAX: usize = 5;
+const LARGE_SUBMISSIONS: u64 = 40;
+/// Of a hundred times that a system writes, it writes a circular so often.
+const CIRCULARS: u64 = 20;
 /// How long a lane rests after the relay said that it is full.
 const BUSY_REST: Duration = Duration::from_millis(300);
 
@@ -80,8 +83,20 @@ pub(crate) struct Sent {
     pub(crate) header: Header,
     pub(crate) envelope: Envelope,
     pub(crate) leaf: Digest,
+    /// Salt and body, as the system hands them over.
+    pub(crate) body: Bytes,
+    /// True when the body is not the one that the header commits to: nobody can show that it is genuine.
+    pub(crate) is_spoilt: bool,
+}
+
+/// A message that is not signed yet.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    pub(crate) header: Header,
     /// Salt and body.
     pub(crate) body: Bytes,
+    /// Another body is handed over with it in the end.
+    pub(crate) is_spoilt: bool,
 }
 
 /// One system with what it has not yet seen taken.
@@ -126,12 +141,26 @@ impl Sender {
         rng: &mut Rng,
         everybody: &[Address],
     ) -> Result<Vec<Arc<Sent>>, Failure> {
+        if rng.chance(CIRCULARS) {
+            let drafts = self.circular(now, rng, everybody)?;
+            return Ok(self.queue_together(drafts));
+        }
         let mut drafts = Vec::new();
         for _ in 0..rng.count(FLURRY_MAX) {
-            let body = body(rng);
-            drafts.push((self.header(now, rng, everybody, &body)?, body));
+            drafts.push(self.draft(now, rng, everybody)?);
         }
         Ok(self.queue(drafts, rng))
+    }
+
+    /// A message of any kind.
+    pub(crate) fn draft(
+        &self,
+        now: Timestamp,
+        rng: &mut Rng,
+        everybody: &[Address],
+    ) -> Result<Draft, Failure> {
+        let body = body(rng);
+        Ok(Draft { header: self.header(now, rng, everybody, &body)?, body, is_spoilt: false })
     }
 
     /// Writes more large messages to one mailbox than a relay keeps in memory.
@@ -147,18 +176,25 @@ impl Sender {
             let header = self.header(now, rng, std::slice::from_ref(to), &body)?;
             let label = Some(WireLabel::plain("FI", "JULK"));
             let precedence = Precedence::Routine;
-            drafts.push((Header { label, precedence, expires: None, ..header }, body));
+            let header = Header { label, precedence, expires: None, ..header };
+            drafts.push(Draft { header, body, is_spoilt: false });
         }
         Ok(self.queue(drafts, rng))
     }
 
     /// Signs drafts in batches of any size; they wait to be handed over.
-    fn queue(&mut self, mut drafts: Vec<(Header, Bytes)>, rng: &mut Rng) -> Vec<Arc<Sent>> {
+    fn queue(&mut self, mut drafts: Vec<Draft>, rng: &mut Rng) -> Vec<Arc<Sent>> {
         let mut sent = Vec::new();
         while !drafts.is_empty() {
             let batch = drafts.drain(..rng.count(drafts.len())).collect();
-            sent.extend(self.sign(batch));
+            sent.extend(self.queue_together(batch));
         }
+        sent
+    }
+
+    /// Signs drafts at once; they wait to be handed over.
+    fn queue_together(&mut self, drafts: Vec<Draft>) -> Vec<Arc<Sent>> {
+        let sent = self.sign(drafts);
         for message in &sent {
             let lane = self.lanes.entry(message.header.lane()).or_default();
             lane.waiting.insert(message.index, Arc::clone(message));
@@ -166,17 +202,18 @@ impl Sender {
         sent
     }
 
-    fn sign(&mut self, batch: Vec<(Header, Bytes)>) -> Vec<Arc<Sent>> {
-        let encoded: Vec<Bytes> = batch.iter().map(|(h, _)| header::encode(h)).collect();
+    fn sign(&mut self, batch: Vec<Draft>) -> Vec<Arc<Sent>> {
+        let encoded: Vec<Bytes> = batch.iter().map(|draft| header::encode(&draft.header)).collect();
         let leaves: Vec<Digest> = encoded.iter().map(|bytes| leaf(bytes)).collect();
         let proofs = self.signer.sign(Purpose::Messages, &leaves);
         let signed = batch.into_iter().zip(encoded).zip(leaves).zip(proofs);
         let mut sent = Vec::new();
-        for ((((header, body), bytes), leaf), proof) in signed {
+        for (((Draft { header, body, is_spoilt }, bytes), leaf), proof) in signed {
             self.written = self.written.saturating_add(1);
             let (index, system) = (self.written, self.system.clone());
             let envelope = Envelope { header: bytes, proof };
-            sent.push(Arc::new(Sent { index, system, header, envelope, leaf, body }));
+            let body = if is_spoilt { spoilt(&body) } else { body };
+            sent.push(Arc::new(Sent { index, system, header, envelope, leaf, body, is_spoilt }));
         }
         sent
     }
@@ -225,7 +262,7 @@ impl Sender {
     }
 
     /// The addresses that may have what officers must release; none when they need not.
-    fn cleared(&self, level: &str, everybody: &[Address]) -> Vec<Address> {
+    pub(crate) fn cleared(&self, level: &str, everybody: &[Address]) -> Vec<Address> {
         let home = self.system.ministry().as_str();
         let here = CLEARED.iter().find(|(at, from, _)| *at == level && *from == home);
         let cleared = here.map_or(&[][..], |(_, _, cleared)| cleared);
@@ -249,7 +286,9 @@ impl Sender {
             }
             while !lane.is_busy && lane.under_way.len() < UNDER_WAY_MAX && !lane.waiting.is_empty()
             {
-                submissions.push(lane.submit(*name, rng.count(SUBMISSION_MAX)));
+                let is_large = rng.chance(LARGE_SUBMISSIONS);
+                let count = if is_large { BATCH_MESSAGES_MAX } else { rng.count(SUBMISSION_MAX) };
+                submissions.push(lane.submit(*name, count));
             }
         }
         (submissions, again)
@@ -330,6 +369,11 @@ fn salted(rng: &mut Rng, size: usize) -> Bytes {
     bytes.into()
 }
 
+/// Another body of the same length.
+fn spoilt(body: &Bytes) -> Bytes {
+    body.iter().map(|byte| !byte).collect()
+}
+
 /// Some of these, and in so many of a hundred cases somebody who does not exist.
 fn recipients(
     rng: &mut Rng,
@@ -370,7 +414,7 @@ fn expires(now: Timestamp, rng: &mut Rng) -> Option<Timestamp> {
 
 /// Looks like sealing to the recipients and the sender's officers, and seals nothing: relays cannot
 /// tell.
-fn sealing(from: &Address, to: &[Address]) -> Sealing {
+pub(crate) fn sealing(from: &Address, to: &[Address]) -> Sealing {
     let key = |address: &Address| {
         let ministry = address.ministry().clone();
         SealKeyId { key: leaf(ministry.as_str().as_bytes()), ministry }

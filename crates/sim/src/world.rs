@@ -67,6 +67,10 @@ pub struct World {
     pub(crate) is_turbulent: bool,
     /// Words of officers that were the last that a message waited for.
     pub(crate) released: usize,
+    /// Messages that relays said are erased.
+    pub(crate) erased: usize,
+    /// Headers that relays were told to prune.
+    pub(crate) pruned: u64,
     numbers: u64,
     steps: u64,
     steps_max: u64,
@@ -85,6 +89,14 @@ pub struct Report {
     pub held: usize,
     /// Words of officers that were the last that a message waited for.
     pub released: usize,
+    /// Messages that relays erased.
+    pub erased: usize,
+    /// Headers that left because their time was over.
+    pub pruned: u64,
+    /// Decisions on several new messages at once.
+    pub together: u64,
+    /// Decisions on some of the messages that were signed at once, and not on all of them.
+    pub parted: u64,
     /// Of which recipients a message was both delivered and declared undeliverable, because a
     /// relay on the way could not know whether its last hand-over had arrived.
     pub doubtful: usize,
@@ -140,6 +152,8 @@ impl World {
             is_flooded: false,
             is_turbulent: false,
             released: 0,
+            erased: 0,
+            pruned: 0,
             numbers: 0,
             steps: 0,
             steps_max: STEPS,
@@ -188,6 +202,10 @@ impl World {
             confirmed: self.ledger.confirmed.len(),
             held: self.ledger.once_held.len(),
             released: self.released,
+            erased: self.erased,
+            pruned: self.pruned,
+            together: self.ledger.books.values().map(|book| book.classes.0).sum(),
+            parted: self.ledger.books.values().map(|book| book.classes.1).sum(),
             doubtful: self.ledger.contradictions(),
             commits: self.nodes.values().map(|node| node.steps).sum(),
             starts: self.nodes.values().map(|node| node.run).sum(),
@@ -276,6 +294,7 @@ impl World {
             self.ledger.references_are_counted(node)?;
             self.ledger.nothing_is_left_behind(node)?;
             self.ledger.log_stays_as_it_was(node)?;
+            self.ledger.headers_stay_beside(node)?;
             self.ledger.shown_receipts_stand(node)?;
         }
         self.ledger.logs_agree()?;
@@ -302,7 +321,7 @@ impl World {
             let runs = node.disk.runs();
             hold("what_was_seen_is_forgotten", runs == 0, || format!("{}: {runs}", node.home))?;
         }
-        Ok(())
+        self.prune_all()
     }
 
     /// Lets time pass, with all that happens in it.

@@ -35,7 +35,7 @@ fn a_message_that_is_taken_twice_is_found() {
     assert_found(
         Sabotage::ForgetsWhatWasSeen,
         "no_mailbox_holds_a_message_twice",
-        &["no_receipt_stands_twice"],
+        &["no_receipt_stands_twice", "one_entry_for_one_statement"],
     );
 }
 
@@ -224,5 +224,62 @@ fn a_decision_that_is_misquoted_is_found() {
 
 #[test]
 fn a_log_that_does_not_know_what_became_of_a_copy_is_found() {
-    assert_found(Sabotage::LosesProofs, "logs_agree", &[]);
+    assert_found(Sabotage::LosesProofs, "sums_add_up", &["logs_agree"]);
+}
+
+// === statements, and the headers beside the log ===
+
+#[test]
+fn a_statement_to_one_about_the_messages_of_another_is_found() {
+    assert_found(Sabotage::MixesSenders, "no_receipt_speaks_of_two_senders", &[]);
+}
+
+#[test]
+fn a_statement_that_stands_in_a_log_twice_is_found() {
+    assert_found(Sabotage::RepeatsStatements, "one_entry_for_one_statement", &[]);
+}
+
+#[test]
+fn a_receipt_that_fits_no_entry_is_found() {
+    assert_found(Sabotage::FattensCheckpoints, "statements_fit", &[]);
+}
+
+#[test]
+fn an_answer_without_its_receipts_is_found() {
+    assert_found(Sabotage::WithholdsReceipts, "answers_bring_their_receipts", &[]);
+}
+
+#[test]
+fn a_class_with_another_signature_is_found() {
+    assert_found(Sabotage::MisquotesSignatures, "a_class_proves_its_own_signature", &[]);
+}
+
+#[test]
+fn a_header_that_is_kept_too_long_is_found() {
+    assert_found(Sabotage::MisquotesRetention, "headers_are_kept_by_their_labels", &[]);
+}
+
+#[test]
+fn a_header_in_the_place_of_another_is_found() {
+    assert_found(Sabotage::ShufflesHeaders, "headers_stand_beside_their_entry", &[]);
+}
+
+#[test]
+fn a_header_that_a_disk_loses_is_found() {
+    assert_found(Sabotage::LosesAHeader, "headers_stand_beside_their_entry", &[]);
+}
+
+#[test]
+fn a_header_that_leaves_without_a_word_is_found() {
+    assert_found(Sabotage::ErasesSilently, "headers_leave_as_the_log_says", &[]);
+}
+
+#[test]
+fn an_erasure_that_leaves_a_copy_is_found() {
+    assert_found(Sabotage::ErasesInNameOnly, "what_is_erased_is_gone", &[]);
+}
+
+#[test]
+fn a_sum_of_a_channel_that_is_too_large_is_found() {
+    assert_found(Sabotage::MisquotesSums, "sums_add_up", &[]);
 }

@@ -12,6 +12,10 @@ struct Sum {
     starts: u64,
     held: u64,
     released: u64,
+    erased: u64,
+    pruned: u64,
+    together: u64,
+    parted: u64,
 }
 
 fn assert_hold(seeds: RangeInclusive<u64>) -> Sum {
@@ -25,6 +29,10 @@ fn assert_hold(seeds: RangeInclusive<u64>) -> Sum {
                 sum.starts += report.starts;
                 sum.held += report.held as u64;
                 sum.released += report.released as u64;
+                sum.erased += report.erased as u64;
+                sum.pruned += report.pruned;
+                sum.together += report.together;
+                sum.parted += report.parted;
             }
             Err(failure) => {
                 let last: Vec<&str> = world.lines().collect();
@@ -42,11 +50,15 @@ fn assert_hold(seeds: RangeInclusive<u64>) -> Sum {
 
 /// A world in which nothing happens would hold too.
 fn assert_is_eventful(sum: &Sum) {
-    let Sum { worlds, confirmed, starts, held, released } = sum;
+    let Sum { worlds, confirmed, starts, held, released, erased, pruned, together, parted } = sum;
     assert!(*confirmed > worlds * 100, "{confirmed} messages were confirmed");
     assert!(*starts > worlds * 5, "{starts} times a relay started");
     assert!(*held > worlds * 20, "{held} messages waited");
     assert!(*released > worlds * 10, "{released} messages were released by officers");
+    assert!(*erased > *worlds, "{erased} messages were erased");
+    assert!(*pruned > worlds * 100, "{pruned} headers were pruned");
+    assert!(*together > worlds * 20, "{together} times several were decided on at once");
+    assert!(*parted > worlds * 20, "{parted} times a signed batch was taken apart");
 }
 
 // Fifty seeds that are always run, in two halves, one for each core. More:

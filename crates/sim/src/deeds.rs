@@ -1,0 +1,141 @@
+//! What saboteurs do to commits: to what a relay says is durable, and to what a disk gets of it.
+
+use kuriiri_engine::{Commit, Item, LogAppend, Pack, PackKey, QueueId, Write};
+use kuriiri_types::SignedApproval;
+
+use crate::{
+    disk::Disk,
+    sabotage::{Sabotage, Saboteur},
+};
+
+/// Whose deed a relay's memory would make up for.
+const MUST_CRASH: [Sabotage; 3] =
+    [Sabotage::LosesAPack, Sabotage::DamagesASignature, Sabotage::KeepsAHold];
+
+impl Saboteur {
+    /// Changes what a relay says it has made durable.
+    pub(crate) fn forge(&mut self, disk: &Disk, commit: &mut Commit) {
+        if !self.is_time() {
+            return;
+        }
+        let before = commit.writes.len();
+        if self.plan == Sabotage::HoldsNothing {
+            let is_new = |write: &Write| matches!(write, Write::PutHold(number, _) if !disk.holds.contains_key(number));
+            commit.writes.retain(|write| !is_new(write));
+        }
+        let ends = commit.writes.iter().any(|write| matches!(write, Write::DeleteHold(_)));
+        if self.plan == Sabotage::EndsAHoldSilently && ends {
+            commit.writes.retain(|write| !matches!(write, Write::PutPack(..)));
+        }
+        let is_silent = self.plan == Sabotage::ForgetsToWrite && commit.log.take().is_some();
+        let is_forged = is_silent || commit.writes.len() != before;
+        self.is_done = is_forged || self.forge_more(commit);
+    }
+
+    fn forge_more(&self, commit: &mut Commit) -> bool {
+        let plan = self.plan;
+        (plan == Sabotage::ShufflesHeaders && shuffle_headers(commit))
+            || (plan == Sabotage::ErasesSilently && erase_silently(commit))
+    }
+
+    /// Changes what a disk gets. True when the relay must now crash, so that its memory does not
+    /// make up for it.
+    pub(crate) fn damage(&mut self, disk: &Disk, commit: &mut Commit) -> bool {
+        if self.plan == Sabotage::MixesUpWords {
+            self.mix_up(disk, commit);
+        }
+        if self.plan == Sabotage::LosesCertificates {
+            commit.writes.retain(|write| !matches!(write, Write::PutCertificate(_)));
+        }
+        let is_time = self.is_time() && !self.is_done;
+        self.patience = self.patience.saturating_sub(1);
+        if !is_time {
+            return false;
+        }
+        self.is_done = self.deed(disk, commit);
+        self.is_done && MUST_CRASH.contains(&self.plan)
+    }
+
+    /// True when it is done, once and for all.
+    fn deed(&self, disk: &Disk, commit: &mut Commit) -> bool {
+        let plan = self.plan;
+        (plan == Sabotage::LosesAPack && lose_a_pack(commit))
+            || (plan == Sabotage::KeepsABody && commit.released.pop().is_some())
+            || (plan == Sabotage::DamagesASignature && damage_a_signature(commit))
+            || (plan == Sabotage::KeepsAHold && keep_a_hold(commit))
+            || (plan == Sabotage::LosesAWord && lose_a_word(disk, commit))
+    }
+
+    /// Puts what was said of one message beside another of which nothing was said.
+    fn mix_up(&mut self, disk: &Disk, commit: &mut Commit) {
+        let is_ours = |word: &&SignedApproval| disk.has_certificate(&word.proof.signer);
+        for write in &mut commit.writes {
+            let Write::PutHold(_, held) = write else { continue };
+            if held.approvals.is_empty() {
+                held.approvals = self.spare.iter().filter(is_ours).cloned().collect();
+            } else {
+                self.spare = held.approvals.iter().take(1).cloned().collect();
+            }
+        }
+    }
+}
+
+// === what a relay says ===
+
+fn packs(commit: &mut Commit) -> impl Iterator<Item = (&PackKey, &mut Pack)> {
+    commit.writes.iter_mut().filter_map(|write| {
+        let Write::PutPack(key, pack) = write else { return None };
+        Some((&*key, pack))
+    })
+}
+
+fn shuffle_headers(commit: &mut Commit) -> bool {
+    let beside = commit.log.as_mut().map(|append: &mut LogAppend| &mut append.headers);
+    let mut several = beside.into_iter().flatten().filter(|(_, headers)| headers.len() > 1);
+    several.next().map(|(_, headers)| headers.rotate_left(1)).is_some()
+}
+
+fn erase_silently(commit: &mut Commit) -> bool {
+    let beside = commit.log.iter().flat_map(|append| &append.headers);
+    let headers = beside.flat_map(|(_, headers)| headers);
+    let first = headers.map(|header| kuriiri_merkle::leaf(header)).next();
+    commit.erased_headers.extend(first);
+    first.is_some()
+}
+
+// === what a disk gets ===
+
+fn lose_a_pack(commit: &mut Commit) -> bool {
+    let is_lost = |write: &Write| {
+        matches!(write, Write::PutPack(PackKey { queue: QueueId::Mailbox(_), .. }, _))
+    };
+    lose(commit, is_lost)
+}
+
+fn keep_a_hold(commit: &mut Commit) -> bool {
+    lose(commit, |write| matches!(write, Write::DeleteHold(_)))
+}
+
+fn lose_a_word(disk: &Disk, commit: &mut Commit) -> bool {
+    lose(commit, |write| {
+        let Write::PutHold(number, held) = write else { return false };
+        let before = disk.holds.get(number);
+        before.is_some_and(|before| before.approvals.len() < held.approvals.len())
+    })
+}
+
+fn lose(commit: &mut Commit, is_lost: impl Fn(&Write) -> bool) -> bool {
+    let place = commit.writes.iter().position(is_lost);
+    place.map(|place| commit.writes.remove(place)).is_some()
+}
+
+fn damage_a_signature(commit: &mut Commit) -> bool {
+    let outbox = packs(commit).filter(|(key, _)| matches!(key.queue, QueueId::Outbox(_)));
+    for item in outbox.flat_map(|(_, pack)| &mut pack.items) {
+        if let Item::Parcel(parcel) = item {
+            parcel.envelope.proof.index ^= 1;
+            return true;
+        }
+    }
+    false
+}

@@ -1,0 +1,96 @@
+//! What people have a relay forget: messages that the law wants erased, and headers whose time is over.
+
+use std::time::Duration;
+
+use kuriiri_engine::{Event, LogDeed, Token};
+use kuriiri_merkle::leaf;
+use kuriiri_types::{Digest, MessageId, Ministry, SpiffeId, Timestamp};
+use kuriiri_wire::header;
+
+use crate::{
+    clock::BEGINNING,
+    failure::{Check, hold},
+    node::Question,
+    world::World,
+};
+
+/// On which basis it is done.
+const BASIS: &str = "a basis in law";
+/// The shortest retention of headers, in days.
+pub(crate) const KEEP_DAYS: u32 = 100;
+/// The label whose headers are kept longer, and for how many days.
+pub(crate) const KEPT_LONGER: (&str, &str, u32) = ("FI", "SALP", 130);
+/// Of the messages of a storm, the headers of those go in the end that were taken by then.
+const PRUNED_AFTER: Duration = Duration::from_secs(25);
+
+impl World {
+    /// Somebody has a message erased, with its header or without.
+    pub(crate) fn erase(&mut self, relay: &Ministry) {
+        let Some(node) = self.nodes.get(relay).filter(|node| node.is_up()) else { return };
+        let standing: Vec<_> = node.disk.paper.standing().collect();
+        let Some(bytes) = self.rng.pick(&standing).copied() else { return };
+        let (Ok(header), digest) = (header::decode(bytes), leaf(bytes)) else { return };
+        let headers = if self.rng.chance(60) { vec![digest] } else { Vec::new() };
+        let (message, count) = (header.id, headers.len());
+        let Some(person) = self.person_of(relay) else { return };
+        self.log.line(
+            self.agenda.now(),
+            format_args!("{relay} is to erase {message} and {count} headers of it"),
+        );
+        let (token, basis) = (Token(self.number()), BASIS.to_owned());
+        if let Some(node) = self.nodes.get_mut(relay) {
+            node.ask(token, Question::Erase(message, digest));
+        }
+        self.tell(relay, Event::EraseAsked { person, token, message, basis, headers });
+    }
+
+    /// Somebody has the headers leave whose time is over.
+    pub(crate) fn prune(&mut self, relay: &Ministry, until: Timestamp) {
+        let Some(node) = self.nodes.get(relay).filter(|node| node.is_up()) else { return };
+        let headers = node.disk.paper.count_until(until);
+        let Some(person) = self.person_of(relay) else { return };
+        self.pruned = self.pruned.saturating_add(headers);
+        self.log.line(self.agenda.now(), format_args!("{relay} is to prune {headers} headers"));
+        let (token, basis) = (Token(self.number()), BASIS.to_owned());
+        let deed = LogDeed::Prune { basis, until, headers };
+        if let Some(node) = self.nodes.get_mut(relay) {
+            node.ask(token, Question::Deed);
+        }
+        self.tell(relay, Event::LogDeed { person, token, deed });
+    }
+
+    fn person_of(&self, relay: &Ministry) -> Option<SpiffeId> {
+        let mut ids = self.officers.iter().map(|signer| signer.id());
+        ids.find(|id| id.ministry() == relay).cloned()
+    }
+
+    /// In the end the time of some headers is over, of others not.
+    pub(crate) fn prune_all(&mut self) -> Check {
+        let keep = Duration::from_secs(u64::from(KEEP_DAYS) * 24 * 3600);
+        let until = BEGINNING.after(keep).after(PRUNED_AFTER);
+        let wait = until.max(self.now()).since(self.now());
+        self.pass(wait)?;
+        let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
+        homes.iter().for_each(|home| self.prune(home, until));
+        self.pass(Duration::from_secs(1))?;
+        self.nodes.values().try_for_each(|node| self.ledger.headers_stay_beside(node))
+    }
+
+    /// A relay says that it has erased a message: then nothing of it waits there.
+    pub(crate) fn on_erased(
+        &mut self,
+        relay: &Ministry,
+        message: MessageId,
+        digest: Digest,
+    ) -> Check {
+        self.log.line(self.agenda.now(), format_args!("{relay} has erased {message}"));
+        self.erased = self.erased.saturating_add(1);
+        let Some(node) = self.nodes.get(relay) else { return Ok(()) };
+        let is_it = |header: &bytes::Bytes| leaf(header) == digest;
+        let waits = node.disk.open_parcels().any(|(.., parcel)| is_it(&parcel.envelope.header));
+        let is_held = node.disk.holds.values().any(|held| is_it(&held.envelope.header));
+        hold("what_is_erased_is_gone", !waits && !is_held, || {
+            format!("{relay} still has {message}: in a queue {waits}, in a hold {is_held}")
+        })
+    }
+}
