@@ -32,8 +32,8 @@ pub(crate) enum Command {
     Prove(prove::Args),
     /// Write a period, or what concerns one peer, to a folder that `kuriiri-verify export` checks.
     Export(export::Args),
-    /// Have the oldest entries leave a running relay's log, as far as `[log.retention]` of its
-    /// configuration lets them.
+    /// Have headers leave a running relay's log whose time is over by `[log.retention]` of its
+    /// configuration.
     Prune(prune::Args),
     /// End the log of a relay whose state is an old copy (KRI-4104), and begin the next one.
     Renew(renew::Args),

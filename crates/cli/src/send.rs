@@ -55,7 +55,8 @@ pub(crate) struct Args {
     /// How far to wait: accepted, relayed or delivered.
     #[arg(long, default_value = "accepted", value_name = "RECEIPT", value_parser = words::waitable)]
     wait: ReceiptKind,
-    /// Keep every receipt that comes in this folder, as a file that proves it to anybody.
+    /// Keep every receipt that comes in this folder, as a file that proves it to anybody. Beside them
+    /// `messages.tsv` says which file speaks of which message.
     #[arg(long, value_name = "FOLDER")]
     receipts: Option<PathBuf>,
     /// Files, folders, or - for standard input.

@@ -194,7 +194,7 @@ async fn send_steadily(
     Ok(sent)
 }
 
-/// When each receipt of each message came.
+/// When a receipt of each kind came for each message.
 type Receipts = HashMap<(MessageId, ReceiptKind), Instant>;
 
 /// Reads receipts and lets the relay forget them, until every message is known to be delivered. Says
@@ -208,17 +208,20 @@ async fn read_receipts(
     let (mut came, mut delivered) = (Receipts::new(), 0);
     while delivered < messages {
         let placed = receipts.next().await.context("the client has ended")??;
-        let (message, kind) = (placed.receipt().message, placed.receipt().kind);
+        let (kind, now) = (placed.receipt().kind, Instant::now());
         anyhow::ensure!(
             matches!(kind, ReceiptKind::Relayed | ReceiptKind::Delivered),
             "a message was {kind}"
         );
-        if kind == ReceiptKind::Delivered {
-            delivered += 1;
+        for (message, _) in placed.about() {
+            // After a break of the link a receipt is shown again.
+            let is_new = came.insert((message, kind), now).is_none();
+            delivered += u64::from(is_new && kind == ReceiptKind::Delivered);
+        }
+        if delivered > 0 {
             // Whoever does not wait for it has failed already.
             let _ = opens.take().map(|opens| opens.send(()));
         }
-        came.insert((message, kind), Instant::now());
         receipts.confirm(&placed);
     }
     receipts.close().await;

@@ -65,9 +65,8 @@ impl Tally {
     /// Notes a message that was accepted.
     pub(super) fn accepted(&mut self, document: &Document, accepted: &Accepted) {
         let digest = document.digest();
-        for receipt in &accepted.receipts {
-            let recipient = receipt.receipt().recipient.clone();
-            self.sent.insert((accepted.id, recipient), digest);
+        for recipient in &accepted.recipients {
+            self.sent.insert((accepted.id, recipient.clone()), digest);
         }
     }
 

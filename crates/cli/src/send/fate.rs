@@ -81,8 +81,7 @@ impl Fates {
         self.summary.documents += 1;
         self.summary.accepted += 1;
         if self.watch.is_some() {
-            let recipients = accepted.receipts.iter().map(|r| r.receipt().recipient.clone());
-            let open = (document.name.clone(), recipients.collect());
+            let open = (document.name.clone(), accepted.recipients.iter().cloned().collect());
             self.open.insert(accepted.id, open);
         }
         let told = Told {
@@ -136,10 +135,12 @@ impl Fates {
             bar.set_message(self.until.as_str());
             match watch.next().await {
                 Some(Ok(placed)) => {
-                    if self.open.contains_key(&placed.receipt().message) {
+                    if placed.about().any(|(message, _)| self.open.contains_key(&message)) {
                         self.proofs.keep(placed.verified())?;
                     }
-                    self.receipt(placed.receipt(), output);
+                    for (message, recipient) in placed.about() {
+                        self.told(placed.receipt(), message, recipient, output);
+                    }
                 }
                 Some(Err(error)) => return Err(Failure::new(error.code(), error)),
                 None => break,
@@ -148,8 +149,9 @@ impl Fates {
         Ok(self.summary)
     }
 
-    fn receipt(&mut self, receipt: &Receipt, output: Output) {
-        let Some((name, recipients)) = self.open.get_mut(&receipt.message) else { return };
+    /// Notes what a receipt says of one message and recipient.
+    fn told(&mut self, receipt: &Receipt, message: MessageId, recipient: &Address, output: Output) {
+        let Some((name, recipients)) = self.open.get_mut(&message) else { return };
         let counted = match receipt.kind {
             ReceiptKind::Relayed => Some(&mut self.summary.relayed),
             ReceiptKind::Delivered => Some(&mut self.summary.delivered),
@@ -160,24 +162,24 @@ impl Fates {
             *count += 1;
         }
         let told = Told {
-            id: Some(receipt.message.to_string()),
+            id: Some(message.to_string()),
             at: Some(receipt.at.to_string()),
-            recipient: Some(receipt.recipient.to_string()),
+            recipient: Some(recipient.to_string()),
             code: receipt.code.map(|code| code.to_string()),
             reasons: &receipt.reasons,
             ..Told::of(receipt.kind.as_str(), name)
         };
-        let (kind, id, to) = (receipt.kind, receipt.message, &receipt.recipient);
+        let kind = receipt.kind;
         output.data(&told, || {
             let why = receipt.code.map(|c| format!("  {c} {}", c.title())).unwrap_or_default();
-            format!("{kind:<10} {id}  {name} -> {to}{why}")
+            format!("{kind:<10} {message}  {name} -> {recipient}{why}")
         });
         // Local mailboxes have no next relay: what is delivered was relayed, in effect.
-        if receipt.kind.is_final() || receipt.kind == self.until {
-            recipients.remove(&receipt.recipient);
+        if kind.is_final() || kind == self.until {
+            recipients.remove(recipient);
         }
         if recipients.is_empty() {
-            self.open.remove(&receipt.message);
+            self.open.remove(&message);
         }
     }
 }
