@@ -65,9 +65,8 @@ pub(crate) struct Sent {
 
 impl Sent {
     pub(crate) fn note(&mut self, accepted: &Accepted, body: &[u8]) {
-        for receipt in &accepted.receipts {
-            let copy = (receipt.receipt().recipient.clone(), accepted.id);
-            self.copies.insert(copy, body.to_vec());
+        for recipient in &accepted.recipients {
+            self.copies.insert((recipient.clone(), accepted.id), body.to_vec());
         }
     }
 

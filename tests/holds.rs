@@ -105,17 +105,18 @@ fn a_rejected_message_goes_back_with_the_note() {
     assert_eq!((code, said[0]["outcome"].as_str()), (Some(0), Some("rejected")));
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let receipt = runtime.block_on(async {
+    let placed = runtime.block_on(async {
         let client = crate::federation::connect(&sm).await.unwrap();
         let mut receipts = client.receipts();
         loop {
             let placed = receipts.next().await.unwrap().unwrap();
             if placed.receipt().kind.is_final() {
-                return placed.receipt().clone();
+                return placed;
             }
         }
     });
-    assert_eq!(receipt.message.to_string(), id);
+    let receipt = placed.receipt();
+    assert!(placed.about().map(|(message, _)| message.to_string()).eq([id]));
     assert!(receipt.reasons.iter().any(|reason| reason.contains("Name the place.")), "{receipt:?}");
 }
 

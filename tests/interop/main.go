@@ -252,7 +252,9 @@ func tiles(dir string, tree tlog.Tree, hashes stored) error {
 			return err
 		}
 		name, _ := filepath.Rel(dir, path)
-		if known[name] || strings.HasPrefix(name, "tile/entries/") || strings.Contains(name, ".p/") {
+		// What is below headers is beside the log and not of its tree.
+		if known[name] || strings.HasPrefix(name, "tile/entries/") ||
+			strings.HasPrefix(name, "headers/") || strings.Contains(name, ".p/") {
 			return nil
 		}
 		if isNext(dir, name, tree, hashes) {
