@@ -1,4 +1,5 @@
-//! The durable state of a relay: queues, marks and certificates in sled, large bodies in files.
+//! The durable state of a relay: queues, marks and certificates in a journal and in sled, large bodies in
+//! files.
 //!
 //! A [`Store`] takes the engine's [`Commit`](kuriiri_engine::Commit) and answers when all of it
 //! would survive a power cut, or none of it does. It shows the committed state to the engine as a
@@ -16,6 +17,7 @@
 //! | name | what it is |
 //! |---|---|
 //! | `tip` | number of the last acknowledged commit, and the lock on the folder |
+//! | `journal/` | what the last commits changed, until sled has it; gone after a clean stop |
 //! | `conf`, `db`, `snap.*` | sled 0.34 |
 //! | `blobs/` | where sled puts what does not fit a segment, unsynced; stays empty, see [`Store`] |
 //! | `log/` | the transparency log for all to read, as C2SP `tlog-tiles` has it, and headers beside its entries; derived from the records |
@@ -24,11 +26,12 @@
 //!
 //! # The barrier
 //!
-//! `flush()` of sled 0.34 writes without asking the disk to make it durable. So a commit is: body
-//! file and its folder synced, one atomic batch in the one tree, `flush()`, `fdatasync` of `db`
-//! through a second handle, and only then the answer. A page over a quarter of a segment would
-//! go to `blobs/` and past this barrier; the bounds on values make that impossible, and each
-//! commit checks it.
+//! A commit is: body file and its folder synced, one record appended to the journal, one `fdatasync` of
+//! that, and only then the answer. A thread of its own puts what 16 MiB of commits came to into sled.
+//! `flush()` of sled 0.34 writes without asking the disk to make it durable, so an `fdatasync` of `db`
+//! through a second handle follows before a file of the journal goes. A page over a quarter of a segment
+//! would go to `blobs/` and past this barrier; the bounds on values make that impossible, and it is
+//! checked each time. A start puts into sled what only the journal has.
 //!
 //! # The log
 //!
