@@ -38,6 +38,8 @@ impl Log {
     /// The headers beside an entry, in the order of the messages that it names for the first time; none
     /// where one left. A header that is missing for no reason is damage, and so is another one.
     pub(crate) fn headers(&self, db: &Tree, index: u64) -> Result<Vec<Option<Bytes>>, ViewError> {
+        // A file that is read may be replaced meanwhile, and what was erased is forgotten once it is.
+        let before = self.gone();
         let edge = self.edge();
         let Some(entry) = self.entry(index)?.filter(|_| index < edge.size()) else {
             return Ok(Vec::new());
@@ -58,6 +60,11 @@ impl Log {
         }
         // Later than the file was read: what left it meanwhile is known by now.
         let gone = self.gone();
+        let has_left = |digest: &Digest| {
+            [&before, &gone]
+                .iter()
+                .any(|gone| gone.prunes(index, named.keep_until) || gone.erases(index, digest))
+        };
         let places = found.into_iter().zip(&named.headers);
         let places = places.map(|(header, digest)| {
             let may_miss = || self.may_miss(db, &gone, index, &named, digest);
@@ -65,9 +72,7 @@ impl Log {
                 Some(header) if leaf(&header) != *digest => {
                     Err(damaged("it is not what the log names").into())
                 }
-                Some(_) if gone.prunes(index, named.keep_until) || gone.erases(index, digest) => {
-                    Ok(None)
-                }
+                Some(_) if has_left(digest) => Ok(None),
                 Some(header) => Ok(Some(header)),
                 None if may_miss()? => Ok(None),
                 None => Err(damaged(&format!("a header beside entry {index} is missing")).into()),
@@ -95,12 +100,15 @@ impl Log {
     pub(crate) fn prunable(&self, db: &Tree, until: Timestamp) -> Result<u64, ViewError> {
         let (edge, mut count) = (self.edge(), 0);
         for bundle in bundles(db, Key::kept_through(until))? {
+            let before = self.gone();
             let beside = self.beside(&edge, bundle)?;
-            let gone = self.gone();
+            let gone = [before, self.gone()];
             for (place, mut headed) in beside {
                 let index = bundle * WIDTH + u64::from(place);
-                if gone.touches(index, &headed) {
-                    gone.empty(index, Arc::make_mut(&mut headed));
+                for gone in &gone {
+                    if gone.touches(index, &headed) {
+                        gone.empty(index, Arc::make_mut(&mut headed));
+                    }
                 }
                 let left = if headed.keep_until <= until { headed.left() } else { 0 };
                 count += u64::try_from(left).unwrap_or(u64::MAX);
