@@ -51,8 +51,11 @@ pub(crate) fn kinds(log: &Path) -> serde_json::Value {
     said["kinds"].clone()
 }
 
-/// How many messages the receipts of one kind in a log speak of.
+/// How many messages the receipts of one kind in a log speak of; none before its first checkpoint.
 fn told(log: &Path, kind: &str) -> usize {
+    if size(log) == 0 {
+        return 0;
+    }
     let log = LogFolder::open(log).unwrap();
     let entries = (0..log.size()).map(|index| log.entry(index).unwrap());
     let events = entries.map(|entry| kuriiri_wire::entry::decode(&entry).unwrap().event);
