@@ -19,7 +19,6 @@ use kuriiri_wire::{approval, entry, header};
 use crate::{
     clock::BEGINNING,
     failure::Failure,
-    forgetting::{KEEP_DAYS, KEPT_LONGER},
     rulebook::{NODES, Rulebook, peers},
 };
 
@@ -30,6 +29,11 @@ const SYSTEMS: [(&str, &[&str]); 2] =
 pub(crate) const OFFICERS: [&str; 4] = ["anna", "bertta", "cecilia", "daavid"];
 /// The role that they hold.
 pub(crate) const ROLE: &str = "release";
+
+/// The shortest retention of headers, in days.
+pub(crate) const KEEP_DAYS: u32 = 100;
+/// The label whose headers are kept longer, and for how many days.
+const KEPT_LONGER: (&str, &str, u32) = ("FI", "SALP", 130);
 
 /// A system that is cleared for less than its ministry, and its levels.
 const LESS_CLEARED: (&str, [&str; 2]) =

@@ -1,9 +1,10 @@
 //! What saboteurs do to commits: to what a relay says is durable, and to what a disk gets of it.
 
-use kuriiri_engine::{Commit, Item, LogAppend, Pack, PackKey, QueueId, Write};
-use kuriiri_types::SignedApproval;
+use kuriiri_engine::{BodyFile, BodyRef, Commit, Item, LogAppend, Pack, PackKey, QueueId, Write};
+use kuriiri_types::{SignedApproval, limits::PACK_MESSAGES_MAX};
 
 use crate::{
+    clock::BEGINNING,
     disk::Disk,
     sabotage::{Sabotage, Saboteur},
 };
@@ -11,6 +12,10 @@ use crate::{
 /// Whose deed a relay's memory would make up for.
 const MUST_CRASH: [Sabotage; 3] =
     [Sabotage::LosesAPack, Sabotage::DamagesASignature, Sabotage::KeepsAHold];
+/// A body file that no relay ever writes.
+const NO_FILE: u64 = u64::MAX;
+/// Later than any world lasts.
+const NEVER: std::time::Duration = std::time::Duration::from_secs(400 * 24 * 3600);
 
 impl Saboteur {
     /// Changes what a relay says it has made durable.
@@ -34,7 +39,10 @@ impl Saboteur {
 
     fn forge_more(&self, commit: &mut Commit) -> bool {
         let plan = self.plan;
-        (plan == Sabotage::ShufflesHeaders && shuffle_headers(commit))
+        (plan == Sabotage::StuffsAPack && stuff_a_pack(commit))
+            || (plan == Sabotage::RepeatsAReceipt && repeat_a_receipt(commit))
+            || (plan == Sabotage::DoublesAWord && double_a_word(commit))
+            || (plan == Sabotage::ShufflesHeaders && shuffle_headers(commit))
             || (plan == Sabotage::ErasesSilently && erase_silently(commit))
     }
 
@@ -44,9 +52,7 @@ impl Saboteur {
         if self.plan == Sabotage::MixesUpWords {
             self.mix_up(disk, commit);
         }
-        if self.plan == Sabotage::LosesCertificates {
-            commit.writes.retain(|write| !matches!(write, Write::PutCertificate(_)));
-        }
+        self.keep_what_goes(commit);
         let is_time = self.is_time() && !self.is_done;
         self.patience = self.patience.saturating_sub(1);
         if !is_time {
@@ -54,6 +60,25 @@ impl Saboteur {
         }
         self.is_done = self.deed(disk, commit);
         self.is_done && MUST_CRASH.contains(&self.plan)
+    }
+
+    /// What is not done once but always.
+    fn keep_what_goes(&self, commit: &mut Commit) {
+        let (plan, is_late) = (self.plan, self.is_late);
+        commit.writes.retain(|write| match write {
+            Write::PutCertificate(_) => plan != Sabotage::LosesCertificates,
+            Write::ForgetSeen { .. } => plan != Sabotage::RemembersForEver,
+            Write::DeleteHold(_) => plan != Sabotage::NeverEndsAHold || !is_late,
+            Write::PutPack(..)
+            | Write::DeletePack(_)
+            | Write::PutDone(..)
+            | Write::PutDue(..)
+            | Write::DeleteDue(..)
+            | Write::PutSeen { .. }
+            | Write::PutHold(..)
+            | Write::PutStart(_)
+            | Write::PutSeenLog(..) => true,
+        });
     }
 
     /// True when it is done, once and for all.
@@ -64,6 +89,9 @@ impl Saboteur {
             || (plan == Sabotage::DamagesASignature && damage_a_signature(commit))
             || (plan == Sabotage::KeepsAHold && keep_a_hold(commit))
             || (plan == Sabotage::LosesAWord && lose_a_word(disk, commit))
+            || (plan == Sabotage::LeavesANote && leave_a_note(commit))
+            || (plan == Sabotage::LeavesABody && leave_a_body(commit))
+            || (plan == Sabotage::ReleasesTooMuch && release_too_much(commit))
     }
 
     /// Puts what was said of one message beside another of which nothing was said.
@@ -87,6 +115,34 @@ fn packs(commit: &mut Commit) -> impl Iterator<Item = (&PackKey, &mut Pack)> {
         let Write::PutPack(key, pack) = write else { return None };
         Some((&*key, pack))
     })
+}
+
+fn stuff_a_pack(commit: &mut Commit) -> bool {
+    let Some((_, pack)) = packs(commit).next() else { return false };
+    let items = std::mem::take(&mut pack.items);
+    pack.items = items.into_iter().cycle().take(PACK_MESSAGES_MAX + 1).collect();
+    true
+}
+
+fn repeat_a_receipt(commit: &mut Commit) -> bool {
+    let mut packs = packs(commit);
+    let receipts = packs.find(|(key, _)| matches!(key.queue, QueueId::Receipts(_)));
+    let Some((_, pack)) = receipts else { return false };
+    let last = pack.items.last().cloned();
+    pack.items.extend(last);
+    true
+}
+
+fn double_a_word(commit: &mut Commit) -> bool {
+    let mut holds = commit.writes.iter_mut().filter_map(|write| {
+        let Write::PutHold(_, held) = write else { return None };
+        Some(held)
+    });
+    let Some(held) = holds.find(|held| !held.approvals.is_empty()) else {
+        return false;
+    };
+    held.approvals.extend(held.approvals.first().cloned());
+    true
 }
 
 fn shuffle_headers(commit: &mut Commit) -> bool {
@@ -138,4 +194,25 @@ fn damage_a_signature(commit: &mut Commit) -> bool {
         }
     }
     false
+}
+
+fn leave_a_note(commit: &mut Commit) -> bool {
+    let Some((key, _)) = packs(commit).next() else { return false };
+    let key = key.clone();
+    commit.writes.push(Write::PutDue(BEGINNING.after(NEVER), key));
+    true
+}
+
+fn leave_a_body(commit: &mut Commit) -> bool {
+    if commit.bodies.is_some() {
+        return false;
+    }
+    let bodies = vec![bytes::Bytes::from_static(b"nobody's")];
+    commit.bodies = Some(BodyFile { file: NO_FILE, bodies, references: 0 });
+    true
+}
+
+fn release_too_much(commit: &mut Commit) -> bool {
+    commit.released.push(BodyRef { file: NO_FILE, offset: 0, len: 1 });
+    true
 }

@@ -8,6 +8,7 @@ use kuriiri_types::{Digest, MessageId, Ministry, SpiffeId, Timestamp};
 use kuriiri_wire::header;
 
 use crate::{
+    cast::KEEP_DAYS,
     clock::BEGINNING,
     failure::{Check, hold},
     node::Question,
@@ -16,10 +17,6 @@ use crate::{
 
 /// On which basis it is done.
 const BASIS: &str = "a basis in law";
-/// The shortest retention of headers, in days.
-pub(crate) const KEEP_DAYS: u32 = 100;
-/// The label whose headers are kept longer, and for how many days.
-pub(crate) const KEPT_LONGER: (&str, &str, u32) = ("FI", "SALP", 130);
 /// Of the messages of a storm, the headers of those go in the end that were taken by then.
 const PRUNED_AFTER: Duration = Duration::from_secs(25);
 

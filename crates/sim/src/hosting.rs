@@ -103,6 +103,8 @@ impl World {
     /// Makes a step durable, then speaks; unless the relay crashes.
     fn finish(&mut self, relay: &Ministry, step: Step) -> Check {
         let Step { mut commit, mut actions, wake } = step;
+        let is_awake = self.saboteur.plan == Sabotage::NeverSleeps && self.saboteur.is_at_rest;
+        let wake = if is_awake { Some(self.now()) } else { wake };
         self.note_decisions(relay, &actions);
         let mut fate = self.nodes.get_mut(relay).and_then(|node| node.fate.take());
         if self.saboteur.plan == Sabotage::SpeaksFirst && actions.iter().any(acknowledges) {
@@ -267,6 +269,11 @@ impl World {
                 if self.saboteur.plan == Sabotage::MisleadsOfficers =>
             {
                 self.on_word_answered(relay, &word, &Reply::Resolved(Resolution::Rejected))
+            }
+            (Question::Word(word), Reply::Refused(_))
+                if self.saboteur.plan == Sabotage::PretendsReleases && !word.is_void() =>
+            {
+                self.on_word_answered(relay, &word, &Reply::Resolved(Resolution::Released))
             }
             (Question::Word(word), reply) => self.on_word_answered(relay, &word, &reply),
             (Question::Erase(message, digest), Reply::Erased { .. }) => {

@@ -13,7 +13,8 @@ use bytes::Bytes;
 use kuriiri_engine::Codec;
 use kuriiri_merkle::leaf;
 use kuriiri_types::{
-    Approval, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, Receipt, SpiffeId, Timestamp,
+    Approval, Digest, Entry, Header, LogEvent, LoggedRuling, MessageId, Ministry, Receipt,
+    SpiffeId, Timestamp,
 };
 use kuriiri_wire::receipt;
 
@@ -40,7 +41,7 @@ impl Liar {
 
     /// What goes into the log in the place of what happened.
     fn misquote(&self, event: LogEvent) -> LogEvent {
-        let nothing = || LogEvent::Booted { software: "nothing".to_owned() };
+        let nothing = || LogEvent::ClockStepped { from: Timestamp::default() };
         match (self.plan, event) {
             (Sabotage::MisquotesDecisions, LogEvent::Decided(mut decided)) => {
                 decided.ruling = match decided.ruling {
@@ -49,7 +50,8 @@ impl Liar {
                 };
                 LogEvent::Decided(decided)
             }
-            (Sabotage::HidesReceipts, LogEvent::ReceiptIn { .. }) => nothing(),
+            (Sabotage::HidesReceipts, LogEvent::ReceiptIn { .. })
+            | (Sabotage::LosesProofs, LogEvent::ChannelHeads(_)) => nothing(),
             (Sabotage::LosesProofs, LogEvent::ReceiptIn { from, receipt }) => {
                 let said = receipt::decode(&receipt.entry).ok();
                 let is_proof = said.is_some_and(|said| {
@@ -69,6 +71,11 @@ impl Liar {
                 let longer = |until: Timestamp| until.after(Duration::from_millis(1));
                 decided.keep_until = decided.keep_until.map(longer);
                 LogEvent::Decided(decided)
+            }
+            (Sabotage::MisquotesReceipts, LogEvent::Receipt(mut said)) => {
+                let other = MessageId::new(said.at, [0; 10]);
+                said.subjects.iter_mut().for_each(|told| told.subject.message = other);
+                LogEvent::Receipt(said)
             }
             (Sabotage::MisquotesSums, LogEvent::ChannelHeads(mut heads)) => {
                 heads.iter_mut().for_each(|head| head.count = head.count.saturating_add(1));
@@ -120,6 +127,9 @@ impl Codec for Liar {
     }
 
     fn encode_entry(&self, entry: &Entry) -> Bytes {
+        if self.plan == Sabotage::Scribbles {
+            return Bytes::from_static(b"nothing that can be read");
+        }
         let mut entry = entry.clone();
         if self.plan == Sabotage::BreaksChains {
             entry.channels.iter_mut().for_each(|link| link.seq |= 1);

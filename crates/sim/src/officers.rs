@@ -95,6 +95,13 @@ pub(crate) struct Word {
     deed: Deed,
 }
 
+impl Word {
+    /// True when it must not count, whatever the rules.
+    pub(crate) fn is_void(&self) -> bool {
+        self.deed.is_void()
+    }
+}
+
 impl World {
     /// Officers come from the beginning on.
     pub(crate) fn begin_rounds(&mut self) {

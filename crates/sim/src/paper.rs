@@ -173,6 +173,11 @@ impl Paper {
             *header = None;
         }
     }
+
+    /// A part of the tree's edge is gone.
+    pub(crate) fn damage_head(&mut self) {
+        self.last.head.frontier.pop();
+    }
 }
 
 impl fmt::Debug for Paper {

@@ -299,10 +299,13 @@ impl World {
         for (seq, receipt) in receipts {
             shown.push((seq, self.hand_out(relay, receipt)?));
         }
-        let receipts = shown;
+        let mut receipts = shown;
         let Some(reader) = self.readers.get_mut(&to) else {
             return Ok(());
         };
+        if reader.watches && self.saboteur.plan == Sabotage::HidesFromWatches {
+            receipts.pop();
+        }
         if let Some(node) = self.nodes.get(relay) {
             self.ledger.watches_miss_nothing(node, reader, &receipts, next)?;
         }

@@ -80,7 +80,7 @@ pub enum Sabotage {
     BreaksChains,
     /// The log has other decisions than those that were taken.
     MisquotesDecisions,
-    /// Relays on the way do not write that the next one has a message.
+    /// Relays on the way do not write that the next one has a message, nor sum it up.
     LosesProofs,
     /// The log has a relay state things of messages of another sender too.
     MixesSenders,
@@ -90,8 +90,12 @@ pub enum Sabotage {
     MisquotesSignatures,
     /// The log says that headers are kept longer than they are.
     MisquotesRetention,
+    /// The log calls messages by other ids.
+    MisquotesReceipts,
     /// The log counts a message too many between two relays.
     MisquotesSums,
+    /// What goes into the log is no entry.
+    Scribbles,
     /// A disk loses a header beside the log while its relay is down.
     LosesAHeader,
     /// A disk puts headers beside an entry in another order.
@@ -104,6 +108,44 @@ pub enum Sabotage {
     WithholdsReceipts,
     /// A message is said to be erased while a copy is under way.
     ErasesInNameOnly,
+    /// A batch is answered with a verdict too few.
+    SwallowsAVerdict,
+    /// A question is answered with what nobody asked for.
+    AnswersSomethingElse,
+    /// A receiver is turned away who may receive.
+    TurnsReceiversAway,
+    /// A receiver is handed the same over and over.
+    HandsOutTooMuch,
+    /// A peer is handed more than a batch holds.
+    SendsTooMuch,
+    /// What was taken is said to be refused.
+    RefusesWhatItHolds,
+    /// Officers are told of a release that nobody made.
+    PretendsReleases,
+    /// Watches are not shown all receipts.
+    HidesFromWatches,
+    /// Something is said to wait where nothing does.
+    MiscountsWhatWaits,
+    /// A relay at rest steps again and again.
+    NeverSleeps,
+    /// More stands in a pack than it holds.
+    StuffsAPack,
+    /// A receipt is put into a queue twice.
+    RepeatsAReceipt,
+    /// A word of an officer is kept twice.
+    DoublesAWord,
+    /// What disks are to forget they keep.
+    RemembersForEver,
+    /// A disk has a note of an expiry that will never be.
+    LeavesANote,
+    /// A disk has a body file that nothing ever referred to.
+    LeavesABody,
+    /// A commit ends what is not there.
+    ReleasesTooMuch,
+    /// Disks keep holds that end when nobody comes any more.
+    NeverEndsAHold,
+    /// A disk damages what is known of the log's end.
+    DamagesTheHead,
 }
 
 /// Carries out what concerns commits, disks, what is said and what is read.
@@ -113,6 +155,10 @@ pub(crate) struct Saboteur {
     /// Commits that are left alone first, and whether the deed is done.
     pub(crate) patience: u32,
     pub(crate) is_done: bool,
+    /// True when the storm is long over, and people have gone home.
+    pub(crate) is_late: bool,
+    /// True when all has come to rest.
+    pub(crate) is_at_rest: bool,
     /// Approvals of another message.
     pub(crate) spare: Vec<SignedApproval>,
 }
@@ -143,12 +189,14 @@ impl Saboteur {
             disk.paper.rewrite();
         } else if self.plan == Sabotage::LosesAHeader {
             disk.paper.lose_a_header();
+        } else if self.plan == Sabotage::DamagesTheHead {
+            disk.paper.damage_head();
         }
     }
 
     /// How a relay reads what is signed, and writes its log.
     pub(crate) fn codec(&self, home: &Ministry) -> Arc<dyn Codec> {
-        const LIES: [Sabotage; 12] = [
+        const LIES: [Sabotage; 14] = [
             Sabotage::CountsTwice,
             Sabotage::MixesUpWords,
             Sabotage::ForgetsDrafters,
@@ -160,7 +208,9 @@ impl Saboteur {
             Sabotage::RepeatsStatements,
             Sabotage::MisquotesSignatures,
             Sabotage::MisquotesRetention,
+            Sabotage::MisquotesReceipts,
             Sabotage::MisquotesSums,
+            Sabotage::Scribbles,
         ];
         if LIES.contains(&self.plan) {
             Arc::new(Liar::new(self.plan, home.clone()))

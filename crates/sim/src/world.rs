@@ -275,6 +275,7 @@ impl World {
     /// What still waits for people or for its hours goes, or expires.
     fn outwait(&mut self) -> Check {
         self.pass(LAST_ROUNDS_WITHIN)?;
+        self.saboteur.is_late = true;
         let limit = self.agenda.now().after(PATIENCE);
         while !self.is_at_rest() || self.nodes.values().any(|node| !node.disk.holds.is_empty()) {
             let is_late = self.agenda.now() >= limit;
@@ -298,6 +299,7 @@ impl World {
             self.ledger.shown_receipts_stand(node)?;
         }
         self.ledger.logs_agree()?;
+        self.saboteur.is_at_rest = true;
         self.ask_for_status();
         let before: BTreeMap<Ministry, u64> = self.step_counts();
         self.pass(WATCH)?;
