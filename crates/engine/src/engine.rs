@@ -184,7 +184,10 @@ impl Engine {
         first(self, &mut work);
         self.queues.look_again(&work.reader)?;
         self.begin_review();
-        for event in events {
+        // What is erased goes from all that came in this step too.
+        let (last, others): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|event| matches!(event, Event::EraseAsked { .. }));
+        for event in others.into_iter().chain(last) {
             self.on(&mut work, &mut answers, event)?;
         }
         self.tend_holds(&mut work)?;

@@ -86,6 +86,8 @@ impl Engine {
             let reasons = vec!["a copy of it is under way; ask again".into()];
             return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
         }
+        // An entry that brings a header comes before the one that says that it is erased.
+        work.write_decisions();
         let mut erasure = Erasure { message, by, basis, headers, copies: 0 };
         erasure.take_headers(work);
         self.erase_holds(work, &mut erasure)?;
@@ -110,8 +112,23 @@ impl Engine {
             Some(Held::Message(found)) => found.header().id == message,
             Some(Held::Receipt(_)) | None => false,
         };
-        self.under_way_to_peers().chain(self.subscriptions.under_way()).any(|(queue, lane, seq)| {
+        let mut under_way = self.under_way_to_peers().chain(self.subscriptions.under_way());
+        let is_away = under_way.any(|(queue, lane, seq)| {
             is_it(self.queues.lane(&queue, lane).and_then(|l| l.item(seq)))
+        });
+        is_away || self.is_arriving(message)
+    }
+
+    /// Whether a copy came in this step: it is in no pack yet.
+    fn is_arriving(&self, message: MessageId) -> bool {
+        let is_it = |held: &Held| match held {
+            Held::Message(found) => found.header().id == message,
+            Held::Receipt(_) => false,
+        };
+        let mut lanes = self.message_lanes().into_iter();
+        lanes.any(|(queue, lane)| {
+            let lane = self.queues.lane(&queue, lane);
+            lane.is_some_and(|lane| lane.fresh().any(|(_, held)| is_it(held)))
         })
     }
 

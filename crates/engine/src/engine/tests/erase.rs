@@ -6,8 +6,8 @@ use kuriiri_types::{
 };
 
 use crate::{
-    Body, Event, Item, PackKey, QueueId, Reply, Token, View, Write,
-    testing::{Host, Letter, address, ministry},
+    Action, Body, Event, Item, LinkId, PackKey, QueueId, Reply, Token, View, Write,
+    testing::{Host, Letter, address, ministry, system},
 };
 
 const SENDER: &str = "kirjaamo@sm.example";
@@ -130,4 +130,47 @@ fn only_people_of_the_ministry_may() {
         erase(&mut host, person(SpiffeRole::Officer, "sm.example"), letter(1).id()),
         Reply::Erased { copies: 1, headers: 0 }
     );
+}
+
+/// An operator wants a letter and its header erased in the very step in which it is submitted, and before.
+fn erase_amid(host: &mut Host, letter: &Letter) -> Reply {
+    let by = person(SpiffeRole::Operator, "sm.example");
+    let (token, basis, headers) = (Token(9), "a basis".into(), vec![letter.verified().leaf()]);
+    let actions = host.step(vec![
+        Event::EraseAsked { person: by, token, message: letter.id(), basis, headers },
+        Event::Submitted {
+            system: system(&letter.from),
+            link: LinkId(900),
+            token: Token(7),
+            lane: ROUTINE,
+            epoch: 0,
+            messages: vec![Ok(letter.verified())],
+            certificates: Vec::new(),
+        },
+    ]);
+    let mut replies = actions.into_iter().filter_map(|action| {
+        let Action::Answer(Token(9), reply) = action else { return None };
+        Some(reply)
+    });
+    replies.next().unwrap()
+}
+
+#[test]
+fn a_copy_that_comes_in_the_same_step_is_not_said_to_be_erased() {
+    let mut host = Host::new("sm.example");
+    let Reply::Refused(refusal) = erase_amid(&mut host, &letter(1)) else { panic!() };
+    assert_eq!(refusal.code, Code::BUSY);
+    assert!(host.commit.erased_headers.is_empty());
+    assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased { copies: 1, headers: 0 });
+}
+
+#[test]
+fn a_header_is_erased_after_the_entry_that_brings_it() {
+    let mut host = Host::new("sm.example");
+    let unknown = Letter { label: Some("FI UNHEARD-OF"), ..letter(1) };
+    host.submit(std::slice::from_ref(&unknown));
+    assert_eq!(host.kinds(), ["DECIDED", "REFUSED"]);
+    assert_eq!(erase_amid(&mut host, &unknown), Reply::Erased { copies: 0, headers: 1 });
+    assert_eq!(host.kinds(), ["DECIDED", "ERASED", "REFUSED"]);
+    assert_eq!(host.commit.erased_headers, [unknown.verified().leaf()]);
 }
