@@ -163,6 +163,8 @@ impl World {
         question: Question,
     ) {
         let token = Token(self.number());
+        let claimed: Vec<_> =
+            claims(&cargo).into_iter().flatten().map(|claim| claim.leaf).collect();
         let certificates = self.certificates(relay, &cargo);
         let (link, lane) = (giver.link, giver.lane);
         let event = match (&giver.caller, cargo) {
@@ -190,6 +192,9 @@ impl World {
             node.ask(token, question);
         }
         self.tell(relay, event);
+        if !self.is_calm && self.rng.chance(10) {
+            self.erase(relay, &claimed);
+        }
         if self.is_turbulent && self.rng.chance(30) {
             self.change_policy(relay);
         }

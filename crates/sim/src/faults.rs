@@ -32,7 +32,7 @@ impl World {
             6 => self.change_policy(&one),
             7 => self.ask_for_status(),
             10..=11 => self.smuggle(),
-            12..=13 => self.erase(&one),
+            12..=13 => self.erase(&one, &[]),
             14 => self.prune(&one, self.now()),
             8 if self.rng.chance(50) => return self.flood(),
             _ => self.repeat_an_old_batch(),

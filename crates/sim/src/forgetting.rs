@@ -21,10 +21,11 @@ const BASIS: &str = "a basis in law";
 const PRUNED_AFTER: Duration = Duration::from_secs(25);
 
 impl World {
-    /// Somebody has a message erased, with its header or without.
-    pub(crate) fn erase(&mut self, relay: &Ministry) {
+    /// Somebody has a message erased, with its header or without: one of these if there are any.
+    pub(crate) fn erase(&mut self, relay: &Ministry, among: &[Digest]) {
         let Some(node) = self.nodes.get(relay).filter(|node| node.is_up()) else { return };
-        let standing: Vec<_> = node.disk.paper.standing().collect();
+        let is_among = |header: &&bytes::Bytes| among.is_empty() || among.contains(&leaf(header));
+        let standing: Vec<_> = node.disk.paper.standing().filter(is_among).collect();
         let Some(bytes) = self.rng.pick(&standing).copied() else { return };
         let (Ok(header), digest) = (header::decode(bytes), leaf(bytes)) else { return };
         let headers = if self.rng.chance(60) { vec![digest] } else { Vec::new() };
@@ -84,10 +85,12 @@ impl World {
         self.erased = self.erased.saturating_add(1);
         let Some(node) = self.nodes.get(relay) else { return Ok(()) };
         let is_it = |header: &bytes::Bytes| leaf(header) == digest;
-        let waits = node.disk.open_parcels().any(|(.., parcel)| is_it(&parcel.envelope.header));
+        let mut parcels = node.disk.open_parcels();
+        let waits = parcels.find(|(.., parcel)| is_it(&parcel.envelope.header));
+        let waits = waits.map(|(key, seq, parcel)| (key, seq, self.now().since(parcel.accepted)));
         let is_held = node.disk.holds.values().any(|held| is_it(&held.envelope.header));
-        hold("what_is_erased_is_gone", !waits && !is_held, || {
-            format!("{relay} still has {message}: in a queue {waits}, in a hold {is_held}")
+        hold("what_is_erased_is_gone", waits.is_none() && !is_held, || {
+            format!("{relay} still has {message}: in a queue {waits:?}, in a hold {is_held}")
         })
     }
 }
