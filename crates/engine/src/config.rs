@@ -7,12 +7,11 @@ use std::{
 };
 
 use kuriiri_policy::{Clearance, Policy};
-use kuriiri_types::{Address, HeldClearance, Ministry, SpiffeId};
+use kuriiri_types::{Address, Codec, HeldClearance, Ministry, SpiffeId};
 
 use crate::{
     log::{LogConfig, SignedSet},
     retention::Retention,
-    view::Codec,
 };
 
 /// The fixed parts of a relay. Checked by the host before the engine sees it.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kuriiri_merkle::leaf;
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Address, Approval, BatchProof, Digest, Envelope, Header, Lane, LogEvent, Ministry,
+    Address, Approval, BatchProof, Codec, Digest, Envelope, Header, Lane, LogEvent, Ministry,
     SignedApproval, SignedReceipt, Subject, Timestamp, limits::MESSAGE_TTL_MAX,
 };
 
@@ -15,7 +15,7 @@ use crate::{
     judge::Case,
     lane::Loaded,
     record::{Body, BodyRef, Done, Hold, HoldNumber, Item, Pack, PackKey, Parcel, QueueId, Seq},
-    view::{Codec, View, ViewError},
+    view::{View, ViewError},
 };
 
 /// Bytes of a receipt's proof on the wire, roughly: a path of 20 hashes and a checkpoint.

@@ -61,7 +61,7 @@ pub use record::{
     PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun, Seq,
 };
 pub use retention::Retention;
-pub use view::{Codec, LaneSpan, View, ViewError};
+pub use view::{LaneSpan, View, ViewError};
 pub use witness::Shown;
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use kuriiri_merkle::{Frontier, Growth, digest, leaf};
 use kuriiri_tlog::{Checkpoint, Cosigner, NoteSigner, log_number};
 use kuriiri_types::{
-    Channel, Decided, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, Receipt,
+    Channel, Codec, Decided, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, Receipt,
     Timestamp,
     limits::{ENTRY_BYTES_MAX, FILE_PART_BYTES_MAX},
 };
@@ -23,7 +23,7 @@ use crate::{
     heads::Passed,
     held::Reader,
     record::LogHead,
-    view::{Codec, View, ViewError},
+    view::{View, ViewError},
 };
 use ends::{Ends, MovingEnds};
 

@@ -1,7 +1,7 @@
 //! What the engine may look up: the state as of the last commit, and the encoding it is not to know.
 
 use bytes::Bytes;
-use kuriiri_types::{Approval, Entry, Header, Lane, Ministry, Timestamp};
+use kuriiri_types::{Lane, Ministry, Timestamp};
 
 use crate::record::{
     ChannelEnd, Done, Hold, HoldNumber, LogHead, Pack, PackKey, QueueId, SeenLog, SeenRun, Seq,
@@ -76,18 +76,3 @@ pub struct LaneSpan {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the state cannot be read: {0}")]
 pub struct ViewError(pub String);
-
-/// The encoding of signed bytes, brought by the host, so that the engine knows no protobuf.
-pub trait Codec: Send + Sync {
-    /// Reads a header that was accepted before. Nothing means that the state is damaged.
-    fn header(&self, bytes: &Bytes) -> Option<Header>;
-
-    /// Reads an approval that was accepted before. Nothing means that the state is damaged.
-    fn approval(&self, bytes: &Bytes) -> Option<Approval>;
-
-    /// The canonical bytes of an entry of the log.
-    fn encode_entry(&self, entry: &Entry) -> Bytes;
-
-    /// Reads an entry of the relay's own log. Nothing means that the state is damaged.
-    fn entry(&self, bytes: &Bytes) -> Option<Entry>;
-}

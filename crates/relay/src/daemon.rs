@@ -20,7 +20,6 @@ use crate::{
     admin::AdminSession,
     book::Book,
     clock,
-    codec::{WireCodec, store_options},
     config::Config,
     desk::Desk,
     driver::{Driver, INBOX_MAX, Input, Spread},
@@ -32,6 +31,7 @@ use crate::{
     reload::{InForce, Reloader, close_unaccepted},
     rollback::{Rollback, WITNESSED, keep},
     session::Session,
+    state::store_options,
 };
 
 /// How long peers are given to hear that the relay goes down.
@@ -240,7 +240,7 @@ fn parts(config: &Config, restored: Option<Bytes>) -> Result<kuriiri_engine::Con
         log,
         retention: config.retention.clone(),
         files: config.signed_set(),
-        codec: Arc::new(WireCodec),
+        codec: Arc::new(kuriiri_wire::WireCodec),
         policy: Arc::clone(&config.policy),
         systems: config.systems.clone(),
         clearances: config.clearances.clone(),

@@ -11,7 +11,6 @@ mod admin;
 mod answers;
 mod book;
 mod clock;
-mod codec;
 mod config;
 mod daemon;
 mod desk;
@@ -29,6 +28,7 @@ mod renew;
 mod rollback;
 mod session;
 mod signed;
+mod state;
 mod subscription;
 
 pub use config::Config;

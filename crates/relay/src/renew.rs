@@ -7,10 +7,10 @@ use kuriiri_tlog::{Checkpoint, VerifierKey, log_number};
 use kuriiri_types::Code;
 
 use crate::{
-    codec::store_options,
     config::Config,
     error::{ConfigError, RelayError},
     rollback::{WITNESSED, grew_out_of, verify},
+    state::store_options,
 };
 
 /// A log that was begun.

@@ -8,13 +8,12 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose, Validity};
-use kuriiri_engine::{Codec, Config, LogConfig, Retention, SignedSet, SystemClearance};
+use kuriiri_engine::{Config, LogConfig, Retention, SignedSet, SystemClearance};
 use kuriiri_merkle::digest;
 use kuriiri_policy::Policy;
 use kuriiri_seal::{Authorities, NoteKey, Signer, Verifier};
 use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, ReceiptVerifier, log_origin};
-use kuriiri_types::{Address, Approval, Entry, Header, Ministry, SpiffeId};
-use kuriiri_wire::{approval, entry, header};
+use kuriiri_types::{Address, Codec, Ministry, SpiffeId};
 
 use crate::{
     clock::BEGINNING,
@@ -198,26 +197,5 @@ impl House {
             clearances: self.clearances(),
             officers: self.officers.keys().map(|id| (id.clone(), roles.clone())).collect(),
         }
-    }
-}
-
-/// Reads and writes signed bytes for engines.
-pub(crate) struct WireCodec;
-
-impl Codec for WireCodec {
-    fn header(&self, bytes: &Bytes) -> Option<Header> {
-        header::decode(bytes).ok()
-    }
-
-    fn approval(&self, bytes: &Bytes) -> Option<Approval> {
-        approval::decode(bytes).ok()
-    }
-
-    fn encode_entry(&self, entry: &Entry) -> Bytes {
-        entry::encode(entry)
-    }
-
-    fn entry(&self, bytes: &Bytes) -> Option<Entry> {
-        entry::decode(bytes).ok()
     }
 }

@@ -10,15 +10,14 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_engine::Codec;
 use kuriiri_merkle::leaf;
 use kuriiri_types::{
-    Approval, Digest, Entry, Header, LogEvent, LoggedRuling, MessageId, Ministry, Receipt,
+    Approval, Codec, Digest, Entry, Header, LogEvent, LoggedRuling, MessageId, Ministry, Receipt,
     SpiffeId, Timestamp,
 };
-use kuriiri_wire::receipt;
+use kuriiri_wire::{WireCodec, receipt};
 
-use crate::{cast::WireCodec, sabotage::Sabotage};
+use crate::sabotage::Sabotage;
 
 /// Reads signed bytes, and gives out something else.
 pub(crate) struct Liar {

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::Codec;
-use kuriiri_types::{Ministry, SignedApproval};
+use kuriiri_types::{Codec, Ministry, SignedApproval};
+use kuriiri_wire::WireCodec;
 
-use crate::{cast::WireCodec, disk::Disk, liar::Liar};
+use crate::{disk::Disk, liar::Liar};
 
 /// A way in which a world is broken on purpose. A check that finds nothing in such a world would
 /// find nothing at all.

@@ -19,6 +19,7 @@
 mod address;
 mod approval;
 mod code;
+mod codec;
 mod decided;
 mod entry;
 mod envelope;
@@ -37,6 +38,7 @@ mod verdict;
 pub use address::{Address, AddressError, Ministry};
 pub use approval::{Approval, ApprovalAct, SignedApproval};
 pub use code::{CODES, Code, Fault};
+pub use codec::Codec;
 pub use decided::{Decided, Giver, HeldClearance, LoggedRuling, SignedPart, Subject};
 pub use entry::{
     Channel, ChannelHead, Direction, Entry, FileInForce, FilePart, LogEvent, PolicyInForce,

@@ -34,6 +34,7 @@ pub mod admin;
 pub mod approval;
 mod bodies;
 pub mod client;
+mod codec;
 pub mod entry;
 mod envelope;
 mod error;
@@ -51,5 +52,6 @@ mod shape;
 mod signed;
 mod verdict;
 
+pub use codec::WireCodec;
 pub use error::{Flaw, WireError};
 pub use frame::Frame;

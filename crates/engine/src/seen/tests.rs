@@ -2,16 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kuriiri_types::MessageId;
+use kuriiri_types::{Codec, MessageId};
+use kuriiri_wire::WireCodec;
 use proptest::prelude::*;
 
 use kuriiri_merkle::leaf;
 
 use super::*;
 use crate::{
-    Codec, Commit,
+    Commit,
     log::{Log, Writing},
-    testing::{Memory, NOW, Still, WireCodec, config, ministry},
+    testing::{Memory, NOW, Still, config, ministry},
 };
 
 /// The place of an entry that says that something was taken.

@@ -14,15 +14,14 @@ use kuriiri_seal::{
     Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit,
 };
 use kuriiri_types::{
-    Address, Approval, ApprovalAct, BatchProof, Digest, Entry, Envelope, FileInForce, FileKind,
-    Header, MessageId, MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role,
-    SealKeyId, Sealing, SignedApproval, SignedPart, SpiffeId, SpiffeRole, Timestamp,
-    limits::BODY_SALT_BYTES,
+    Address, Approval, ApprovalAct, BatchProof, Digest, Envelope, FileInForce, FileKind, Header,
+    MessageId, MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role, SealKeyId,
+    Sealing, SignedApproval, SignedPart, SpiffeId, SpiffeRole, Timestamp, limits::BODY_SALT_BYTES,
 };
-use kuriiri_wire::{approval, entry, header};
+use kuriiri_wire::{WireCodec, approval, header};
 
 use super::logs;
-use crate::{Codec, Config, Event, LogConfig, SignedSet};
+use crate::{Config, Event, LogConfig, SignedSet};
 
 /// When the tests begin: within the validity of all files of the federation.
 pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
@@ -183,27 +182,6 @@ pub(crate) fn config(ministry: &Ministry) -> Config {
         systems: systems.into(),
         clearances: BTreeMap::new(),
         officers: OFFICERS.map(|name| (officer(ministry, name), roles())).into(),
-    }
-}
-
-/// Reads and writes signed bytes.
-pub(crate) struct WireCodec;
-
-impl Codec for WireCodec {
-    fn header(&self, bytes: &Bytes) -> Option<Header> {
-        header::decode(bytes).ok()
-    }
-
-    fn approval(&self, bytes: &Bytes) -> Option<Approval> {
-        approval::decode(bytes).ok()
-    }
-
-    fn encode_entry(&self, entry: &Entry) -> Bytes {
-        entry::encode(entry)
-    }
-
-    fn entry(&self, bytes: &Bytes) -> Option<Entry> {
-        entry::decode(bytes).ok()
     }
 }
 

@@ -6,18 +6,19 @@ use kuriiri_merkle::leaf;
 use kuriiri_seal::VerifiedApproval;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Address, Addressed, Entry, Giver, Header, Lane, LogEvent, Ministry, Precedence, Receipt,
+    Address, Addressed, Codec, Entry, Giver, Header, Lane, LogEvent, Ministry, Precedence, Receipt,
     ReceiptKind, SignedReceipt, Subject, Timestamp, Verdict,
 };
+use kuriiri_wire::WireCodec;
 
 use super::{
     Letter, Memory, NOW,
-    cast::{self, WireCodec, ministry, system},
+    cast::{self, ministry, system},
     logs::{stated, verified},
 };
 use crate::{
-    Action, Arrival, BatchId, Codec, Commit, Config, Delivery, Engine, Event, HoldState, Item,
-    LinkId, Load, QueueId, Random, ReceiptOut, Reply, SubscriptionId, Token, Unproved,
+    Action, Arrival, BatchId, Commit, Config, Delivery, Engine, Event, HoldState, Item, LinkId,
+    Load, QueueId, Random, ReceiptOut, Reply, SubscriptionId, Token, Unproved,
 };
 
 /// No randomness: waits are never spread.

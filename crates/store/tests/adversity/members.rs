@@ -10,18 +10,17 @@ use std::{
 
 use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
-use kuriiri_engine::{Codec, Config, LogConfig, Retention, SignedSet};
+use kuriiri_engine::{Config, LogConfig, Retention, SignedSet};
 use kuriiri_merkle::{digest, leaf};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{Authorities, NoteKey, Purpose, Signer, VerifiedMessage, Verifier, commit};
 use kuriiri_store::Named;
 use kuriiri_tlog::{Cosigner, NoteSigner, log_origin};
 use kuriiri_types::{
-    Address, Approval, Entry, Envelope, FileInForce, FileKind, Header, LogEvent, MessageId,
-    MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role, SpiffeId, Timestamp,
-    limits::BODY_SALT_BYTES,
+    Address, Envelope, FileInForce, FileKind, Header, LogEvent, MessageId, MessageType, Ministry,
+    PolicyInForce, Precedence, Recipient, Role, SpiffeId, Timestamp, limits::BODY_SALT_BYTES,
 };
-use kuriiri_wire::{approval, entry, header};
+use kuriiri_wire::{WireCodec, entry, header};
 
 macro_rules! vector {
     ($name:literal) => {
@@ -186,25 +185,4 @@ pub(crate) fn named(bytes: &Bytes) -> Option<Named> {
     let LogEvent::Decided(decided) = entry::decode(bytes).ok()?.event else { return None };
     let headers = decided.subjects.iter().map(|subject| subject.header).collect();
     Some(Named { keep_until: decided.keep_until?, headers })
-}
-
-/// Reads and writes signed bytes.
-struct WireCodec;
-
-impl Codec for WireCodec {
-    fn header(&self, bytes: &Bytes) -> Option<Header> {
-        header::decode(bytes).ok()
-    }
-
-    fn approval(&self, bytes: &Bytes) -> Option<Approval> {
-        approval::decode(bytes).ok()
-    }
-
-    fn encode_entry(&self, entry: &Entry) -> Bytes {
-        entry::encode(entry)
-    }
-
-    fn entry(&self, bytes: &Bytes) -> Option<Entry> {
-        entry::decode(bytes).ok()
-    }
 }

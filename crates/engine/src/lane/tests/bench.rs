@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::Precedence;
+use kuriiri_wire::WireCodec;
 
 use super::{
     super::*,
@@ -14,7 +15,7 @@ use crate::{
     Body, Commit, Item,
     commit::BodyFile,
     held::{Custody, Message},
-    testing::{Letter, Memory, NOW, WireCodec, ministry},
+    testing::{Letter, Memory, NOW, ministry},
 };
 
 const NAME: LaneName = LaneName::Messages(Precedence::Routine);
