@@ -2,7 +2,6 @@
 //! two minutes, which is their default.
 
 use std::{
-    collections::VecDeque,
     fs,
     future::IntoFuture,
     path::{Path, PathBuf},
@@ -113,40 +112,23 @@ async fn streams(pki: &Pki, a: u16, b: u16) -> anyhow::Result<()> {
 }
 
 /// Publishes to the stream of A.
-pub struct Publisher {
-    context: Context,
-    window: usize,
-    unconfirmed: VecDeque<PublishAckFuture>,
-}
+pub struct Publisher(Context);
 
 impl Publisher {
-    pub async fn connect(port: u16, pki: &Pki, load: Load) -> anyhow::Result<Self> {
-        let context = jetstream::new(connect(port, pki).await?);
-        Ok(Self { context, window: load.window.into(), unconfirmed: VecDeque::new() })
-    }
-
-    async fn confirm_first(&mut self) -> anyhow::Result<()> {
-        match self.unconfirmed.pop_front() {
-            Some(first) => Ok(first.into_future().await.map(drop)?),
-            None => Ok(()),
-        }
+    pub async fn connect(port: u16, pki: &Pki) -> anyhow::Result<Self> {
+        Ok(Self(jetstream::new(connect(port, pki).await?)))
     }
 }
 
 impl Publish for Publisher {
-    async fn publish(&mut self, body: Bytes) -> anyhow::Result<()> {
-        if self.unconfirmed.len() >= self.window {
-            self.confirm_first().await?;
-        }
-        self.unconfirmed.push_back(self.context.publish(SUBJECT, body).await?);
-        Ok(())
+    type Sent = PublishAckFuture;
+
+    async fn send(&mut self, body: Bytes) -> anyhow::Result<PublishAckFuture> {
+        Ok(self.0.publish(SUBJECT, body).await?)
     }
 
-    async fn confirmed(&mut self) -> anyhow::Result<()> {
-        while !self.unconfirmed.is_empty() {
-            self.confirm_first().await?;
-        }
-        Ok(())
+    async fn confirm(sent: PublishAckFuture) -> anyhow::Result<()> {
+        Ok(sent.into_future().await.map(drop)?)
     }
 }
 

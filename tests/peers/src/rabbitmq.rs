@@ -1,7 +1,6 @@
 //! Two RabbitMQ nodes that are no cluster: a shovel at A moves what is in its quorum queue to one at B.
 
 use std::{
-    collections::VecDeque,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -169,43 +168,28 @@ async fn queues(pki: &Pki, a: u16, b: u16) -> anyhow::Result<()> {
 pub struct Publisher {
     _connection: Connection,
     channel: Channel,
-    window: usize,
-    unconfirmed: VecDeque<PublisherConfirm>,
 }
 
 impl Publisher {
-    pub async fn connect(port: u16, pki: &Pki, load: Load) -> anyhow::Result<Self> {
+    pub async fn connect(port: u16, pki: &Pki) -> anyhow::Result<Self> {
         let (connection, channel) = connect(port, pki).await?;
         channel.confirm_select(ConfirmSelectOptions::default()).await?;
-        let (window, unconfirmed) = (load.window.into(), VecDeque::new());
-        Ok(Self { _connection: connection, channel, window, unconfirmed })
-    }
-
-    async fn confirm_first(&mut self) -> anyhow::Result<()> {
-        if let Some(first) = self.unconfirmed.pop_front() {
-            ensure!(first.await?.is_ack(), "RabbitMQ did not confirm a message");
-        }
-        Ok(())
+        Ok(Self { _connection: connection, channel })
     }
 }
 
 impl Publish for Publisher {
-    async fn publish(&mut self, body: Bytes) -> anyhow::Result<()> {
-        if self.unconfirmed.len() >= self.window {
-            self.confirm_first().await?;
-        }
+    type Sent = PublisherConfirm;
+
+    async fn send(&mut self, body: Bytes) -> anyhow::Result<PublisherConfirm> {
         let properties = BasicProperties::default().with_delivery_mode(PERSISTENT);
         let options = BasicPublishOptions::default();
-        let published =
-            self.channel.basic_publish("".into(), OUTBOX.into(), options, &body, properties);
-        self.unconfirmed.push_back(published.await?);
-        Ok(())
+        let sent = self.channel.basic_publish("".into(), OUTBOX.into(), options, &body, properties);
+        Ok(sent.await?)
     }
 
-    async fn confirmed(&mut self) -> anyhow::Result<()> {
-        while !self.unconfirmed.is_empty() {
-            self.confirm_first().await?;
-        }
+    async fn confirm(sent: PublisherConfirm) -> anyhow::Result<()> {
+        ensure!(sent.await?.is_ack(), "RabbitMQ did not confirm a message");
         Ok(())
     }
 }

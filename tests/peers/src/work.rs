@@ -2,6 +2,7 @@
 //! unconfirmed messages. Each of the two is a process.
 
 use std::{
+    collections::VecDeque,
     io::{BufRead, Write},
     path::{Path, PathBuf},
     process::Command,
@@ -108,38 +109,72 @@ impl Way<'_> {
 
 /// A link to node A.
 pub trait Publish {
-    /// Sends a message. Waits for confirmations only when the window is full.
-    async fn publish(&mut self, body: Bytes) -> anyhow::Result<()>;
-    /// Waits until all that was sent is confirmed.
-    async fn confirmed(&mut self) -> anyhow::Result<()>;
+    /// A message that was sent and is not yet confirmed.
+    type Sent;
+
+    /// Sends a message.
+    async fn send(&mut self, body: Bytes) -> anyhow::Result<Self::Sent>;
+    /// Waits until it is confirmed.
+    async fn confirm(sent: Self::Sent) -> anyhow::Result<()>;
+}
+
+/// What was sent over a link, and is not confirmed yet.
+struct Window<P: Publish> {
+    publisher: P,
+    room: usize,
+    unconfirmed: VecDeque<P::Sent>,
+}
+
+impl<P: Publish> Window<P> {
+    /// Waits for a confirmation only when the window is full.
+    async fn send(&mut self, body: Bytes) -> anyhow::Result<()> {
+        if self.unconfirmed.len() >= self.room {
+            self.confirm_first().await?;
+        }
+        self.unconfirmed.push_back(self.publisher.send(body).await?);
+        Ok(())
+    }
+
+    async fn confirm_all(&mut self) -> anyhow::Result<()> {
+        while !self.unconfirmed.is_empty() {
+            self.confirm_first().await?;
+        }
+        Ok(())
+    }
+
+    async fn confirm_first(&mut self) -> anyhow::Result<()> {
+        match self.unconfirmed.pop_front() {
+            Some(first) => P::confirm(first).await,
+            None => Ok(()),
+        }
+    }
 }
 
 pub async fn publish(args: &Args) -> anyhow::Result<()> {
     let pki = Pki::at(&args.pki);
     match args.system {
         System::Nats => {
-            publish_all(nats::Publisher::connect(args.port, &pki, args.load).await?, args.load)
-                .await
+            publish_all(nats::Publisher::connect(args.port, &pki).await?, args.load).await
         }
         System::Rabbitmq => {
-            publish_all(rabbitmq::Publisher::connect(args.port, &pki, args.load).await?, args.load)
-                .await
+            publish_all(rabbitmq::Publisher::connect(args.port, &pki).await?, args.load).await
         }
         System::Kuriiri => bail!("Kuriiri brings its own clients"),
     }
 }
 
-async fn publish_all(mut publisher: impl Publish, load: Load) -> anyhow::Result<()> {
-    publisher.publish(body(0, load.size)).await?;
-    publisher.confirmed().await?;
+async fn publish_all(publisher: impl Publish, load: Load) -> anyhow::Result<()> {
+    let mut window = Window { publisher, room: load.window.into(), unconfirmed: VecDeque::new() };
+    window.send(body(0, load.size)).await?;
+    window.confirm_all().await?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line)?;
     ensure!(line.trim_end() == BEGIN, "not told to begin");
     let began = now();
     for number in 1..=load.messages {
-        publisher.publish(body(number, load.size)).await?;
+        window.send(body(number, load.size)).await?;
     }
-    publisher.confirmed().await?;
+    window.confirm_all().await?;
     say(&serde_json::to_string(&Published { began })?)
 }
 
