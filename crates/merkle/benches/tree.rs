@@ -5,9 +5,7 @@
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kuriiri_merkle::{
-    Frontier, Growth, Tree, inclusion, leaf, open_many, prove_many, root_from_inclusion,
-};
+use kuriiri_merkle::{Growth, Tree, inclusion, leaf, open_many, prove_many, root_from_inclusion};
 use kuriiri_types::Digest;
 
 /// Entries that one step of a busy relay appends.
@@ -22,7 +20,7 @@ fn leaf_at(index: u64) -> Digest {
 }
 
 fn tree(count: u64) -> Growth {
-    let mut tree = Growth::on(&Frontier::new());
+    let mut tree = Growth::default();
     for index in 0..count {
         tree.push(leaf_at(index));
     }

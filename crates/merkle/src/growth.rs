@@ -7,8 +7,9 @@ use crate::{Frontier, Nodes, node, shape::fold};
 /// A frontier, and everything appended to it in one go.
 ///
 /// It holds each perfect node that was completed meanwhile, and those of the frontier; so it
-/// answers for whatever a proof needs of the part that is new, before anything of it is stored.
-#[derive(Debug, Clone)]
+/// answers for whatever a proof needs of the part that is new, before anything of it is stored. The
+/// default begins with nothing, so it holds the whole tree.
+#[derive(Debug, Clone, Default)]
 pub struct Growth {
     base: u64,
     size: u64,
@@ -122,6 +123,17 @@ impl Nodes for Growth {
 
     fn node(&self, level: u8, index: u64) -> Result<Digest, MissingNode> {
         self.node(level, index).ok_or(MissingNode { level, index })
+    }
+}
+
+/// A whole tree of these leaf hashes.
+impl FromIterator<Digest> for Growth {
+    fn from_iter<I: IntoIterator<Item = Digest>>(leaves: I) -> Self {
+        let mut tree = Self::default();
+        leaves.into_iter().for_each(|leaf| {
+            tree.push(leaf);
+        });
+        tree
     }
 }
 

@@ -12,9 +12,9 @@
 //! clock, no file and no network, and knows `ring` for SHA-256 alone.
 //!
 //! ```
-//! use kuriiri_merkle::{Frontier, Growth, inclusion, leaf, root_from_inclusion};
+//! use kuriiri_merkle::{Growth, inclusion, leaf, root_from_inclusion};
 //!
-//! let mut tree = Growth::on(&Frontier::new());
+//! let mut tree = Growth::default();
 //! for entry in ["one", "two", "three"] {
 //!     tree.push(leaf(entry.as_bytes()));
 //! }

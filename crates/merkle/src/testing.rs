@@ -2,7 +2,7 @@
 
 use kuriiri_types::Digest;
 
-use crate::{Frontier, Growth, empty_root, leaf, node};
+use crate::{Growth, empty_root, leaf, node};
 
 pub(crate) fn leaves(size: u64) -> Vec<Digest> {
     (0..size).map(|index| leaf(&index.to_be_bytes())).collect()
@@ -10,11 +10,7 @@ pub(crate) fn leaves(size: u64) -> Vec<Digest> {
 
 /// A tree with all its nodes.
 pub(crate) fn tree(size: u64) -> Growth {
-    let mut tree = Growth::on(&Frontier::new());
-    leaves(size).into_iter().for_each(|leaf| {
-        tree.push(leaf);
-    });
-    tree
+    leaves(size).into_iter().collect()
 }
 
 /// RFC 9162 §2.1.1, word for word.

@@ -2,7 +2,7 @@
 
 use kuriiri_types::Digest;
 
-use crate::{Frontier, Growth, MissingNode, Nodes, inclusion, inclusions, prove_many};
+use crate::{Growth, MissingNode, Nodes, inclusion, inclusions, prove_many};
 
 /// A tree with all its leaves and every perfect subtree over them: a batch that is signed, the
 /// hashes of one tile. It takes 64 bytes for each leaf.
@@ -26,7 +26,7 @@ pub struct Tree(Growth);
 impl Tree {
     /// The one without leaves.
     pub fn new() -> Self {
-        Self(Growth::on(&Frontier::new()))
+        Self(Growth::default())
     }
 
     /// Appends a leaf hash (see [`leaf`](crate::leaf)), and gives the index that it has from now

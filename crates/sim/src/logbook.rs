@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Growth, leaf};
+use kuriiri_merkle::{Growth, leaf};
 use kuriiri_types::{
     Address, Decided, Digest, Direction, Entry, LogEvent, LoggedRuling, Ministry, Receipt,
     ReceiptKind, SignedReceipt, Timestamp,
@@ -22,6 +22,7 @@ pub(crate) type Statement = (Digest, Address, ReceiptKind);
 pub(crate) type Copied = (Ministry, Digest, Ministry);
 
 /// The log of one relay.
+#[derive(Default)]
 pub(crate) struct Logbook {
     /// The tree over all of it.
     pub(crate) tree: Growth,
@@ -69,27 +70,6 @@ pub(crate) struct Leaving {
     pub(crate) pruned: Vec<(Timestamp, u64)>,
     /// Those with these leaf hashes, beside entries before these places.
     pub(crate) erased: BTreeMap<Digest, u64>,
-}
-
-impl Default for Logbook {
-    fn default() -> Self {
-        Self {
-            tree: Growth::on(&Frontier::new()),
-            leaves: Vec::new(),
-            ends: BTreeMap::new(),
-            said: BTreeSet::new(),
-            received: BTreeSet::new(),
-            heard: BTreeMap::new(),
-            read: BTreeMap::new(),
-            beside: BTreeMap::new(),
-            leaving: Leaving::default(),
-            out: BTreeSet::new(),
-            taken: BTreeSet::new(),
-            passed: Passed::default(),
-            classes: (0, 0),
-            fresh: BTreeMap::new(),
-        }
-    }
 }
 
 impl Logbook {

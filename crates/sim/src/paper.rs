@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
 use kuriiri_engine::{ChannelEnd, LogAppend, LogHead, Unproved};
-use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_types::{Digest, Direction, LogEvent, Ministry, SignedReceipt, Timestamp};
 use kuriiri_wire::entry;
 
@@ -14,7 +14,7 @@ type Ends = BTreeMap<(Ministry, Direction), ChannelEnd>;
 type Headers = BTreeMap<u64, Vec<Option<Bytes>>>;
 
 /// Entries, the tree over them, the headers beside them, and what the last commit said of them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(crate) struct Paper {
     entries: Vec<Bytes>,
     tree: Growth,
@@ -30,18 +30,6 @@ struct Said {
     head: LogHead,
     ends: Ends,
     checkpoint: Bytes,
-}
-
-impl Default for Paper {
-    fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            tree: Growth::on(&Frontier::new()),
-            headers: Headers::new(),
-            last: Said::default(),
-            before: Said::default(),
-        }
-    }
 }
 
 impl Paper {
@@ -146,7 +134,7 @@ impl Paper {
     /// What the last commit appended is gone, as from an older copy of the disk.
     pub(crate) fn cut_back(&mut self) {
         let kept = std::mem::take(&mut self.entries);
-        self.tree = Growth::on(&Frontier::new());
+        self.tree = Growth::default();
         self.last = self.before.clone();
         let size = usize::try_from(self.last.head.size).unwrap_or(0);
         self.headers.retain(|index, _| *index < self.last.head.size);

@@ -16,11 +16,11 @@
 //! it checked, is for those who call it.
 //!
 //! ```
-//! use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+//! use kuriiri_merkle::{Growth, inclusion, leaf};
 //! use kuriiri_seal::NoteKey;
 //! use kuriiri_tlog::{Checkpoint, NoteSigner, TlogProof};
 //!
-//! let mut tree = Growth::on(&Frontier::new());
+//! let mut tree = Growth::default();
 //! for entry in ["one", "two", "three"] {
 //!     tree.push(leaf(entry.as_bytes()));
 //! }

@@ -253,7 +253,7 @@ impl fmt::Debug for ReceiptVerifier {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_merkle::{Frontier, Growth, inclusion};
+    use kuriiri_merkle::{Growth, inclusion};
     use kuriiri_seal::NoteKey;
     use kuriiri_types::{Addressed, MessageId, ReceiptKind, Subject, Timestamp};
 
@@ -282,7 +282,7 @@ mod tests {
 
     /// The second of three entries of a log.
     fn signed(log: &NoteSigner) -> SignedReceipt {
-        let mut tree = Growth::on(&Frontier::new());
+        let mut tree = Growth::default();
         [b"one".as_slice(), b"two", b"three"].into_iter().for_each(|e| {
             tree.push(leaf(e));
         });

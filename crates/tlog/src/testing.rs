@@ -1,6 +1,6 @@
 //! What tests in several files need.
 
-use kuriiri_merkle::{Frontier, Growth, leaf};
+use kuriiri_merkle::{Growth, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_types::Digest;
 
@@ -12,11 +12,7 @@ pub(crate) fn leaves(size: u64) -> Vec<Digest> {
 
 /// A tree with all its nodes.
 pub(crate) fn tree(size: u64) -> Growth {
-    let mut tree = Growth::on(&Frontier::new());
-    leaves(size).into_iter().for_each(|leaf| {
-        tree.push(leaf);
-    });
-    tree
+    leaves(size).into_iter().collect()
 }
 
 /// A key that anybody can know.

@@ -188,7 +188,7 @@ fn entries_that_are_dropped_altered_or_reordered_without_the_key_are_found() {
     let checkpoint = a.checkpoint();
     let put = |raw: &[bytes::Bytes], size_kept: bool| {
         let dir = bench.folder("tampered");
-        let mut tree = kuriiri_merkle::Growth::on(&kuriiri_merkle::Frontier::new());
+        let mut tree = kuriiri_merkle::Growth::default();
         raw.iter().for_each(|entry| {
             tree.push(kuriiri_merkle::leaf(entry));
         });

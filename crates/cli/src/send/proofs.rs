@@ -108,7 +108,7 @@ fn name(receipt: &VerifiedReceipt) -> String {
 mod tests {
     use bytes::Bytes;
     use kuriiri_client::VerifiedReceipt;
-    use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+    use kuriiri_merkle::{Growth, inclusion, leaf};
     use kuriiri_seal::NoteKey;
     use kuriiri_tlog::{Checkpoint, LogKeys, NoteSigner, ReceiptVerifier, TlogProof};
     use kuriiri_types::{
@@ -135,7 +135,7 @@ mod tests {
             subjects: (0..messages).map(told).collect(),
         };
         let log = NoteSigner::new(origin.parse().unwrap(), NoteKey::generate().unwrap().0);
-        let (mut tree, entry) = (Growth::on(&Frontier::new()), Bytes::from_static(b"entry"));
+        let (mut tree, entry) = (Growth::default(), Bytes::from_static(b"entry"));
         (0..=index).for_each(|_| {
             tree.push(leaf(&entry));
         });

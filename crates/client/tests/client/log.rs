@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_seal::{NoteKey, salted};
 use kuriiri_tlog::{Checkpoint, NoteSigner, VerifierKey, log_origin};
 use kuriiri_types::{Digest, Entry, LogEvent, Ministry, Receipt, SignedReceipt, Timestamp};
@@ -30,7 +30,7 @@ impl Log {
 
     pub(crate) fn with(origin: &str, key: NoteKey) -> Self {
         let signer = NoteSigner::new(origin.parse().unwrap(), key);
-        Self { signer, tree: Mutex::new(Growth::on(&Frontier::new())) }
+        Self { signer, tree: Mutex::new(Growth::default()) }
     }
 
     pub(crate) fn key(&self) -> &VerifierKey {

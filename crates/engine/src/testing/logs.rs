@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_tlog::{
     Checkpoint, Cosigner, LogKeys, NoteSigner, ReceiptVerifier, VerifiedReceipt, log_origin,
@@ -68,7 +68,7 @@ pub(crate) fn stated(receipts: Vec<Receipt>) -> Vec<VerifiedReceipt> {
     let Some(issuer) = receipts.first().map(|receipt| receipt.issuer.clone()) else {
         return Vec::new();
     };
-    let mut tree = Growth::on(&Frontier::new());
+    let mut tree = Growth::default();
     let mut entries = Vec::new();
     for (number, receipt) in (0..).zip(receipts) {
         let (at, event) = (receipt.at, LogEvent::Receipt(receipt));

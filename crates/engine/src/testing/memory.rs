@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_tlog::{Checkpoint, Note};
 use kuriiri_types::{
     Digest, Direction, Entry, Lane, LogEvent, Ministry, SignedReceipt, Timestamp,
@@ -56,7 +56,7 @@ struct Log {
 impl Default for Log {
     fn default() -> Self {
         let (ends, said, head) = (Ends::new(), Ends::new(), LogHead::default());
-        Self { tree: Growth::on(&Frontier::new()), ends, said, head }
+        Self { tree: Growth::default(), ends, said, head }
     }
 }
 

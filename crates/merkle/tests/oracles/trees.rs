@@ -4,12 +4,17 @@ use ct_merkle::mem_backed_tree::MemoryBackedTree;
 use kuriiri_merkle::{
     Frontier, Growth, consistency, inclusion, leaf, root, root_from_inclusion, verify_consistency,
 };
+use kuriiri_types::Digest;
 use sha2::Sha256;
 use tlog_tiles::{check_record, check_tree, prove_record, prove_tree, record_hash, tree_hash};
 
-use crate::{Reader, entry, hash, hashes, tree};
+use crate::nodes::{Reader, entry, hash, tree};
 
 const LARGEST: u64 = 2000;
+
+fn hashes(digests: &[Digest]) -> Vec<[u8; 32]> {
+    digests.iter().map(|digest| digest.0).collect()
+}
 
 /// Some of what is below: both ends, the powers of two and their neighbours, and others.
 fn some_below(size: u64) -> Vec<u64> {
@@ -44,7 +49,7 @@ fn every_size_has_the_root_that_others_find() {
 fn check_inclusion(tree: &Growth, index: u64, size: u64) {
     let ours = inclusion(tree, index, size).unwrap();
     let theirs = prove_record(size, index, &Reader(tree)).unwrap();
-    assert_eq!(ours, theirs.iter().map(|hash| kuriiri_types::Digest(hash.0)).collect::<Vec<_>>());
+    assert_eq!(ours, theirs.iter().map(|hash| Digest(hash.0)).collect::<Vec<_>>());
     let (leaf, root) = (leaf(&entry(index)), root(tree, size).unwrap());
     assert_eq!(root_from_inclusion(leaf, index, size, &ours), Some(root));
     check_record(&theirs, size, hash(root), index, hash(leaf)).unwrap();
@@ -53,7 +58,7 @@ fn check_inclusion(tree: &Growth, index: u64, size: u64) {
 fn check_consistency(tree: &Growth, old: u64, new: u64) {
     let ours = consistency(tree, old, new).unwrap();
     let theirs = prove_tree(new, old, &Reader(tree)).unwrap();
-    assert_eq!(ours, theirs.iter().map(|hash| kuriiri_types::Digest(hash.0)).collect::<Vec<_>>());
+    assert_eq!(ours, theirs.iter().map(|hash| Digest(hash.0)).collect::<Vec<_>>());
     let (old_root, new_root) = (root(tree, old).unwrap(), root(tree, new).unwrap());
     assert!(verify_consistency(old, old_root, new, new_root, &ours));
     check_tree(&theirs, new, hash(new_root), old, hash(old_root)).unwrap();
@@ -106,7 +111,7 @@ fn a_third_implementation_makes_the_same_proofs() {
 #[test]
 fn what_one_refuses_the_other_refuses() {
     let tree = tree(64);
-    let digest = |hash: &tlog_tiles::Hash| kuriiri_types::Digest(hash.0);
+    let digest = |hash: &tlog_tiles::Hash| Digest(hash.0);
     for size in 1..=20_u64 {
         for index in 0..size {
             let proof = prove_record(size, index, &Reader(&tree)).unwrap();

@@ -203,7 +203,7 @@ mod tests {
     }
 
     fn tree(size: u64) -> Growth {
-        let mut tree = Growth::on(&Frontier::new());
+        let mut tree = Growth::default();
         for index in 0..size {
             tree.push(hash(index));
         }

@@ -145,7 +145,7 @@ impl Log {
 
 /// The tree over the first entries.
 pub(crate) fn tree(size: u64) -> Growth {
-    let mut tree = Growth::on(&Frontier::new());
+    let mut tree = Growth::default();
     for index in 0..size {
         tree.push(leaf(&entry(index)));
     }
@@ -188,7 +188,7 @@ pub(crate) fn verify(log: &Path, key: &VerifierKey) -> Checkpoint {
 pub(crate) fn verify_without(log: &Path, key: &VerifierKey, gone: &Gone) -> Checkpoint {
     let note = fs::read(log.join("checkpoint")).unwrap();
     let checkpoint = Checkpoint::verify(&note, key).unwrap();
-    let mut tree = Growth::on(&Frontier::new());
+    let mut tree = Growth::default();
     for bundle in bundles_of(checkpoint.size) {
         let path = bundle.path();
         let bytes = fetch(log, &path);

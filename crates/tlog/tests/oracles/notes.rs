@@ -8,7 +8,7 @@ use kuriiri_tlog::{
 use proptest::prelude::*;
 use signed_note::{Signer, StandardSigner, StandardVerifier, Verifier, VerifierList};
 
-use crate::tree;
+use crate::nodes::tree;
 
 const NAME: &str = "sm.example/log";
 const SEED: [u8; 32] = [9; 32];

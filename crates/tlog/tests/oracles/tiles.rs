@@ -4,7 +4,7 @@ use kuriiri_tlog::{Place, TILE_HEIGHT, Tile, encode_tile, node_in_tile, tiles_be
 use kuriiri_types::Digest;
 use tlog_tiles::stored_hash_index;
 
-use crate::{Reader, tree};
+use crate::nodes::{Reader, tree};
 
 fn theirs(tile: Tile) -> tlog_tiles::Tile {
     tlog_tiles::Tile::new(TILE_HEIGHT, tile.level, tile.index, u32::from(tile.width), false)

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Growth, inclusion, leaf};
+use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_seal::{Purpose, Signer, join};
 use kuriiri_tlog::{
     Bundle, Checkpoint, EntryHeaders, NoteSigner, Tile, add_signature, bundles_of, encode_bundle,
@@ -61,7 +61,7 @@ impl<'a> Author<'a> {
             home: cast.member(node).system.id().ministry().clone(),
             entries: vec![],
             raw: vec![],
-            tree: Growth::on(&Frontier::new()),
+            tree: Growth::default(),
             ends: BTreeMap::new(),
             at: NOW,
             boot: 1,

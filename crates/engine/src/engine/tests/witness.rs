@@ -1,7 +1,7 @@
 //! Checkpoints of peers are cosigned when they grow out of what was cosigned before, and never else.
 
 use bytes::Bytes;
-use kuriiri_merkle::{Frontier, Growth, consistency, leaf};
+use kuriiri_merkle::{Growth, consistency, leaf};
 use kuriiri_tlog::{Checkpoint, Note, Signature, add_signature, log_origin};
 use kuriiri_types::{Code, Digest, LogEvent, Refusal};
 
@@ -15,7 +15,7 @@ const PLM: &str = "plm.example";
 
 /// A log of a peer of so many entries; that of another seed has another last entry.
 fn tree(size: u64, seed: u8) -> Growth {
-    let mut tree = Growth::on(&Frontier::new());
+    let mut tree = Growth::default();
     for index in 1..=size {
         let salt = if index == size { seed } else { 0 };
         tree.push(leaf(&[index.to_be_bytes().as_slice(), &[salt]].concat()));
