@@ -123,10 +123,10 @@ impl Disk {
     /// The open files, the number of the last commit, and the headers that files may still have although
     /// they left.
     pub(crate) fn open(dir: &Path, options: &Options) -> Result<(Self, u64, Going), OpenError> {
-        let Records { tip, log, db, found: Found { last, bodies } } = Records::open(dir, options)?;
+        let Records { tip, log, db, tree, last } = Records::open(dir, options)?;
         create_dir(&bodies_path(dir))?;
         let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
-        let tree = Tree::new(db.clone());
+        let bodies = bodies(&tree).map_err(damaged)?;
         let Left { gone, outstanding } = Left::load(&tree).map_err(damaged)?;
         let Options { synced, read_named, unsynced_max, .. } = *options;
         let shape = Shape { log, synced, read_named, unsynced_max };
@@ -143,7 +143,7 @@ impl Disk {
             db,
             tip,
         };
-        let last = settle(&disk, last)?;
+        let last = begin_with(&disk, last)?;
         Ok((disk, last, outstanding))
     }
 }
@@ -153,8 +153,10 @@ pub(crate) struct Records {
     tip: Tip,
     /// Where the log is to be.
     log: PathBuf,
-    pub(crate) db: sled::Db,
-    found: Found,
+    db: sled::Db,
+    pub(crate) tree: Tree,
+    /// The number of the last commit; 0 in a new state.
+    pub(crate) last: u64,
 }
 
 impl Records {
@@ -169,26 +171,21 @@ impl Records {
         }
         clear_unfinished(dir)?;
         let db = recover(dir, options, deadline)?;
-        let settled = check(&db, dir, required(dir, acknowledged)?)?;
+        let tree = Tree::new(db.clone());
+        let settled = check(&tree, dir, required(dir, acknowledged)?)?;
         let last = take_up(&db, dir, settled, acknowledged)?;
-        let found = Found { last, bodies: bodies(&db, dir)? };
-        Ok(Self { tip, log, db, found })
-    }
-
-    /// The number of the last commit; 0 in a new state.
-    pub(crate) fn last(&self) -> u64 {
-        self.found.last
+        Ok(Self { tip, log, db, tree, last })
     }
 
     /// Makes changes durable as the commit of this number.
-    pub(crate) fn settle(
+    pub(crate) fn make_durable(
         &self,
         dir: &Path,
         batch: sled::Batch,
         number: u64,
     ) -> Result<(), OpenError> {
         let file = File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?;
-        settle_records((&self.db, &file), (&self.tip, dir), batch, number)
+        make_durable((&self.db, &file), (&self.tip, dir), batch, number)
     }
 }
 
@@ -238,25 +235,16 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 
 // === after sled ===
 
-/// What a recovered database says of itself.
-struct Found {
-    /// Number of its last commit; 0 in a new one.
-    last: u64,
-    /// The body files that are referred to.
-    bodies: BTreeSet<u64>,
-}
-
 /// Compares what sled found with what it must have, and gives the number of its last commit.
-fn check(db: &sled::Db, dir: &Path, required: u64) -> Result<u64, OpenError> {
+fn check(tree: &Tree, dir: &Path, required: u64) -> Result<u64, OpenError> {
     let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
     let unreadable = |error: ViewError| damaged(error.0);
-    let tree = Tree::new(db.clone());
-    let mark = view::record::<Mark>(&tree, &Key::Commits).map_err(unreadable)?;
+    let mark = view::record::<Mark>(tree, &Key::Commits).map_err(unreadable)?;
     let last = mark.map_or(0, Mark::number);
     if last < required {
         return Err(lost(&db_path(dir), last, required));
     }
-    let format = view::record::<u32>(&tree, &Key::Format).map_err(unreadable)?;
+    let format = view::record::<u32>(tree, &Key::Format).map_err(unreadable)?;
     match format {
         Some(FORMAT) => {}
         Some(found) => {
@@ -269,10 +257,8 @@ fn check(db: &sled::Db, dir: &Path, required: u64) -> Result<u64, OpenError> {
 }
 
 /// The body files that records refer to.
-fn bodies(db: &sled::Db, dir: &Path) -> Result<BTreeSet<u64>, OpenError> {
-    let tree = Tree::new(db.clone());
-    let bodies = view::keys(&tree, Key::body_files()).map(|key| body_file(key?));
-    bodies.collect::<Result<_, _>>().map_err(|error| OpenError::corrupt(db_path(dir), error.0))
+fn bodies(tree: &Tree) -> Result<BTreeSet<u64>, ViewError> {
+    view::keys(tree, Key::body_files()).map(|key| body_file(key?)).collect()
 }
 
 fn body_file(key: Key) -> Result<u64, ViewError> {
@@ -285,7 +271,7 @@ fn body_file(key: Key) -> Result<u64, ViewError> {
 /// Makes what was found durable, with all names in the folder: the last process may have died
 /// between a commit and its barrier. A new state gets its first records. Returns the number of
 /// the last commit.
-fn settle(disk: &Disk, last: u64) -> Result<u64, OpenError> {
+fn begin_with(disk: &Disk, last: u64) -> Result<u64, OpenError> {
     let io = || OpenError::io(disk.db_path());
     if last == 0 {
         let first = first_commit().map_err(|error| io()(io::Error::other(error)))?;
@@ -293,7 +279,7 @@ fn settle(disk: &Disk, last: u64) -> Result<u64, OpenError> {
     }
     let last = last.max(1);
     let nothing = sled::Batch::default();
-    settle_records((&disk.db, &disk.db_file), (&disk.tip, &disk.dir), nothing, last)?;
+    make_durable((&disk.db, &disk.db_file), (&disk.tip, &disk.dir), nothing, last)?;
     clear(&disk.dir)?;
     for dir in [disk.dir.clone(), disk.blobs_path(), bodies_path(&disk.dir)] {
         sync_dir(&dir).map_err(OpenError::io(dir))?;
@@ -302,7 +288,7 @@ fn settle(disk: &Disk, last: u64) -> Result<u64, OpenError> {
 }
 
 /// Makes changes durable as the commit of this number, while no committer runs.
-fn settle_records(
+fn make_durable(
     (db, file): (&sled::Db, &File),
     (tip, dir): (&Tip, &Path),
     batch: sled::Batch,

@@ -18,7 +18,6 @@ use crate::{
     open::{FORMAT, Records},
     sled_log::Mark,
     store::{Disk, Store, db_path},
-    tree::Tree,
     value, view,
 };
 
@@ -54,9 +53,9 @@ impl Store {
     pub fn log_stands(dir: &Path, options: &Options) -> Result<(LogBegun, LogHead), OpenError> {
         let records = Records::open(dir, options)?;
         let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
-        let tree = Tree::new(records.db.clone());
-        let begun = view::record(&tree, &Key::LogBegun).map_err(damaged)?;
-        let head = view::record(&tree, &Key::LogHead).map_err(damaged)?;
+        let tree = &records.tree;
+        let begun = view::record(tree, &Key::LogBegun).map_err(damaged)?;
+        let head = view::record(tree, &Key::LogHead).map_err(damaged)?;
         Ok((begun.unwrap_or_default(), head.unwrap_or_default()))
     }
 
@@ -78,14 +77,14 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
     let records = Records::open(dir, options)?;
     let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
     let unreadable = |error: ViewError| damaged(error.0);
-    let tree = Tree::new(records.db.clone());
+    let tree = &records.tree;
     let mut batch = sled::Batch::default();
     let mut remove = |key: Key| batch.remove(key.encode());
     [Key::LogHead, Key::LogNote].into_iter().for_each(&mut remove);
     let of_log = [Key::channel_ends(), Key::entries(), Key::headers(), Key::kept()];
     let left = [Key::pruned(), Key::erased()];
     for range in of_log.into_iter().chain(left).chain([Key::packs(), Key::done(), Key::due()]) {
-        for key in view::keys(&tree, range) {
+        for key in view::keys(tree, range) {
             let key = key.map_err(unreadable)?;
             if goes(&key) {
                 remove(key);
@@ -94,10 +93,10 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
     }
     let encoded = |error: postcard::Error| damaged(error.to_string());
     batch.insert(Key::LogBegun.encode(), value::encode(begun).map_err(encoded)?);
-    let number = records.last() + 1;
+    let number = records.last + 1;
     batch.insert(Key::Commits.encode(), value::encode(&Mark::new(number)).map_err(encoded)?);
     batch.insert(Key::Format.encode(), value::encode(&FORMAT).map_err(encoded)?);
-    records.settle(dir, batch, number)
+    records.make_durable(dir, batch, number)
 }
 
 /// Whether a record is of the log that ends.

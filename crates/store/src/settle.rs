@@ -19,7 +19,8 @@ use crate::{
     value,
 };
 
-/// Bytes of one batch for sled, which holds its log while it takes one.
+/// Bytes of one batch for sled, which holds its log while it takes one; and few enough that a number of a
+/// commit stands in every segment of that log.
 const BATCH_BYTES: usize = 256 * 1024;
 
 /// The journal, and what is on its way into sled.
@@ -82,7 +83,7 @@ impl Settling {
     }
 
     fn start(&mut self, disk: &Arc<Disk>, last: u64) -> Result<(), CommitError> {
-        let Some(changes) = disk.tree.settle() else { return Ok(()) };
+        let Some(changes) = disk.tree.begin_settling() else { return Ok(()) };
         let old = self.journal.turn(last).map_err(CommitError::io(disk.journal_path()))?;
         let taker = Arc::clone(disk);
         let work = move || settle(&taker, &changes, &old);

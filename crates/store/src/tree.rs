@@ -27,6 +27,15 @@ struct Above {
 /// A key and its value.
 pub(crate) type Record = (Vec<u8>, Bytes);
 
+type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
+/// An end of a range.
+#[derive(Debug, Clone, Copy)]
+enum End {
+    First,
+    Last,
+}
+
 impl Tree {
     pub(crate) fn new(db: sled::Db) -> Self {
         Self { db, above: RwLock::default() }
@@ -63,7 +72,8 @@ impl Tree {
         let mut from = Bound::Included(range.start);
         let end = range.end;
         std::iter::from_fn(move || {
-            let found = self.first((from.clone(), Bound::Excluded(end.clone())));
+            let bounds = (from.clone(), Bound::Excluded(end.clone()));
+            let found = self.outermost(bounds, End::First);
             if let Ok(Some((key, _))) = &found {
                 from = Bound::Excluded(key.clone());
             }
@@ -73,58 +83,31 @@ impl Tree {
 
     /// The last record of a range.
     pub(crate) fn last(&self, range: Range<Vec<u8>>) -> sled::Result<Option<Record>> {
-        let (start, mut end) = (range.start, Bound::Excluded(range.end));
-        loop {
-            let bounds = (Bound::Included(start.clone()), end.clone());
-            if is_empty(&bounds) {
-                return Ok(None);
-            }
-            let below = self.db.range::<Vec<u8>, _>(bounds.clone()).next_back().transpose()?;
-            let above = self.read().last(&bounds);
-            let below_key = below.as_ref().map(|(key, _)| key.to_vec());
-            match (above, below_key) {
-                (None, None) => return Ok(None),
-                (Some((key, value)), below) if below.as_ref().is_none_or(|below| *below <= key) => {
-                    match value {
-                        Some(value) => return Ok(Some((key, value))),
-                        None => end = Bound::Excluded(key),
-                    }
-                }
-                (_, Some(key)) => {
-                    let value = below.map(|(_, value)| Bytes::copy_from_slice(&value));
-                    return Ok(value.map(|value| (key, value)));
-                }
-                (Some(_), None) => return Ok(None),
-            }
-        }
+        self.outermost((Bound::Included(range.start), Bound::Excluded(range.end)), End::Last)
     }
 
-    /// The first record between bounds.
-    fn first(&self, bounds: (Bound<Vec<u8>>, Bound<Vec<u8>>)) -> sled::Result<Option<Record>> {
-        let (mut from, end) = bounds;
-        loop {
-            let bounds = (from.clone(), end.clone());
-            if is_empty(&bounds) {
-                return Ok(None);
-            }
-            let below = self.db.range::<Vec<u8>, _>(bounds.clone()).next().transpose()?;
-            let above = self.read().first(&bounds);
-            let below_key = below.as_ref().map(|(key, _)| key.to_vec());
-            match (above, below_key) {
-                (None, None) => return Ok(None),
-                (Some((key, value)), below) if below.as_ref().is_none_or(|below| *below >= key) => {
-                    match value {
-                        Some(value) => return Ok(Some((key, value))),
-                        None => from = Bound::Excluded(key),
-                    }
+    /// The record at one end of what lies between bounds.
+    fn outermost(&self, mut bounds: Bounds, end: End) -> sled::Result<Option<Record>> {
+        while !is_empty(&bounds) {
+            let mut below = self.db.range::<Vec<u8>, _>(bounds.clone());
+            let below = end.of(&mut below).transpose()?;
+            let above = self.read().outermost(&bounds, end);
+            let (key, value) = match (above, below) {
+                (Some((key, value)), below)
+                    if below.as_ref().is_none_or(|(other, _)| !end.is_beyond(other, &key)) =>
+                {
+                    (key, value)
                 }
-                (_, Some(key)) => {
-                    let value = below.map(|(_, value)| Bytes::copy_from_slice(&value));
-                    return Ok(value.map(|value| (key, value)));
-                }
-                (Some(_), None) => return Ok(None),
+                (_, Some((key, value))) => (key.to_vec(), Some(Bytes::copy_from_slice(&value))),
+                (_, None) => return Ok(None),
+            };
+            match value {
+                Some(value) => return Ok(Some((key, value))),
+                // Removed, and sled does not know it yet.
+                None => end.leave_out(&mut bounds, key),
             }
         }
+        Ok(None)
     }
 
     // === changing ===
@@ -136,7 +119,7 @@ impl Tree {
 
     /// Has everything above go into sled; what comes from now on stays above. Nothing when the last
     /// has not got there yet.
-    pub(crate) fn settle(&self) -> Option<Arc<Changes>> {
+    pub(crate) fn begin_settling(&self) -> Option<Arc<Changes>> {
         let mut above = self.write();
         if !above.settling.is_empty() {
             return None;
@@ -166,26 +149,45 @@ impl Above {
         self.fresh.get(key).or_else(|| self.settling.get(key))
     }
 
-    fn first(&self, bounds: &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> Option<(Vec<u8>, Option<Bytes>)> {
+    fn outermost(&self, bounds: &Bounds, end: End) -> Option<(Vec<u8>, Option<Bytes>)> {
+        let key = |changes: &Changes| {
+            end.of(&mut changes.range(bounds.clone())).map(|(key, _)| key.clone())
+        };
+        let keys = [key(&self.fresh), key(&self.settling)].into_iter().flatten();
         let key =
-            |changes: &Changes| changes.range(bounds.clone()).next().map(|(key, _)| key.clone());
-        let first = [key(&self.fresh), key(&self.settling)].into_iter().flatten().min()?;
-        let value = self.find(&first)?.clone();
-        Some((first, value))
+            keys.reduce(|one, other| if end.is_beyond(&one, &other) { one } else { other })?;
+        let value = self.find(&key)?.clone();
+        Some((key, value))
+    }
+}
+
+impl End {
+    fn of<I: DoubleEndedIterator>(self, items: &mut I) -> Option<I::Item> {
+        match self {
+            Self::First => items.next(),
+            Self::Last => items.next_back(),
+        }
     }
 
-    fn last(&self, bounds: &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> Option<(Vec<u8>, Option<Bytes>)> {
-        let key = |changes: &Changes| {
-            changes.range(bounds.clone()).next_back().map(|(key, _)| key.clone())
-        };
-        let last = [key(&self.fresh), key(&self.settling)].into_iter().flatten().max()?;
-        let value = self.find(&last)?.clone();
-        Some((last, value))
+    /// Whether a key is nearer to this end than another.
+    fn is_beyond(self, key: &[u8], other: &[u8]) -> bool {
+        match self {
+            Self::First => key < other,
+            Self::Last => key > other,
+        }
+    }
+
+    /// Has the bounds end before this key.
+    fn leave_out(self, (from, to): &mut Bounds, key: Vec<u8>) {
+        match self {
+            Self::First => *from = Bound::Excluded(key),
+            Self::Last => *to = Bound::Excluded(key),
+        }
     }
 }
 
 /// A range that begins where it ends, or after; the maps would panic on some of them.
-fn is_empty((from, end): &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> bool {
+fn is_empty((from, end): &Bounds) -> bool {
     match (from, end) {
         (Bound::Included(from), Bound::Excluded(end)) => from >= end,
         (Bound::Excluded(from), Bound::Excluded(end)) => from >= end,
@@ -229,8 +231,8 @@ mod tests {
                 }
                 tree.put(changes.into_iter().collect());
                 if then == 1 {
-                    tree.settle();
-                } else if then == 2 && let Some(settling) = tree.settle() {
+                    tree.begin_settling();
+                } else if then == 2 && let Some(settling) = tree.begin_settling() {
                     for (key, value) in settling.iter() {
                         match value {
                             Some(value) => drop(tree.db().insert(key, value.as_ref()).unwrap()),

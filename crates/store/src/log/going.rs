@@ -64,6 +64,11 @@ impl Going {
         self.erased.get(header).is_some_and(|before| index < *before)
     }
 
+    /// Whether a header beside an entry leaves, for either reason.
+    pub(crate) fn takes(&self, index: u64, keep_until: Timestamp, header: &Digest) -> bool {
+        self.prunes(index, keep_until) || self.erases(index, header)
+    }
+
     /// The digest of a header if it is erased.
     pub(crate) fn erased_one(&self, index: u64, header: &Bytes) -> Option<Digest> {
         if self.erased.is_empty() {
@@ -72,7 +77,7 @@ impl Going {
         Some(leaf(header)).filter(|digest| self.erases(index, digest))
     }
 
-    /// Whether a header beside an entry leaves.
+    /// Whether any header beside an entry leaves.
     pub(crate) fn touches(&self, index: u64, headed: &Headed) -> bool {
         if self.prunes(index, headed.keep_until) {
             return headed.left() > 0;

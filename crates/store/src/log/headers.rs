@@ -61,9 +61,7 @@ impl Log {
         // Later than the file was read: what left it meanwhile is known by now.
         let gone = self.gone();
         let has_left = |digest: &Digest| {
-            [&before, &gone]
-                .iter()
-                .any(|gone| gone.prunes(index, named.keep_until) || gone.erases(index, digest))
+            [&before, &gone].iter().any(|gone| gone.takes(index, named.keep_until, digest))
         };
         let places = found.into_iter().zip(&named.headers);
         let places = places.map(|(header, digest)| {
@@ -89,7 +87,7 @@ impl Log {
         named: &Named,
         header: &Digest,
     ) -> Result<bool, ViewError> {
-        if gone.prunes(index, named.keep_until) || gone.erases(index, header) {
+        if gone.takes(index, named.keep_until, header) {
             return Ok(true);
         }
         let erased: Option<(u64, bool)> = view::record(db, &Key::Erased(*header))?;
