@@ -145,11 +145,7 @@ impl Log {
 
 /// The tree over the first entries.
 pub(crate) fn tree(size: u64) -> Growth {
-    let mut tree = Growth::default();
-    for index in 0..size {
-        tree.push(leaf(&entry(index)));
-    }
-    tree
+    (0..size).map(|index| leaf(&entry(index))).collect()
 }
 
 /// The bytes that a file of the log has; nothing if the tree has no such file.
