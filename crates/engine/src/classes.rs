@@ -144,8 +144,7 @@ impl Work<'_> {
         for class in first.into_iter().chain(others) {
             let links = class.links();
             let Class { basis, keep, subjects, headers, proofs, .. } = class;
-            let leaves = subjects.iter().map(|subject| subject.header);
-            let signed: Vec<_> = leaves.zip(&proofs).collect();
+            let signed: Vec<_> = proofs.iter().collect();
             let Basis { giver, path, clearances, approvals, ruled, .. } = basis;
             let Ruled { dest, next, ruling, reasons } = ruled;
             let decided = Decided {

@@ -98,7 +98,7 @@ impl Verifier {
         require_role(&signer, SpiffeRole::System)?;
         let header = decode(&envelope.header).map_err(|error| VerifyError::Decode(error.into()))?;
         require_ministry(&signer, header.from.ministry())?;
-        Ok(VerifiedHeader { header: Arc::new(header), envelope, leaf, signer })
+        Ok(VerifiedHeader::new(header, envelope, leaf, Arc::new(signer)))
     }
 
     /// How many signatures it has really verified since it was made; the rest were remembered. It
@@ -157,10 +157,20 @@ pub struct VerifiedHeader {
     header: Arc<Header>,
     envelope: Envelope,
     leaf: Digest,
-    signer: SpiffeId,
+    signer: Arc<SpiffeId>,
 }
 
 impl VerifiedHeader {
+    /// Only for who has seen that it is so.
+    pub(crate) fn new(
+        header: Header,
+        envelope: Envelope,
+        leaf: Digest,
+        signer: Arc<SpiffeId>,
+    ) -> Self {
+        Self { header: Arc::new(header), envelope, leaf, signer }
+    }
+
     /// What was signed, decoded.
     pub fn header(&self) -> &Header {
         &self.header

@@ -247,9 +247,8 @@ impl<'a> Author<'a> {
     pub fn first(&mut self, decided: Decided, class: &[(Send, Envelope)]) -> Decided {
         let leaves: Vec<Digest> =
             class.iter().map(|(_, envelope)| leaf(&envelope.header)).collect();
-        let proofs = class.iter().map(|(_, envelope)| &envelope.proof);
-        let signed: Vec<_> = leaves.iter().copied().zip(proofs).collect();
-        let batch = join(&signed);
+        let proofs: Vec<_> = class.iter().map(|(_, envelope)| &envelope.proof).collect();
+        let batch = join(&proofs);
         for ((_, envelope), leaf) in class.iter().zip(&leaves) {
             self.headers.insert(*leaf, envelope.header.clone());
         }

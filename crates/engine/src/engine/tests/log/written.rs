@@ -152,7 +152,7 @@ fn a_submission_is_written_with_its_decision_and_its_receipt() {
         semantics: kuriiri_policy::SEMANTICS,
         ruling: LoggedRuling::Permit,
         reasons: Vec::new(),
-        batch: kuriiri_seal::join(&[(message.leaf(), &message.envelope().proof)]),
+        batch: kuriiri_seal::join(&[&message.envelope().proof]),
         keep_until: Some(NOW.after(LOG_RETENTION_MIN)),
         subjects: vec![Subject { message: letter(1).id(), header: message.leaf() }],
     };
