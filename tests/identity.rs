@@ -6,17 +6,17 @@ use bytes::Bytes;
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_client::{Draft, ReceiveError, ReceiveOptions, SendError};
 use kuriiri_merkle::leaf;
-use kuriiri_seal::Signer;
+use kuriiri_seal::{Signer, join};
 use kuriiri_transport::{
     Conversation, Endpoint, Expect, Identity, Link, Receiver, Settings, Trust,
 };
 use kuriiri_types::{
-    Code, Envelope, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role,
-    Timestamp, Verdict,
+    Code, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role, Timestamp,
+    Verdict,
 };
 use kuriiri_wire::{
-    Frame, header,
-    relay::{Batch, Hello, Parcel, RelayRequest, Verdicts},
+    Frame, Part, header,
+    relay::{Batch, Hello, Parcel, RelayRequest, RelayedPart, Verdicts},
 };
 
 use crate::{books::draft, evidence::eventually, federation::Federation, upkeep::kinds};
@@ -162,7 +162,7 @@ async fn a_label_that_the_peer_is_not_cleared_for_never_leaves() {
 }
 
 /// A message of um's registry for sm's, with its genuine signature.
-fn message(federation: &Federation, label: &str, body: &[u8]) -> (Parcel, Bytes) {
+fn message(federation: &Federation, label: &str, body: &[u8]) -> (RelayedPart, Bytes) {
     let read = |name: &str| federation.read(&format!("um/systems/kirjaamo/{name}"));
     let signer = Signer::from_pem(&read("signing.pem"), &read("signing.key")).unwrap();
     let salted = kuriiri_seal::salted(body).unwrap();
@@ -191,22 +191,20 @@ fn message(federation: &Federation, label: &str, body: &[u8]) -> (Parcel, Bytes)
     });
     let proof = signer.sign(kuriiri_seal::Purpose::Messages, &[leaf(&header)]).remove(0);
     let (dest, origin) = ("sm.example".parse().unwrap(), "um.example".parse().unwrap());
-    let envelope = Envelope { header, proof };
-    (
-        Parcel { dest, path: vec![origin], envelope, body: salted, approvals: Vec::new() },
-        signer.certificate().clone(),
-    )
+    let parcel = Parcel { header, body: salted, approvals: Vec::new() };
+    let part = Part { signed: join(&[&proof]).unwrap(), messages: vec![parcel] };
+    (RelayedPart { dest, path: vec![origin], part }, signer.certificate().clone())
 }
 
-/// What sm's relay says to parcels that the relay of `peer` hands over.
+/// What sm's relay says to messages that the relay of `peer` hands over.
 async fn hand_over(
     federation: &Federation,
     peer: &str,
-    parcels: Vec<Parcel>,
+    parts: Vec<RelayedPart>,
     certificate: Bytes,
 ) -> Vec<Verdict> {
     let link = federation.link_of(peer).await;
-    let mut receiver = send(&link, 0, parcels, vec![certificate]).await;
+    let mut receiver = send(&link, 0, parts, vec![certificate]).await;
     verdicts(&mut receiver).await
 }
 
@@ -214,12 +212,12 @@ async fn hand_over(
 async fn send(
     link: &Link,
     number: u64,
-    parcels: Vec<Parcel>,
+    parts: Vec<RelayedPart>,
     certificates: Vec<Bytes>,
 ) -> Receiver {
     let (mut sender, receiver) = link.open().await.unwrap();
     let lane = Lane::Messages(Precedence::Routine);
-    let batch = Batch { lane, number, epoch: 0, certificates, parcels, receipts: Vec::new() };
+    let batch = Batch { lane, number, epoch: 0, certificates, parts, receipts: Vec::new() };
     sender.send(RelayRequest::Batch(batch).encode()).await.unwrap();
     sender.finish().unwrap();
     receiver
@@ -247,31 +245,34 @@ fn code(verdict: &Verdict) -> Option<Code> {
 async fn a_hostile_peer_gets_nothing_in_and_learns_nothing() {
     let federation = Federation::started(&["sm"]);
     let (genuine, certificate) = message(&federation, "FI JULK", b"genuine");
-    let change = |change: fn(&mut Parcel)| {
-        let mut parcel = message(&federation, "FI JULK", b"genuine").0;
-        change(&mut parcel);
-        parcel
+    let change = |change: fn(&mut RelayedPart)| {
+        let mut part = message(&federation, "FI JULK", b"genuine").0;
+        change(&mut part);
+        part
     };
-    let parcels = vec![
+    let parts = vec![
         genuine.clone(),
         genuine,
-        change(|p| p.body = [&p.body[..p.body.len() - 1], b"X"].concat().into()),
         change(|p| {
-            let mut header = p.envelope.header.to_vec();
-            let at = header.len() / 2;
-            header[at] ^= 1;
-            p.envelope.header = header.into();
+            let body = &mut p.part.messages[0].body;
+            *body = [&body[..body.len() - 1], b"X"].concat().into();
         }),
         change(|p| {
-            let mut signature = p.envelope.proof.signature.to_vec();
+            let mut header = p.part.messages[0].header.to_vec();
+            let at = header.len() / 2;
+            header[at] ^= 1;
+            p.part.messages[0].header = header.into();
+        }),
+        change(|p| {
+            let mut signature = p.part.signed.signature.to_vec();
             signature[0] ^= 1;
-            p.envelope.proof.signature = signature.into();
+            p.part.signed.signature = signature.into();
         }),
         change(|p| p.path = vec!["plm.example".parse().unwrap()]),
         change(|p| p.dest = "plm.example".parse().unwrap()),
         message(&federation, "FI TL2 REL{UM,SM}", b"too high").0,
     ];
-    let verdicts = hand_over(&federation, "um", parcels, certificate.clone()).await;
+    let verdicts = hand_over(&federation, "um", parts, certificate.clone()).await;
     let codes: Vec<_> = verdicts.iter().map(code).collect();
     let expected = [
         None,

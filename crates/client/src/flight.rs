@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use kuriiri_seal::gather;
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{Code, Envelope, Header, Lane, Precedence, Refusal, Timestamp, Verdict};
+use kuriiri_types::{Code, Header, Lane, Precedence, Refusal, SignedPart, Timestamp, Verdict};
 use kuriiri_wire::{
-    Frame,
+    Frame, Part,
     client::{Reply, Request, Submission, SubmissionAnswer, Submitted},
 };
 
@@ -73,18 +74,20 @@ impl Flight {
 
     fn encode(&self) -> Bytes {
         let submitted = |signed: &Signed| Submitted {
-            envelope: Envelope {
-                header: signed.message.bytes.clone(),
-                proof: signed.proof.clone(),
-            },
+            header: signed.message.bytes.clone(),
             body: signed.message.body.clone(),
         };
+        let part = |(signed, messages): (SignedPart, Vec<&Signed>)| Part {
+            signed,
+            messages: messages.into_iter().map(submitted).collect(),
+        };
+        let parts = gather(&self.messages, |signed| &signed.proof, |_, _| true);
         let submission = Submission {
             epoch: self.epoch,
             number: self.number,
             lane: Lane::Messages(self.precedence),
             certificates: vec![self.desk.signer.certificate().clone()],
-            messages: self.messages.iter().map(submitted).collect(),
+            parts: parts.into_iter().map(part).collect(),
         };
         Request::Submit(submission).encode()
     }

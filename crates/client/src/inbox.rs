@@ -7,21 +7,25 @@ use std::{
     task::{Context, Poll},
 };
 
+use bytes::Bytes;
 use futures_core::Stream;
 use kuriiri_merkle::leaf;
+use kuriiri_seal::VerifiedHeader;
 use kuriiri_transport::{CloseCode, StreamError};
 use kuriiri_types::{
     Address, Refusal,
     limits::{CREDIT_MAX, RETRY_GRACE},
 };
 use kuriiri_wire::{
-    Frame, WireError,
-    client::{Delivery, FromReceiver, Request, ToReceiver},
+    Frame, Part, WireError,
+    client::{DeliveredItem, Delivery, FromReceiver, Request, ToReceiver},
+    header,
 };
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     client::Client,
+    clock,
     desk::Desk,
     error::ReceiveError,
     ledger::Ledger,
@@ -183,13 +187,23 @@ impl Reception {
 
     fn take(&self, delivery: Delivery) -> Result<(), End> {
         meet(&self.desk.verifier, &delivery.certificates);
-        for item in delivery.items {
-            let ticket = item.ticket;
-            if self.ledger.give(leaf(&item.envelope.header), ticket) {
-                self.ledger.show(ticket, Arrival::read(&self.desk, &self.mailbox, item));
-            }
-        }
+        delivery.parts.into_iter().for_each(|part| self.take_part(part));
         let credit = usize::try_from(self.credit).unwrap_or(usize::MAX);
         if self.ledger.outstanding() > credit { Err(End::Credit) } else { Ok(()) }
+    }
+
+    /// Shows messages that were signed together, and what is wrong with those that are not genuine.
+    fn take_part(&self, Part { signed, messages }: Part<DeliveredItem>) {
+        let headers: Vec<Bytes> = messages.iter().map(|item| item.header.clone()).collect();
+        let decode = |bytes: &Bytes| header::decode(bytes);
+        let verified = self.desk.verifier.headers(&signed, &headers, decode, clock::now());
+        for (item, verified) in messages.into_iter().zip(verified) {
+            let ticket = item.ticket;
+            let leaf = verified.as_ref().map_or_else(|_| leaf(&item.header), VerifiedHeader::leaf);
+            if self.ledger.give(leaf, ticket) {
+                let arrival = Arrival::read(&self.desk, &self.mailbox, verified, item);
+                self.ledger.show(ticket, arrival);
+            }
+        }
     }
 }

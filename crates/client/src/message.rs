@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_seal::{VerifiedApproval, VerifiedMessage};
+use kuriiri_seal::{VerifiedApproval, VerifiedHeader, VerifiedMessage, VerifyError};
 use kuriiri_types::{Address, Digest, Envelope, Handling, Header, MessageId, SpiffeId};
 use kuriiri_wire::{client::DeliveredItem, header};
 
@@ -11,7 +11,7 @@ use crate::{
     desk::Desk,
     error::{ConfirmError, ReceiveError, Unacceptable},
     ledger::Ledger,
-    reading::{genuine, opened, releases},
+    reading::{opened, releases},
 };
 
 /// A message that is known to be genuine: its sender's system signed it for this mailbox, and the
@@ -111,15 +111,17 @@ impl Drop for Message {
 }
 
 impl Arrival {
-    /// Verifies and opens what was delivered from a mailbox.
+    /// Opens what was delivered from a mailbox, if its header is genuine.
     pub(crate) fn read(
         desk: &Desk,
         mailbox: &Address,
+        verified: Result<VerifiedHeader, VerifyError>,
         item: DeliveredItem,
     ) -> Result<Self, ReceiveError> {
-        let header = item.envelope.header.clone();
+        let header = item.header;
         let read = || {
-            let verified = genuine(&desk.verifier, item.envelope, item.body)?;
+            let verified = verified.and_then(|header| header.with_body(item.body));
+            let verified = verified.map_err(Unacceptable::NotGenuine)?;
             if !verified.header().to.iter().any(|r| r.address == *mailbox) {
                 return Err(Unacceptable::NotForUs);
             }

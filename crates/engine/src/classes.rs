@@ -6,8 +6,8 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use kuriiri_seal::{VerifiedMessage, join};
 use kuriiri_types::{
-    BatchProof, Decided, Digest, Direction, Giver, HeldClearance, Ministry, SignedApproval,
-    Subject, limits::STATEMENT_SUBJECTS_MAX,
+    BatchProof, Decided, Digest, Direction, Envelope, Giver, HeldClearance, Ministry,
+    SignedApproval, Subject, limits::STATEMENT_SUBJECTS_MAX,
 };
 
 use crate::{judge::Ruled, log::Links, work::Work};
@@ -40,10 +40,8 @@ pub(crate) struct First {
 
 impl First {
     pub(crate) fn of(message: &VerifiedMessage, keep: Duration) -> Self {
-        // A copy: the store keeps it until its bundle is full, and a slice would hold its frame.
-        let envelope = message.envelope();
-        let header = Bytes::copy_from_slice(&envelope.header);
-        Self { header, proof: envelope.proof.clone(), keep }
+        let Envelope { header, proof } = message.envelope().clone();
+        Self { header, proof, keep }
     }
 }
 

@@ -14,7 +14,10 @@ use crate::{
     action::{ReceiptOut, Unproved},
     judge::Case,
     lane::Loaded,
-    record::{Body, BodyRef, Done, Hold, HoldNumber, Item, Pack, PackKey, Parcel, QueueId, Seq},
+    record::{
+        Body, BodyRef, Done, Hold, HoldNumber, Item, Pack, PackKey, Parcel, QueueId, Seq,
+        proof_weight, proof_weight_behind,
+    },
     view::{View, ViewError},
 };
 
@@ -54,6 +57,7 @@ impl HeldReceipt {
 pub(crate) struct Message {
     header: Arc<Header>,
     leaf: Digest,
+    proof: BatchProof,
     releases: Vec<Release>,
     parcel: Parcel,
 }
@@ -94,7 +98,7 @@ pub(crate) struct Custody {
 impl Message {
     /// Takes a verified message into custody.
     pub(crate) fn take(message: &VerifiedMessage, custody: Custody) -> Arc<Self> {
-        let envelope = kept(message.envelope());
+        let envelope = message.envelope().clone();
         Self::new(message.shared_header(), message.leaf(), envelope, custody)
     }
 
@@ -106,8 +110,9 @@ impl Message {
 
     fn new(header: Arc<Header>, leaf: Digest, envelope: Envelope, custody: Custody) -> Arc<Self> {
         let Custody { dest, path, expires, accepted, approvals, releases, body } = custody;
-        let parcel = Parcel { envelope, dest, path, expires, accepted, approvals, body };
-        Arc::new(Self { header, leaf, releases, parcel })
+        let Envelope { header: bytes, proof } = envelope;
+        let parcel = Parcel { header: bytes, dest, path, expires, accepted, approvals, body };
+        Arc::new(Self { header, leaf, proof, releases, parcel })
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -121,6 +126,20 @@ impl Message {
     /// The message as entries of the log name it.
     pub(crate) fn subject(&self) -> Subject {
         Subject { message: self.header.id, header: self.leaf }
+    }
+
+    /// The header's bytes with the proof that its originator signed them.
+    pub(crate) fn envelope(&self) -> Envelope {
+        Envelope { header: self.parcel.header.clone(), proof: self.proof.clone() }
+    }
+
+    /// Bytes that it takes on the wire, roughly.
+    pub(crate) fn load_bytes(&self) -> usize {
+        let beside = match &self.parcel.body {
+            Body::Inline(_) => 0,
+            Body::File(place) => place.len as usize,
+        };
+        self.parcel.weight() + proof_weight(&self.proof) + beside
     }
 
     pub(crate) fn parcel(&self) -> &Parcel {
@@ -155,16 +174,8 @@ impl Message {
     }
 }
 
-/// Signed bytes to be kept: copied out of what they came in. A slice would hold a whole frame in memory
-/// for as long as one of its messages waits.
-pub(crate) fn kept(envelope: &Envelope) -> Envelope {
-    let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
-    let Envelope { header, proof } = envelope;
-    let proof = BatchProof { signature: own(&proof.signature), ..proof.clone() };
-    Envelope { header: own(header), proof }
-}
-
-/// Another relay's receipt to be kept, for the same reason.
+/// Another relay's receipt to be kept: copied out of what it came in. A slice would hold a whole frame in
+/// memory for as long as one receipt waits.
 pub(crate) fn kept_receipt(signed: &SignedReceipt) -> SignedReceipt {
     let own = |bytes: &Bytes| Bytes::copy_from_slice(bytes);
     let SignedReceipt { entry, index, path, checkpoint } = signed;
@@ -180,9 +191,13 @@ impl Held {
         }
     }
 
-    pub(crate) fn weight(&self) -> usize {
+    /// Bytes by which it makes a pack grow behind another item, a little over.
+    pub(crate) fn weight_behind(&self, before: Option<&Self>) -> usize {
         match self {
-            Self::Message(message) => message.parcel.weight(),
+            Self::Message(message) => {
+                let proof = proof_weight_behind(before.and_then(Self::proof), &message.proof);
+                message.parcel.weight() + proof
+            }
             Self::Receipt(_) => Item::RECEIPT_WEIGHT,
         }
     }
@@ -190,7 +205,7 @@ impl Held {
     /// Bytes that it takes in memory, roughly.
     pub(crate) fn memory_bytes(&self) -> usize {
         match self {
-            Self::Message(_) => self.weight(),
+            Self::Message(message) => message.parcel.weight() + proof_weight(&message.proof),
             Self::Receipt(_) => self.load_bytes(),
         }
     }
@@ -198,8 +213,16 @@ impl Held {
     /// Bytes that it takes on the wire, roughly.
     pub(crate) fn load_bytes(&self) -> usize {
         match self {
-            Self::Message(message) => self.weight().saturating_add(message.parcel.body.len()),
+            Self::Message(message) => message.load_bytes(),
             Self::Receipt(receipt) => receipt.bytes() + RECEIPT_PROOF_BYTES,
+        }
+    }
+
+    /// The proof that a message's originator signed it; receipts are proved otherwise.
+    pub(crate) fn proof(&self) -> Option<&BatchProof> {
+        match self {
+            Self::Message(message) => Some(&message.proof),
+            Self::Receipt(_) => None,
         }
     }
 
@@ -256,19 +279,19 @@ impl Reader<'_> {
     }
 
     fn open(&self, first: Seq, pack: Pack, done: Done) -> Result<Loaded, ViewError> {
-        let items = pack.items.into_iter().map(|item| self.hold(item));
-        Ok(Loaded::new(items.collect::<Result<_, _>>()?, pack.packed, done, first))
-    }
-
-    fn hold(&self, item: Item) -> Result<Held, ViewError> {
-        match item {
+        let damaged = || ViewError("a stored message is not what was signed".into());
+        let mut proofs = pack.proofs().ok_or_else(damaged)?.into_iter();
+        let open = |item| match item {
             Item::Receipt(entry) => Ok(Held::Receipt(Arc::new(self.receipt(entry)?))),
             Item::Parcel(parcel) => {
-                let (header, leaf) = self.header(&parcel.envelope)?;
+                let (leaf, proof) = proofs.next().ok_or_else(damaged)?;
+                let header = self.header(&parcel.header)?;
                 let releases = self.releases(&parcel.approvals)?;
-                Ok(Held::Message(Arc::new(Message { header, leaf, releases, parcel })))
+                Ok(Held::Message(Arc::new(Message { header, leaf, proof, releases, parcel })))
             }
-        }
+        };
+        let items = pack.items.into_iter().map(open).collect::<Result<_, ViewError>>()?;
+        Ok(Loaded::new(items, pack.packed, done, first))
     }
 
     /// The receipt that an entry of the own log is or holds.
@@ -294,15 +317,15 @@ impl Reader<'_> {
         let Some((number, hold)) = self.view.next_hold(from)? else {
             return Ok(None);
         };
-        let (header, leaf) = self.header(&hold.envelope)?;
+        let header = self.header(&hold.envelope.header)?;
+        let leaf = leaf(&hold.envelope.header);
         let releases = self.releases(&hold.approvals)?;
         Ok(Some((number, Waiting { header, leaf, releases, hold })))
     }
 
-    fn header(&self, envelope: &Envelope) -> Result<(Arc<Header>, Digest), ViewError> {
-        let header = self.codec.header(&envelope.header);
-        let header = header.ok_or_else(|| ViewError("a stored header is damaged".into()))?;
-        Ok((Arc::new(header), leaf(&envelope.header)))
+    fn header(&self, bytes: &Bytes) -> Result<Arc<Header>, ViewError> {
+        let header = self.codec.header(bytes);
+        header.map(Arc::new).ok_or_else(|| ViewError("a stored header is damaged".into()))
     }
 
     fn releases(&self, approvals: &[SignedApproval]) -> Result<Vec<Release>, ViewError> {

@@ -19,7 +19,7 @@ use crate::{
     admit::Stop,
     commit::Write,
     engine::Engine,
-    held::{Custody, Held, Message, Reader, Release, Waiting, kept},
+    held::{Custody, Held, Message, Reader, Release, Waiting},
     judge::{Case, Need, Onward, Ruled, Ruling, Way, held, named, officers_needed},
     receipts::{Negative, Sent},
     record::{Body, Hold, HoldNumber, approvals_weight},
@@ -173,7 +173,7 @@ impl Engine {
         let officers = officers_of(&need).max(endorsed.approvals.len());
         let beside = approvals_bytes(message.envelope().header.len(), officers);
         let body = self.place(work, message.salted_body(), 1, beside);
-        let (envelope, accepted) = (kept(message.envelope()), work.now);
+        let (envelope, accepted) = (message.envelope().clone(), work.now);
         let Endorsed { approvals, releases } = endorsed;
         let hold = Hold { envelope, dests, path, expires, accepted, approvals, body };
         let (header, leaf) = (message.shared_header(), message.leaf());
@@ -194,7 +194,7 @@ impl Engine {
         }
         let parcel = message.parcel();
         let hold = Hold {
-            envelope: parcel.envelope.clone(),
+            envelope: message.envelope(),
             dests: vec![parcel.dest.clone()],
             path: parcel.path.clone(),
             expires: parcel.expires,

@@ -8,6 +8,7 @@ use std::{
     mem,
 };
 
+use kuriiri_seal::gather;
 use kuriiri_types::{
     Lane as LaneName, Timestamp,
     limits::{LANE_MEMORY_BYTES_MAX, PACK_BYTES_MAX, PACK_MESSAGES_MAX},
@@ -240,11 +241,12 @@ impl Lane {
         let mut pack: Vec<Held> = Vec::new();
         let mut weight = PACK_FIXED_BYTES;
         for item in mem::take(&mut self.fresh) {
-            let more = item.weight();
+            let mut more = item.weight_behind(pack.last());
             let full = weight + more > PACK_BYTES_MAX || pack.len() == PACK_MESSAGES_MAX;
             if full && !pack.is_empty() {
                 self.settle_pack(mem::take(&mut pack), now, &mut changes);
                 weight = PACK_FIXED_BYTES;
+                more = item.weight_behind(None);
             }
             weight += more;
             pack.push(item);
@@ -276,8 +278,11 @@ impl Lane {
         let count = items.len() as u64;
         let loaded = Loaded::new(items, now, 0, first);
         let due = loaded.due;
-        let stored = loaded.items.iter().map(Held::to_record).collect();
-        let pack = Pack { before: self.appended, packed: now, items: stored };
+        let proofs = loaded.items.iter().filter_map(Held::proof);
+        let parts = gather(proofs, |proof| *proof, |_, _| true).into_iter().map(|(part, _)| part);
+        let items = loaded.items.iter().map(Held::to_record).collect();
+        let (before, parts) = (self.appended, parts.collect());
+        let pack = Pack { before, packed: now, parts, items };
         changes.writes.push(Write::PutPack(self.key(first), pack));
         changes.writes.push(Write::PutDue(due, self.key(first)));
         changes.earliest_due = changes.earliest_due.into_iter().chain([due]).min();

@@ -132,14 +132,14 @@ impl Engine {
                     break;
                 };
                 let parcel = message.parcel();
-                let more = parcel.weight().saturating_add(parcel.body.len());
+                let more = message.load_bytes();
                 if !items.is_empty() && bytes.saturating_add(more) > BATCH_BYTES_MAX {
                     self.queues.put_back(&QueueId::Mailbox(mailbox.clone()), lane, seq);
                     bytes = BATCH_BYTES_MAX;
                     break;
                 }
                 bytes = bytes.saturating_add(more);
-                let (envelope, body) = (parcel.envelope.clone(), parcel.body.clone());
+                let (envelope, body) = (message.envelope(), parcel.body.clone());
                 let (ticket, approvals) = (Ticket { lane, seq }, parcel.approvals.clone());
                 items.push(Delivery { ticket, envelope, approvals, handling, body });
             }

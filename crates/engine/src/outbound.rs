@@ -19,7 +19,7 @@ use crate::{
     held::{Held, Message},
     judge::{Need, Ruling, held},
     receipts::Negative,
-    record::{Parcel, QueueId, Seq},
+    record::{QueueId, Seq},
     retry::Backoff,
     view::ViewError,
     work::Work,
@@ -441,8 +441,10 @@ impl Engine {
     }
 
     fn parcel(&self, message: &Message) -> Load {
-        let Parcel { dest, path, envelope, approvals, body, .. } = message.parcel().clone();
-        let path = path.into_iter().chain([self.home().clone()]).collect();
+        let parcel = message.parcel();
+        let path = parcel.path.iter().chain([self.home()]).cloned().collect();
+        let (dest, approvals) = (parcel.dest.clone(), parcel.approvals.clone());
+        let (envelope, body) = (message.envelope(), parcel.body.clone());
         Load::Parcel { dest, path, envelope, approvals, body }
     }
 

@@ -1,9 +1,11 @@
 //! What is kept durably: packs of messages and receipts, and the marks beside them.
 
 use bytes::Bytes;
+use kuriiri_merkle::leaf;
+use kuriiri_seal::{divide, is_behind};
 use kuriiri_types::{
     Address, BatchProof, Digest, Direction, Envelope, Fingerprint, Lane, Ministry, SignedApproval,
-    Timestamp,
+    SignedPart, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +44,8 @@ pub struct Pack {
     pub before: u64,
     /// When the pack was made; what has no time of expiry of its own counts from here.
     pub packed: Timestamp,
+    /// The parts of signed batches that its messages are, with a leaf for each message in their order.
+    pub parts: Vec<SignedPart>,
     /// Item `i` has the sequence number `first + i`; 1 to 64 items.
     pub items: Vec<Item>,
 }
@@ -51,7 +55,6 @@ pub type Done = u64;
 
 /// What can stand in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[expect(clippy::large_enum_variant, reason = "most are messages, and they go at once to disk")]
 pub enum Item {
     /// A message.
     Parcel(Parcel),
@@ -63,8 +66,8 @@ pub enum Item {
 /// A message in the custody of this relay.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parcel {
-    /// The signed header, verbatim, and its proof.
-    pub envelope: Envelope,
+    /// The header's bytes, verbatim; who signed them the pack says.
+    pub header: Bytes,
     /// Which of the header's ministries this copy is for.
     pub dest: Ministry,
     /// The relays that had it before this one, origin first. Empty at the origin.
@@ -193,8 +196,48 @@ pub struct Certificate {
     pub der: Bytes,
 }
 
+/// Counters, lengths and times of a pack.
+const PACK_FIXED_BYTES: usize = 64;
 /// Lengths, enum tags, times and the ids around the variable parts of an item.
 const ITEM_FIXED_BYTES: usize = 64;
+/// Signer, signature, numbers and lengths of a proof.
+const PROOF_FIXED_BYTES: usize = 128;
+/// A hash and its length.
+const DIGEST_BYTES: usize = size_of::<Digest>() + 1;
+/// A place in a signed batch.
+const POSITION_BYTES: usize = 5;
+
+impl Pack {
+    /// Bytes that it takes in a store, a little over.
+    pub fn weight(&self) -> usize {
+        let part = |part: &SignedPart| {
+            let places = part.positions.len() * POSITION_BYTES;
+            PROOF_FIXED_BYTES + places + part.proof.len() * DIGEST_BYTES
+        };
+        let item = |item: &Item| match item {
+            Item::Parcel(parcel) => parcel.weight(),
+            Item::Receipt(_) => Item::RECEIPT_WEIGHT,
+        };
+        let parts: usize = self.parts.iter().map(part).sum();
+        PACK_FIXED_BYTES + parts + self.items.iter().map(item).sum::<usize>()
+    }
+
+    /// The leaf hash and the proof of each of its messages, in their order; receipts have none. Nothing
+    /// when the parts are not those of the messages.
+    pub fn proofs(&self) -> Option<Vec<(Digest, BatchProof)>> {
+        let mut leaves = self.items.iter().filter_map(|item| match item {
+            Item::Parcel(parcel) => Some(leaf(&parcel.header)),
+            Item::Receipt(_) => None,
+        });
+        let mut proofs = Vec::with_capacity(self.items.len());
+        for part in &self.parts {
+            let own: Vec<Digest> = leaves.by_ref().take(part.positions.len()).collect();
+            let divided = divide(part, &own)?;
+            proofs.extend(own.into_iter().zip(divided));
+        }
+        leaves.next().is_none().then_some(proofs)
+    }
+}
 
 impl Item {
     /// Bytes that a receipt takes in a pack, a little over.
@@ -202,16 +245,23 @@ impl Item {
 }
 
 impl Parcel {
-    /// Bytes that this message takes in a pack, a little over.
+    /// Bytes that this message takes in a pack besides what proves it, a little over.
     pub fn weight(&self) -> usize {
         let path = self.path.iter().map(|m| m.as_str().len() + 2).sum::<usize>();
-        let envelope = self.envelope.header.len() + proof_weight(&self.envelope.proof);
-        let inline = match &self.body {
-            Body::Inline(bytes) => bytes.len(),
-            Body::File(_) => size_of::<BodyRef>(),
-        };
+        let inline = self.body.inline_bytes();
         let approvals = approvals_weight(&self.approvals);
-        ITEM_FIXED_BYTES + envelope + self.dest.as_str().len() + path + approvals + inline
+        ITEM_FIXED_BYTES + self.header.len() + self.dest.as_str().len() + path + approvals + inline
+    }
+}
+
+impl Hold {
+    /// Bytes that it takes in a store, a little over.
+    pub fn weight(&self) -> usize {
+        let names = self.dests.iter().chain(&self.path).map(|m| m.as_str().len() + 2);
+        let inline = self.body.inline_bytes();
+        let signed = self.envelope.header.len() + proof_weight(&self.envelope.proof);
+        let approvals = approvals_weight(&self.approvals);
+        ITEM_FIXED_BYTES + signed + names.sum::<usize>() + approvals + inline
     }
 }
 
@@ -220,12 +270,21 @@ pub(crate) fn approvals_weight(approvals: &[SignedApproval]) -> usize {
     approvals.iter().map(|signed| 4 + signed.approval.len() + proof_weight(&signed.proof)).sum()
 }
 
-fn proof_weight(proof: &BatchProof) -> usize {
-    /// Signer, signature, index and size.
-    const FIXED: usize = 128;
-    /// A hash and its length.
-    const DIGEST_BYTES: usize = size_of::<Digest>() + 1;
-    FIXED + proof.path.len() * DIGEST_BYTES
+/// Bytes that the proof of one leaf takes, a little over.
+pub(crate) fn proof_weight(proof: &BatchProof) -> usize {
+    PROOF_FIXED_BYTES + proof.path.len() * DIGEST_BYTES
+}
+
+/// Bytes by which the proof of a message can make its pack grow, behind that of the message before.
+pub(crate) fn proof_weight_behind(before: Option<&BatchProof>, proof: &BatchProof) -> usize {
+    // What is left out on both sides of leaves that follow each other without a gap is at most this,
+    // however many they are: paths get no longer towards the end of a tree.
+    let both_sides = 2 * proof.path.len() * DIGEST_BYTES;
+    match before.filter(|before| is_behind(before, proof)) {
+        Some(before) if before.index.checked_add(1) == Some(proof.index) => POSITION_BYTES,
+        Some(_) => POSITION_BYTES + both_sides,
+        None => PROOF_FIXED_BYTES + POSITION_BYTES + both_sides,
+    }
 }
 
 impl Body {
@@ -234,6 +293,14 @@ impl Body {
         match self {
             Self::Inline(bytes) => bytes.len(),
             Self::File(place) => place.len as usize,
+        }
+    }
+
+    /// Bytes that it takes where it is referred to.
+    fn inline_bytes(&self) -> usize {
+        match self {
+            Self::Inline(bytes) => bytes.len(),
+            Self::File(_) => size_of::<BodyRef>(),
         }
     }
 

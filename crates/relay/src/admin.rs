@@ -152,15 +152,15 @@ impl AdminSession {
 
     async fn held(&self, state: HoldState) -> Result<HeldMessage, LinkError> {
         let HoldState { envelope, needed, approvals, missing, body, .. } = state;
-        let proofs = approvals.iter().map(|signed| &signed.proof);
-        let certificates = self.desk.book.certificates(proofs.chain([&envelope.proof]));
+        let signers = approvals.iter().map(|signed| signed.proof.signer);
+        let certificates = self.desk.book.certificates(signers.chain([envelope.proof.signer]));
         let body = self.desk.body(body).await?;
         Ok(HeldMessage { envelope, body, needed, approvals, certificates, missing })
     }
 
     async fn approve(&self, approve: Approve) -> Result<AdminReply, LinkError> {
         let Approve { approval, certificate } = approve;
-        let certificates = self.desk.signers(vec![certificate], [&approval.proof]);
+        let certificates = self.desk.signers(vec![certificate], [approval.proof.signer]);
         let approval = match self.desk.check_approval(approval) {
             Ok(approval) => Box::new(approval),
             Err(refusal) => return Ok(AdminReply::Refused(refusal)),

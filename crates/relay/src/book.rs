@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 use kuriiri_engine::Certificate;
 use kuriiri_store::Store;
-use kuriiri_types::{BatchProof, Fingerprint};
+use kuriiri_types::Fingerprint;
 
 /// Certificates kept in memory, at most 4 KiB each; the others are read from the store.
 const CERTIFICATES_IN_MEMORY_MAX: usize = 4096;
@@ -38,13 +38,13 @@ impl Book {
         certificates.iter().for_each(|certificate| known.add(certificate));
     }
 
-    /// The certificates that these proofs name, each once. One that is nowhere is left out: the
-    /// receiver will say so.
-    pub(crate) fn certificates<'a>(
+    /// The certificates of these signers, each once. One that is nowhere is left out: the receiver will
+    /// say so.
+    pub(crate) fn certificates(
         &self,
-        proofs: impl IntoIterator<Item = &'a BatchProof>,
+        signers: impl IntoIterator<Item = Fingerprint>,
     ) -> Vec<Bytes> {
-        let mut named: Vec<Fingerprint> = proofs.into_iter().map(|proof| proof.signer).collect();
+        let mut named: Vec<Fingerprint> = signers.into_iter().collect();
         named.sort_unstable();
         named.dedup();
         named.iter().filter_map(|signer| self.find(signer)).collect()

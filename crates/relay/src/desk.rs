@@ -13,11 +13,11 @@ use bytes::Bytes;
 use kuriiri_engine::{
     Body, Certificate, Event, LinkId, ReceiptOut, Reply, SubscriptionId, Token, Unproved,
 };
-use kuriiri_seal::{VerifiedApproval, VerifiedMessage, Verifier, VerifyError};
+use kuriiri_seal::{VerifiedApproval, VerifiedHeader, VerifiedMessage, Verifier, VerifyError};
 use kuriiri_store::{BodyError, Store};
 use kuriiri_tlog::{Checkpoint, ReceiptVerifier, VerifiedReceipt};
 use kuriiri_transport::Link;
-use kuriiri_types::{BatchProof, Envelope, Ministry, Refusal, SignedApproval, SignedReceipt};
+use kuriiri_types::{Fingerprint, Ministry, Refusal, SignedApproval, SignedPart, SignedReceipt};
 use kuriiri_wire::{approval, header, receipt, relay::Hello};
 use tokio::sync::{mpsc, oneshot};
 
@@ -140,10 +140,10 @@ impl Desk {
     /// may have come before. Bad ones are left out: what they signed is refused for it, one by one.
     /// Gives those that are named, to be kept with what they signed: what brought them first may have
     /// been lost on its way to the engine.
-    pub(crate) fn signers<'a>(
+    pub(crate) fn signers(
         &self,
         came: Vec<Bytes>,
-        proofs: impl IntoIterator<Item = &'a BatchProof>,
+        named: impl IntoIterator<Item = Fingerprint>,
     ) -> Vec<Certificate> {
         let (now, verifier) = (clock::now(), self.verifier.load());
         let admit = |der: Bytes| {
@@ -152,18 +152,24 @@ impl Desk {
         };
         let came: Vec<Certificate> = came.into_iter().filter_map(admit).collect();
         self.book.note(&came);
-        self.book.certificates(proofs).into_iter().filter_map(admit).collect()
+        self.book.certificates(named).into_iter().filter_map(admit).collect()
     }
 
-    /// Checks signature and body of a message.
-    pub(crate) fn check_message(
+    /// Checks messages that were signed together, each a header and salt with body. Without a good
+    /// signature none of them counts.
+    pub(crate) fn check_part(
         &self,
-        envelope: Envelope,
-        body: Bytes,
-    ) -> Result<VerifiedMessage, Refusal> {
-        let verifier = self.verifier.load();
-        let verified = verifier.message(envelope, |bytes| header::decode(bytes), clock::now());
-        verified.and_then(|message| message.with_body(body)).map_err(|error| refusal(&error))
+        signed: &SignedPart,
+        messages: impl IntoIterator<Item = (Bytes, Bytes)>,
+    ) -> Vec<Result<VerifiedMessage, Refusal>> {
+        let (headers, bodies): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+        let decode = |bytes: &Bytes| header::decode(bytes);
+        let headers = self.verifier.load().headers(signed, &headers, decode, clock::now());
+        let joined = |(header, body): (Result<VerifiedHeader, _>, _)| {
+            let message = header.and_then(|header| header.with_body(body));
+            message.map_err(|error| refusal(&error))
+        };
+        headers.into_iter().zip(bodies).map(joined).collect()
     }
 
     /// Checks that a receipt stands in its issuer's log.

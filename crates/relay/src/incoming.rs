@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Reply, Shown, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
-use kuriiri_types::{BatchProof, Ministry, Refusal};
+use kuriiri_types::{Fingerprint, Ministry, Refusal};
 use kuriiri_wire::{
-    Frame,
-    relay::{Batch, Hello, Parcel, RelayRequest, Verdicts, WitnessRequest, Witnessed},
+    Frame, Part,
+    relay::{Batch, Hello, Parcel, RelayRequest, RelayedPart, Verdicts, WitnessRequest, Witnessed},
 };
 use tokio::{task::JoinSet, time::timeout};
 
@@ -122,9 +122,9 @@ impl Inbound {
 
     async fn take_batch(&self, mut sender: Sender, batch: Batch) -> Result<(), LinkError> {
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
-        let named = batch.parcels.iter().flat_map(proofs);
+        let named = batch.parts.iter().flat_map(signers);
         let certificates = self.desk.signers(batch.certificates, named);
-        let parcels: Vec<_> = batch.parcels.into_iter().map(|p| self.check(p)).collect();
+        let parcels: Vec<_> = batch.parts.into_iter().flat_map(|part| self.check(part)).collect();
         let receipts: Vec<_> =
             batch.receipts.into_iter().map(|r| self.desk.check_receipt(r)).collect();
         let (peer, link) = (self.peer.clone(), self.id);
@@ -148,18 +148,26 @@ impl Inbound {
         Ok(())
     }
 
-    fn check(&self, parcel: Parcel) -> Result<Arrival, Refusal> {
-        let Parcel { dest, path, envelope, approvals, body } = parcel;
-        let message = self.desk.check_message(envelope, body)?;
+    fn check(&self, relayed: RelayedPart) -> Vec<Result<Arrival, Refusal>> {
+        let RelayedPart { dest, path, part: Part { signed, messages } } = relayed;
+        let mut approvals = Vec::with_capacity(messages.len());
+        let messages = messages.into_iter().map(|Parcel { header, body, approvals: signed }| {
+            approvals.push(signed);
+            (header, body)
+        });
+        let messages = self.desk.check_part(&signed, messages);
         // One that is not genuine counts for nothing; whether enough are is for the rules to say.
         let known = |signed| self.desk.check_approval(signed).ok();
-        let approvals = approvals.into_iter().filter_map(known).collect();
-        Ok(Arrival { message, dest, path, approvals })
+        let arrival = |(message, approvals): (Result<_, _>, Vec<_>)| {
+            let approvals = approvals.into_iter().filter_map(known).collect();
+            Ok(Arrival { message: message?, dest: dest.clone(), path: path.clone(), approvals })
+        };
+        messages.into_iter().zip(approvals).map(arrival).collect()
     }
 }
 
-/// The proofs of everything signed in a parcel.
-fn proofs(parcel: &Parcel) -> impl Iterator<Item = &BatchProof> {
-    let approvals = parcel.approvals.iter().map(|signed| &signed.proof);
-    [&parcel.envelope.proof].into_iter().chain(approvals)
+/// Everybody who signed something in a part.
+fn signers(relayed: &RelayedPart) -> impl Iterator<Item = Fingerprint> {
+    let approvals = relayed.part.messages.iter().flat_map(|parcel| &parcel.approvals);
+    [relayed.part.signed.signer].into_iter().chain(approvals.map(|signed| signed.proof.signer))
 }

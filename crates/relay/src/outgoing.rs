@@ -4,12 +4,13 @@ use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use kuriiri_engine::{Event, LinkId, Load};
+use kuriiri_seal::gather;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_transport::{CloseCode, Conversation, Endpoint, Expect, Link, Receiver, Sender};
-use kuriiri_types::{BatchProof, Lane, Ministry, SignedReceipt};
+use kuriiri_types::{BatchProof, Envelope, Fingerprint, Lane, Ministry, SignedPart, SignedReceipt};
 use kuriiri_wire::{
-    Frame,
-    relay::{Batch, Hello, Parcel, RelayRequest, Verdicts},
+    Frame, Part,
+    relay::{Batch, Hello, Parcel, RelayRequest, RelayedPart, Verdicts},
 };
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
@@ -192,18 +193,22 @@ impl Outbound {
         epoch: u32,
         load: Vec<Load>,
     ) -> Result<bytes::Bytes, LinkError> {
-        let certificates = self.desk.book.certificates(load.iter().flat_map(proofs));
-        let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
+        let certificates = self.desk.book.certificates(load.iter().flat_map(signers));
+        let (mut messages, mut receipts) = (Vec::new(), Vec::new());
         for item in load {
             match item {
                 Load::Receipt(receipt) => receipts.push(self.desk.hand_out(receipt)?),
                 Load::Parcel { dest, path, envelope, approvals, body } => {
+                    let Envelope { header, proof } = envelope;
                     let body = self.desk.body(body).await?;
-                    parcels.push(Parcel { dest, path, envelope, approvals, body });
+                    let parcel = Parcel { header, body, approvals };
+                    messages.push(Outgoing { dest, path, proof, parcel });
                 }
             }
         }
-        let batch = Batch { lane, number, epoch, certificates, parcels, receipts };
+        let parts = gather(messages, |message| &message.proof, Outgoing::goes_with);
+        let parts = parts.into_iter().filter_map(relayed).collect();
+        let batch = Batch { lane, number, epoch, certificates, parts, receipts };
         Ok(RelayRequest::Batch(batch).encode())
     }
 }
@@ -219,13 +224,35 @@ async fn exchange(
     Ok(Verdicts::decode(answer)?)
 }
 
-/// The proofs of everything signed in an item.
-fn proofs(load: &Load) -> impl Iterator<Item = &BatchProof> {
+/// A message that is ready to leave.
+struct Outgoing {
+    dest: Ministry,
+    path: Vec<Ministry>,
+    proof: BatchProof,
+    parcel: Parcel,
+}
+
+impl Outgoing {
+    fn goes_with(&self, other: &Self) -> bool {
+        self.dest == other.dest && self.path == other.path
+    }
+}
+
+/// Messages that go the same way, as one part.
+fn relayed((signed, messages): (SignedPart, Vec<Outgoing>)) -> Option<RelayedPart> {
+    let (dest, path) = messages.first().map(|first| (first.dest.clone(), first.path.clone()))?;
+    let messages = messages.into_iter().map(|message| message.parcel).collect();
+    Some(RelayedPart { dest, path, part: Part { signed, messages } })
+}
+
+/// Everybody who signed something in an item.
+fn signers(load: &Load) -> impl Iterator<Item = Fingerprint> {
     let (first, approvals) = match load {
         Load::Parcel { envelope, approvals, .. } => (Some(&envelope.proof), approvals.as_slice()),
         Load::Receipt(_) => (None, &[][..]),
     };
-    first.into_iter().chain(approvals.iter().map(|signed| &signed.proof))
+    let proofs = first.into_iter().chain(approvals.iter().map(|signed| &signed.proof));
+    proofs.map(|proof| proof.signer)
 }
 
 /// The lane's place among the streams of a link: higher goes first.

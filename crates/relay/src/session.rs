@@ -6,8 +6,8 @@ use kuriiri_engine::{Event, LinkId, Question, Reply, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
 use kuriiri_types::{Address, SpiffeId};
 use kuriiri_wire::{
-    Frame,
-    client::{self, Request, Submission, SubmissionAnswer},
+    Frame, Part,
+    client::{self, Request, Submission, SubmissionAnswer, Submitted},
 };
 use tokio::task::JoinSet;
 
@@ -85,11 +85,14 @@ impl Session {
     }
 
     async fn submit(&self, sender: &mut Sender, submission: Submission) -> Result<(), LinkError> {
-        let Submission { epoch, number, lane, certificates, messages } = submission;
-        let named = messages.iter().map(|message| &message.envelope.proof);
+        let Submission { epoch, number, lane, certificates, parts } = submission;
+        let named = parts.iter().map(|part| part.signed.signer);
         let certificates = self.desk.signers(certificates, named);
-        let check = |m: client::Submitted| self.desk.check_message(m.envelope, m.body);
-        let messages: Vec<_> = messages.into_iter().map(check).collect();
+        let check = |Part { signed, messages }: Part<Submitted>| {
+            let messages = messages.into_iter().map(|Submitted { header, body }| (header, body));
+            self.desk.check_part(&signed, messages)
+        };
+        let messages: Vec<_> = parts.into_iter().flat_map(check).collect();
         let (system, link) = (self.system.clone(), self.id);
         let event = |token: Token| Event::Submitted {
             system,

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use kuriiri_engine::{self as engine, Delivery, Event, ReceiptOut, Seq, SubscriptionId};
+use kuriiri_seal::gather;
 use kuriiri_transport::{Receiver, Sender};
-use kuriiri_types::limits::BATCH_MESSAGES_MAX;
+use kuriiri_types::{Envelope, limits::BATCH_MESSAGES_MAX};
 use kuriiri_wire::{
-    Frame,
+    Frame, Part,
     client::{
         self, ConfirmReceipts, DeliveredItem, FromReceiver, ReceiptBatch, ToReceiptReader,
         ToReceiver,
@@ -119,17 +120,24 @@ impl Subscription {
     }
 
     async fn delivery(&self, items: Vec<Delivery>) -> Result<client::Delivery, LinkError> {
-        let proofs = items.iter().flat_map(|item| {
-            let approvals = item.approvals.iter().map(|signed| &signed.proof);
-            [&item.envelope.proof].into_iter().chain(approvals)
+        let signers = items.iter().flat_map(|item| {
+            let approvals = item.approvals.iter().map(|signed| signed.proof.signer);
+            [item.envelope.proof.signer].into_iter().chain(approvals)
         });
-        let certificates = self.desk.book.certificates(proofs);
+        let certificates = self.desk.book.certificates(signers);
         let mut delivered = Vec::with_capacity(items.len());
-        for Delivery { ticket, envelope, approvals, handling, body } in items {
+        for Delivery { ticket, envelope: Envelope { header, proof }, approvals, handling, body } in
+            items
+        {
             let (ticket, body) = (to_wire(ticket), self.desk.body(body).await?);
-            delivered.push(DeliveredItem { ticket, envelope, approvals, handling, body });
+            delivered.push((proof, DeliveredItem { ticket, header, approvals, handling, body }));
         }
-        Ok(client::Delivery { certificates, items: delivered })
+        let parts = gather(delivered, |(proof, _)| proof, |_, _| true).into_iter();
+        let parts = parts.map(|(signed, items)| Part {
+            signed,
+            messages: items.into_iter().map(|(_, item)| item).collect(),
+        });
+        Ok(client::Delivery { certificates, parts: parts.collect() })
     }
 
     async fn send_receipts(

@@ -32,7 +32,7 @@ impl Verifier {
         let signer = self.signer_of(Purpose::Approvals, leaf, &signed.proof, now)?;
         require_role(&signer, SpiffeRole::Officer)?;
         let decoded = decode(&signed.approval);
-        let approval = decoded.map_err(|error| VerifyError::Decode(error.into()))?;
+        let approval = decoded.map_err(|error| VerifyError::decode(error))?;
         if approval.officer != signer {
             let named = approval.officer;
             return Err(VerifyError::Person { signer, named });

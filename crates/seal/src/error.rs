@@ -1,5 +1,7 @@
 //! What can be wrong with keys, certificates, signatures and sealed bodies.
 
+use std::{error::Error, sync::Arc};
+
 use kuriiri_types::{
     Code, Fingerprint, Ministry, SpiffeId, SpiffeRole, Timestamp,
     limits::{FILE_SIGNATURES_BYTES_MAX, FILE_SIGNATURES_MAX},
@@ -7,7 +9,7 @@ use kuriiri_types::{
 use rustls_pki_types::pem;
 
 /// What is wrong with a signing certificate.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum CertificateError {
     /// Longer than any certificate that Kuriiri takes.
     #[error("the certificate has {0} bytes, more than any signing certificate needs")]
@@ -82,7 +84,7 @@ pub enum KeyError {
 }
 
 /// Why a message or an approval is not believed.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum VerifyError {
     /// The certificate that the proof names has not been admitted, or was forgotten since. Ask the
     /// one who gave the message for the certificate, admit it, and try again.
@@ -107,7 +109,7 @@ pub enum VerifyError {
     Signature(SpiffeId),
     /// The signature is genuine, and what it is over cannot be read.
     #[error("the signed bytes cannot be read")]
-    Decode(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Decode(#[source] Arc<dyn Error + Send + Sync>),
     /// The signer is genuine, and not of the kind that may sign this.
     #[error("{signer} signed this, and only a {} may", needed.as_str())]
     Role {
@@ -252,6 +254,10 @@ impl KeyError {
 }
 
 impl VerifyError {
+    pub(crate) fn decode(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::Decode(error.into().into())
+    }
+
     /// The stable number under which people find help.
     pub fn code(&self) -> Code {
         match self {

@@ -59,7 +59,7 @@ pub use certificate::Authorities;
 pub use commitment::{commit, salted};
 pub use error::{CertificateError, KeyError, SealError, SignedFileError, VerifyError};
 pub use key::Signer;
-pub use part::{divide, gather, join};
+pub use part::{divide, gather, is_behind, join};
 pub use raw::{NoteKey, random_secret, verify_ed25519};
 pub use sealing::{SUITE, SealingKey, SealingPublicKey, open, seal};
 pub use signed_file::{PinnedSigners, VerifiedFile, payload_type, sign_file};

@@ -45,10 +45,7 @@ pub fn gather<T>(
 ) -> Vec<(SignedPart, Vec<T>)> {
     let mut parts: Vec<Vec<T>> = Vec::new();
     for item in items {
-        let belongs = |before: &T| {
-            let (before, now) = (proof(before), proof(&item));
-            before.index < now.index && are_of_one_batch(before, now)
-        };
+        let belongs = |before: &T| is_behind(proof(before), proof(&item));
         match parts.last_mut() {
             Some(part)
                 if part.last().is_some_and(|last| belongs(last) && are_alike(last, &item)) =>
@@ -94,34 +91,37 @@ impl Verifier {
     /// for all. The bytes are decoded only once it is known to be good, and are copied, so that nothing
     /// that is kept of a message holds the frame that it came in.
     ///
-    /// The second kind of error is about one header: it cannot be decoded, or its sender is of another
-    /// ministry.
-    ///
-    /// # Errors
-    /// [`VerifyError::UnknownSigner`] when the certificate must be admitted first; otherwise what is not
-    /// genuine. It is about all of them.
+    /// Where the signature is not good, each header has that error: with [`VerifyError::UnknownSigner`] the
+    /// certificate must be admitted first. Other errors are about one header: it cannot be decoded, or its
+    /// sender is of another ministry.
     pub fn headers<E>(
         &self,
         part: &SignedPart,
         headers: &[Bytes],
         decode: impl Fn(&Bytes) -> Result<Header, E>,
         now: Timestamp,
-    ) -> Result<Vec<Result<VerifiedHeader, VerifyError>>, VerifyError>
+    ) -> Vec<Result<VerifiedHeader, VerifyError>>
     where
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let leaves: Vec<Digest> = headers.iter().map(|header| leaf(header)).collect();
-        let opened = open(part, &leaves).ok_or(VerifyError::Path)?;
-        let signer = Arc::new(self.signer_of_part(part, &opened, now)?);
-        let proofs = proofs(part, &opened).ok_or(VerifyError::Path)?;
+        let genuine = || {
+            let opened = open(part, &leaves).ok_or(VerifyError::Path)?;
+            let signer = self.signer_of_part(part, &opened, now)?;
+            Ok((signer, proofs(part, &opened).ok_or(VerifyError::Path)?))
+        };
+        let (signer, proofs) = match genuine() {
+            Ok((signer, proofs)) => (Arc::new(signer), proofs),
+            Err(error) => return vec![Err(error); headers.len()],
+        };
         let verified = |((bytes, leaf), proof): ((&Bytes, Digest), BatchProof)| {
             let bytes = Bytes::copy_from_slice(bytes);
-            let header = decode(&bytes).map_err(|error| VerifyError::Decode(error.into()))?;
+            let header = decode(&bytes).map_err(|error| VerifyError::decode(error))?;
             require_ministry(&signer, header.from.ministry())?;
             let envelope = Envelope { header: bytes, proof };
             Ok(VerifiedHeader::new(header, envelope, leaf, Arc::clone(&signer)))
         };
-        Ok(headers.iter().zip(leaves).zip(proofs).map(verified).collect())
+        headers.iter().zip(leaves).zip(proofs).map(verified).collect()
     }
 
     fn signer_of_part(
@@ -135,6 +135,11 @@ impl Verifier {
         require_role(&signer, SpiffeRole::System)?;
         Ok(signer)
     }
+}
+
+/// Whether a proof is of a later leaf of the same signed batch.
+pub fn is_behind(before: &BatchProof, proof: &BatchProof) -> bool {
+    before.index < proof.index && are_of_one_batch(before, proof)
 }
 
 fn are_of_one_batch(one: &BatchProof, other: &BatchProof) -> bool {

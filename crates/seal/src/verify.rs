@@ -96,7 +96,7 @@ impl Verifier {
         let leaf = leaf(&envelope.header);
         let signer = self.signer_of(Purpose::Messages, leaf, &envelope.proof, now)?;
         require_role(&signer, SpiffeRole::System)?;
-        let header = decode(&envelope.header).map_err(|error| VerifyError::Decode(error.into()))?;
+        let header = decode(&envelope.header).map_err(|error| VerifyError::decode(error))?;
         require_ministry(&signer, header.from.ministry())?;
         Ok(VerifiedHeader::new(header, envelope, leaf, Arc::new(signer)))
     }

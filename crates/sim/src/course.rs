@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Token};
+use kuriiri_seal::{VerifiedHeader, VerifiedMessage, VerifyError, gather};
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{BatchProof, Lane, Ministry, Refusal, SignedReceipt, Verdict};
+use kuriiri_types::{
+    BatchProof, Envelope, Lane, Ministry, Refusal, SignedPart, SignedReceipt, Verdict,
+};
 use kuriiri_wire::{approval, header, receipt};
 
 use crate::{
@@ -172,12 +176,13 @@ impl World {
                 let Some(system) = self.senders.get(*sender).map(|s| s.system.clone()) else {
                     return;
                 };
-                let messages = messages.iter().map(|m| self.verify_sent(m)).collect();
+                let messages = messages.iter().map(|m| (m.envelope.clone(), m.body.clone()));
+                let messages = self.verify(messages);
                 Event::Submitted { system, link, token, lane, epoch, messages, certificates }
             }
             (Caller::Relay(peer), Cargo::Parcels(epoch, parcels)) => {
                 let peer = peer.clone();
-                let parcels = parcels.into_iter().map(|p| self.verify_parcel(p)).collect();
+                let parcels = self.verify_parcels(parcels);
                 Event::Arrived { peer, link, token, lane, epoch, parcels, certificates }
             }
             (Caller::Relay(peer), Cargo::Receipts(receipts)) => {
@@ -205,24 +210,38 @@ impl World {
         verified.map_err(|error| Refusal::bare(error.code()))
     }
 
-    fn verify_sent(&self, sent: &Arc<Sent>) -> Result<kuriiri_seal::VerifiedMessage, Refusal> {
-        let envelope = sent.envelope.clone();
-        let read = |bytes: &bytes::Bytes| header::decode(bytes);
-        let verified = self.cast.verifier.message(envelope, read, self.now());
-        let message = verified.and_then(|message| message.with_body(sent.body.clone()));
-        message.map_err(|error| Refusal::bare(error.code()))
+    /// Gathers messages as whoever hands them over does, and checks them as a relay does: those that were
+    /// signed together at once.
+    fn verify(
+        &self,
+        messages: impl Iterator<Item = (Envelope, Bytes)>,
+    ) -> Vec<Result<VerifiedMessage, Refusal>> {
+        let joined = |(header, body): (Result<VerifiedHeader, VerifyError>, _)| {
+            let message = header.and_then(|header| header.with_body(body));
+            message.map_err(|error| Refusal::bare(error.code()))
+        };
+        let check = |(signed, messages): (SignedPart, Vec<(Envelope, Bytes)>)| {
+            let (envelopes, bodies): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
+            let headers: Vec<_> = envelopes.into_iter().map(|envelope| envelope.header).collect();
+            let read = |bytes: &Bytes| header::decode(bytes);
+            let headers = self.cast.verifier.headers(&signed, &headers, read, self.now());
+            headers.into_iter().zip(bodies).map(joined).collect::<Vec<_>>()
+        };
+        let parts = gather(messages, |(envelope, _)| &envelope.proof, |_, _| true);
+        parts.into_iter().flat_map(check).collect()
     }
 
-    fn verify_parcel(&self, parcel: Parcel) -> Result<Arrival, Refusal> {
-        let Parcel { dest, path, envelope, approvals, body } = parcel;
-        let read = |bytes: &bytes::Bytes| header::decode(bytes);
-        let verified = self.cast.verifier.message(envelope, read, self.now());
-        let message = verified.and_then(|message| message.with_body(body));
-        let message = message.map_err(|error| Refusal::bare(error.code()))?;
-        let read = |bytes: &bytes::Bytes| approval::decode(bytes);
+    fn verify_parcels(&self, parcels: Vec<Parcel>) -> Vec<Result<Arrival, Refusal>> {
+        let messages = parcels.iter().map(|p| (p.envelope.clone(), p.body.clone()));
+        let messages = self.verify(messages);
+        let read = |bytes: &Bytes| approval::decode(bytes);
         let known = |signed| self.cast.verifier.approval(signed, read, self.now()).ok();
-        let approvals = approvals.into_iter().filter_map(known).collect();
-        Ok(Arrival { message, dest, path, approvals })
+        let arrival = |(message, parcel): (Result<_, _>, Parcel)| {
+            let Parcel { dest, path, approvals, .. } = parcel;
+            let approvals = approvals.into_iter().filter_map(known).collect();
+            Ok(Arrival { message: message?, dest, path, approvals })
+        };
+        messages.into_iter().zip(parcels).map(arrival).collect()
     }
 
     /// The certificates of a batch that this run of a relay has not seen yet.

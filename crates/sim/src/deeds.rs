@@ -1,6 +1,6 @@
 //! What saboteurs do to commits: to what a relay says is durable, and to what a disk gets of it.
 
-use kuriiri_engine::{BodyFile, BodyRef, Commit, Item, LogAppend, Pack, PackKey, QueueId, Write};
+use kuriiri_engine::{BodyFile, BodyRef, Commit, LogAppend, Pack, PackKey, QueueId, Write};
 use kuriiri_types::{SignedApproval, limits::PACK_MESSAGES_MAX};
 
 use crate::{
@@ -87,6 +87,7 @@ impl Saboteur {
         (plan == Sabotage::LosesAPack && lose_a_pack(commit))
             || (plan == Sabotage::KeepsABody && commit.released.pop().is_some())
             || (plan == Sabotage::DamagesASignature && damage_a_signature(commit))
+            || (plan == Sabotage::LosesASignature && lose_a_signature(commit))
             || (plan == Sabotage::KeepsAHold && keep_a_hold(commit))
             || (plan == Sabotage::LosesAWord && lose_a_word(disk, commit))
             || (plan == Sabotage::LeavesANote && leave_a_note(commit))
@@ -187,13 +188,14 @@ fn lose(commit: &mut Commit, is_lost: impl Fn(&Write) -> bool) -> bool {
 
 fn damage_a_signature(commit: &mut Commit) -> bool {
     let outbox = packs(commit).filter(|(key, _)| matches!(key.queue, QueueId::Outbox(_)));
-    for item in outbox.flat_map(|(_, pack)| &mut pack.items) {
-        if let Item::Parcel(parcel) = item {
-            parcel.envelope.proof.index ^= 1;
-            return true;
-        }
-    }
-    false
+    let mut parts = outbox.flat_map(|(_, pack)| &mut pack.parts);
+    let Some(part) = parts.next() else { return false };
+    part.signature = bytes::Bytes::from_static(&[0; 64]);
+    true
+}
+
+fn lose_a_signature(commit: &mut Commit) -> bool {
+    packs(commit).any(|(_, pack)| pack.parts.pop().is_some())
 }
 
 fn leave_a_note(commit: &mut Commit) -> bool {

@@ -290,7 +290,7 @@ impl View for Disk {
             if self.is_blind {
                 break;
             }
-            bytes += pack.items.iter().map(weight).sum::<usize>();
+            bytes += pack.weight();
             let done = self.done.get(key).copied().unwrap_or(0);
             packs.push((key.first, pack.clone(), done));
             if bytes > bytes_max {
@@ -341,13 +341,5 @@ impl View for Disk {
 
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
         Ok(self.paper.entry(index).cloned())
-    }
-}
-
-/// Bytes that an item takes in a pack, a little over.
-pub(crate) fn weight(item: &Item) -> usize {
-    match item {
-        Item::Parcel(parcel) => parcel.weight(),
-        Item::Receipt(_) => Item::RECEIPT_WEIGHT,
     }
 }

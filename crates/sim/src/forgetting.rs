@@ -86,7 +86,7 @@ impl World {
         let Some(node) = self.nodes.get(relay) else { return Ok(()) };
         let is_it = |header: &bytes::Bytes| leaf(header) == digest;
         let mut parcels = node.disk.open_parcels();
-        let waits = parcels.find(|(.., parcel)| is_it(&parcel.envelope.header));
+        let waits = parcels.find(|(.., parcel)| is_it(&parcel.header));
         let waits = waits.map(|(key, seq, parcel)| (key, seq, self.now().since(parcel.accepted)));
         let is_held = node.disk.holds.values().any(|held| is_it(&held.envelope.header));
         hold("what_is_erased_is_gone", waits.is_none() && !is_held, || {

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kuriiri_engine::{
-    Delivery, Done, LaneSpan, Load, Pack, PackKey, PeerState, QueueId, Seq, Status, Waiting,
+    Delivery, Done, Item, LaneSpan, Load, Pack, PackKey, PeerState, QueueId, Seq, Status, Waiting,
 };
 use kuriiri_policy::{Decision, Policy};
 use kuriiri_types::{
-    Address, Addressed, BatchProof, Envelope, Header, Lane, Ministry, Receipt, ReceiptKind,
+    Address, Addressed, BatchProof, Digest, Envelope, Header, Lane, Ministry, Receipt, ReceiptKind,
     SignedReceipt, Timestamp, Verdict,
     limits::{
         BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX, PACK_BYTES_MAX,
@@ -17,7 +18,6 @@ use kuriiri_types::{
 use kuriiri_wire::receipt;
 
 use crate::{
-    disk::weight,
     failure::{Check, Failure, hold},
     judgement::{Matter, words},
     ledger::{Ledger, pairs},
@@ -26,15 +26,12 @@ use crate::{
     workload::Sent,
 };
 
-/// Bytes of a pack that are not items.
-const PACK_FIXED_BYTES: usize = 64;
-
 // === at each commit ===
 
 impl Ledger {
     /// A stored value has a bound, and a pack has one bit for each item.
     pub(crate) fn packs_fit_a_stored_value(&self, pack: &Pack) -> Check {
-        let bytes = PACK_FIXED_BYTES + pack.items.iter().map(weight).sum::<usize>();
+        let bytes = pack.weight();
         let items = pack.items.len();
         let fits = bytes <= PACK_BYTES_MAX && (1..=PACK_MESSAGES_MAX).contains(&items);
         hold("packs_fit_a_stored_value", fits, || format!("{items} items, {bytes} bytes"))
@@ -56,17 +53,36 @@ impl Ledger {
         })
     }
 
+    /// What proves the messages of a pack: each gets its own proof back from the parts.
+    pub(crate) fn proofs_of(&self, pack: &Pack) -> Result<Vec<(Digest, BatchProof)>, Failure> {
+        let is_message = |item: &&Item| matches!(item, Item::Parcel(_));
+        let messages = pack.items.iter().filter(is_message).count();
+        let proofs = pack.proofs().unwrap_or_default();
+        hold("signed_bytes_are_verbatim", proofs.len() == messages, || {
+            format!("{} proofs for {messages} messages: {:?}", proofs.len(), pack.parts)
+        })?;
+        Ok(proofs)
+    }
+
     /// Header and proof are, byte for byte, what their system signed.
     pub(crate) fn signed_bytes_are_verbatim(
         &self,
         envelope: &Envelope,
     ) -> Result<Arc<Sent>, Failure> {
-        let sent = self.sent.get(&kuriiri_merkle::leaf(&envelope.header));
-        let same = sent.filter(|sent| sent.envelope == *envelope).cloned();
-        hold("signed_bytes_are_verbatim", same.is_some(), || {
-            format!("an envelope of {} bytes is nobody's", envelope.header.len())
+        let sent = self.sent_with(&envelope.header)?;
+        hold("signed_bytes_are_verbatim", sent.envelope == *envelope, || {
+            format!("a proof of {} of {} is another", sent.index, sent.system)
         })?;
-        same.ok_or_else(|| Failure::setup("an envelope that is and is not there"))
+        Ok(sent)
+    }
+
+    /// The message with this header, which somebody sent.
+    pub(crate) fn sent_with(&self, header: &Bytes) -> Result<Arc<Sent>, Failure> {
+        let sent = self.sent.get(&kuriiri_merkle::leaf(header)).cloned();
+        hold("signed_bytes_are_verbatim", sent.is_some(), || {
+            format!("a header of {} bytes is nobody's", header.len())
+        })?;
+        sent.ok_or_else(|| Failure::setup("a header that is and is not there"))
     }
 
     /// Over all time, a message is put into a mailbox once at most.

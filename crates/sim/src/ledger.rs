@@ -7,8 +7,8 @@ use std::{
 
 use kuriiri_engine::{Commit, Done, Hold, HoldNumber, Item, Pack, PackKey, QueueId, Seq, Write};
 use kuriiri_types::{
-    Address, Digest, Lane, Ministry, Receipt, ReceiptKind, SignedReceipt, SpiffeId, Timestamp,
-    Verdict,
+    Address, Digest, Envelope, Lane, Ministry, Receipt, ReceiptKind, SignedReceipt, SpiffeId,
+    Timestamp, Verdict,
 };
 
 use crate::{
@@ -147,7 +147,13 @@ impl Ledger {
             return Ok(());
         }
         self.sequence_numbers_never_repeat(&node.home, key, pack)?;
+        let mut proofs = self.proofs_of(pack)?.into_iter();
         for (seq, item) in (key.first..).zip(&pack.items) {
+            if let Item::Parcel(parcel) = item {
+                let header = parcel.header.clone();
+                let envelope = proofs.next().map(|(_, proof)| Envelope { header, proof });
+                envelope.map_or(Ok(()), |it| self.signed_bytes_are_verbatim(&it).map(drop))?;
+            }
             self.on_item(now, node, (key, seq), item)?;
         }
         Ok(())
@@ -188,7 +194,7 @@ impl Ledger {
                 Ok(())
             }
             Item::Parcel(parcel) => {
-                let message = self.signed_bytes_are_verbatim(&parcel.envelope)?;
+                let message = self.sent_with(&parcel.header)?;
                 let taken = (&*message, parcel);
                 self.released_by_enough_officers(now, &node.home, &message, &parcel.approvals)?;
                 self.nothing_is_taken_against_the_rules(now, node, &key.queue, taken)?;

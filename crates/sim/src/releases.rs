@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use kuriiri_engine::{Commit, Hold, HoldNumber, HoldState, Item, Parcel, QueueId, Write};
+use kuriiri_engine::{Commit, Hold, HoldNumber, HoldState, Parcel, QueueId, Write};
 use kuriiri_policy::{Decision, Policy, Route};
 use kuriiri_types::{
     Address, Approval, Digest, Ministry, SignedApproval, SpiffeId, Timestamp,
@@ -32,7 +32,7 @@ impl Ledger {
         let same = before.is_none_or(|b| b.envelope == held.envelope && b.dests == held.dests);
         let officers: Vec<SpiffeId> = officers_of(&held.approvals);
         let once = officers.iter().collect::<BTreeSet<_>>().len() == officers.len();
-        let bytes = weight(held);
+        let bytes = held.weight();
         let fits = bytes <= PACK_BYTES_MAX;
         hold("holds_stay_what_they_are", same && once && fits, || {
             format!("{}: {number} of {bytes} bytes, signed by {officers:?}", node.home)
@@ -246,7 +246,7 @@ impl Ledger {
             if !at_peace.has(&key.queue) {
                 continue;
             }
-            let message = self.signed_bytes_are_verbatim(&parcel.envelope)?;
+            let message = self.sent_with(&parcel.header)?;
             let path = path_of(&node.home, &parcel.path);
             let against = |when: Timestamp| {
                 let said = words(&self.cast, when, &message, &parcel.approvals);
@@ -332,15 +332,4 @@ fn next_of(queue: &QueueId) -> Option<&Ministry> {
 fn officers_of(approvals: &[SignedApproval]) -> Vec<SpiffeId> {
     let officer = |signed: &SignedApproval| approval::decode(&signed.approval).ok();
     approvals.iter().filter_map(officer).map(|approval| approval.officer).collect()
-}
-
-/// Bytes that a hold takes, a little over: those of its message in a pack, for all its ministries.
-fn weight(held: &Hold) -> usize {
-    let Hold { envelope, dests, path, expires, accepted, approvals, body } = held.clone();
-    let more: usize = dests.iter().map(|dest| dest.as_str().len() + 2).sum();
-    let Some(dest) = dests.into_iter().next() else {
-        return more;
-    };
-    let parcel = Parcel { envelope, dest, path, expires, accepted, approvals, body };
-    more + crate::disk::weight(&Item::Parcel(parcel))
 }

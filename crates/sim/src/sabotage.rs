@@ -30,6 +30,8 @@ pub enum Sabotage {
     LosesCertificates,
     /// A disk damages a signature.
     DamagesASignature,
+    /// A disk loses the signature of some messages.
+    LosesASignature,
     /// Batches are handed over as they come, whatever their numbers.
     HasNoGates,
     /// Relays run on rules that nobody signed.

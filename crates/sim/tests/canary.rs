@@ -75,6 +75,11 @@ fn a_damaged_signature_is_found() {
 }
 
 #[test]
+fn a_lost_signature_is_found() {
+    assert_found(Sabotage::LosesASignature, "the_state_can_be_read", &[]);
+}
+
+#[test]
 fn batches_out_of_order_are_found() {
     assert_found(Sabotage::HasNoGates, "order_is_kept", &[]);
 }

@@ -20,7 +20,7 @@ use kuriiri_merkle::{Frontier, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_store::{Options, Store};
 use kuriiri_tlog::{Checkpoint, NoteSigner};
-use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, Timestamp};
+use kuriiri_types::{Digest, Lane, Precedence, SignedPart, Timestamp};
 use tokio::runtime::Runtime;
 
 /// Messages of one commit.
@@ -248,7 +248,7 @@ impl Queue {
                 first: self.next,
             };
             let items = (0..count as u64).map(|i| message(self.next + i)).collect();
-            let pack = Pack { items, ..Pack::default() };
+            let pack = Pack { parts: vec![part(self.next, count)], items, ..Pack::default() };
             self.next += count as u64;
             left -= count;
             self.live.push_back(key.clone());
@@ -261,18 +261,21 @@ impl Queue {
     }
 }
 
+/// Messages that were signed together.
+fn part(seed: u64, count: usize) -> SignedPart {
+    let size = u32::try_from(count).unwrap();
+    SignedPart {
+        signer: Digest([1; 32]),
+        size,
+        signature: noise(64, seed + 1).into(),
+        positions: (0..size).collect(),
+        proof: Vec::new(),
+    }
+}
+
 fn message(seed: u64) -> Item {
     Item::Parcel(Parcel {
-        envelope: Envelope {
-            header: noise(200, seed).into(),
-            proof: BatchProof {
-                signer: Digest([1; 32]),
-                index: 0,
-                size: 1,
-                path: Vec::new(),
-                signature: noise(64, seed + 1).into(),
-            },
-        },
+        header: noise(200, seed).into(),
         dest: "um.example".parse().unwrap(),
         path: Vec::new(),
         expires: Timestamp::from_millis(1),

@@ -29,8 +29,8 @@ use crate::{
 };
 
 /// The version of keys and values: 3 since the end of each chain is a record of its own, 4 since headers
-/// stand beside the log. Another one needs a migration.
-pub(crate) const FORMAT: u32 = 4;
+/// stand beside the log, 5 since packs have each signature once. Another one needs a migration.
+pub(crate) const FORMAT: u32 = 5;
 
 /// Bytes of sled's cache unless said otherwise. What the engine needs next it keeps itself, so
 /// the cache is for the inner pages of the tree and the lanes that are served.

@@ -1,8 +1,6 @@
 //! Decisions as a log keeps them.
 
-use bytes::Bytes;
-
-use crate::{Digest, Fingerprint, MessageId, Ministry, SignedApproval, SpiffeId, Timestamp};
+use crate::{Digest, MessageId, Ministry, SignedApproval, SignedPart, SpiffeId, Timestamp};
 
 /// A message as entries name it. Neither part tells what is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,24 +52,6 @@ pub struct Decided {
     pub keep_until: Option<Timestamp>,
     /// The messages, at least one; with `batch` in the order of their leaves.
     pub subjects: Vec<Subject>,
-}
-
-/// Some of the leaves that a system signed at once, with what proves them.
-///
-/// The leaves themselves are at hand wherever this is: as headers, or as digests of headers.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct SignedPart {
-    /// Which certificate holds the signer's public key.
-    pub signer: Fingerprint,
-    /// Number of leaves that were signed.
-    pub size: u32,
-    /// 64 bytes of Ed25519 (RFC 8032) over the DSSE encoding of size and root.
-    pub signature: Bytes,
-    /// Places of the leaves in the signed batch, rising; one for each.
-    pub positions: Vec<u32>,
-    /// The multi-proof: roots of the subtrees without any of these leaves, from left to right. Empty
-    /// when all leaves are here.
-    pub proof: Vec<Digest>,
 }
 
 /// The word of a decision.

@@ -49,3 +49,21 @@ pub struct BatchProof {
     /// 64 bytes of Ed25519 (RFC 8032) over the DSSE encoding of size and root.
     pub signature: Bytes,
 }
+
+/// Some of the leaves that a system signed at once, with what proves them.
+///
+/// The leaves themselves are at hand wherever this is: as headers, or as digests of headers.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct SignedPart {
+    /// Which certificate holds the signer's public key.
+    pub signer: Fingerprint,
+    /// Number of leaves that were signed.
+    pub size: u32,
+    /// 64 bytes of Ed25519 (RFC 8032) over the DSSE encoding of size and root.
+    pub signature: Bytes,
+    /// Places of the leaves in the signed batch, rising; one for each.
+    pub positions: Vec<u32>,
+    /// The multi-proof: roots of the subtrees without any of these leaves, from left to right. Empty
+    /// when all leaves are here.
+    pub proof: Vec<Digest>,
+}

@@ -39,11 +39,11 @@ pub use address::{Address, AddressError, Ministry};
 pub use approval::{Approval, ApprovalAct, SignedApproval};
 pub use code::{CODES, Code, Fault};
 pub use codec::Codec;
-pub use decided::{Decided, Giver, HeldClearance, LoggedRuling, SignedPart, Subject};
+pub use decided::{Decided, Giver, HeldClearance, LoggedRuling, Subject};
 pub use entry::{
     Channel, ChannelHead, Direction, Entry, FileInForce, FilePart, LogEvent, PolicyInForce,
 };
-pub use envelope::{BatchProof, Envelope, SignedReceipt};
+pub use envelope::{BatchProof, Envelope, SignedPart, SignedReceipt};
 pub use file::FileKind;
 pub use handling::{Handling, Marker, Onward};
 pub use header::{Header, MessageType, Recipient, Role, SealKeyId, Sealing};

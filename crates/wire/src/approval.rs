@@ -14,7 +14,7 @@ use crate::{
     envelope,
     error::{Flaw, WireError},
     field, header, label, proto,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     signed,
 };
 
@@ -117,7 +117,7 @@ fn read_act(number: i32, note: String) -> Result<ApprovalAct, Flaw> {
 // === the signed approval in a frame ===
 
 pub(crate) static SIGNED_APPROVAL: Shape =
-    Shape::new("SignedApproval", &[Part::one("proof", 2, &envelope::BATCH_PROOF)]);
+    Shape::new("SignedApproval", &[Field::one("proof", 2, &envelope::BATCH_PROOF)]);
 
 pub(crate) fn write_signed(signed: &SignedApproval) -> proto::SignedApproval {
     proto::SignedApproval {

@@ -6,14 +6,14 @@ use kuriiri_types::limits::{BATCH_BYTES_MAX, BODY_BYTES_MAX, BODY_SALT_BYTES};
 use crate::error::Flaw;
 
 /// Holds the bodies of one frame against their limits. The salt in front of each is not counted.
-pub(crate) fn check<'a>(bodies: impl ExactSizeIterator<Item = &'a Bytes>) -> Result<(), Flaw> {
-    let lone = bodies.len() == 1;
-    let mut total = 0;
+pub(crate) fn check<'a>(bodies: impl Iterator<Item = &'a Bytes>) -> Result<(), Flaw> {
+    let (mut count, mut total) = (0, 0);
     for body in bodies {
+        count += 1;
         total += check_one(body)?;
     }
     match BATCH_BYTES_MAX as u64 {
-        max if total > max && !lone => Err(over("bodies", max, total)),
+        max if total > max && count > 1 => Err(over("bodies", max, total)),
         _ => Ok(()),
     }
 }

@@ -1,24 +1,21 @@
 //! Envelopes and the proofs in them.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kuriiri_types::{
-    BatchProof, Digest, Envelope,
-    limits::{BATCH_LEAVES_MAX, HEADER_BYTES_MAX},
-};
+use kuriiri_types::{BatchProof, Digest, Envelope, limits::BATCH_LEAVES_MAX};
 
 use crate::{
     error::Flaw,
     field,
     limits::{PROOF_PATH_MAX, SIGNATURE_BYTES},
     proto,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 
 /// Bytes of a SHA-256 hash.
 const HASH_BYTES: usize = 32;
 
 pub(crate) static BATCH_PROOF: Shape = Shape::new("BatchProof", &[]);
-pub(crate) static ENVELOPE: Shape = Shape::new("Envelope", &[Part::one("proof", 2, &BATCH_PROOF)]);
+pub(crate) static ENVELOPE: Shape = Shape::new("Envelope", &[Field::one("proof", 2, &BATCH_PROOF)]);
 
 pub(crate) fn write(envelope: &Envelope) -> proto::Envelope {
     proto::Envelope { header: envelope.header.clone(), proof: Some(write_proof(&envelope.proof)) }
@@ -26,8 +23,7 @@ pub(crate) fn write(envelope: &Envelope) -> proto::Envelope {
 
 pub(crate) fn read(wire: Option<proto::Envelope>) -> Result<Envelope, Flaw> {
     let wire = field::present("envelope", wire)?;
-    field::some_at_most("header", HEADER_BYTES_MAX, wire.header.len())?;
-    Ok(Envelope { header: wire.header, proof: read_proof(wire.proof)? })
+    Ok(Envelope { header: crate::part::header(wire.header)?, proof: read_proof(wire.proof)? })
 }
 
 pub(crate) fn write_proof(proof: &BatchProof) -> proto::BatchProof {

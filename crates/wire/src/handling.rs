@@ -10,12 +10,12 @@ use kuriiri_types::{
 use crate::{
     error::Flaw,
     field, proto,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 
 static MARKER: Shape = Shape::new("Marker", &[]);
 pub(crate) static HANDLING: Shape =
-    Shape::new("Handling", &[Part::many("markers", 1, MARKERS_MAX, &MARKER)]);
+    Shape::new("Handling", &[Field::many("markers", 1, MARKERS_MAX, &MARKER)]);
 
 /// Rules are written by people, so markers over their limits are left out or cut: a receiver that
 /// had to refuse the message would be worse.

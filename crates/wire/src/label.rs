@@ -8,16 +8,16 @@ use kuriiri_types::{
 use crate::{
     error::Flaw,
     field, proto,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 
-static CATEGORY: Shape = Shape::new("Category", &[Part::plain("values", 2, LABEL_VALUES_MAX)]);
-static SUCCESSION: Shape = Shape::new("Succession", &[Part::one("label", 2, &SUCCESSOR)]);
+static CATEGORY: Shape = Shape::new("Category", &[Field::plain("values", 2, LABEL_VALUES_MAX)]);
+static SUCCESSION: Shape = Shape::new("Succession", &[Field::one("label", 2, &SUCCESSOR)]);
 /// A successor has no successor, so the walk over a label has an end.
-static SUCCESSOR: Shape = Shape::new("Label", &[CATEGORIES, Part::none("succession", 4)]);
+static SUCCESSOR: Shape = Shape::new("Label", &[CATEGORIES, Field::none("succession", 4)]);
 pub(crate) static LABEL: Shape =
-    Shape::new("Label", &[CATEGORIES, Part::one("succession", 4, &SUCCESSION)]);
-const CATEGORIES: Part = Part::many("categories", 3, LABEL_CATEGORIES_MAX, &CATEGORY);
+    Shape::new("Label", &[CATEGORIES, Field::one("succession", 4, &SUCCESSION)]);
+const CATEGORIES: Field = Field::many("categories", 3, LABEL_CATEGORIES_MAX, &CATEGORY);
 
 pub(crate) fn write(label: &WireLabel) -> proto::Label {
     proto::Label {

@@ -55,3 +55,4 @@ mod verdict;
 pub use codec::WireCodec;
 pub use error::{Flaw, WireError};
 pub use frame::Frame;
+pub use part::Part;

@@ -1,6 +1,10 @@
 //! Leaves that were signed together.
 
-use kuriiri_types::{SignedPart, limits::BATCH_LEAVES_MAX};
+use bytes::Bytes;
+use kuriiri_types::{
+    SignedPart,
+    limits::{BATCH_LEAVES_MAX, BATCH_MESSAGES_MAX, HEADER_BYTES_MAX},
+};
 
 use crate::{
     entry::digest_bytes,
@@ -9,7 +13,55 @@ use crate::{
     field,
     limits::{PROOF_PATH_MAX, SIGNATURE_BYTES},
     proto,
+    shape::{Field, Shape},
 };
+
+/// Bytes of a place in a signed batch, as protobuf writes it.
+const POSITION_BYTES_MAX: usize = 3;
+
+pub(crate) static SIGNED_PART: Shape = Shape::new(
+    "SignedPart",
+    &[Field::numbers("positions", 4, BATCH_MESSAGES_MAX * POSITION_BYTES_MAX)],
+);
+
+/// Messages of one signed batch, in the order of their leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part<T> {
+    /// What was signed, with one leaf for each message: the leaf hash of its header.
+    pub signed: SignedPart,
+    /// The messages, at least one.
+    pub messages: Vec<T>,
+}
+
+impl<T> Part<T> {
+    /// A part, as [`kuriiri_seal::gather`](https://docs.rs/kuriiri-seal) makes it.
+    pub fn new((signed, messages): (SignedPart, Vec<T>)) -> Self {
+        Self { signed, messages }
+    }
+}
+
+/// Reads the parts of a frame, with their messages. There is a message in the frame, at most
+/// [`BATCH_MESSAGES_MAX`] over all parts, and one in each part.
+pub(crate) fn read_all<W, M, T>(
+    parts: Vec<W>,
+    take: impl Fn(W) -> (Option<proto::SignedPart>, Vec<M>),
+    read_one: impl Fn(M) -> Result<T, Flaw>,
+) -> Result<Vec<Part<T>>, Flaw> {
+    let parts: Vec<_> = parts.into_iter().map(take).collect();
+    let count = parts.iter().map(|(_, messages)| messages.len()).sum();
+    field::some_at_most("messages", BATCH_MESSAGES_MAX, count)?;
+    field::each(parts, |(signed, messages)| {
+        field::some_at_most("messages", BATCH_MESSAGES_MAX, messages.len())?;
+        let signed = read(field::present("signed", signed)?, messages.len())?;
+        Ok(Part { signed, messages: field::each(messages, &read_one)? })
+    })
+}
+
+/// The bytes of a header as they came.
+pub(crate) fn header(bytes: Bytes) -> Result<Bytes, Flaw> {
+    field::some_at_most("header", HEADER_BYTES_MAX, bytes.len())?;
+    Ok(bytes)
+}
 
 pub(crate) fn write(part: &SignedPart) -> proto::SignedPart {
     let positions = if is_whole(part) { Vec::new() } else { part.positions.clone() };

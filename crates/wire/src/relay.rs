@@ -8,7 +8,7 @@ pub(crate) mod witness;
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Digest, Envelope, Lane, Ministry, SignedApproval, SignedReceipt,
+    Digest, Lane, Ministry, SignedApproval, SignedReceipt,
     limits::{
         APPROVALS_MAX, APPROVED_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, FRAME_BYTES_MAX,
         HELLO_BYTES_MAX, HOPS_MAX,
@@ -17,13 +17,14 @@ use kuriiri_types::{
 
 pub use crate::verdict::Verdicts;
 use crate::{
-    approval, bodies, envelope,
+    approval, bodies,
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
     limits::{SOFTWARE_BYTES_MAX, WITNESSED_NOTE_BYTES_MAX},
+    part::{self, Part, SIGNED_PART},
     proto, receipt,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 pub use witness::{RelayRequest, WitnessRequest, Witnessed};
 
@@ -57,21 +58,28 @@ pub struct Batch {
     /// Signers' certificates (DER) that the other side may not have yet, officers' too; at most
     /// [`APPROVED_CERTIFICATES_MAX`].
     pub certificates: Vec<Bytes>,
-    /// Messages, 1 to [`BATCH_MESSAGES_MAX`]; none in [`Lane::Receipts`].
-    pub parcels: Vec<Parcel>,
+    /// Messages, 1 to [`BATCH_MESSAGES_MAX`] over all parts; none in [`Lane::Receipts`].
+    pub parts: Vec<RelayedPart>,
     /// Receipts, 1 to [`BATCH_MESSAGES_MAX`]; only in [`Lane::Receipts`].
     pub receipts: Vec<SignedReceipt>,
+}
+
+/// Messages of one signed batch that came the same way and go to the same ministry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayedPart {
+    /// The ministry of the recipients that these copies are for.
+    pub dest: Ministry,
+    /// The relays that they have passed, origin first, the giver last; 1 to [`HOPS_MAX`].
+    pub path: Vec<Ministry>,
+    /// The messages.
+    pub part: Part<Parcel>,
 }
 
 /// A message on its way to another ministry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parcel {
-    /// The ministry of the recipients that this copy is for.
-    pub dest: Ministry,
-    /// The relays that it has passed, origin first, the giver last; 1 to [`HOPS_MAX`].
-    pub path: Vec<Ministry>,
-    /// The signed header.
-    pub envelope: Envelope,
+    /// The header's bytes as signed.
+    pub header: Bytes,
     /// Salt ‖ body.
     pub body: Bytes,
     /// The approvals by which its ministry released it, at most [`APPROVALS_MAX`].
@@ -113,20 +121,22 @@ impl Frame for Batch {
 // === shapes ===
 
 pub(crate) static HELLO: Shape = Shape::new("Hello", &[]);
-static PARCEL: Shape = Shape::new(
-    "Parcel",
+static PARCEL: Shape =
+    Shape::new("Parcel", &[Field::many("approvals", 3, APPROVALS_MAX, &approval::SIGNED_APPROVAL)]);
+static RELAYED_PART: Shape = Shape::new(
+    "RelayedPart",
     &[
-        Part::plain("path", 2, HOPS_MAX),
-        Part::one("envelope", 3, &envelope::ENVELOPE),
-        Part::many("approvals", 5, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
+        Field::plain("path", 2, HOPS_MAX),
+        Field::one("signed", 3, &SIGNED_PART),
+        Field::many("parcels", 4, BATCH_MESSAGES_MAX, &PARCEL),
     ],
 );
 pub(crate) static BATCH: Shape = Shape::new(
     "Batch",
     &[
-        Part::plain("certificates", 4, APPROVED_CERTIFICATES_MAX),
-        Part::many("parcels", 5, BATCH_MESSAGES_MAX, &PARCEL),
-        Part::many("receipts", 6, BATCH_MESSAGES_MAX, &receipt::SIGNED_RECEIPT),
+        Field::plain("certificates", 4, APPROVED_CERTIFICATES_MAX),
+        Field::many("parts", 5, BATCH_MESSAGES_MAX, &RELAYED_PART),
+        Field::many("receipts", 6, BATCH_MESSAGES_MAX, &receipt::SIGNED_RECEIPT),
     ],
 );
 
@@ -138,7 +148,7 @@ fn write_batch(batch: &Batch) -> proto::Batch {
         number: batch.number,
         epoch: batch.epoch,
         certificates: batch.certificates.clone(),
-        parcels: batch.parcels.iter().map(write_parcel).collect(),
+        parts: batch.parts.iter().map(write_part).collect(),
         receipts: batch.receipts.iter().map(receipt::write_signed).collect(),
     }
 }
@@ -161,44 +171,66 @@ fn read_hello(wire: proto::Hello) -> Result<Hello, Flaw> {
 
 fn read_batch(wire: proto::Batch) -> Result<Batch, Flaw> {
     let lane = field::lane(wire.lane)?;
-    check_load(lane, wire.parcels.len(), wire.receipts.len())?;
-    bodies::check(wire.parcels.iter().map(|p| &p.body))?;
+    check_load(lane, wire.parts.len(), wire.receipts.len())?;
+    let parts = read_parts(wire.parts)?;
+    let parcels = parts.iter().flat_map(|relayed| &relayed.part.messages);
+    bodies::check(parcels.map(|parcel| &parcel.body))?;
     Ok(Batch {
         lane,
         number: wire.number,
         epoch: wire.epoch,
         certificates: field::certificates(APPROVED_CERTIFICATES_MAX, wire.certificates)?,
-        parcels: field::each(wire.parcels, read_parcel)?,
+        parts,
         receipts: field::each(wire.receipts, receipt::read_signed)?,
     })
 }
 
 /// Holds that a batch has items, and only of the kind that its lane carries.
-fn check_load(lane: Lane, parcels: usize, receipts: usize) -> Result<(), Flaw> {
+fn check_load(lane: Lane, parts: usize, receipts: usize) -> Result<(), Flaw> {
     let (mine, count, stray, strays) = match lane {
-        Lane::Messages(_) => ("parcels", parcels, "receipts", receipts),
-        Lane::Receipts => ("receipts", receipts, "parcels", parcels),
+        Lane::Messages(_) => ("parts", parts, "receipts", receipts),
+        Lane::Receipts => ("receipts", receipts, "parts", parts),
     };
     field::some_at_most(mine, BATCH_MESSAGES_MAX, count)?;
     field::at_most(stray, 0, strays)
 }
 
+fn write_part(relayed: &RelayedPart) -> proto::RelayedPart {
+    proto::RelayedPart {
+        dest: relayed.dest.as_str().into(),
+        path: relayed.path.iter().map(|m| m.as_str().into()).collect(),
+        signed: Some(part::write(&relayed.part.signed)),
+        parcels: relayed.part.messages.iter().map(write_parcel).collect(),
+    }
+}
+
+fn read_parts(wire: Vec<proto::RelayedPart>) -> Result<Vec<RelayedPart>, Flaw> {
+    if wire.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ways = wire.iter().map(read_way).collect::<Result<Vec<_>, _>>()?;
+    let parts = part::read_all(wire, |part| (part.signed, part.parcels), read_parcel)?;
+    let relayed = |((dest, path), part)| RelayedPart { dest, path, part };
+    Ok(ways.into_iter().zip(parts).map(relayed).collect())
+}
+
+fn read_way(wire: &proto::RelayedPart) -> Result<(Ministry, Vec<Ministry>), Flaw> {
+    field::some_at_most("path", HOPS_MAX, wire.path.len())?;
+    let path = wire.path.iter().map(|m| field::ministry("path", m)).collect::<Result<_, _>>()?;
+    Ok((field::ministry("dest", &wire.dest)?, path))
+}
+
 fn write_parcel(parcel: &Parcel) -> proto::Parcel {
     proto::Parcel {
-        dest: parcel.dest.as_str().into(),
-        path: parcel.path.iter().map(|m| m.as_str().into()).collect(),
-        envelope: Some(envelope::write(&parcel.envelope)),
+        header: parcel.header.clone(),
         body: parcel.body.clone(),
         approvals: parcel.approvals.iter().map(approval::write_signed).collect(),
     }
 }
 
 fn read_parcel(wire: proto::Parcel) -> Result<Parcel, Flaw> {
-    field::some_at_most("path", HOPS_MAX, wire.path.len())?;
     Ok(Parcel {
-        dest: field::ministry("dest", &wire.dest)?,
-        path: field::each(wire.path, |m| field::ministry("path", &m))?,
-        envelope: envelope::read(wire.envelope)?,
+        header: part::header(wire.header)?,
         body: wire.body,
         approvals: approval::read_all(wire.approvals)?,
     })

@@ -1,30 +1,32 @@
-//! How many parts a frame may have, checked before anything is allocated for them.
+//! How much a frame may have of each field, checked before anything is allocated for it.
 //!
-//! An empty part takes two bytes in a frame and two hundred in memory, so the limit on a frame's
+//! An empty message takes two bytes in a frame and two hundred in memory, so the limit on a frame's
 //! bytes alone would let a peer take a hundred times as much. This module walks over the encoding
 //! without decoding it and counts.
 
 use crate::error::Flaw;
 
-/// The parts of one message that take memory of their own: all repeated fields and all messages.
+/// The fields of one message that take memory of their own: all repeated ones and all messages.
 #[derive(Debug)]
 pub(crate) struct Shape {
     #[cfg_attr(not(test), allow(dead_code, reason = "read by the test against the contract"))]
     pub(crate) message: &'static str,
-    pub(crate) parts: &'static [Part],
+    pub(crate) fields: &'static [Field],
 }
 
-/// One such part.
+/// One such field.
 #[derive(Debug)]
-pub(crate) struct Part {
+pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) number: u64,
     pub(crate) max: usize,
     pub(crate) inside: Option<&'static Shape>,
+    /// Bytes of its content, where they become more in memory.
+    bytes_max: usize,
 }
 
-/// Most parts that a shape can have: what the counters on the stack hold.
-const PARTS_MAX: usize = 12;
+/// Most fields that a shape can have: what the counters on the stack hold.
+const FIELDS_MAX: usize = 12;
 
 /// The wire types of protobuf that proto3 uses.
 const VARINT: u64 = 0;
@@ -32,16 +34,20 @@ const FIXED_64: u64 = 1;
 const LENGTH: u64 = 2;
 const FIXED_32: u64 = 5;
 
-impl Part {
+impl Field {
     /// A repeated field of text or bytes.
     pub(crate) const fn plain(name: &'static str, number: u64, max: usize) -> Self {
-        let inside = None;
-        Self { name, number, max, inside }
+        Self { name, number, max, inside: None, bytes_max: usize::MAX }
     }
 
     /// A message that may not stand here.
     pub(crate) const fn none(name: &'static str, number: u64) -> Self {
         Self::plain(name, number, 0)
+    }
+
+    /// A repeated field of numbers, packed: each takes at least a byte, and four in memory.
+    pub(crate) const fn numbers(name: &'static str, number: u64, bytes_max: usize) -> Self {
+        Self { bytes_max, ..Self::plain(name, number, 1) }
     }
 
     /// A repeated field of messages.
@@ -51,8 +57,7 @@ impl Part {
         max: usize,
         shape: &'static Shape,
     ) -> Self {
-        let inside = Some(shape);
-        Self { name, number, max, inside }
+        Self { inside: Some(shape), ..Self::plain(name, number, max) }
     }
 
     /// A single message. Protobuf would merge repeats of it, and add up what is repeated inside.
@@ -62,23 +67,24 @@ impl Part {
 }
 
 impl Shape {
-    pub(crate) const fn new(message: &'static str, parts: &'static [Part]) -> Self {
-        Self { message, parts }
+    pub(crate) const fn new(message: &'static str, fields: &'static [Field]) -> Self {
+        Self { message, fields }
     }
 
     /// Holds an encoding against this shape. Looks at nothing but counts: bytes that pass may
     /// still be garbled.
     pub(crate) fn check(&self, mut bytes: &[u8]) -> Result<(), Flaw> {
-        let mut counts = [0; PARTS_MAX];
+        let mut counts = [0; FIELDS_MAX];
         while !bytes.is_empty() {
             let (number, content) = next_field(&mut bytes).ok_or_else(cut_short)?;
-            let part = self.parts.iter().zip(&mut counts).find(|(p, _)| p.number == number);
-            let Some((part, count)) = part else {
+            let field = self.fields.iter().zip(&mut counts).find(|(f, _)| f.number == number);
+            let Some((field, count)) = field else {
                 continue;
             };
             *count += 1;
-            crate::field::at_most(part.name, part.max, *count)?;
-            if let Some(shape) = part.inside {
+            crate::field::at_most(field.name, field.max, *count)?;
+            crate::field::at_most(field.name, field.bytes_max, content.len())?;
+            if let Some(shape) = field.inside {
                 shape.check(content)?;
             }
         }
@@ -139,7 +145,7 @@ mod tests {
     const CONTRACT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/contract.binpb"));
 
     #[test]
-    fn every_part_of_the_contract_is_counted() {
+    fn every_field_of_the_contract_that_takes_memory_is_counted() {
         let contract = FileDescriptorSet::decode(CONTRACT).unwrap();
         for root in [
             &relay::HELLO,
@@ -161,21 +167,21 @@ mod tests {
     fn assert_counts_all(contract: &FileDescriptorSet, shape: &Shape) {
         let mut messages = contract.file.iter().flat_map(|f| &f.message_type);
         let message = messages.find(|m| m.name() == shape.message).unwrap();
-        let part =
+        let takes_memory =
             |f: &&FieldDescriptorProto| f.label() == Label::Repeated || f.r#type() == Type::Message;
-        let parts = message.field.iter().filter(part);
-        let expected: Vec<_> = parts.map(|f| (f.name(), f.number() as u64)).collect();
-        let counted: Vec<_> = shape.parts.iter().map(|p| (p.name, p.number)).collect();
+        let fields = message.field.iter().filter(takes_memory);
+        let expected: Vec<_> = fields.map(|f| (f.name(), f.number() as u64)).collect();
+        let counted: Vec<_> = shape.fields.iter().map(|f| (f.name, f.number)).collect();
         assert_eq!(counted, expected, "{}", shape.message);
-        assert!(counted.len() <= PARTS_MAX, "{}", shape.message);
-        for part in shape.parts {
-            let field = message.field.iter().find(|f| f.name() == part.name).unwrap();
-            let Some(inside) = part.inside else {
-                assert!(part.max == 0 || field.r#type() != Type::Message, "{}", part.name);
+        assert!(counted.len() <= FIELDS_MAX, "{}", shape.message);
+        for counted in shape.fields {
+            let field = message.field.iter().find(|f| f.name() == counted.name).unwrap();
+            let Some(inside) = counted.inside else {
+                assert!(counted.max == 0 || field.r#type() != Type::Message, "{}", counted.name);
                 continue;
             };
             assert!(field.type_name().ends_with(&format!(".{}", inside.message)));
-            assert!(field.label() == Label::Repeated || part.max == 1);
+            assert!(field.label() == Label::Repeated || counted.max == 1);
             assert_counts_all(contract, inside);
         }
     }

@@ -10,7 +10,7 @@ use crate::{
     limits::{ANSWER_RECEIPTS_MAX, REASON_BYTES_MAX, REASONS_MAX, VERDICTS_BYTES_MAX},
     proto::{self, verdict::Kind},
     receipt,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 
 /// The answer to a batch, after the commit.
@@ -39,20 +39,21 @@ impl Frame for Verdicts {
 
 static ACCEPTED: Shape = Shape::new("Accepted", &[]);
 static BUSY: Shape = Shape::new("Busy", &[]);
-pub(crate) static REFUSAL: Shape = Shape::new("Refusal", &[Part::plain("reasons", 2, REASONS_MAX)]);
+pub(crate) static REFUSAL: Shape =
+    Shape::new("Refusal", &[Field::plain("reasons", 2, REASONS_MAX)]);
 pub(crate) static VERDICT: Shape = Shape::new(
     "Verdict",
     &[
-        Part::one("accepted", 1, &ACCEPTED),
-        Part::one("refused", 2, &REFUSAL),
-        Part::one("busy", 3, &BUSY),
+        Field::one("accepted", 1, &ACCEPTED),
+        Field::one("refused", 2, &REFUSAL),
+        Field::one("busy", 3, &BUSY),
     ],
 );
 pub(crate) static VERDICTS: Shape = Shape::new(
     "Verdicts",
     &[
-        Part::many("verdicts", 1, BATCH_MESSAGES_MAX, &VERDICT),
-        Part::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
+        Field::many("verdicts", 1, BATCH_MESSAGES_MAX, &VERDICT),
+        Field::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
     ],
 );
 

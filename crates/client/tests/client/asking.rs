@@ -57,7 +57,7 @@ async fn a_change_of_policy_is_noticed() {
     relay.answer_questions_with(permit(true));
     let answering = async {
         let submitting = relay.submission().await;
-        let header = &submitting.submission.messages[0].envelope.header;
+        let header = &submitting.messages().next().unwrap().header;
         assert!(kuriiri_wire::header::decode(header).unwrap().sealing.is_some());
         submitting.accept(&world.sm.log).await;
     };

@@ -6,7 +6,7 @@ use kuriiri_types::{Code, Timestamp, Verdict};
 use kuriiri_wire::client::Request;
 
 use crate::{
-    relay::Relay,
+    relay::{Relay, Submitting},
     world::{World, both, draft, soon},
 };
 
@@ -16,17 +16,17 @@ async fn what_was_not_answered_is_sent_again_with_the_same_bytes() {
     let sending = client.send_many((0..100).map(draft));
     let relaying = async {
         let first = relay.submissions(2).await;
-        let sent: Vec<_> = first.iter().flat_map(|s| s.submission.messages.clone()).collect();
+        let sent: Vec<_> = first.iter().flat_map(Submitting::messages).cloned().collect();
         relay.cut();
         let again = relay.submissions(2).await;
         let numbers: Vec<_> =
             again.iter().map(|s| (s.submission.epoch, s.submission.number)).collect();
         assert_eq!(numbers, [(0, 0), (0, 1)], "numbers begin anew with each link");
-        let messages: Vec<_> = again.iter().flat_map(|s| s.submission.messages.clone()).collect();
+        let messages: Vec<_> = again.iter().flat_map(Submitting::messages).cloned().collect();
         assert_eq!(messages, sent);
         for submitting in again {
             let verdict = Verdict::Accepted { at: Timestamp::from_millis(7), repeat: true };
-            let verdicts = vec![verdict; submitting.submission.messages.len()];
+            let verdicts = vec![verdict; submitting.messages().count()];
             submitting.judge(&world.sm.log, verdicts).await;
         }
     };

@@ -12,7 +12,7 @@ use kuriiri_wire::{
 
 use crate::{
     relay::{Asked, Relay},
-    world::{World, address, approve, both, item, message, soon, ticket},
+    world::{World, address, alone, approve, both, item, message, soon, ticket},
 };
 
 type Signed = (Envelope, Bytes);
@@ -32,7 +32,7 @@ impl Subscribed {
     async fn deliver(&mut self, world: &World, items: &[(u64, &Signed)]) {
         let delivery = Delivery {
             certificates: vec![world.um.system.certificate().clone()],
-            items: items.iter().map(|(seq, signed)| item(*seq, signed)).collect(),
+            parts: items.iter().map(|(seq, it)| alone(&it.0.proof, item(*seq, it))).collect(),
         };
         self.say(ToReceiver::Delivery(delivery)).await;
     }
@@ -113,7 +113,8 @@ async fn a_message_brings_its_obligations_and_the_releases_that_are_really_of_it
     let handling = item.handling.clone();
     let signers = [&world.um.system, &drafter, &bertta, &cecilia, &stranger];
     let certificates = signers.map(|signer| signer.certificate().clone()).to_vec();
-    there.say(ToReceiver::Delivery(Delivery { certificates, items: vec![item] })).await;
+    let parts = vec![alone(&one.0.proof, item)];
+    there.say(ToReceiver::Delivery(Delivery { certificates, parts })).await;
 
     let message = next(&mut inbox).await;
     assert_eq!(message.handling(), &handling);

@@ -14,7 +14,9 @@ use kuriiri_types::{
 use kuriiri_wire::{
     Frame, WireError,
     admin::{AdminReply, AdminRequest, DecisionRecords},
-    client::{Answer, Question, Reply, Request, StatusReport, Submission, SubmissionAnswer},
+    client::{
+        Answer, Question, Reply, Request, StatusReport, Submission, SubmissionAnswer, Submitted,
+    },
     header,
 };
 use tokio::{sync::mpsc, task::JoinSet};
@@ -159,11 +161,16 @@ impl Submitting {
     /// The subjects of its messages, by which the tests know them.
     pub(crate) fn subjects(&self) -> Vec<String> {
         let subject = |bytes| header::decode(bytes).unwrap().subject;
-        self.submission.messages.iter().map(|m| subject(&m.envelope.header)).collect()
+        self.messages().map(|m| subject(&m.header)).collect()
+    }
+
+    /// Its messages, over all parts.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = &Submitted> {
+        self.submission.parts.iter().flat_map(|part| &part.messages)
     }
 
     pub(crate) async fn accept(self, log: &Log) {
-        let verdicts = vec![accepted(); self.submission.messages.len()];
+        let verdicts = vec![accepted(); self.messages().count()];
         self.judge(log, verdicts).await;
     }
 
@@ -178,8 +185,8 @@ impl Submitting {
     /// it says the same.
     pub(crate) fn true_receipts(&self, verdicts: &[Verdict]) -> Vec<Receipt> {
         let mut receipts = Vec::new();
-        for (message, verdict) in self.submission.messages.iter().zip(verdicts) {
-            let bytes = &message.envelope.header;
+        for (message, verdict) in self.messages().zip(verdicts) {
+            let bytes = &message.header;
             for recipient in header::decode(bytes).unwrap().to {
                 let say = |kind| receipt_of(bytes, &recipient.address, kind, "sm.example");
                 match verdict {

@@ -3,16 +3,16 @@
 use bytes::Bytes;
 use kuriiri_client::{Client, Message, ReceiveOptions, SendError};
 use kuriiri_seal::open;
-use kuriiri_types::{Code, Envelope, limits::BODY_SALT_BYTES};
+use kuriiri_types::{Code, Envelope, Handling, limits::BODY_SALT_BYTES};
 use kuriiri_wire::{
-    Frame,
-    client::{Delivery, ToReceiver},
+    Frame, Part,
+    client::{DeliveredItem, Delivery, Submitted, ToReceiver},
     header,
 };
 
 use crate::{
     relay::{Relay, permit, permit_after},
-    world::{Member, World, both, draft, item, message, sealed, soon},
+    world::{Member, World, both, draft, message, sealed, soon, ticket},
 };
 
 const SECRET: &str = "the border opens at six";
@@ -23,7 +23,7 @@ async fn a_sealed_body_is_read_by_its_recipient_and_by_no_relay() {
     relay.answer_questions_with(permit(true));
     let relaying = async {
         let submitting = relay.submission().await;
-        let carried = submitting.submission.messages[0].clone();
+        let carried = submitting.submission.parts[0].clone();
         let certificates = submitting.submission.certificates.clone();
         submitting.accept(&world.sm.log).await;
         (carried, certificates)
@@ -31,15 +31,24 @@ async fn a_sealed_body_is_read_by_its_recipient_and_by_no_relay() {
     let sending = client.send(draft("sealed").body(SECRET));
     let (sent, (carried, certificates)) = both(sending, relaying).await;
     sent.unwrap();
-    let readable = carried.body.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
+    let body = &carried.messages[0].body;
+    let readable = body.windows(SECRET.len()).any(|part| part == SECRET.as_bytes());
     assert!(!readable, "the relay can read it");
 
     let mut other = Relay::open(&world, &world.um);
     let recipient = world.connect(&world.um, &other).await;
     let mut inbox = recipient.receive(ReceiveOptions::default());
     let mut asked = other.next().await;
-    let delivery =
-        Delivery { certificates, items: vec![item(1, &(carried.envelope, carried.body))] };
+    let Part { signed, messages } = carried;
+    let item = |Submitted { header, body }| DeliveredItem {
+        ticket: ticket(1),
+        header,
+        body,
+        approvals: Vec::new(),
+        handling: Handling::free(),
+    };
+    let part = Part { signed, messages: messages.into_iter().map(item).collect() };
+    let delivery = Delivery { certificates, parts: vec![part] };
     asked.sender.send(ToReceiver::Delivery(delivery).encode()).await.unwrap();
     let message: Message = soon(inbox.next()).await.unwrap().unwrap();
     assert_eq!((message.body().as_ref(), message.was_sealed()), (SECRET.as_bytes(), true));
@@ -68,14 +77,14 @@ async fn officers_can_open_what_they_release_and_the_program_hears_of_them() {
     relay.answer_questions_with(permit_after(2, true));
     let relaying = async {
         let submitting = relay.submission().await;
-        let carried = submitting.submission.messages[0].clone();
+        let carried = submitting.messages().next().unwrap().clone();
         submitting.accept(&world.sm.log).await;
         carried
     };
     let sending = client.send(draft("sealed").drafter("anna").body(SECRET));
     let (sent, carried) = both(sending, relaying).await;
     assert_eq!(sent.unwrap().waits_for, 2);
-    let header = header::decode(&carried.envelope.header).unwrap();
+    let header = header::decode(&carried.header).unwrap();
     assert_eq!(header.drafter.as_deref(), Some("anna"));
     let sealing = header.sealing.unwrap();
     let body = &carried.body[BODY_SALT_BYTES..];

@@ -41,9 +41,8 @@ async fn drafts_that_wait_together_travel_together_and_in_order() {
         for (number, Submitting { submission, .. }) in (0..).zip(&submissions) {
             assert_eq!((submission.number, submission.epoch), (number, 0));
             assert_eq!(submission.lane, Lane::Messages(Precedence::Routine));
-            let mut proofs = submission.messages.iter().map(|m| &m.envelope.proof);
-            let first = proofs.next().unwrap();
-            assert!(proofs.all(|proof| proof.signature == first.signature), "signed one by one");
+            assert_eq!(submission.parts.len(), 1, "signed one by one");
+            assert!(submission.parts[0].signed.proof.is_empty(), "some went another way");
         }
         for submitting in submissions.into_iter().rev() {
             submitting.accept(&world.sm.log).await;
@@ -134,10 +133,10 @@ async fn after_busy_all_goes_again_in_order_in_a_new_epoch() {
         let log = &world.sm.log;
         let mut first = relay.submissions(3).await;
         let envelopes: Vec<_> =
-            first.iter().flat_map(|s| s.submission.messages.clone()).skip(10).collect();
+            first.iter().flat_map(Submitting::messages).skip(10).cloned().collect();
         // The last is answered first; only the first ten of all were taken.
         for submitting in first.drain(1..).rev() {
-            let busy = vec![Verdict::Busy; submitting.submission.messages.len()];
+            let busy = vec![Verdict::Busy; submitting.messages().count()];
             submitting.judge(log, busy).await;
         }
         let some: Vec<_> = (0..BATCH_MESSAGES_MAX)
@@ -150,7 +149,7 @@ async fn after_busy_all_goes_again_in_order_in_a_new_epoch() {
         let numbers: Vec<_> =
             again.iter().map(|s| (s.submission.epoch, s.submission.number)).collect();
         assert_eq!(numbers, [(1, 3), (1, 4), (1, 5)]);
-        let messages: Vec<_> = again.iter().flat_map(|s| s.submission.messages.clone()).collect();
+        let messages: Vec<_> = again.iter().flat_map(Submitting::messages).cloned().collect();
         assert_eq!(messages, envelopes, "other bytes than the first time");
         for submitting in again {
             submitting.accept(log).await;
@@ -179,7 +178,7 @@ async fn a_full_queue_makes_the_sender_wait() {
         }
         while answered.load(Ordering::SeqCst) < total {
             let submitting = relay.submission().await;
-            answered.fetch_add(submitting.submission.messages.len(), Ordering::SeqCst);
+            answered.fetch_add(submitting.messages().count(), Ordering::SeqCst);
             submitting.accept(&world.sm.log).await;
         }
     };

@@ -6,15 +6,17 @@ use bytes::Bytes;
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_client::{Client, Draft, Profile, ProfileBuilder};
 use kuriiri_merkle::leaf;
-use kuriiri_seal::{Purpose as Signs, SealingKey, SealingPublicKey, Signer, commit, salted, seal};
+use kuriiri_seal::{
+    Purpose as Signs, SealingKey, SealingPublicKey, Signer, commit, join, salted, seal,
+};
 use kuriiri_transport::{Identity, Settings, Trust};
 use kuriiri_types::{
-    Address, Addressed, Approval, ApprovalAct, Envelope, Giver, Handling, Header, Lane, MessageId,
-    MessageType, Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role, SignedApproval,
-    SpiffeId, Subject, Timestamp,
+    Address, Addressed, Approval, ApprovalAct, BatchProof, Envelope, Giver, Handling, Header, Lane,
+    MessageId, MessageType, Ministry, Precedence, Receipt, ReceiptKind, Recipient, Role,
+    SignedApproval, SpiffeId, Subject, Timestamp,
 };
 use kuriiri_wire::{
-    approval,
+    Part, approval,
     client::{DeliveredItem, Ticket},
     header,
 };
@@ -261,11 +263,16 @@ fn rand() -> [u8; 10] {
 pub(crate) fn item(seq: u64, (envelope, body): &(Envelope, Bytes)) -> DeliveredItem {
     DeliveredItem {
         ticket: ticket(seq),
-        envelope: envelope.clone(),
+        header: envelope.header.clone(),
         body: body.clone(),
         approvals: Vec::new(),
         handling: Handling::free(),
     }
+}
+
+/// A message alone, with its proof.
+pub(crate) fn alone<T>(proof: &BatchProof, message: T) -> Part<T> {
+    Part { signed: join(&[proof]).unwrap(), messages: vec![message] }
 }
 
 // === approvals ===

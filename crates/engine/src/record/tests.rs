@@ -1,5 +1,7 @@
 //! What an item weighs is never less than what its encoding takes.
 
+use kuriiri_merkle::Tree;
+use kuriiri_seal::gather;
 use kuriiri_types::{
     Precedence,
     limits::{
@@ -49,9 +51,9 @@ fn parcel() -> impl Strategy<Value = Parcel> {
     let approval = (bytes(1..1025_usize), proof());
     let approval = approval.prop_map(|(approval, proof)| SignedApproval { approval, proof });
     let approvals = prop::collection::vec(approval, 0..4);
-    let parts = (bytes(1..=HEADER_BYTES_MAX), proof(), ministry(), path, times, approvals, body());
-    parts.prop_map(|(header, proof, dest, path, [expires, accepted], approvals, body)| Parcel {
-        envelope: Envelope { header, proof },
+    let parts = (bytes(1..=HEADER_BYTES_MAX), ministry(), path, times, approvals, body());
+    parts.prop_map(|(header, dest, path, [expires, accepted], approvals, body)| Parcel {
+        header,
         dest,
         path,
         expires: Timestamp::from_millis(expires),
@@ -65,20 +67,44 @@ fn encoded(item: Item) -> usize {
     postcard::to_stdvec(&item).unwrap().len()
 }
 
-/// The proof whose every number and hash takes the most room.
-fn widest_proof() -> BatchProof {
-    BatchProof {
+/// The part of one message whose every number and hash takes the most room.
+fn widest_part() -> SignedPart {
+    SignedPart {
         signer: Digest([0xff; 32]),
-        index: u32::MAX,
         size: u32::MAX,
-        path: vec![Digest([0xff; 32]); PATH_MAX],
         signature: vec![0xff; SIGNATURE_BYTES].into(),
+        positions: vec![u32::MAX],
+        proof: vec![Digest([0xff; 32]); PATH_MAX],
     }
+}
+
+/// The proofs of so many equal headers.
+fn signed(size: usize) -> Vec<BatchProof> {
+    let tree: Tree = vec![leaf(b"the same"); size].into_iter().collect();
+    let proof = |(index, path)| {
+        let (size, signature) = (u32::try_from(size).unwrap(), vec![7; SIGNATURE_BYTES].into());
+        BatchProof { signer: Digest([7; 32]), index, size, path, signature }
+    };
+    (0..).zip(tree.paths()).map(proof).collect()
+}
+
+/// A pack with messages of these leaves of a signed batch, and what it may weigh.
+fn pack_of(proofs: &[BatchProof], header: &'static [u8]) -> (Pack, usize) {
+    let parts = gather(proofs, |proof| *proof, |_, _| true).into_iter().map(|(part, _)| part);
+    let parcel = Parcel { header: header.into(), ..widest_parcel(Body::Inline(Bytes::new())) };
+    let before = [None].into_iter().chain(proofs.iter().map(Some));
+    let weights = proofs
+        .iter()
+        .zip(before)
+        .map(|(proof, before)| parcel.weight() + proof_weight_behind(before, proof));
+    let weight = PACK_FIXED_BYTES + weights.sum::<usize>();
+    let items = vec![Item::Parcel(parcel.clone()); proofs.len()];
+    (Pack { parts: parts.collect(), items, ..Pack::default() }, weight)
 }
 
 fn widest_parcel(body: Body) -> Parcel {
     Parcel {
-        envelope: Envelope { header: vec![0xff; HEADER_BYTES_MAX].into(), proof: widest_proof() },
+        header: vec![0xff; HEADER_BYTES_MAX].into(),
         dest: named(MINISTRY_NAME_BYTES_MAX),
         path: vec![named(MINISTRY_NAME_BYTES_MAX); HOPS_MAX - 1],
         expires: Timestamp::from_millis(i64::MIN),
@@ -102,6 +128,46 @@ proptest! {
     }
 }
 
+/// Every choice of neighbours, gaps and repeats of signed batches of every size.
+#[test]
+fn a_pack_takes_no_more_than_is_reckoned_for_it() {
+    for size in 1..=9_usize {
+        let proofs = signed(size);
+        for mask in 1..1_usize << size {
+            let mut chosen = proofs.clone();
+            chosen.retain(|proof| mask >> proof.index & 1 == 1);
+            chosen.extend(chosen.clone());
+            let (pack, reckoned) = pack_of(&chosen, b"the same");
+            let bytes = postcard::to_stdvec(&pack).unwrap().len();
+            let weight = pack.weight();
+            assert!(
+                bytes <= weight && weight <= reckoned,
+                "{size} {mask:b}: {bytes} {weight} {reckoned}"
+            );
+            let read: Vec<BatchProof> =
+                pack.proofs().unwrap().into_iter().map(|(_, proof)| proof).collect();
+            assert_eq!(read, chosen);
+        }
+    }
+}
+
+#[test]
+fn parts_that_are_not_those_of_the_messages_are_found_out() {
+    let proofs = signed(5);
+    let (good, _) = pack_of(&proofs[1..4], b"the same");
+    let wrong: [fn(&mut Pack); 4] = [
+        |pack| drop(pack.items.pop()),
+        |pack| pack.items.push(pack.items[0].clone()),
+        |pack| pack.parts.clear(),
+        |pack| pack.parts[0].proof.truncate(1),
+    ];
+    for change in wrong {
+        let mut pack = good.clone();
+        change(&mut pack);
+        assert_eq!(pack.proofs(), None);
+    }
+}
+
 #[test]
 fn the_widest_items_weigh_enough() {
     let place = BodyRef { file: u64::MAX, offset: u64::MAX, len: u32::MAX };
@@ -115,9 +181,10 @@ fn the_widest_items_weigh_enough() {
 #[test]
 fn the_largest_message_fits_a_pack_and_a_store_adds_one_byte() {
     let parcel = widest_parcel(Body::Inline(vec![0; BODY_INLINE_BYTES_MAX].into()));
-    assert!(parcel.weight() <= PACK_BYTES_MAX, "{}", parcel.weight());
     let packed = Timestamp::from_millis(i64::MIN);
-    let pack = Pack { before: u64::MAX, packed, items: vec![Item::Parcel(parcel)] };
+    let parts = vec![widest_part()];
+    let pack = Pack { before: u64::MAX, packed, parts, items: vec![Item::Parcel(parcel)] };
+    assert!(pack.weight() <= PACK_BYTES_MAX, "{}", pack.weight());
     let bytes = postcard::to_stdvec(&pack).unwrap().len() + 1;
     assert!(bytes <= PACK_BYTES_MAX, "{bytes}");
 }
@@ -128,7 +195,8 @@ fn what_is_kept_comes_back() {
     let key = PackKey { queue: QueueId::Outbox(named(9)), lane, first: 3 << 40 };
     let parcel = widest_parcel(Body::Inline(Bytes::from_static(b"salt and body")));
     let items = vec![Item::Parcel(parcel), Item::Receipt(u64::MAX)];
-    let pack = Pack { before: 7, packed: Timestamp::from_millis(8), items };
+    let parts = vec![widest_part()];
+    let pack = Pack { before: 7, packed: Timestamp::from_millis(8), parts, items };
     let written = postcard::to_stdvec(&(&key, &pack)).unwrap();
     assert_eq!(postcard::from_bytes::<(PackKey, Pack)>(&written).unwrap(), (key, pack));
 }

@@ -135,12 +135,10 @@ fn what_is_wrong_with_one_header_is_about_that_one() {
     let leaves: Vec<Digest> = headers.iter().map(|header| leaf(header)).collect();
     let proofs = signer.sign(Purpose::Messages, &leaves);
     let part = join(&proofs.iter().collect::<Vec<_>>()).unwrap();
-    let verified = verifier.headers(&part, &headers, refuse, NOW).unwrap();
+    let verified = verifier.headers(&part, &headers, refuse, NOW);
     assert!(verified.iter().all(|one| matches!(one, Err(VerifyError::Decode(_)))));
     let swapped = [headers[0].clone(), headers[2].clone(), headers[1].clone()];
     let refused = verifier.headers(&part, &swapped, refuse, NOW);
-    assert!(
-        matches!(refused, Err(VerifyError::Signature(_))),
-        "nothing is read of what nobody signed"
-    );
+    let is_unsigned = |one: &Result<_, _>| matches!(one, Err(VerifyError::Signature(_)));
+    assert!(refused.len() == 3 && refused.iter().all(is_unsigned), "nothing of it is read");
 }

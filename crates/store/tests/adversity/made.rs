@@ -7,7 +7,7 @@ use kuriiri_engine::{
     Body, Commit, Hold, Item, Marked, Pack, PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun,
     Write,
 };
-use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, Timestamp};
+use kuriiri_types::{BatchProof, Digest, Envelope, Lane, Precedence, SignedPart, Timestamp};
 
 /// Bytes that follow from a number and do not compress (xorshift64).
 pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
@@ -21,19 +21,20 @@ pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     (0..len).map(|_| byte()).collect()
 }
 
-pub(crate) fn proof(seed: u64) -> BatchProof {
-    BatchProof {
+/// Who signed what: one of two that were signed together.
+fn part(seed: u64) -> SignedPart {
+    SignedPart {
         signer: Digest([3; 32]),
-        index: 1,
         size: 2,
-        path: vec![Digest([4; 32])],
         signature: noise(64, seed).into(),
+        positions: vec![1],
+        proof: vec![Digest([4; 32])],
     }
 }
 
 pub(crate) fn parcel(seed: u64, body: Body) -> Item {
     Item::Parcel(Parcel {
-        envelope: Envelope { header: noise(100, seed).into(), proof: proof(seed) },
+        header: noise(100, seed).into(),
         dest: "um.example".parse().unwrap(),
         path: vec!["sm.example".parse().unwrap()],
         expires: time(seed),
@@ -52,7 +53,10 @@ pub(crate) fn receipt(seed: u64) -> Item {
 }
 
 pub(crate) fn pack(items: impl IntoIterator<Item = Item>) -> Pack {
-    Pack { items: items.into_iter().collect(), ..Pack::default() }
+    let items: Vec<Item> = items.into_iter().collect();
+    let messages = items.iter().filter(|item| matches!(item, Item::Parcel(_)));
+    let parts = (0..).zip(messages).map(|(seed, _)| part(seed)).collect();
+    Pack { parts, items, ..Pack::default() }
 }
 
 pub(crate) fn outbox(ministry: &str) -> QueueId {
@@ -121,6 +125,9 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 /// A message that waits.
 pub(crate) fn hold(seed: u64, len: usize) -> Hold {
     let Item::Parcel(parcel) = message(seed, len) else { panic!("a message is one") };
-    let Parcel { envelope, dest, path, expires, accepted, approvals, body } = parcel;
+    let Parcel { header, dest, path, expires, accepted, approvals, body } = parcel;
+    let (SignedPart { signer, size, signature, .. }, path_of_proof) = (part(seed), Vec::new());
+    let proof = BatchProof { signer, index: 1, size, path: path_of_proof, signature };
+    let envelope = Envelope { header, proof };
     Hold { envelope, dests: vec![dest], path, expires, accepted, approvals, body }
 }

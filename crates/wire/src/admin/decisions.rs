@@ -7,7 +7,7 @@ use crate::{
     field,
     limits::{DECISION_BYTES_MAX, DECISIONS_MAX},
     proto,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 
 /// Recorded decisions.
@@ -19,7 +19,7 @@ pub struct DecisionRecords {
 }
 
 pub(super) static RECORDS: Shape =
-    Shape::new("DecisionRecords", &[Part::plain("records", 1, DECISIONS_MAX)]);
+    Shape::new("DecisionRecords", &[Field::plain("records", 1, DECISIONS_MAX)]);
 
 pub(super) fn write(records: &DecisionRecords) -> proto::DecisionRecords {
     proto::DecisionRecords { records: records.records.clone() }

@@ -13,7 +13,7 @@ use crate::{
         FILES_BYTES_MAX, FILES_MAX, REASON_BYTES_MAX,
     },
     proto,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 
 /// The signed files in force.
@@ -90,16 +90,16 @@ static ACTIVE_FILE: Shape = Shape::new("ActiveFile", &[]);
 static OFFERED_FILE: Shape = Shape::new("OfferedFile", &[]);
 static FILE_VERDICT: Shape = Shape::new("FileVerdict", &[]);
 pub(super) static ACTIVE_FILES: Shape =
-    Shape::new("ActiveFiles", &[Part::many("files", 1, FILES_MAX, &ACTIVE_FILE)]);
+    Shape::new("ActiveFiles", &[Field::many("files", 1, FILES_MAX, &ACTIVE_FILE)]);
 pub(super) static POLICY_ACTIVATE: Shape =
-    Shape::new("PolicyActivate", &[Part::many("files", 1, FILES_MAX, &OFFERED_FILE)]);
+    Shape::new("PolicyActivate", &[Field::many("files", 1, FILES_MAX, &OFFERED_FILE)]);
 pub(super) static ACTIVATION: Shape = Shape::new(
     "Activation",
     &[
-        Part::many("files", 1, FILES_MAX, &FILE_VERDICT),
-        Part::plain("newly_permitted", 2, DIFFERENCES_MAX),
-        Part::plain("newly_denied", 3, DIFFERENCES_MAX),
-        Part::plain("changed", 4, DIFFERENCES_MAX),
+        Field::many("files", 1, FILES_MAX, &FILE_VERDICT),
+        Field::plain("newly_permitted", 2, DIFFERENCES_MAX),
+        Field::plain("newly_denied", 3, DIFFERENCES_MAX),
+        Field::plain("changed", 4, DIFFERENCES_MAX),
     ],
 );
 

@@ -12,7 +12,7 @@ use crate::{
     field, header, label,
     limits::{HELD_CERTIFICATES_MAX, HOLDS_PAGE, REASONS_MAX},
     proto::{self, approved::Outcome},
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -107,33 +107,33 @@ static RECIPIENT: Shape = Shape::new("Recipient", &[]);
 static HOLD: Shape = Shape::new(
     "Hold",
     &[
-        Part::many("recipients", 3, RECIPIENTS_MAX, &RECIPIENT),
-        Part::one("label", 4, &label::LABEL),
-        Part::many("approvals", 13, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
-        Part::plain("missing", 14, REASONS_MAX),
+        Field::many("recipients", 3, RECIPIENTS_MAX, &RECIPIENT),
+        Field::one("label", 4, &label::LABEL),
+        Field::many("approvals", 13, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
+        Field::plain("missing", 14, REASONS_MAX),
     ],
 );
-pub(super) static HOLDS: Shape = Shape::new("Holds", &[Part::many("holds", 1, HOLDS_PAGE, &HOLD)]);
+pub(super) static HOLDS: Shape = Shape::new("Holds", &[Field::many("holds", 1, HOLDS_PAGE, &HOLD)]);
 pub(super) static HELD_MESSAGE: Shape = Shape::new(
     "HeldMessage",
     &[
-        Part::one("envelope", 1, &envelope::ENVELOPE),
-        Part::many("approvals", 4, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
-        Part::plain("certificates", 5, HELD_CERTIFICATES_MAX),
-        Part::plain("missing", 6, REASONS_MAX),
+        Field::one("envelope", 1, &envelope::ENVELOPE),
+        Field::many("approvals", 4, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
+        Field::plain("certificates", 5, HELD_CERTIFICATES_MAX),
+        Field::plain("missing", 6, REASONS_MAX),
     ],
 );
 pub(super) static APPROVE: Shape =
-    Shape::new("Approve", &[Part::one("approval", 1, &approval::SIGNED_APPROVAL)]);
+    Shape::new("Approve", &[Field::one("approval", 1, &approval::SIGNED_APPROVAL)]);
 static RELEASED: Shape = Shape::new("Released", &[]);
 static COUNTED: Shape = Shape::new("Counted", &[]);
 static REJECTED: Shape = Shape::new("Rejected", &[]);
 pub(super) static APPROVED: Shape = Shape::new(
     "Approved",
     &[
-        Part::one("released", 1, &RELEASED),
-        Part::one("counted", 2, &COUNTED),
-        Part::one("rejected", 3, &REJECTED),
+        Field::one("released", 1, &RELEASED),
+        Field::one("counted", 2, &COUNTED),
+        Field::one("rejected", 3, &REJECTED),
     ],
 );
 

@@ -15,7 +15,7 @@ use crate::{
     field,
     frame::{self, Frame},
     proto::{self, admin_reply::Reply as ReplyKind, admin_request::Request as RequestKind},
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -142,30 +142,30 @@ static ERASED: Shape = Shape::new("ErasedCopies", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "AdminRequest",
     &[
-        Part::one("hold_list", 1, &HOLD_LIST),
-        Part::one("hold_show", 2, &HOLD_SHOW),
-        Part::one("approve", 3, &holds::APPROVE),
-        Part::one("policy_active", 4, &POLICY_ACTIVE),
-        Part::one("policy_activate", 5, &files::POLICY_ACTIVATE),
-        Part::one("decisions", 6, &DECISIONS),
-        Part::one("erase", 7, &ERASE),
-        Part::one("note_export", 8, &NOTE_EXPORT),
-        Part::one("prune", 9, &PRUNE),
+        Field::one("hold_list", 1, &HOLD_LIST),
+        Field::one("hold_show", 2, &HOLD_SHOW),
+        Field::one("approve", 3, &holds::APPROVE),
+        Field::one("policy_active", 4, &POLICY_ACTIVE),
+        Field::one("policy_activate", 5, &files::POLICY_ACTIVATE),
+        Field::one("decisions", 6, &DECISIONS),
+        Field::one("erase", 7, &ERASE),
+        Field::one("note_export", 8, &NOTE_EXPORT),
+        Field::one("prune", 9, &PRUNE),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
     "AdminReply",
     &[
-        Part::one("holds", 1, &holds::HOLDS),
-        Part::one("held", 2, &holds::HELD_MESSAGE),
-        Part::one("approved", 3, &holds::APPROVED),
-        Part::one("active", 4, &files::ACTIVE_FILES),
-        Part::one("activation", 5, &files::ACTIVATION),
-        Part::one("decisions", 6, &decisions::RECORDS),
-        Part::one("refused", 7, &verdict::REFUSAL),
-        Part::one("erased", 8, &ERASED),
-        Part::one("export_noted", 9, &EXPORT_NOTED),
-        Part::one("pruned", 10, &PRUNED),
+        Field::one("holds", 1, &holds::HOLDS),
+        Field::one("held", 2, &holds::HELD_MESSAGE),
+        Field::one("approved", 3, &holds::APPROVED),
+        Field::one("active", 4, &files::ACTIVE_FILES),
+        Field::one("activation", 5, &files::ACTIVATION),
+        Field::one("decisions", 6, &decisions::RECORDS),
+        Field::one("refused", 7, &verdict::REFUSAL),
+        Field::one("erased", 8, &ERASED),
+        Field::one("export_noted", 9, &EXPORT_NOTED),
+        Field::one("pruned", 10, &PRUNED),
     ],
 );
 

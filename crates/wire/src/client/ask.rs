@@ -6,7 +6,7 @@ use crate::{
     error::Flaw,
     field, header, label,
     proto::{self, answer::Outcome as OutcomeKind},
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -34,12 +34,12 @@ pub struct Answer {
 
 pub(super) static QUESTION: Shape = Shape::new(
     "Question",
-    &[Part::plain("to", 2, RECIPIENTS_MAX), Part::one("label", 3, &label::LABEL)],
+    &[Field::plain("to", 2, RECIPIENTS_MAX), Field::one("label", 3, &label::LABEL)],
 );
 static PERMIT: Shape = Shape::new("Permit", &[]);
 pub(super) static ANSWER: Shape = Shape::new(
     "Answer",
-    &[Part::one("permit", 1, &PERMIT), Part::one("refusal", 2, &verdict::REFUSAL)],
+    &[Field::one("permit", 1, &PERMIT), Field::one("refusal", 2, &verdict::REFUSAL)],
 );
 
 pub(super) fn write_question(question: &Question) -> proto::Question {

@@ -13,7 +13,7 @@ use crate::{
     limits::CONFIRM_BYTES_MAX,
     proto::{self, to_receipt_reader::Kind},
     receipt,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -86,12 +86,14 @@ impl Frame for ConfirmReceipts {
 }
 
 static NUMBERED_RECEIPT: Shape =
-    Shape::new("NumberedReceipt", &[Part::one("receipt", 2, &receipt::SIGNED_RECEIPT)]);
-static RECEIPT_BATCH: Shape =
-    Shape::new("ReceiptBatch", &[Part::many("receipts", 2, BATCH_MESSAGES_MAX, &NUMBERED_RECEIPT)]);
+    Shape::new("NumberedReceipt", &[Field::one("receipt", 2, &receipt::SIGNED_RECEIPT)]);
+static RECEIPT_BATCH: Shape = Shape::new(
+    "ReceiptBatch",
+    &[Field::many("receipts", 2, BATCH_MESSAGES_MAX, &NUMBERED_RECEIPT)],
+);
 pub(crate) static TO_RECEIPT_READER: Shape = Shape::new(
     "ToReceiptReader",
-    &[Part::one("receipts", 1, &RECEIPT_BATCH), Part::one("refused", 2, &verdict::REFUSAL)],
+    &[Field::one("receipts", 1, &RECEIPT_BATCH), Field::one("refused", 2, &verdict::REFUSAL)],
 );
 static CONFIRM_RECEIPTS: Shape = Shape::new("ConfirmReceipts", &[]);
 

@@ -2,21 +2,22 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Envelope, Handling, Lane, Refusal, SignedApproval,
+    Handling, Lane, Refusal, SignedApproval,
     limits::{
         APPROVALS_MAX, APPROVED_CERTIFICATES_MAX, BATCH_MESSAGES_MAX, CREDIT_MAX, FRAME_BYTES_MAX,
     },
 };
 
 use crate::{
-    approval, bodies, envelope,
+    approval, bodies,
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
     handling,
     limits::CONFIRM_BYTES_MAX,
+    part::{self, Part, SIGNED_PART},
     proto::{self, from_receiver::Kind as FromKind, to_receiver::Kind as ToKind},
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -47,8 +48,8 @@ pub struct Delivery {
     /// The signers' certificates (DER) that were not yet sent on this stream, officers' too; at most
     /// [`APPROVED_CERTIFICATES_MAX`].
     pub certificates: Vec<Bytes>,
-    /// 1 to [`BATCH_MESSAGES_MAX`] messages, in order.
-    pub items: Vec<DeliveredItem>,
+    /// The messages, 1 to [`BATCH_MESSAGES_MAX`] over all parts, in order.
+    pub parts: Vec<Part<DeliveredItem>>,
 }
 
 /// One message for a receiver.
@@ -56,8 +57,8 @@ pub struct Delivery {
 pub struct DeliveredItem {
     /// By which it is confirmed.
     pub ticket: Ticket,
-    /// The signed header.
-    pub envelope: Envelope,
+    /// The header's bytes as signed.
+    pub header: Bytes,
     /// Salt ‖ body.
     pub body: Bytes,
     /// The approvals by which its ministry released it, at most [`APPROVALS_MAX`].
@@ -107,33 +108,39 @@ impl Frame for FromReceiver {
 // === shapes ===
 
 static TICKET: Shape = Shape::new("Ticket", &[]);
-static TICKETS: Shape = Shape::new("Tickets", &[Part::many("tickets", 1, TICKETS_MAX, &TICKET)]);
+static TICKETS: Shape = Shape::new("Tickets", &[Field::many("tickets", 1, TICKETS_MAX, &TICKET)]);
 static DELIVERED_ITEM: Shape = Shape::new(
     "DeliveredItem",
     &[
-        Part::one("ticket", 1, &TICKET),
-        Part::one("envelope", 2, &envelope::ENVELOPE),
-        Part::many("approvals", 4, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
-        Part::one("handling", 5, &handling::HANDLING),
+        Field::one("ticket", 1, &TICKET),
+        Field::many("approvals", 4, APPROVALS_MAX, &approval::SIGNED_APPROVAL),
+        Field::one("handling", 5, &handling::HANDLING),
+    ],
+);
+static DELIVERED_PART: Shape = Shape::new(
+    "DeliveredPart",
+    &[
+        Field::one("signed", 1, &SIGNED_PART),
+        Field::many("items", 2, BATCH_MESSAGES_MAX, &DELIVERED_ITEM),
     ],
 );
 static DELIVERY: Shape = Shape::new(
     "Delivery",
     &[
-        Part::plain("certificates", 1, APPROVED_CERTIFICATES_MAX),
-        Part::many("items", 2, BATCH_MESSAGES_MAX, &DELIVERED_ITEM),
+        Field::plain("certificates", 1, APPROVED_CERTIFICATES_MAX),
+        Field::many("parts", 2, BATCH_MESSAGES_MAX, &DELIVERED_PART),
     ],
 );
 pub(crate) static TO_RECEIVER: Shape = Shape::new(
     "ToReceiver",
     &[
-        Part::one("delivery", 1, &DELIVERY),
-        Part::one("confirmed", 2, &TICKETS),
-        Part::one("refused", 3, &verdict::REFUSAL),
+        Field::one("delivery", 1, &DELIVERY),
+        Field::one("confirmed", 2, &TICKETS),
+        Field::one("refused", 3, &verdict::REFUSAL),
     ],
 );
 pub(crate) static FROM_RECEIVER: Shape =
-    Shape::new("FromReceiver", &[Part::one("confirm", 1, &TICKETS)]);
+    Shape::new("FromReceiver", &[Field::one("confirm", 1, &TICKETS)]);
 
 // === wire ⇄ domain ===
 
@@ -141,7 +148,7 @@ fn write_to(frame: &ToReceiver) -> ToKind {
     match frame {
         ToReceiver::Delivery(delivery) => ToKind::Delivery(proto::Delivery {
             certificates: delivery.certificates.clone(),
-            items: delivery.items.iter().map(write_item).collect(),
+            parts: delivery.parts.iter().map(write_part).collect(),
         }),
         ToReceiver::Confirmed(tickets) => ToKind::Confirmed(write_tickets(tickets)),
         ToReceiver::Refused(refusal) => ToKind::Refused(verdict::write_refusal(refusal)),
@@ -162,18 +169,25 @@ fn read_from(wire: proto::FromReceiver) -> Result<FromReceiver, Flaw> {
 }
 
 fn read_delivery(wire: proto::Delivery) -> Result<Delivery, Flaw> {
-    field::some_at_most("items", BATCH_MESSAGES_MAX, wire.items.len())?;
-    bodies::check(wire.items.iter().map(|i| &i.body))?;
+    let parts = part::read_all(wire.parts, |part| (part.signed, part.items), read_item)?;
+    bodies::check(parts.iter().flat_map(|part| &part.messages).map(|item| &item.body))?;
     Ok(Delivery {
         certificates: field::certificates(APPROVED_CERTIFICATES_MAX, wire.certificates)?,
-        items: field::each(wire.items, read_item)?,
+        parts,
     })
+}
+
+fn write_part(part: &Part<DeliveredItem>) -> proto::DeliveredPart {
+    proto::DeliveredPart {
+        signed: Some(part::write(&part.signed)),
+        items: part.messages.iter().map(write_item).collect(),
+    }
 }
 
 fn write_item(item: &DeliveredItem) -> proto::DeliveredItem {
     proto::DeliveredItem {
         ticket: Some(write_ticket(&item.ticket)),
-        envelope: Some(envelope::write(&item.envelope)),
+        header: item.header.clone(),
         body: item.body.clone(),
         approvals: item.approvals.iter().map(approval::write_signed).collect(),
         handling: Some(handling::write(&item.handling)),
@@ -183,7 +197,7 @@ fn write_item(item: &DeliveredItem) -> proto::DeliveredItem {
 fn read_item(wire: proto::DeliveredItem) -> Result<DeliveredItem, Flaw> {
     Ok(DeliveredItem {
         ticket: read_ticket(field::present("ticket", wire.ticket)?)?,
-        envelope: envelope::read(wire.envelope)?,
+        header: part::header(wire.header)?,
         body: wire.body,
         approvals: approval::read_all(wire.approvals)?,
         handling: handling::read(wire.handling)?,

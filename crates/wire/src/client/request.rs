@@ -12,7 +12,7 @@ use crate::{
     field,
     frame::{self, Frame},
     proto::{self, reply::Reply as ReplyKind, request::Request as RequestKind},
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -89,20 +89,20 @@ static STATUS_REQUEST: Shape = Shape::new("StatusRequest", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "Request",
     &[
-        Part::one("submit", 1, &submit::SUBMISSION),
-        Part::one("receive", 2, &RECEIVE),
-        Part::one("receipts", 3, &READ_RECEIPTS),
-        Part::one("ask", 4, &ask::QUESTION),
-        Part::one("status", 5, &STATUS_REQUEST),
+        Field::one("submit", 1, &submit::SUBMISSION),
+        Field::one("receive", 2, &RECEIVE),
+        Field::one("receipts", 3, &READ_RECEIPTS),
+        Field::one("ask", 4, &ask::QUESTION),
+        Field::one("status", 5, &STATUS_REQUEST),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
     "Reply",
     &[
-        Part::one("submission", 1, &submit::ANSWER),
-        Part::one("answer", 2, &ask::ANSWER),
-        Part::one("status", 3, &status::STATUS_REPORT),
-        Part::one("refused", 4, &verdict::REFUSAL),
+        Field::one("submission", 1, &submit::ANSWER),
+        Field::one("answer", 2, &ask::ANSWER),
+        Field::one("status", 3, &status::STATUS_REPORT),
+        Field::one("refused", 4, &verdict::REFUSAL),
     ],
 );
 

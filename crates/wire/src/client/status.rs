@@ -7,7 +7,7 @@ use crate::{
     field,
     limits::{REASON_BYTES_MAX, STATUS_ENTRIES_MAX, STATUS_NAME_BYTES_MAX},
     proto,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
 };
 
 /// How a relay is.
@@ -59,8 +59,8 @@ static PEER_STATUS: Shape = Shape::new("PeerStatus", &[]);
 pub(super) static STATUS_REPORT: Shape = Shape::new(
     "StatusReport",
     &[
-        Part::many("mailboxes", 4, STATUS_ENTRIES_MAX, &QUEUE_STATUS),
-        Part::many("peers", 5, STATUS_ENTRIES_MAX, &PEER_STATUS),
+        Field::many("mailboxes", 4, STATUS_ENTRIES_MAX, &QUEUE_STATUS),
+        Field::many("peers", 5, STATUS_ENTRIES_MAX, &PEER_STATUS),
     ],
 );
 

@@ -2,17 +2,18 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Envelope, Lane, SignedReceipt, Verdict,
+    Lane, SignedReceipt, Verdict,
     limits::{BATCH_CERTIFICATES_MAX, BATCH_MESSAGES_MAX},
 };
 
 use crate::{
-    bodies, envelope,
+    bodies,
     error::Flaw,
     field,
     limits::ANSWER_RECEIPTS_MAX,
+    part::{self, Part, SIGNED_PART},
     proto, receipt,
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -27,15 +28,15 @@ pub struct Submission {
     pub lane: Lane,
     /// The signers' certificates (DER).
     pub certificates: Vec<Bytes>,
-    /// 1 to [`BATCH_MESSAGES_MAX`] messages.
-    pub messages: Vec<Submitted>,
+    /// The messages, 1 to [`BATCH_MESSAGES_MAX`] over all parts.
+    pub parts: Vec<Part<Submitted>>,
 }
 
 /// One message for the relay to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitted {
-    /// The signed header.
-    pub envelope: Envelope,
+    /// The header's bytes as signed.
+    pub header: Bytes,
     /// Salt ‖ body.
     pub body: Bytes,
 }
@@ -50,46 +51,57 @@ pub struct SubmissionAnswer {
     pub receipts: Vec<SignedReceipt>,
 }
 
-static SUBMITTED: Shape = Shape::new("Submitted", &[Part::one("envelope", 1, &envelope::ENVELOPE)]);
+static SUBMITTED: Shape = Shape::new("Submitted", &[]);
+static SUBMITTED_PART: Shape = Shape::new(
+    "SubmittedPart",
+    &[
+        Field::one("signed", 1, &SIGNED_PART),
+        Field::many("messages", 2, BATCH_MESSAGES_MAX, &SUBMITTED),
+    ],
+);
 pub(super) static SUBMISSION: Shape = Shape::new(
     "Submission",
     &[
-        Part::plain("certificates", 4, BATCH_CERTIFICATES_MAX),
-        Part::many("messages", 5, BATCH_MESSAGES_MAX, &SUBMITTED),
+        Field::plain("certificates", 4, BATCH_CERTIFICATES_MAX),
+        Field::many("parts", 5, BATCH_MESSAGES_MAX, &SUBMITTED_PART),
     ],
 );
 
 pub(super) static ANSWER: Shape = Shape::new(
     "SubmissionAnswer",
     &[
-        Part::many("verdicts", 1, BATCH_MESSAGES_MAX, &verdict::VERDICT),
-        Part::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
+        Field::many("verdicts", 1, BATCH_MESSAGES_MAX, &verdict::VERDICT),
+        Field::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
     ],
 );
 
 pub(super) fn write(submission: &Submission) -> proto::Submission {
     let message = |message: &Submitted| proto::Submitted {
-        envelope: Some(envelope::write(&message.envelope)),
+        header: message.header.clone(),
         body: message.body.clone(),
+    };
+    let part = |part: &Part<Submitted>| proto::SubmittedPart {
+        signed: Some(part::write(&part.signed)),
+        messages: part.messages.iter().map(message).collect(),
     };
     proto::Submission {
         epoch: submission.epoch,
         number: submission.number,
         lane: submission.lane.number().into(),
         certificates: submission.certificates.clone(),
-        messages: submission.messages.iter().map(message).collect(),
+        parts: submission.parts.iter().map(part).collect(),
     }
 }
 
 pub(super) fn read(wire: proto::Submission) -> Result<Submission, Flaw> {
-    field::some_at_most("messages", BATCH_MESSAGES_MAX, wire.messages.len())?;
-    bodies::check(wire.messages.iter().map(|m| &m.body))?;
+    let parts = part::read_all(wire.parts, |part| (part.signed, part.messages), read_message)?;
+    bodies::check(parts.iter().flat_map(|part| &part.messages).map(|message| &message.body))?;
     Ok(Submission {
         epoch: wire.epoch,
         number: wire.number,
         lane: read_lane(wire.lane)?,
         certificates: field::certificates(BATCH_CERTIFICATES_MAX, wire.certificates)?,
-        messages: field::each(wire.messages, read_message)?,
+        parts,
     })
 }
 
@@ -117,5 +129,5 @@ fn read_lane(number: i32) -> Result<Lane, Flaw> {
 }
 
 fn read_message(wire: proto::Submitted) -> Result<Submitted, Flaw> {
-    Ok(Submitted { envelope: envelope::read(wire.envelope)?, body: wire.body })
+    Ok(Submitted { header: part::header(wire.header)?, body: wire.body })
 }

@@ -14,7 +14,7 @@ use crate::{
     frame::{self, Frame},
     limits::{COSIGNATURE_BYTES_MAX, WITNESSED_BYTES_MAX},
     proto::{self, relay_request, witnessed::Kind},
-    shape::{Part, Shape},
+    shape::{Field, Shape},
     verdict,
 };
 
@@ -93,10 +93,10 @@ impl Frame for Witnessed {
 static WITNESS_REQUEST: Shape = Shape::new("WitnessRequest", &[]);
 pub(crate) static RELAY_REQUEST: Shape = Shape::new(
     "RelayRequest",
-    &[Part::one("batch", 1, &super::BATCH), Part::one("witness", 2, &WITNESS_REQUEST)],
+    &[Field::one("batch", 1, &super::BATCH), Field::one("witness", 2, &WITNESS_REQUEST)],
 );
 pub(crate) static WITNESSED: Shape =
-    Shape::new("Witnessed", &[Part::one("refused", 3, &verdict::REFUSAL)]);
+    Shape::new("Witnessed", &[Field::one("refused", 3, &verdict::REFUSAL)]);
 
 fn read_request(wire: proto::RelayRequest) -> Result<RelayRequest, Flaw> {
     Ok(match field::present("kind", wire.kind)? {

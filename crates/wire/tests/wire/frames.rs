@@ -81,8 +81,9 @@ fn a_body_is_not_copied_out_of_its_frame() {
     let bytes = sample::batch(vec![sample::parcel(5)]).encode();
     let frame = bytes.as_ptr_range();
     let batch = Batch::decode(bytes.clone()).unwrap();
-    for part in [&batch.parcels[0].body, &batch.parcels[0].envelope.header] {
-        assert!(frame.contains(&part.as_ptr()));
+    let parcel = &batch.parts[0].part.messages[0];
+    for bytes in [&parcel.body, &parcel.header] {
+        assert!(frame.contains(&bytes.as_ptr()));
     }
 }
 
@@ -102,9 +103,15 @@ fn crowds_are_counted_before_they_are_unpacked() {
     let inside = |number, content: Bytes| Bytes::from(pieces::field(number, &content));
     let path = inside(5, crowd(pieces::field(2, b"")));
     stops_at(Batch::decode(path).unwrap_err(), 8);
-    let approvals = inside(5, crowd(pieces::field(5, b"")));
+    let approvals = inside(5, inside(4, crowd(pieces::field(3, b""))));
     stops_at(Batch::decode(approvals).unwrap_err(), 16);
-    let markers = inside(1, inside(2, inside(5, crowd(pieces::field(1, b"")))));
+    let parcels = inside(5, crowd(pieces::field(4, b"")));
+    stops_at(Batch::decode(parcels).unwrap_err(), 64);
+    let positions = |bytes: usize| inside(5, inside(3, inside(4, vec![1; bytes].into())));
+    stops_at(Batch::decode(positions(193)).unwrap_err(), 192);
+    let apart = inside(5, inside(3, crowd(pieces::number(4, 1))));
+    stops_at(Batch::decode(apart).unwrap_err(), 1);
+    let markers = inside(1, inside(2, inside(2, inside(5, crowd(pieces::field(1, b""))))));
     stops_at(ToReceiver::decode(markers).unwrap_err(), 16);
     let submission = inside(1, crowd(pieces::field(5, b"")));
     stops_at(Request::decode(submission).unwrap_err(), 64);

@@ -4,7 +4,9 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use kuriiri_types::{limits::*, *};
-use kuriiri_wire::{Flaw, Frame, WireError, approval, client::*, header, limits::*, relay::*};
+use kuriiri_wire::{
+    Flaw, Frame, WireError, admin::*, approval, client::*, header, limits::*, relay::*,
+};
 
 use crate::{pieces, sample};
 
@@ -184,7 +186,7 @@ fn a_batch_carries_what_its_lane_carries() {
     Batch::decode(mixed.encode()).unwrap_err();
     mixed.lane = Lane::Receipts;
     Batch::decode(mixed.encode()).unwrap_err();
-    mixed.parcels.clear();
+    mixed.parts.clear();
     Batch::decode(mixed.encode()).unwrap();
     let mut submission = sample::submission(1, 5);
     submission.lane = Lane::Receipts;
@@ -225,64 +227,17 @@ fn the_approvals_of_a_message() {
 }
 
 #[test]
-fn the_fullest_batch_and_delivery_fit_their_frames() {
-    let proof = sample::longest_proof();
-    let approval =
-        SignedApproval { approval: vec![7; APPROVAL_BYTES_MAX].into(), proof: proof.clone() };
-    let envelope = Envelope { header: vec![7; HEADER_BYTES_MAX].into(), proof };
-    let approvals = vec![approval; APPROVALS_MAX];
-    let certificates = vec![vec![5; CERTIFICATE_BYTES_MAX].into(); APPROVED_CERTIFICATES_MAX];
-    let body = sample::body(BATCH_BYTES_MAX / BATCH_MESSAGES_MAX);
-    let ministry: Ministry = "a".repeat(MINISTRY_NAME_BYTES_MAX).parse().unwrap();
-
-    let parcel = Parcel {
-        dest: ministry.clone(),
-        path: vec![ministry; HOPS_MAX],
-        envelope: envelope.clone(),
-        body: body.clone(),
-        approvals: approvals.clone(),
-    };
-    let mut batch = sample::batch(vec![parcel; BATCH_MESSAGES_MAX]);
-    batch.certificates.clone_from(&certificates);
-    assert_eq!(Batch::decode(batch.encode()), Ok(batch));
-
-    let text = || "m".repeat(MARKER_BYTES_MAX);
-    let markers = vec![Marker { fi: text(), sv: text(), en: text() }; MARKERS_MAX];
-    let item = DeliveredItem {
-        ticket: sample::tickets(1)[0],
-        envelope,
-        body,
-        approvals,
-        handling: Handling { markers, ..Handling::free() },
-    };
-    let delivery =
-        ToReceiver::Delivery(Delivery { certificates, items: vec![item; BATCH_MESSAGES_MAX] });
-    assert_eq!(ToReceiver::decode(delivery.encode()), Ok(delivery));
-}
-
-#[test]
 fn markers_over_their_limits_are_cut_and_the_message_arrives() {
     let ToReceiver::Delivery(mut delivery) = sample::delivery(1, 5) else { unreachable!() };
     let text = || "HARJOITUS\n".repeat(100);
     let marker = Marker { fi: text(), sv: text(), en: text() };
-    delivery.items[0].handling.markers = vec![marker; MARKERS_MAX + 1];
+    delivery.parts[0].messages[0].handling.markers = vec![marker; MARKERS_MAX + 1];
     let read = ToReceiver::decode(ToReceiver::Delivery(delivery).encode());
     let Ok(ToReceiver::Delivery(read)) = read else { panic!("a delivery") };
-    let markers = &read.items[0].handling.markers;
+    let markers = &read.parts[0].messages[0].handling.markers;
     assert_eq!(markers.len(), MARKERS_MAX);
     assert!(markers[0].sv.starts_with("HARJOITUS HARJOITUS"));
     assert_eq!(markers[0].sv.len(), MARKER_BYTES_MAX);
-}
-
-#[test]
-fn the_path_of_a_parcel() {
-    let with = |hops: usize| {
-        let mut parcel = sample::parcel(5);
-        parcel.path = vec!["sm.example".parse().unwrap(); hops];
-        sample::batch(vec![parcel])
-    };
-    edge(with(HOPS_MAX), with(HOPS_MAX + 1));
-    Batch::decode(with(0).encode()).unwrap_err();
 }
 
 #[test]
@@ -299,16 +254,23 @@ fn the_bodies_of_a_frame() {
     edge(sample::delivery(2, HALF), sample::delivery(2, HALF + 1));
     let mut unsalted = parcels(1, 0);
     Batch::decode(unsalted.encode()).expect("an empty body has its salt");
-    unsalted.parcels[0].body = Bytes::from(vec![3; BODY_SALT_BYTES - 1]);
+    unsalted.parts[0].part.messages[0].body = Bytes::from(vec![3; BODY_SALT_BYTES - 1]);
     Batch::decode(unsalted.encode()).unwrap_err();
 }
 
 #[test]
 fn the_proof_of_an_envelope() {
     let with = |change: &dyn Fn(&mut BatchProof)| {
-        let mut parcel = sample::parcel(5);
-        change(&mut parcel.envelope.proof);
-        sample::batch(vec![parcel])
+        let mut held = HeldMessage {
+            envelope: sample::envelope(),
+            body: sample::body(5),
+            needed: 1,
+            approvals: Vec::new(),
+            certificates: Vec::new(),
+            missing: Vec::new(),
+        };
+        change(&mut held.envelope.proof);
+        AdminReply::Held(held)
     };
     edge(
         with(&|p| p.path = vec![Digest([6; 32]); PROOF_PATH_MAX]),
@@ -321,7 +283,7 @@ fn the_proof_of_an_envelope() {
         with(&|p| p.signature = vec![2; SIGNATURE_BYTES - 1].into()),
         with(&|p| p.signature = vec![2; SIGNATURE_BYTES + 1].into()),
     ] {
-        Batch::decode(spoiled.encode()).unwrap_err();
+        AdminReply::decode(spoiled.encode()).unwrap_err();
     }
 }
 
@@ -329,7 +291,7 @@ fn the_proof_of_an_envelope() {
 fn the_signed_bytes_in_a_frame() {
     let message = |length: usize| {
         let mut parcel = sample::parcel(5);
-        parcel.envelope.header = vec![7; length].into();
+        parcel.header = vec![7; length].into();
         sample::batch(vec![parcel])
     };
     edge(message(HEADER_BYTES_MAX), message(HEADER_BYTES_MAX + 1));

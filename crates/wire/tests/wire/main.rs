@@ -16,6 +16,7 @@ mod decided;
 mod entries;
 mod frames;
 mod limits;
+mod parts;
 mod pieces;
 mod sample;
 mod signed;

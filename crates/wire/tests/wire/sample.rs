@@ -8,7 +8,7 @@ use kuriiri_types::{
     },
     *,
 };
-use kuriiri_wire::{client::*, limits::PROOF_PATH_MAX, relay::*};
+use kuriiri_wire::{Part, client::*, limits::PROOF_PATH_MAX, relay::*};
 
 pub(crate) fn header() -> Header {
     Header {
@@ -111,8 +111,12 @@ pub(crate) fn proof() -> BatchProof {
     }
 }
 
+pub(crate) fn header_bytes() -> Bytes {
+    kuriiri_wire::header::encode(&header())
+}
+
 pub(crate) fn envelope() -> Envelope {
-    Envelope { header: kuriiri_wire::header::encode(&header()), proof: proof() }
+    Envelope { header: header_bytes(), proof: proof() }
 }
 
 pub(crate) fn signed_approval() -> SignedApproval {
@@ -232,13 +236,19 @@ pub(crate) fn body(length: usize) -> Bytes {
 }
 
 pub(crate) fn parcel(body_length: usize) -> Parcel {
-    Parcel {
-        dest: "um.example".parse().unwrap(),
-        path: vec!["sm.example".parse().unwrap()],
-        envelope: envelope(),
-        body: body(body_length),
-        approvals: Vec::new(),
-    }
+    Parcel { header: header_bytes(), body: body(body_length), approvals: Vec::new() }
+}
+
+/// All that was signed at once; without messages no part.
+pub(crate) fn parts<T>(messages: Vec<T>) -> Vec<Part<T>> {
+    let signed = whole(messages.len().try_into().unwrap());
+    let part = Part { signed, messages };
+    if part.messages.is_empty() { Vec::new() } else { vec![part] }
+}
+
+pub(crate) fn relayed(part: Part<Parcel>) -> RelayedPart {
+    let (dest, path) = ("um.example".parse().unwrap(), vec!["sm.example".parse().unwrap()]);
+    RelayedPart { dest, path, part }
 }
 
 pub(crate) fn batch(parcels: Vec<Parcel>) -> Batch {
@@ -247,7 +257,7 @@ pub(crate) fn batch(parcels: Vec<Parcel>) -> Batch {
         number: 1,
         epoch: 0,
         certificates: Vec::new(),
-        parcels,
+        parts: parts(parcels).into_iter().map(relayed).collect(),
         receipts: Vec::new(),
     }
 }
@@ -257,13 +267,13 @@ pub(crate) fn receipts(count: usize) -> Batch {
 }
 
 pub(crate) fn submission(count: usize, body_length: usize) -> Submission {
-    let message = Submitted { envelope: envelope(), body: body(body_length) };
+    let message = Submitted { header: header_bytes(), body: body(body_length) };
     Submission {
         epoch: 0,
         number: 1,
         lane: Lane::Messages(Precedence::Flash),
         certificates: Vec::new(),
-        messages: vec![message; count],
+        parts: parts(vec![message; count]),
     }
 }
 
@@ -278,12 +288,12 @@ pub(crate) fn submission_answer() -> SubmissionAnswer {
 pub(crate) fn delivery(count: usize, body_length: usize) -> ToReceiver {
     let item = DeliveredItem {
         ticket: tickets(1)[0],
-        envelope: envelope(),
+        header: header_bytes(),
         body: body(body_length),
         approvals: Vec::new(),
         handling: Handling::free(),
     };
-    ToReceiver::Delivery(Delivery { certificates: Vec::new(), items: vec![item; count] })
+    ToReceiver::Delivery(Delivery { certificates: Vec::new(), parts: parts(vec![item; count]) })
 }
 
 pub(crate) fn tickets(count: usize) -> Vec<Ticket> {

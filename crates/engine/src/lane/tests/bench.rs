@@ -12,7 +12,7 @@ use super::{
     model::{self, Model, State},
 };
 use crate::{
-    Body, Commit, Item,
+    Body, Commit,
     commit::BodyFile,
     held::{Custody, Message},
     testing::{Letter, Memory, NOW, ministry},
@@ -160,8 +160,7 @@ impl Bench {
         let changes = self.lane.settle(self.now);
         for write in &changes.writes {
             if let Write::PutPack(_, pack) = write {
-                let weight: usize = pack.items.iter().map(weight).sum();
-                assert!(pack.items.len() == 1 || weight <= PACK_BYTES_MAX);
+                assert!(pack.items.len() == 1 || pack.weight() <= PACK_BYTES_MAX);
             }
         }
         self.pending.writes.extend(changes.writes);
@@ -327,11 +326,4 @@ impl Bench {
 
 fn id_of(held: &Held) -> u64 {
     held.accepted().unwrap().as_millis().try_into().unwrap()
-}
-
-fn weight(item: &Item) -> usize {
-    match item {
-        Item::Parcel(parcel) => parcel.weight(),
-        Item::Receipt(_) => Item::RECEIPT_WEIGHT,
-    }
 }

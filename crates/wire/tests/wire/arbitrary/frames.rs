@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kuriiri_types::*;
-use kuriiri_wire::{client::*, relay::*};
+use kuriiri_wire::{Part, client::*, relay::*};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{address, addresses, code, digest, label, lane, line, ministry, precedence, time};
@@ -39,6 +39,19 @@ fn proof() -> impl Strategy<Value = BatchProof> {
 
 pub(super) fn envelope() -> impl Strategy<Value = Envelope> {
     (bytes(60), proof()).prop_map(|(header, proof)| Envelope { header, proof })
+}
+
+/// A part of a signed batch with these messages.
+fn part<T: std::fmt::Debug>(message: impl Strategy<Value = T>) -> impl Strategy<Value = Part<T>> {
+    let signed = (proof(), vec(digest(), 0..4), 0..40_u32);
+    (signed, vec(message, 1..4)).prop_map(|((proof, path, more), messages)| {
+        let count = u32::try_from(messages.len()).unwrap();
+        let (size, first) = (count + more, more / 2);
+        let BatchProof { signer, signature, .. } = proof;
+        let proof = if more == 0 { Vec::new() } else { path };
+        let positions = (first..first + count).collect();
+        Part { signed: SignedPart { signer, size, signature, positions, proof }, messages }
+    })
 }
 
 pub(super) fn signed_receipt() -> impl Strategy<Value = SignedReceipt> {
@@ -111,22 +124,18 @@ pub(crate) fn witnessed() -> impl Strategy<Value = Witnessed> {
 }
 
 pub(crate) fn batch() -> impl Strategy<Value = Batch> {
-    let parcel = (ministry(), vec(ministry(), 1..=8), envelope(), body(), signed_approvals())
-        .prop_map(|(dest, path, envelope, body, approvals)| Parcel {
-            dest,
-            path,
-            envelope,
-            body,
-            approvals,
-        });
+    let parcel = (bytes(60), body(), signed_approvals())
+        .prop_map(|(header, body, approvals)| Parcel { header, body, approvals });
+    let relayed = (ministry(), vec(ministry(), 1..=8), part(parcel))
+        .prop_map(|(dest, path, part)| RelayedPart { dest, path, part });
     let head = (lane(), any::<u64>(), any::<u32>(), certificates());
-    (head, vec(parcel, 1..4), vec(signed_receipt(), 1..4)).prop_map(
-        |((lane, number, epoch, certificates), parcels, receipts)| {
-            let (parcels, receipts) = match lane {
-                Lane::Messages(_) => (parcels, Vec::new()),
+    (head, vec(relayed, 1..4), vec(signed_receipt(), 1..4)).prop_map(
+        |((lane, number, epoch, certificates), parts, receipts)| {
+            let (parts, receipts) = match lane {
+                Lane::Messages(_) => (parts, Vec::new()),
                 Lane::Receipts => (Vec::new(), receipts),
             };
-            Batch { lane, number, epoch, certificates, parcels, receipts }
+            Batch { lane, number, epoch, certificates, parts, receipts }
         },
     )
 }
@@ -155,11 +164,17 @@ fn receipt_mode() -> impl Strategy<Value = ReceiptMode> {
 }
 
 fn submission() -> impl Strategy<Value = Submission> {
-    let message = (envelope(), body()).prop_map(|(envelope, body)| Submitted { envelope, body });
+    let message = (bytes(60), body()).prop_map(|(header, body)| Submitted { header, body });
     let head = (any::<u32>(), any::<u64>(), precedence(), certificates());
-    (head, vec(message, 1..4)).prop_map(|((epoch, number, precedence, certificates), messages)| {
-        Submission { epoch, number, lane: Lane::Messages(precedence), certificates, messages }
-    })
+    (head, vec(part(message), 1..4)).prop_map(
+        |((epoch, number, precedence, certificates), parts)| Submission {
+            epoch,
+            number,
+            lane: Lane::Messages(precedence),
+            certificates,
+            parts,
+        },
+    )
 }
 
 fn question() -> impl Strategy<Value = Question> {
@@ -226,18 +241,18 @@ pub(crate) fn from_receiver() -> impl Strategy<Value = FromReceiver> {
 
 pub(crate) fn to_receiver() -> impl Strategy<Value = ToReceiver> {
     let ticket = (lane(), any::<u64>()).prop_map(|(lane, seq)| Ticket { lane, seq });
-    let item = (ticket, envelope(), body(), signed_approvals(), handling()).prop_map(
-        |(ticket, envelope, body, approvals, handling)| DeliveredItem {
+    let item = (ticket, bytes(60), body(), signed_approvals(), handling()).prop_map(
+        |(ticket, header, body, approvals, handling)| DeliveredItem {
             ticket,
-            envelope,
+            header,
             body,
             approvals,
             handling,
         },
     );
     prop_oneof![
-        (certificates(), vec(item, 1..4)).prop_map(|(certificates, items)| {
-            ToReceiver::Delivery(Delivery { certificates, items })
+        (certificates(), vec(part(item), 1..4)).prop_map(|(certificates, parts)| {
+            ToReceiver::Delivery(Delivery { certificates, parts })
         }),
         tickets().prop_map(ToReceiver::Confirmed),
         refusal().prop_map(ToReceiver::Refused),
