@@ -232,6 +232,19 @@ async fn one_message_is_proved_from_what_was_kept_and_from_the_logs() {
         assert!(told.iter().any(|words| words.contains(word) && words.contains(&id)), "{word}");
     }
 
+    // Some seconds later witnesses have cosigned the logs of both ministries, and the files say so.
+    let refresh = ["receipts", "refresh", "--as"].map(OsStr::new);
+    let refresh = [refresh.as_slice(), &[sender.as_os_str(), kept.as_os_str()]].concat();
+    let is_good = |file: &Path| {
+        let report = check_receipt(&fs::read(file).unwrap(), &anchors).unwrap();
+        report.findings.exit() == 0
+    };
+    eventually("what was kept is witnessed", || {
+        let files = fs::read_dir(&kept).unwrap().map(|file| file.unwrap().path());
+        let mut proofs = files.filter(|file| file.extension().is_some_and(|e| e == "tlog-proof"));
+        kuriiri(&refresh).status.success() && proofs.all(|file| is_good(&file))
+    });
+
     let (sm, plm) = (federation.path("sm"), federation.path("plm"));
     for (relay, peers) in &WITNESSES[..2] {
         let log = federation.path(&format!("{relay}/log"));

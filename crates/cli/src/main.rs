@@ -15,6 +15,7 @@ mod person;
 mod policy;
 mod ports;
 mod process;
+mod receipts;
 mod receive;
 mod relay;
 mod send;
@@ -66,6 +67,8 @@ enum Command {
     Send(send::Args),
     /// Receive the messages of a mailbox.
     Receive(receive::Args),
+    #[command(subcommand)]
+    Receipts(receipts::Command),
     /// See, release or reject messages that wait for officers.
     #[command(subcommand)]
     Hold(hold::Command),
@@ -117,6 +120,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::BenchSender(args) => bench::run_sender(&args, output).await,
             Command::Send(args) => send::run(&args, output).await,
             Command::Receive(args) => receive::run(&args, output).await,
+            Command::Receipts(command) => receipts::run(&command, output).await,
             Command::Hold(command) => hold::run(&command, output).await,
             Command::Erase(args) => erase::run(&args, output).await,
             Command::Log(command) => log::run(&command, output).await,
@@ -139,4 +143,16 @@ fn start_log(filter: &str, json: bool) {
         .with_writer(std::io::stderr)
         .with_env_filter(EnvFilter::new(filter));
     if json { log.json().init() } else { log.compact().init() }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_command_is_well_formed() {
+        Cli::command().debug_assert();
+    }
 }

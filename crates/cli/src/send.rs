@@ -1,13 +1,15 @@
 //! `kuriiri send`: sends documents, and can wait for their fate.
 
 mod fate;
-mod proofs;
 
-use std::{io::Read, path::PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use kuriiri_client::{Accepted, Draft, SendError};
+use kuriiri_client::{Accepted, Client, Draft, SendError};
 use kuriiri_types::{
     Address, MessageType, Precedence, ReceiptKind, SpiffeId, Timestamp, WireLabel,
 };
@@ -15,11 +17,11 @@ use kuriiri_types::{
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
+    receipts::{Proofs, Which, refresh},
     system::{As, Document, files_in, name_of},
     words,
 };
 use fate::Fates;
-use proofs::Proofs;
 
 /// Documents read and handed to the library at once: keeps its batches full and memory small.
 const GROUP_MAX: usize = 256;
@@ -84,10 +86,25 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     }
     let outcome = fates.settle(&bar, output).await;
     bar.finish_and_clear();
+    if let Some(folder) = &args.receipts {
+        tell_of_kept(&client, folder, output).await;
+    }
     client.close().await;
     let summary = outcome?;
     output.data(&summary, || summary.to_string());
     Ok(if summary.is_good() { DONE } else { REFUSED })
+}
+
+/// Refreshes what was kept, also by earlier runs, as far as it is witnessed by now. What cannot be
+/// refreshed stays as it is, and does not make the sending fail.
+async fn tell_of_kept(client: &Client, folder: &Path, output: Output) {
+    match refresh(client, folder, Which::Unwitnessed).await {
+        Ok(refreshed) => output.data(&refreshed, || refreshed.to_string()),
+        Err(failure) => {
+            let why = failure.error();
+            tracing::warn!(error = format!("{why:#}"), "kept receipts could not be refreshed");
+        }
+    }
 }
 
 impl Args {

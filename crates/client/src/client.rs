@@ -6,7 +6,7 @@ use std::{
 };
 
 use kuriiri_seal::Verifier;
-use kuriiri_tlog::ReceiptVerifier;
+use kuriiri_tlog::{ReceiptVerifier, VerifiedReceipt};
 use kuriiri_types::{Address, Outcome, Precedence, SpiffeId};
 use kuriiri_wire::client::{Reply, Request, StatusReport};
 use tokio::{
@@ -30,6 +30,7 @@ use crate::{
     profile::Profile,
     queue::Queues,
     receipts::{Receipts, Watch},
+    refresh::{KeptError, kept, refresh},
     sending::{Fate, Row},
 };
 
@@ -179,8 +180,33 @@ impl Client {
         match self.line()?.call(&Request::Status).await? {
             Reply::Status(report) => Ok(report),
             Reply::Refused(refusal) => Err(CallError::Refused(refusal)),
-            Reply::Submission(_) | Reply::Answer(_) => Err(CallError::Misfit),
+            Reply::Submission(_) | Reply::Answer(_) | Reply::Proofs(_) => Err(CallError::Misfit),
         }
+    }
+
+    /// Newer proofs of receipts, under a checkpoint that witnesses have cosigned: what is handed out at
+    /// once is proved by one that nobody but the log itself has signed. In the order of the receipts;
+    /// nothing for one that no witness has seen yet, so ask again in some seconds.
+    ///
+    /// The own relay is asked, and for the receipts of another ministry's it asks that one, if it has a link
+    /// with it.
+    ///
+    /// # Errors
+    /// When no answer can be had at the moment. With [`Code::NOT_WITNESSED`](kuriiri_types::Code) asking
+    /// again helps; with `UNREACHABLE` the reason says who else has the proof.
+    pub async fn refresh(
+        &self,
+        receipts: &[&VerifiedReceipt],
+    ) -> Result<Vec<Option<VerifiedReceipt>>, CallError> {
+        refresh(&self.desk, &self.line()?, receipts).await
+    }
+
+    /// The receipt in a file that [`receipt_proof`](crate::receipt_proof) made.
+    ///
+    /// # Errors
+    /// When it is no such file, or no receipt of a member's log as it is now.
+    pub fn kept_receipt(&self, file: &[u8]) -> Result<VerifiedReceipt, KeptError> {
+        kept(&self.desk, file)
     }
 
     /// Takes nothing more, waits until all that is under way has been answered, and says farewell

@@ -97,7 +97,9 @@ impl Caller {
             Self::System => match line.call(&Request::Status).await? {
                 Reply::Status(_) => Ok(()),
                 Reply::Refused(refusal) => Err(CallError::Refused(refusal)),
-                Reply::Submission(_) | Reply::Answer(_) => Err(CallError::Misfit),
+                Reply::Submission(_) | Reply::Answer(_) | Reply::Proofs(_) => {
+                    Err(CallError::Misfit)
+                }
             },
             Self::Person => {
                 let none = AdminRequest::Decisions { limit: 0 };

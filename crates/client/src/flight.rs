@@ -64,7 +64,7 @@ impl Flight {
                 self.messages.into_iter().for_each(refused);
                 (Outcome::Answered, Vec::new())
             }
-            Ok(Reply::Submission(_) | Reply::Answer(_) | Reply::Status(_)) => {
+            Ok(Reply::Submission(_) | Reply::Answer(_) | Reply::Status(_) | Reply::Proofs(_)) => {
                 (Outcome::Failed(CallError::Misfit), self.messages)
             }
             Err(error) => (Outcome::Failed(error), self.messages),

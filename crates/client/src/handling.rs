@@ -151,6 +151,6 @@ pub(crate) async fn ask(line: &Line, question: Question) -> Result<Outcome, Call
     match line.call(&Request::Ask(question)).await? {
         Reply::Answer(answer) => Ok(answer.outcome),
         Reply::Refused(refusal) => Err(CallError::Refused(refusal)),
-        Reply::Submission(_) | Reply::Status(_) => Err(CallError::Misfit),
+        Reply::Submission(_) | Reply::Status(_) | Reply::Proofs(_) => Err(CallError::Misfit),
     }
 }

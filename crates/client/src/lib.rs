@@ -75,6 +75,7 @@ mod queue;
 mod reader;
 mod reading;
 mod receipts;
+mod refresh;
 mod sending;
 
 pub use accepted::Accepted;
@@ -95,3 +96,4 @@ pub use message::Message;
 pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Shown, approved_by};
 pub use profile::{Profile, ProfileBuilder};
 pub use receipts::{PlacedReceipt, Receipts, Watch, receipt_proof};
+pub use refresh::KeptError;

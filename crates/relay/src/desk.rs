@@ -21,7 +21,7 @@ use kuriiri_types::{Fingerprint, Ministry, Refusal, SignedApproval, SignedPart, 
 use kuriiri_wire::{approval, header, receipt, relay::Hello};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{book::Book, clock, driver::Input, error::LinkError, links::Push};
+use crate::{book::Book, clock, driver::Input, error::LinkError, links::Push, proving::Prover};
 
 /// Shared by every task of a relay.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub(crate) struct Desk {
     receipts: ArcSwap<ReceiptVerifier>,
     pub(crate) book: Book,
     pub(crate) store: Arc<Store>,
+    pub(crate) prover: Prover,
     hello: Hello,
     /// The link to each peer that the loop uses, of those that this relay dialled. Only the loop
     /// writes it: two may be made at once, and the one that it lets go must not be the one noted.
@@ -55,8 +56,8 @@ impl Desk {
     ) -> Self {
         let (verifier, numbers) = (ArcSwap::from_pointee(verifier), AtomicU64::new(1));
         let receipts = ArcSwap::from_pointee(receipts);
-        let peers = Mutex::default();
-        Self { verifier, receipts, book, store, hello, peers, relay, inbox, numbers }
+        let (peers, prover) = (Mutex::default(), Prover::new(Arc::clone(&store)));
+        Self { verifier, receipts, book, store, prover, hello, peers, relay, inbox, numbers }
     }
 
     /// What this relay says first to a peer: with what it cosigned of the peer's log.

@@ -6,7 +6,7 @@ use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Reply, Shown, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
 use kuriiri_types::{Fingerprint, Ministry, Refusal};
 use kuriiri_wire::{
-    Frame, Part,
+    Frame, Part, Place,
     relay::{Batch, Hello, Parcel, RelayRequest, RelayedPart, Verdicts, WitnessRequest, Witnessed},
 };
 use tokio::{task::JoinSet, time::timeout};
@@ -99,7 +99,14 @@ impl Inbound {
         match RelayRequest::decode(frame)? {
             RelayRequest::Batch(batch) => self.take_batch(sender, batch).await,
             RelayRequest::Witness(request) => self.witness(sender, request).await,
+            RelayRequest::Prove(places) => self.prove(sender, &places).await,
         }
+    }
+
+    async fn prove(&self, mut sender: Sender, places: &[Place]) -> Result<(), LinkError> {
+        sender.send(self.desk.prover.prove(places).encode()).await?;
+        sender.finish()?;
+        Ok(())
     }
 
     /// Cosigns a checkpoint of the peer's log, once it is durable that it was seen.

@@ -21,6 +21,7 @@ mod incoming;
 mod links;
 mod order;
 mod outgoing;
+mod proving;
 mod publish;
 mod record;
 mod reload;

@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use crate::{desk::Desk, error::LinkError, rollback::Rollback};
+use crate::{desk::Desk, error::LinkError, proving::Cosigned, rollback::Rollback};
 
 /// How often the log is shown anew when it has grown: each time costs a sync of the checkpoint.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -48,6 +48,7 @@ pub(crate) struct Publisher {
 struct Shown {
     size: u64,
     note: Bytes,
+    witnesses: usize,
 }
 
 /// How it stands with one witness.
@@ -87,7 +88,7 @@ impl Publisher {
 
     async fn show(&mut self) {
         if let Some(Published { size, note }) = publish(&self.store).await {
-            self.shown = Shown { size, note };
+            self.shown = Shown { size, note, witnesses: 0 };
         }
     }
 
@@ -127,7 +128,13 @@ impl Publisher {
                 Err(_) => tracing::debug!(%peer, "the log was not witnessed in time"),
             }
         }
-        if has_more && let Err(error) = self.store.put_checkpoint(self.shown.note.clone()).await {
+        if !has_more {
+            return;
+        }
+        let Shown { size, note, witnesses } = &self.shown;
+        let cosigned = Cosigned { size: *size, note: note.clone(), witnesses: *witnesses };
+        self.desk.prover.note(cosigned);
+        if let Err(error) = self.store.put_checkpoint(note.clone()).await {
             tracing::error!(%error, code = %error.code(), "the log cannot be shown");
         }
     }
@@ -135,6 +142,7 @@ impl Publisher {
     fn add(&mut self, peer: &Ministry, signature: Signature) -> bool {
         let Ok(note) = add_signature(&self.shown.note, signature) else { return false };
         self.shown.note = note;
+        self.shown.witnesses = self.shown.witnesses.saturating_add(1);
         let asked = Asked { size: self.shown.size, rests: None };
         self.asked.insert(peer.clone(), asked);
         true

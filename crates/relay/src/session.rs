@@ -4,14 +4,18 @@ use std::sync::Arc;
 
 use kuriiri_engine::{Event, LinkId, Question, Reply, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
-use kuriiri_types::{Address, SpiffeId};
+use kuriiri_types::{Address, Code, Ministry, Refusal, SpiffeId};
 use kuriiri_wire::{
-    Frame, Part,
+    Frame, Part, Place, Proved,
     client::{self, Request, Submission, SubmissionAnswer, Submitted},
+    relay::RelayRequest,
 };
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
-use crate::{answers, desk::Desk, error::LinkError, order::Gate, subscription::Subscription};
+use crate::{
+    answers, desk::Desk, error::LinkError, order::Gate, outgoing::ANSWER_TIMEOUT,
+    subscription::Subscription,
+};
 
 /// One link of a system.
 pub(crate) struct Session {
@@ -75,6 +79,7 @@ impl Session {
             Request::Submit(submission) => self.submit(&mut sender, submission).await,
             Request::Ask(question) => self.ask(&mut sender, question).await,
             Request::Status => self.status(&mut sender).await,
+            Request::Prove { issuer, places } => self.prove(&mut sender, &issuer, places).await,
             Request::Receive { mailbox, credit } => {
                 self.receive(sender, receiver, mailbox, credit).await
             }
@@ -142,6 +147,46 @@ impl Session {
             Err(_) => return Err(LinkError::Closing),
         };
         answer(sender, &reply).await
+    }
+
+    async fn prove(
+        &self,
+        sender: &mut Sender,
+        issuer: &Ministry,
+        places: Vec<Place>,
+    ) -> Result<(), LinkError> {
+        let proved = if issuer == self.system.ministry() {
+            self.desk.prover.prove(&places)
+        } else {
+            self.ask_peer(issuer, places).await
+        };
+        let reply = match proved {
+            Proved::Proofs(proofs) => client::Reply::Proofs(proofs),
+            Proved::Refused(refusal) => client::Reply::Refused(refusal),
+        };
+        answer(sender, &reply).await
+    }
+
+    /// Asks the relay of another ministry for proofs of its log.
+    async fn ask_peer(&self, peer: &Ministry, places: Vec<Place>) -> Proved {
+        let refused = |why: String| Refusal { code: Code::UNREACHABLE, reasons: vec![why] };
+        let Some((_, link)) = self.desk.peer_link(peer) else {
+            let why = format!(
+                "this relay has no link with {peer}'s; whoever has a copy of that log makes the proof                  with `kuriiri log prove`"
+            );
+            return Proved::Refused(refused(why));
+        };
+        let exchange = async {
+            let (mut sender, mut receiver) = link.open().await?;
+            sender.send(RelayRequest::Prove(places).encode()).await?;
+            sender.finish()?;
+            let frame = receiver.frame(Proved::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
+            Ok::<_, LinkError>(Proved::decode(frame)?)
+        };
+        match timeout(ANSWER_TIMEOUT, exchange).await.unwrap_or(Err(LinkError::Silent)) {
+            Ok(proved) => proved,
+            Err(error) => Proved::Refused(refused(format!("{peer}'s relay: {error}"))),
+        }
     }
 
     async fn receive(

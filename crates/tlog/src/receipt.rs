@@ -239,6 +239,12 @@ impl VerifiedReceipt {
         &self.signed
     }
 
+    /// How many have signed its checkpoint besides the log itself; who they are, nobody has checked.
+    pub fn cosignatures(&self) -> usize {
+        let note = Note::parse(&self.signed.checkpoint);
+        note.map_or(0, |note| note.signatures().len().saturating_sub(1))
+    }
+
     /// The receipt and its proof, giving up that they were verified.
     pub fn into_parts(self) -> (Receipt, SignedReceipt) {
         (self.receipt, self.signed)

@@ -132,6 +132,8 @@ codes! {
         "The system's certificate must be issued by the relay's ministry and listed in its relay.toml.";
     NOT_AN_OFFICER = 3106, Sender, false, "Only an officer of this ministry may do this.",
         "Connect with a certificate of the form spiffe://ministry/officer/name, issued by the relay's own ministry.";
+    NOT_WITNESSED = 3107, Peer, true, "No witness has cosigned the log yet.",
+        "Ask again in some seconds. If it lasts, the relay whose log it is has no link with its witnesses: `kuriiri log status` there says which are missing.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
         "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
     STORE_IO = 4102, Operator, true, "The disk failed or is full.",

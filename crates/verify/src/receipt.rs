@@ -102,7 +102,8 @@ pub fn check_receipt(file: &[u8], anchors: &Anchors) -> Result<ReceiptReport, St
         let by = if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
         let what = format!(
             "not yet witnessed: of the policy's witnesses, {by} cosigned the checkpoint so far; \
-             `kuriiri log prove` on that log makes a receipt under its newest one"
+             its sender gets newer proofs with `kuriiri receipts refresh`, and whoever has a copy of that log \
+             makes one with `kuriiri log prove`"
         );
         findings.add(Finding::not_yet(Check::Checkpoint, what));
     }

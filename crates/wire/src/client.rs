@@ -8,6 +8,7 @@
 //! | [`Request::Submit`] | one [`Reply::Submission`] | nothing more |
 //! | [`Request::Ask`] | one [`Reply::Answer`] | nothing more |
 //! | [`Request::Status`] | one [`Reply::Status`] | nothing more |
+//! | [`Request::Prove`] | one [`Reply::Proofs`] | nothing more |
 //! | [`Request::Receive`] | [`ToReceiver`], any number | [`FromReceiver`], any number |
 //! | [`Request::Receipts`] | [`ToReceiptReader`], any number | [`ConfirmReceipts`] if it consumes |
 //!

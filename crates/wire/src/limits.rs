@@ -24,6 +24,9 @@ pub const STATUS_ENTRIES_MAX: usize = 4096;
 pub const COSIGNATURE_BYTES_MAX: usize = 1024;
 /// Bytes of a witness's answer: the checkpoint that it holds. Larger: protocol error.
 pub const WITNESSED_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + 1024;
+/// Bytes of proofs of as many places as a batch has messages: a path of 63 hashes each. Larger: protocol
+/// error.
+pub const PROVED_BYTES_MAX: usize = CHECKPOINT_BYTES_MAX + BATCH_MESSAGES_MAX * 2048;
 /// Bytes of the checkpoint in a Hello: the log's own signature and one more. Longer: malformed.
 pub const WITNESSED_NOTE_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of a frame of verdicts: as many receipts of the longest names as messages. Larger: protocol

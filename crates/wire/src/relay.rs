@@ -2,7 +2,7 @@
 //!
 //! Both sides first send a [`Hello`]. Then the side that dialled opens a stream for each
 //! [`RelayRequest`] and reads the answer from the same stream: [`Verdicts`] for a [`Batch`],
-//! [`Witnessed`] for a checkpoint.
+//! [`Witnessed`] for a checkpoint, [`Proved`](crate::Proved) for places in the other side's log.
 
 pub(crate) mod witness;
 

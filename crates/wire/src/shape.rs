@@ -151,6 +151,7 @@ mod tests {
             &relay::HELLO,
             &relay::witness::RELAY_REQUEST,
             &relay::witness::WITNESSED,
+            &crate::proofs::PROVED,
             &verdict::VERDICTS,
             &client::REQUEST,
             &client::REPLY,

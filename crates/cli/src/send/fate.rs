@@ -10,8 +10,7 @@ use kuriiri_client::{Accepted, Client, SendError, Watch};
 use kuriiri_types::{Address, MessageId, Receipt, ReceiptKind};
 use serde::Serialize;
 
-use super::proofs::Proofs;
-use crate::{exit::Failure, output::Output, system::Document};
+use crate::{exit::Failure, output::Output, receipts::Proofs, system::Document};
 
 /// The messages of one `send`, and what is still waited for.
 pub(super) struct Fates {

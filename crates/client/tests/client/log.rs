@@ -7,7 +7,7 @@ use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_seal::{NoteKey, salted};
 use kuriiri_tlog::{Checkpoint, NoteSigner, VerifierKey, log_origin};
 use kuriiri_types::{Digest, Entry, LogEvent, Ministry, Receipt, SignedReceipt, Timestamp};
-use kuriiri_wire::entry;
+use kuriiri_wire::{Place, Proofs, entry};
 
 use crate::world::now;
 
@@ -44,6 +44,15 @@ impl Log {
 
     pub(crate) fn write_one(&self, receipt: Receipt) -> SignedReceipt {
         self.write(&[receipt]).remove(0)
+    }
+
+    /// Proofs of places under the checkpoint of now; none where the log has not that many entries.
+    pub(crate) fn prove(&self, places: &[Place]) -> Proofs {
+        let tree = self.tree.lock().unwrap();
+        let (origin, size) = (self.signer.name().to_string(), tree.size());
+        let checkpoint = Checkpoint { origin, size, root: tree.root() }.sign(&self.signer).unwrap();
+        let path = |place: &Place| inclusion(&*tree, place.index, size).ok();
+        Proofs { checkpoint, paths: places.iter().map(path).collect() }
     }
 
     /// Writes anything as if it were a receipt.

@@ -17,6 +17,7 @@ mod profiles;
 mod proofs;
 mod receipts;
 mod receiving;
+mod refreshing;
 mod relay;
 mod sealing;
 mod sending;

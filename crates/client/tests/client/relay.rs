@@ -250,7 +250,10 @@ async fn serve(
             script.questions.lock().unwrap().push(question);
             Reply::Answer(Answer { outcome: script.outcome.lock().unwrap().clone() })
         }
-        request @ (Request::Submit(_) | Request::Receive { .. } | Request::Receipts { .. }) => {
+        request @ (Request::Submit(_)
+        | Request::Receive { .. }
+        | Request::Receipts { .. }
+        | Request::Prove { .. }) => {
             let _ = channel.send(Asked { request, sender, receiver }).await;
             return;
         }

@@ -1,7 +1,7 @@
 //! The first frame of a stream and the answer that is one frame.
 
 use bytes::Bytes;
-use kuriiri_types::{Address, Refusal, limits::FRAME_BYTES_MAX};
+use kuriiri_types::{Address, Ministry, Refusal, limits::FRAME_BYTES_MAX};
 
 use super::{
     Answer, Question, ReceiptMode, StatusReport, Submission, SubmissionAnswer, ask, receipts,
@@ -11,6 +11,7 @@ use crate::{
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
+    proofs::{self, Place, Proofs},
     proto::{self, reply::Reply as ReplyKind, request::Request as RequestKind},
     shape::{Field, Shape},
     verdict,
@@ -40,9 +41,17 @@ pub enum Request {
     Ask(Question),
     /// How is the relay?
     Status,
+    /// Newer proofs of entries of a log.
+    Prove {
+        /// Whose log.
+        issuer: Ministry,
+        /// The places in it, 1 to
+        /// [`BATCH_MESSAGES_MAX`](kuriiri_types::limits::BATCH_MESSAGES_MAX).
+        places: Vec<Place>,
+    },
 }
 
-/// The one answer to a submission, a question or a request for status.
+/// The one answer to a submission, a question, a request for status or for proofs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// To [`Request::Submit`].
@@ -51,6 +60,8 @@ pub enum Reply {
     Answer(Answer),
     /// To [`Request::Status`].
     Status(StatusReport),
+    /// To [`Request::Prove`].
+    Proofs(Proofs),
     /// The request as a whole was refused.
     Refused(Refusal),
 }
@@ -85,6 +96,8 @@ impl Frame for Reply {
 
 static RECEIVE: Shape = Shape::new("Receive", &[]);
 static READ_RECEIPTS: Shape = Shape::new("ReadReceipts", &[]);
+static PROOF_REQUEST: Shape =
+    Shape::new("ProofRequest", &[Field::one("places", 2, &proofs::PLACES)]);
 static STATUS_REQUEST: Shape = Shape::new("StatusRequest", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "Request",
@@ -94,6 +107,7 @@ pub(crate) static REQUEST: Shape = Shape::new(
         Field::one("receipts", 3, &READ_RECEIPTS),
         Field::one("ask", 4, &ask::QUESTION),
         Field::one("status", 5, &STATUS_REQUEST),
+        Field::one("prove", 6, &PROOF_REQUEST),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
@@ -103,6 +117,7 @@ pub(crate) static REPLY: Shape = Shape::new(
         Field::one("answer", 2, &ask::ANSWER),
         Field::one("status", 3, &status::STATUS_REPORT),
         Field::one("refused", 4, &verdict::REFUSAL),
+        Field::one("proofs", 5, &proofs::PROOFS),
     ],
 );
 
@@ -117,6 +132,10 @@ fn write_request(request: &Request) -> RequestKind {
         }
         Request::Ask(question) => RequestKind::Ask(ask::write_question(question)),
         Request::Status => RequestKind::Status(proto::StatusRequest {}),
+        Request::Prove { issuer, places } => RequestKind::Prove(proto::ProofRequest {
+            issuer: issuer.as_str().into(),
+            places: Some(proofs::write_places(places)),
+        }),
     }
 }
 
@@ -133,6 +152,10 @@ fn read_request(wire: proto::Request) -> Result<Request, Flaw> {
         }
         RequestKind::Ask(wire) => Request::Ask(ask::read_question(wire)?),
         RequestKind::Status(proto::StatusRequest {}) => Request::Status,
+        RequestKind::Prove(wire) => Request::Prove {
+            issuer: field::ministry("issuer", &wire.issuer)?,
+            places: proofs::read_places(field::present("places", wire.places)?)?,
+        },
     })
 }
 
@@ -141,6 +164,7 @@ fn write_reply(reply: &Reply) -> ReplyKind {
         Reply::Submission(answer) => ReplyKind::Submission(submit::write_answer(answer)),
         Reply::Answer(answer) => ReplyKind::Answer(ask::write_answer(answer)),
         Reply::Status(report) => ReplyKind::Status(status::write(report)),
+        Reply::Proofs(proofs) => ReplyKind::Proofs(proofs::write(proofs)),
         Reply::Refused(refusal) => ReplyKind::Refused(verdict::write_refusal(refusal)),
     }
 }
@@ -151,5 +175,6 @@ fn read_reply(wire: proto::Reply) -> Result<Reply, Flaw> {
         ReplyKind::Answer(wire) => Reply::Answer(ask::read_answer(wire)?),
         ReplyKind::Status(wire) => Reply::Status(status::read(wire)?),
         ReplyKind::Refused(wire) => Reply::Refused(verdict::read_refusal(wire)?),
+        ReplyKind::Proofs(wire) => Reply::Proofs(proofs::read(wire)?),
     })
 }

@@ -13,6 +13,7 @@ use crate::{
     field,
     frame::{self, Frame},
     limits::{COSIGNATURE_BYTES_MAX, WITNESSED_BYTES_MAX},
+    proofs::{self, Place},
     proto::{self, relay_request, witnessed::Kind},
     shape::{Field, Shape},
     verdict,
@@ -25,6 +26,10 @@ pub enum RelayRequest {
     Batch(Batch),
     /// A checkpoint of the asker's log; answered by [`Witnessed`].
     Witness(WitnessRequest),
+    /// Places in the other side's log, 1 to
+    /// [`BATCH_MESSAGES_MAX`](kuriiri_types::limits::BATCH_MESSAGES_MAX); answered by
+    /// [`Proved`](crate::Proved).
+    Prove(Vec<Place>),
 }
 
 /// Asks the other relay to cosign a checkpoint.
@@ -63,6 +68,7 @@ impl Frame for RelayRequest {
                 proof: envelope::write_path(&request.proof),
                 checkpoint: request.checkpoint.clone(),
             }),
+            Self::Prove(places) => relay_request::Kind::Prove(proofs::write_places(places)),
         };
         frame::pack(&proto::RelayRequest { kind: Some(kind) })
     }
@@ -93,7 +99,11 @@ impl Frame for Witnessed {
 static WITNESS_REQUEST: Shape = Shape::new("WitnessRequest", &[]);
 pub(crate) static RELAY_REQUEST: Shape = Shape::new(
     "RelayRequest",
-    &[Field::one("batch", 1, &super::BATCH), Field::one("witness", 2, &WITNESS_REQUEST)],
+    &[
+        Field::one("batch", 1, &super::BATCH),
+        Field::one("witness", 2, &WITNESS_REQUEST),
+        Field::one("prove", 3, &proofs::PLACES),
+    ],
 );
 pub(crate) static WITNESSED: Shape =
     Shape::new("Witnessed", &[Field::one("refused", 3, &verdict::REFUSAL)]);
@@ -109,6 +119,7 @@ fn read_request(wire: proto::RelayRequest) -> Result<RelayRequest, Flaw> {
                 checkpoint: wire.checkpoint,
             })
         }
+        relay_request::Kind::Prove(wire) => RelayRequest::Prove(proofs::read_places(wire)?),
     })
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use bytes::Bytes;
 use kuriiri_types::Code;
-use kuriiri_wire::{Flaw, Frame, admin::*, client::*, relay::*};
+use kuriiri_wire::{Flaw, Frame, Proved, admin::*, client::*, relay::*};
 use proptest::prelude::*;
 
 use crate::{arbitrary, damage::any_damage, pieces, sample};
@@ -41,6 +41,7 @@ every_frame! {
     hello: Hello,
     relay_request: RelayRequest,
     witnessed: Witnessed,
+    proved: Proved,
     batch: Batch,
     verdicts: Verdicts,
     request: Request,
@@ -59,6 +60,7 @@ fn a_frame_without_its_choice_is_refused() {
         let bytes = Bytes::from(bytes);
         assert!(RelayRequest::decode(bytes.clone()).is_err());
         assert!(Witnessed::decode(bytes.clone()).is_err());
+        assert!(Proved::decode(bytes.clone()).is_err());
         assert!(Request::decode(bytes.clone()).is_err());
         assert!(Reply::decode(bytes.clone()).is_err());
         assert!(AdminRequest::decode(bytes.clone()).is_err());

@@ -1,8 +1,8 @@
-//! Messages that were signed together, in frames.
+//! Messages that were signed together, in frames, and proofs of places in a log.
 
 use bytes::Bytes;
 use kuriiri_types::{limits::*, *};
-use kuriiri_wire::{Frame, Part, client::*, limits::*, relay::*};
+use kuriiri_wire::{Frame, Part, Place, Proofs, Proved, client::*, limits::*, relay::*};
 
 use crate::{limits::edge, sample};
 
@@ -99,4 +99,24 @@ fn the_parts_of_a_frame() {
     let mut empty = parts(2, 1);
     empty.parts[1].part = Part { signed: sample::part(&[], 1), messages: Vec::new() };
     Batch::decode(empty.encode()).unwrap_err();
+}
+
+#[test]
+fn the_places_and_their_proofs() {
+    let place = Place { index: u64::MAX, leaf: Digest([7; 32]) };
+    let places = |count| RelayRequest::Prove(vec![place; count]);
+    edge(places(BATCH_MESSAGES_MAX), places(BATCH_MESSAGES_MAX + 1));
+    RelayRequest::decode(places(0).encode()).unwrap_err();
+    let proved = |count, path: usize, checkpoint: usize| {
+        let paths = vec![Some(vec![Digest([6; 32]); path]); count];
+        Proved::Proofs(Proofs { checkpoint: vec![b'c'; checkpoint].into(), paths })
+    };
+    let most = BATCH_MESSAGES_MAX;
+    edge(proved(most, LOG_PATH_MAX, 9), proved(most + 1, LOG_PATH_MAX, 9));
+    edge(proved(1, LOG_PATH_MAX, 9), proved(1, LOG_PATH_MAX + 1, 9));
+    edge(proved(1, 1, CHECKPOINT_BYTES_MAX), proved(1, 1, CHECKPOINT_BYTES_MAX + 1));
+    Proved::decode(proved(most, LOG_PATH_MAX, CHECKPOINT_BYTES_MAX).encode()).unwrap();
+    for wrong in [proved(0, 1, 9), proved(1, 1, 0)] {
+        Proved::decode(wrong.encode()).unwrap_err();
+    }
 }

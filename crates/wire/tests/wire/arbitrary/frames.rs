@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kuriiri_types::*;
-use kuriiri_wire::{Part, client::*, relay::*};
+use kuriiri_wire::{Part, Place, Proofs, Proved, client::*, relay::*};
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{address, addresses, code, digest, label, lane, line, ministry, precedence, time};
@@ -112,7 +112,21 @@ pub(crate) fn relay_request() -> impl Strategy<Value = RelayRequest> {
         witness.prop_map(|(old, proof, checkpoint)| {
             RelayRequest::Witness(WitnessRequest { old, proof, checkpoint })
         }),
+        places().prop_map(RelayRequest::Prove),
     ]
+}
+
+fn places() -> impl Strategy<Value = Vec<Place>> {
+    vec((any::<u64>(), digest()).prop_map(|(index, leaf)| Place { index, leaf }), 1..4)
+}
+
+fn proofs() -> impl Strategy<Value = Proofs> {
+    (bytes(60), vec(option::of(vec(digest(), 0..=63)), 1..4))
+        .prop_map(|(checkpoint, paths)| Proofs { checkpoint, paths })
+}
+
+pub(crate) fn proved() -> impl Strategy<Value = Proved> {
+    prop_oneof![proofs().prop_map(Proved::Proofs), refusal().prop_map(Proved::Refused)]
 }
 
 pub(crate) fn witnessed() -> impl Strategy<Value = Witnessed> {
@@ -153,6 +167,7 @@ pub(crate) fn request() -> impl Strategy<Value = Request> {
         (address(), receipt_mode()).prop_map(|(address, mode)| Request::Receipts { address, mode }),
         question().prop_map(Request::Ask),
         Just(Request::Status),
+        (ministry(), places()).prop_map(|(issuer, places)| Request::Prove { issuer, places }),
     ]
 }
 
@@ -189,6 +204,7 @@ pub(crate) fn reply() -> impl Strategy<Value = Reply> {
         answer().prop_map(Reply::Answer),
         report().prop_map(Reply::Status),
         refusal().prop_map(Reply::Refused),
+        proofs().prop_map(Reply::Proofs),
     ]
 }
 

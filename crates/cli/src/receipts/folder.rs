@@ -24,7 +24,7 @@ const INDEX: &str = "messages.tsv";
 
 /// A folder of receipts, or nothing if none are to be kept.
 #[derive(Debug, Default)]
-pub(super) struct Proofs(Option<Folder>);
+pub(crate) struct Proofs(Option<Folder>);
 
 #[derive(Debug)]
 struct Folder {
@@ -36,7 +36,7 @@ struct Folder {
 
 impl Proofs {
     /// Makes the folder, or goes on with the one that is there.
-    pub(super) fn in_folder(folder: Option<PathBuf>) -> Result<Self, Failure> {
+    pub(crate) fn in_folder(folder: Option<PathBuf>) -> Result<Self, Failure> {
         let open = |path: PathBuf| {
             let opened = Folder::open(&path).with_context(|| path.display().to_string());
             opened.map_err(Failure::usage)
@@ -46,7 +46,7 @@ impl Proofs {
 
     /// Writes a receipt as C2SP `tlog-proof` has it, unless it is there; `kuriiri-verify receipt` reads
     /// it. Then the index says of which messages it speaks.
-    pub(super) fn keep(&mut self, receipt: &VerifiedReceipt) -> Result<(), Failure> {
+    pub(crate) fn keep(&mut self, receipt: &VerifiedReceipt) -> Result<(), Failure> {
         let Some(folder) = &mut self.0 else { return Ok(()) };
         let kept = folder.keep(receipt);
         let place = || format!("a receipt cannot be kept in {}", folder.path.display());

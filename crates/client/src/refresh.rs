@@ -1,0 +1,96 @@
+//! Kept receipts: read again, and given newer proofs.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use kuriiri_merkle::leaf;
+use kuriiri_tlog::{ProofFileError, ReceiptError, TlogProof, VerifiedReceipt};
+use kuriiri_types::{Code, Ministry, SignedReceipt, limits::BATCH_MESSAGES_MAX};
+use kuriiri_wire::{
+    Place, Proofs,
+    client::{Reply, Request},
+    receipt,
+};
+
+use crate::{desk::Desk, error::CallError, link::Line};
+
+/// Why a file is no receipt that was kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeptError {
+    /// It is not what C2SP `tlog-proof` says.
+    #[error("it is not a proof")]
+    File(#[from] ProofFileError),
+    /// It is a proof, and what it proves is not genuine.
+    #[error("its receipt is not genuine")]
+    Receipt(#[from] ReceiptError),
+}
+
+impl KeptError {
+    /// The stable number.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::File(_) => Code::MALFORMED,
+            Self::Receipt(error) => error.code(),
+        }
+    }
+}
+
+/// The receipt in a file.
+pub(crate) fn kept(desk: &Desk, file: &[u8]) -> Result<VerifiedReceipt, KeptError> {
+    let TlogProof { extra, index, hashes, checkpoint } = TlogProof::parse(file)?;
+    let signed = SignedReceipt { entry: extra.into(), index, path: hashes, checkpoint };
+    Ok(desk.receipts.receipt(signed, |bytes| receipt::decode(bytes))?)
+}
+
+/// Asks for newer proofs, log by log.
+pub(crate) async fn refresh(
+    desk: &Desk,
+    line: &Line,
+    receipts: &[&VerifiedReceipt],
+) -> Result<Vec<Option<VerifiedReceipt>>, CallError> {
+    let mut by_issuer: BTreeMap<&Ministry, Vec<usize>> = BTreeMap::new();
+    for (at, receipt) in receipts.iter().enumerate() {
+        by_issuer.entry(&receipt.receipt().issuer).or_default().push(at);
+    }
+    let mut refreshed = vec![None; receipts.len()];
+    for (issuer, all) in by_issuer {
+        for some in all.chunks(BATCH_MESSAGES_MAX) {
+            let old: Vec<&SignedReceipt> =
+                some.iter().filter_map(|at| receipts.get(*at)).map(|old| old.signed()).collect();
+            let proofs = ask(line, issuer, &old).await?;
+            for ((at, old), path) in some.iter().zip(old).zip(proofs.paths) {
+                let new = path.and_then(|path| {
+                    let checkpoint = Bytes::copy_from_slice(&proofs.checkpoint);
+                    let signed = SignedReceipt { path, checkpoint, ..old.clone() };
+                    believed(desk, signed)
+                });
+                refreshed.get_mut(*at).into_iter().for_each(|place| *place = new.clone());
+            }
+        }
+    }
+    Ok(refreshed)
+}
+
+async fn ask(
+    line: &Line,
+    issuer: &Ministry,
+    receipts: &[&SignedReceipt],
+) -> Result<Proofs, CallError> {
+    let place = |signed: &&SignedReceipt| Place { index: signed.index, leaf: leaf(&signed.entry) };
+    let places = receipts.iter().map(place).collect();
+    let request = Request::Prove { issuer: issuer.clone(), places };
+    match line.call(&request).await? {
+        Reply::Proofs(proofs) if proofs.paths.len() == receipts.len() => Ok(proofs),
+        Reply::Refused(refusal) => Err(CallError::Refused(refusal)),
+        Reply::Proofs(_) | Reply::Submission(_) | Reply::Answer(_) | Reply::Status(_) => {
+            Err(CallError::Misfit)
+        }
+    }
+}
+
+/// A proof that does not hold is none: the old one stays.
+fn believed(desk: &Desk, signed: SignedReceipt) -> Option<VerifiedReceipt> {
+    let verified = desk.receipts.receipt(signed, |bytes| receipt::decode(bytes));
+    let told = |error: &ReceiptError| tracing::warn!(%error, "a newer proof is not genuine");
+    verified.inspect_err(told).ok()
+}
