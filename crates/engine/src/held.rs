@@ -133,8 +133,13 @@ impl Message {
         Envelope { header: self.parcel.header.clone(), proof: self.proof.clone() }
     }
 
+    /// How many have signed something of it.
+    fn signers(&self) -> usize {
+        1 + self.parcel.approvals.len()
+    }
+
     /// Bytes that it takes on the wire, roughly.
-    pub(crate) fn load_bytes(&self) -> usize {
+    fn load_bytes(&self) -> usize {
         let beside = match &self.parcel.body {
             Body::Inline(_) => 0,
             Body::File(place) => place.len as usize,
@@ -215,6 +220,14 @@ impl Held {
         match self {
             Self::Message(message) => message.load_bytes(),
             Self::Receipt(receipt) => receipt.bytes() + RECEIPT_PROOF_BYTES,
+        }
+    }
+
+    /// How many certificates can go with it.
+    pub(crate) fn signers(&self) -> usize {
+        match self {
+            Self::Message(message) => message.signers(),
+            Self::Receipt(_) => 0,
         }
     }
 

@@ -37,6 +37,7 @@ mod record;
 mod retention;
 mod retry;
 mod review;
+mod room;
 mod ruled;
 mod seen;
 mod statements;

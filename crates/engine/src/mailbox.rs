@@ -7,7 +7,7 @@ use std::{
 
 use kuriiri_types::{
     Address, Code, Giver, Handling, Lane, Refusal, SpiffeId,
-    limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, CREDIT_MAX},
+    limits::{BATCH_MESSAGES_MAX, CREDIT_MAX},
 };
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
     outbound::Fate,
     receipts::Sent,
     record::{QueueId, Seq},
+    room::Room,
     view::ViewError,
     work::Work,
 };
@@ -124,21 +125,22 @@ impl Engine {
             return Ok(false);
         };
         let mailbox = receiver.mailbox.clone();
-        let room = receiver.credit.saturating_sub(receiver.taken.len()).min(BATCH_MESSAGES_MAX);
-        let (mut items, mut bytes) = (Vec::new(), 0usize);
+        let credit = receiver.credit.saturating_sub(receiver.taken.len());
+        let mut room = Room::for_items(credit.min(BATCH_MESSAGES_MAX));
+        let mut items = Vec::new();
         for lane in Lane::BY_URGENCY {
-            while items.len() < room && bytes < BATCH_BYTES_MAX {
+            while room.is_left() {
                 let Some((seq, message, handling)) = self.next_for(work, &mailbox, lane)? else {
                     break;
                 };
-                let parcel = message.parcel();
-                let more = message.load_bytes();
-                if !items.is_empty() && bytes.saturating_add(more) > BATCH_BYTES_MAX {
+                let held = Held::Message(Arc::clone(&message));
+                if !room.takes(&held) {
                     self.queues.put_back(&QueueId::Mailbox(mailbox.clone()), lane, seq);
-                    bytes = BATCH_BYTES_MAX;
+                    room.close();
                     break;
                 }
-                bytes = bytes.saturating_add(more);
+                room.take(&held);
+                let parcel = message.parcel();
                 let (envelope, body) = (message.envelope(), parcel.body.clone());
                 let (ticket, approvals) = (Ticket { lane, seq }, parcel.approvals.clone());
                 items.push(Delivery { ticket, envelope, approvals, handling, body });

@@ -9,7 +9,7 @@ use kuriiri_policy::Obligations;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
     Addressed, Digest, Lane, Ministry, ReceiptKind, Timestamp, Verdict,
-    limits::{BATCH_BYTES_MAX, BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX},
+    limits::{BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX},
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     receipts::Negative,
     record::{QueueId, Seq},
     retry::Backoff,
+    room::Room,
     view::ViewError,
     work::Work,
 };
@@ -382,13 +383,13 @@ impl Engine {
         queue: &QueueId,
         lane: Lane,
     ) -> Result<(Vec<Seq>, Vec<Load>), ViewError> {
-        let (mut seqs, mut load, mut bytes) = (Vec::new(), Vec::new(), 0usize);
-        while load.len() < BATCH_MESSAGES_MAX && bytes < BATCH_BYTES_MAX {
+        let (mut seqs, mut load) = (Vec::new(), Vec::new());
+        let mut room = Room::for_items(BATCH_MESSAGES_MAX);
+        while room.is_left() {
             let Some((seq, held)) = self.queues.take(queue, lane, &work.reader)? else {
                 break;
             };
-            let size = held.load_bytes();
-            if !load.is_empty() && bytes.saturating_add(size) > BATCH_BYTES_MAX {
+            if !room.takes(&held) {
                 self.queues.put_back(queue, lane, seq);
                 break;
             }
@@ -396,7 +397,7 @@ impl Engine {
                 Loaded::Item(item) => {
                     seqs.push(seq);
                     load.push(*item);
-                    bytes = bytes.saturating_add(size);
+                    room.take(&held);
                 }
                 Loaded::Gone => {}
                 Loaded::Stays => break,

@@ -75,7 +75,7 @@ pub const RECEIPT_AGE_MAX: Duration = MESSAGE_TTL_MAX.saturating_mul(2);
 // === batches and frames ===
 
 /// Messages in a batch: one signature, one stream, one commit. More would wait for each other.
-pub const BATCH_MESSAGES_MAX: usize = 64;
+pub const BATCH_MESSAGES_MAX: usize = 256;
 /// Bytes of bodies in a batch unless it is a single message; keeps a stream's memory small.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// Batches under way to one peer in one lane: hides a round trip and a commit. More wait.
@@ -88,9 +88,9 @@ pub const FRAME_BYTES_MAX: usize = 18 * 1024 * 1024;
 pub const HELLO_BYTES_MAX: usize = 16 * 1024;
 /// Certificates with messages or receipts: at most one signer each. More: protocol error.
 pub const BATCH_CERTIFICATES_MAX: usize = BATCH_MESSAGES_MAX;
-/// Certificates with messages that carry approvals: their systems' and their officers'. More:
-/// protocol error.
-pub const APPROVED_CERTIFICATES_MAX: usize = BATCH_MESSAGES_MAX * (1 + APPROVALS_MAX);
+/// Certificates with messages that carry approvals, their systems' and their officers': 5 MiB of a frame.
+/// A message with which there would be more begins another batch. More: protocol error.
+pub const APPROVED_CERTIFICATES_MAX: usize = 1280;
 /// Bytes of one certificate; Ed25519 SVIDs are about 500. Larger: malformed.
 pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;
 /// Relays a message may pass, origin counted; policy can lower it. More: refused.
@@ -144,7 +144,7 @@ pub const BASIS_BYTES_MAX: usize = 1024;
 /// Bytes of one stored value: larger ones make sled spill to files that it never syncs.
 pub const PACK_BYTES_MAX: usize = 28 * 1024;
 /// Messages in one stored pack; one bit each in its record of what is done.
-pub const PACK_MESSAGES_MAX: usize = BATCH_MESSAGES_MAX;
+pub const PACK_MESSAGES_MAX: usize = 64;
 
 // === engine ===
 

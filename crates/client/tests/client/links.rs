@@ -2,7 +2,7 @@
 
 use kuriiri_client::{CallError, Client, ConnectError, ReceiveOptions};
 use kuriiri_transport::{CloseCode, Conversation, Endpoint, LinkClosed};
-use kuriiri_types::{Code, Timestamp, Verdict};
+use kuriiri_types::{Code, Timestamp, Verdict, limits::BATCH_MESSAGES_MAX};
 use kuriiri_wire::client::Request;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 #[tokio::test]
 async fn what_was_not_answered_is_sent_again_with_the_same_bytes() {
     let (world, mut relay, client) = World::connected().await;
-    let sending = client.send_many((0..100).map(draft));
+    let sending = client.send_many((0..BATCH_MESSAGES_MAX + 40).map(draft));
     let relaying = async {
         let first = relay.submissions(2).await;
         let sent: Vec<_> = first.iter().flat_map(Submitting::messages).cloned().collect();
@@ -31,14 +31,15 @@ async fn what_was_not_answered_is_sent_again_with_the_same_bytes() {
         }
     };
     let (sent, ()) = both(sending, relaying).await;
-    assert_eq!(sent.len(), 100);
+    assert_eq!(sent.len(), BATCH_MESSAGES_MAX + 40);
     assert!(sent.into_iter().all(|sent| sent.unwrap().repeat));
 }
 
 #[tokio::test]
 async fn a_batch_that_breaks_off_does_not_cost_the_others_their_order() {
     let (world, mut relay, client) = World::connected().await;
-    let sending = client.send_many((0..200).map(draft));
+    let count = 3 * BATCH_MESSAGES_MAX + 8;
+    let sending = client.send_many((0..count).map(draft));
     let relaying = async {
         let mut first = relay.submissions(4).await;
         drop(first.remove(0));
@@ -51,7 +52,7 @@ async fn a_batch_that_breaks_off_does_not_cost_the_others_their_order() {
     };
     let (sent, again) = both(sending, relaying).await;
     assert!(sent.iter().all(Result::is_ok));
-    assert_eq!(again, (0..200).map(|n| n.to_string()).collect::<Vec<_>>());
+    assert_eq!(again, (0..count).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
 #[tokio::test]

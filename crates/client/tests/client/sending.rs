@@ -128,7 +128,8 @@ async fn a_refused_batch_is_refused_message_by_message() {
 #[tokio::test]
 async fn after_busy_all_goes_again_in_order_in_a_new_epoch() {
     let (world, mut relay, client) = World::connected().await;
-    let sending = client.send_many((0..160).map(draft));
+    let count = 2 * BATCH_MESSAGES_MAX + 32;
+    let sending = client.send_many((0..count).map(draft));
     let relaying = async {
         let log = &world.sm.log;
         let mut first = relay.submissions(3).await;
@@ -145,7 +146,7 @@ async fn after_busy_all_goes_again_in_order_in_a_new_epoch() {
         first.remove(0).judge(log, some).await;
 
         let again = relay.submissions(3).await;
-        assert_eq!(subjects(&again), names(160)[10..]);
+        assert_eq!(subjects(&again), names(count)[10..]);
         let numbers: Vec<_> =
             again.iter().map(|s| (s.submission.epoch, s.submission.number)).collect();
         assert_eq!(numbers, [(1, 3), (1, 4), (1, 5)]);

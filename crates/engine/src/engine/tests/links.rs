@@ -15,6 +15,7 @@ use crate::{
 const PLM: &str = "plm.example";
 const SENDER: &str = "kirjaamo@sm.example";
 const RECIPIENT: &str = "kirjaamo@plm.example";
+const OTHER: &str = "tilanne@sm.example";
 
 /// A relay where letters of these numbers wait for a peer, each from a commit of its own.
 fn host_with(numbers: &[u8]) -> Host {
@@ -112,8 +113,9 @@ fn only_so_many_batches_are_under_way() {
 
 #[test]
 fn a_batch_has_no_more_messages_than_it_may() {
-    let letters: Vec<u8> = (0..=BATCH_MESSAGES_MAX).map(|n| n.try_into().unwrap()).collect();
-    let actions = host_with(&letters).link_up(PLM, 5);
+    let mut host = host_with(&(0..=u8::MAX).collect::<Vec<_>>());
+    host.submit(&[Letter::new(0, OTHER, &[RECIPIENT])]);
+    let actions = host.link_up(PLM, 5);
     let sizes: Vec<_> = Host::batches(&actions).iter().map(|(.., load)| load.len()).collect();
     assert_eq!(sizes, [BATCH_MESSAGES_MAX, 1]);
 }
