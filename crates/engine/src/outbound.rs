@@ -1,7 +1,7 @@
 //! Peers: what waits for them, what is under way, when to try again.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
 
@@ -87,8 +87,10 @@ impl PeerLane {
 /// A peer's statements that came with its verdicts, with the messages that each speaks of.
 struct Proofs {
     statements: Vec<VerifiedReceipt>,
-    /// Which statements speak of a message.
-    about: HashMap<Digest, Vec<usize>>,
+    /// Which statements speak of a message, and where in them.
+    about: HashMap<Digest, Vec<(usize, usize)>>,
+    /// Those that are kept.
+    kept: BTreeSet<usize>,
 }
 
 impl Proofs {
@@ -96,33 +98,31 @@ impl Proofs {
     fn of(peer: &Ministry, receipts: Vec<VerifiedReceipt>) -> Self {
         let is_its = |receipt: &VerifiedReceipt| receipt.receipt().issuer == *peer;
         let statements: Vec<_> = receipts.into_iter().filter(is_its).collect();
-        let mut about: HashMap<Digest, Vec<usize>> = HashMap::new();
+        let mut about: HashMap<Digest, Vec<(usize, usize)>> = HashMap::new();
         for (number, statement) in statements.iter().enumerate() {
-            for told in &statement.receipt().subjects {
-                let numbers = about.entry(told.subject.header).or_default();
-                if numbers.last() != Some(&number) {
-                    numbers.push(number);
-                }
+            for (place, told) in statement.receipt().subjects.iter().enumerate() {
+                about.entry(told.subject.header).or_default().push((number, place));
             }
         }
-        Self { statements, about }
+        Self { statements, about, kept: BTreeSet::new() }
     }
 
     /// Those that say this of a message, for every recipient that this copy is for; none unless there
     /// is one for each.
     fn find(&self, message: &Message, kind: ReceiptKind) -> Vec<usize> {
-        let Some(numbers) = self.about.get(&message.leaf()) else { return Vec::new() };
+        let Some(places) = self.about.get(&message.leaf()) else { return Vec::new() };
         let (subject, sender) = (message.subject(), &message.header().from);
         let mut found = Vec::new();
         for recipient in message.recipients() {
-            let says = |number: &&usize| {
-                self.statements.get(**number).map(VerifiedReceipt::receipt).is_some_and(|said| {
+            let says = |(number, place): &&(usize, usize)| {
+                self.statements.get(*number).map(VerifiedReceipt::receipt).is_some_and(|said| {
                     let is_it =
                         |told: &Addressed| told.subject == subject && told.recipient == *recipient;
-                    said.kind == kind && said.sender == *sender && said.subjects.iter().any(is_it)
+                    let is_told = said.subjects.get(*place).is_some_and(is_it);
+                    is_told && said.kind == kind && said.sender == *sender
                 })
             };
-            let Some(number) = numbers.iter().find(says) else { return Vec::new() };
+            let Some((number, _)) = places.iter().find(says) else { return Vec::new() };
             if !found.contains(number) {
                 found.push(*number);
             }
@@ -217,9 +217,9 @@ impl Engine {
             return Ok(());
         };
         let answers = verdicts.into_iter().chain(std::iter::repeat(Verdict::Busy));
-        let proofs = Proofs::of(peer, receipts);
+        let mut proofs = Proofs::of(peer, receipts);
         for (seq, verdict) in seqs.into_iter().zip(answers) {
-            self.on_verdict(work, (peer, lane, seq), verdict, &proofs)?;
+            self.on_verdict(work, (peer, lane, seq), verdict, &mut proofs)?;
         }
         self.rest_if_busy(work, peer, lane);
         Ok(())
@@ -230,7 +230,7 @@ impl Engine {
         work: &mut Work<'_>,
         (peer, lane, seq): (&Ministry, Lane, Seq),
         verdict: Verdict,
-        proofs: &Proofs,
+        proofs: &mut Proofs,
     ) -> Result<(), ViewError> {
         let queue = QueueId::Outbox(peer.clone());
         let item = self.queues.lane(&queue, lane).and_then(|l| l.item(seq));
@@ -245,8 +245,13 @@ impl Engine {
         };
         let proof = message.as_deref().zip(kind).map(|(message, kind)| proofs.find(message, kind));
         let proof = proof.unwrap_or_default();
-        for receipt in proof.iter().filter_map(|number| proofs.statements.get(*number)) {
-            self.keep_proof(work, peer, receipt)?;
+        for number in &proof {
+            // One statement speaks of many messages, and is kept once.
+            if let Some(receipt) = proofs.statements.get(*number)
+                && proofs.kept.insert(*number)
+            {
+                self.keep_proof(work, peer, receipt)?;
+            }
         }
         match verdict {
             // Who cannot show that it has the message has not taken it from us.
