@@ -33,6 +33,9 @@ pub(crate) const FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// one wait for the disk less.
 const AHEAD_BYTES: u64 = 1024 * 1024;
 
+/// The name of a file that is over, until it is used again.
+const SPARE: &str = "spare";
+
 const MAGIC: [u8; 8] = *b"KURIIRIJ";
 const FORMAT: u32 = 1;
 const HEAD_BYTES: usize = 32;
@@ -109,6 +112,11 @@ pub(crate) fn read(dir: &Path, settled: u64, acknowledged: u64) -> Result<Vec<Re
 /// The number of the last commit before the journal; nothing without one.
 pub(crate) fn begins(dir: &Path) -> Result<Option<u64>, Fault> {
     Ok(files(dir)?.into_keys().next())
+}
+
+/// Ends a file of which sled has all: its room is for the next.
+pub(crate) fn end(file: &Path) -> io::Result<()> {
+    fs::rename(file, file.with_file_name(SPARE))
 }
 
 /// Bytes of its files; 0 of what cannot be looked at.
@@ -193,15 +201,19 @@ fn record(bytes: &Bytes, at: usize, base: u64) -> Option<(Recorded, usize)> {
 // === writing ===
 
 impl Journal {
-    /// Begins a file after the commit of this number. One of this name is what a crash left, and goes.
+    /// Begins a file after the commit of this number. One of this name is what a crash left, and goes. A
+    /// file that is over is used again if there is one: its room need not be written a second time. What
+    /// stands in it was checked for another number, so none of it passes for a record of this one.
     pub(crate) fn begin(dir: &Path, base: u64, synced: bool) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let path = dir.join(format!("{base:016x}"));
+        let is_used_again = fs::rename(dir.join(SPARE), &path).is_ok();
         let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(true).mode(0o600);
+        options.read(true).write(true).create(true).truncate(!is_used_again).mode(0o600);
         let file = options.open(&path)?;
-        let mut journal =
-            Self { dir: dir.to_owned(), synced, file, path, base, at: HEAD_BYTES as u64, ahead: 0 };
+        let ahead = file.metadata()?.len();
+        let at = HEAD_BYTES as u64;
+        let mut journal = Self { dir: dir.to_owned(), synced, file, path, base, at, ahead };
         journal.stretch(HEAD_BYTES as u64)?;
         journal.file.write_all_at(&head(base), 0)?;
         if synced {
@@ -414,6 +426,36 @@ mod tests {
         assert_eq!(numbers(&read(dir.path(), 3, 5).unwrap()), [4, 5], "sled has the others");
         fs::remove_file(&last).unwrap();
         assert!(matches!(read(dir.path(), 3, 5), Err(Fault::Damaged(..))));
+    }
+
+    /// Cut off anywhere, with what was there before behind it.
+    #[test]
+    fn a_file_that_is_used_again_shows_nothing_of_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut journal = Journal::begin(dir.path(), 0, true).unwrap();
+        (1..=6).for_each(|number| journal.append(number, &changes(number)).unwrap());
+        end(&journal.turn(6).unwrap()).unwrap();
+        // The next file is the spare one; the one that is turned away from had no commit.
+        let empty = journal.turn(6).unwrap();
+        assert!(empty == journal.path && !dir.path().join(SPARE).exists());
+        assert_eq!(journal.ahead, AHEAD_BYTES, "its room is there already");
+        let before = fs::read(&journal.path).unwrap();
+        assert!(read(dir.path(), 6, 6).unwrap().is_empty());
+        (7..=9).for_each(|number| journal.append(number, &changes(number)).unwrap());
+        assert_eq!(numbers(&read(dir.path(), 6, 9).unwrap()), [7, 8, 9]);
+        let after = fs::read(&journal.path).unwrap();
+        let record = encode(6, 7, &changes(7)).unwrap().len();
+        for written in 0..HEAD_BYTES + 3 * record {
+            let torn = [&after[..written], &before[written..]].concat();
+            fs::write(&journal.path, &torn).unwrap();
+            // Bytes that are the same as before are there already.
+            let is_whole = |n: &usize| {
+                let end = HEAD_BYTES + n * record;
+                torn.get(..end) == after.get(..end)
+            };
+            let whole = (0..=3).rev().find(is_whole).unwrap_or(0);
+            assert_eq!(numbers(&read(dir.path(), 6, 6).unwrap()), [7, 8, 9][..whole], "{written}");
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ fn settle(disk: &Disk, changes: &Changes, old: &Path) -> Result<(), CommitError>
     apply(&disk.db, changes).map_err(CommitError::io(disk.db_path()))?;
     disk.flush()?;
     disk.tree.settled();
-    fs::remove_file(old).map_err(CommitError::io(old))
+    journal::end(old).map_err(CommitError::io(old))
 }
 
 /// Puts changes into sled, the number of the last commit with the last of them: sled keeps the order of
