@@ -11,7 +11,7 @@ use std::{
 use kuriiri_seal::gather;
 use kuriiri_types::{
     Lane as LaneName, Timestamp,
-    limits::{LANE_MEMORY_BYTES_MAX, PACK_BYTES_MAX, PACK_MESSAGES_MAX},
+    limits::{PACK_BYTES_MAX, PACK_MESSAGES_MAX},
 };
 
 use crate::{
@@ -137,9 +137,13 @@ impl Lane {
         (self.next..).zip(&self.fresh)
     }
 
-    /// Takes the next item: a returned one first, else the one at the cursor, read from disk if
-    /// need be. Nothing when the lane has no more.
-    pub(crate) fn take(&mut self, reader: &Reader<'_>) -> Result<Option<(Seq, Held)>, ViewError> {
+    /// Takes the next item: a returned one first, else the one at the cursor, read from disk if need be,
+    /// as long as the lane has less than `most` bytes in memory. Nothing when it has no more.
+    pub(crate) fn take(
+        &mut self,
+        reader: &Reader<'_>,
+        most: usize,
+    ) -> Result<Option<(Seq, Held)>, ViewError> {
         while let Some(seq) = self.returned.pop_first() {
             if let Some(item) = self.item(seq) {
                 return Ok(Some((seq, item)));
@@ -149,7 +153,7 @@ impl Lane {
             if let Some(seq) = self.advance() {
                 return Ok(self.item(seq).map(|item| (seq, item)));
             }
-            if !self.read_on(reader)? {
+            if !self.read_on(reader, most)? {
                 return Ok(None);
             }
         }
@@ -232,8 +236,9 @@ impl Lane {
 
     // === the end of a step ===
 
-    /// Packs what was appended and writes down what was finished.
-    pub(crate) fn settle(&mut self, now: Timestamp) -> LaneChanges {
+    /// Packs what was appended and writes down what was finished. Of the packs it keeps `most` bytes in
+    /// memory.
+    pub(crate) fn settle(&mut self, now: Timestamp, most: usize) -> LaneChanges {
         let mut changes = LaneChanges::default();
         for first in mem::take(&mut self.dirty) {
             self.settle_done(first, &mut changes);
@@ -244,7 +249,7 @@ impl Lane {
             let mut more = item.weight_behind(pack.last());
             let full = weight + more > PACK_BYTES_MAX || pack.len() == PACK_MESSAGES_MAX;
             if full && !pack.is_empty() {
-                self.settle_pack(mem::take(&mut pack), now, &mut changes);
+                self.settle_pack(mem::take(&mut pack), (now, most), &mut changes);
                 weight = PACK_FIXED_BYTES;
                 more = item.weight_behind(None);
             }
@@ -252,7 +257,7 @@ impl Lane {
             pack.push(item);
         }
         if !pack.is_empty() {
-            self.settle_pack(pack, now, &mut changes);
+            self.settle_pack(pack, (now, most), &mut changes);
         }
         changes
     }
@@ -273,7 +278,12 @@ impl Lane {
         self.packs.remove(&first);
     }
 
-    fn settle_pack(&mut self, items: Vec<Held>, now: Timestamp, changes: &mut LaneChanges) {
+    fn settle_pack(
+        &mut self,
+        items: Vec<Held>,
+        (now, most): (Timestamp, usize),
+        changes: &mut LaneChanges,
+    ) {
         let first = self.next;
         let count = items.len() as u64;
         let loaded = Loaded::new(items, now, 0, first);
@@ -291,7 +301,7 @@ impl Lane {
         if let Some(unread) = &mut self.unread {
             unread.last = first;
             changes.read_back = true;
-        } else if self.memory + loaded.weight > LANE_MEMORY_BYTES_MAX {
+        } else if self.memory + loaded.weight > most {
             self.unread = Some(Unread { from: first, last: first });
             changes.read_back = true;
         } else {
@@ -337,11 +347,11 @@ impl Lane {
     }
 
     /// Reads the next packs from disk into memory. False when there is nothing to read.
-    fn read_on(&mut self, reader: &Reader<'_>) -> Result<bool, ViewError> {
+    fn read_on(&mut self, reader: &Reader<'_>, most: usize) -> Result<bool, ViewError> {
         let Some(unread) = self.unread else {
             return Ok(false);
         };
-        let room = LANE_MEMORY_BYTES_MAX.saturating_sub(self.memory);
+        let room = most.saturating_sub(self.memory);
         if room == 0 {
             return Ok(false);
         }
@@ -365,8 +375,13 @@ impl Lane {
 
 impl Lane {
     /// True when there is room to read more in, and more is thought to be on disk.
-    pub(crate) fn seems_to_have_more(&self) -> bool {
-        self.unread.is_some() && self.memory < LANE_MEMORY_BYTES_MAX
+    pub(crate) fn seems_to_have_more(&self, most: usize) -> bool {
+        self.unread.is_some() && self.memory < most
+    }
+
+    /// Bytes of its packs in memory.
+    pub(crate) fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Notes that nothing is left on disk, if so.

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kuriiri_types::{Lane as LaneName, Timestamp};
+use kuriiri_types::{
+    Lane as LaneName, Timestamp,
+    limits::{LANE_MEMORY_BYTES_MAX, LANE_MEMORY_BYTES_MIN, QUEUES_MEMORY_BYTES_MAX},
+};
 
 use crate::{
     held::{Held, Reader},
@@ -24,6 +27,8 @@ pub(crate) struct Queues {
     changed: BTreeSet<(QueueId, LaneName)>,
     /// Lanes of which something ended that was only on disk, in the step before.
     ended_on_disk: BTreeSet<(QueueId, LaneName)>,
+    /// Bytes of packs that all lanes have in memory.
+    memory: usize,
 }
 
 impl Queues {
@@ -36,7 +41,7 @@ impl Queues {
             queues.entry(queue).or_default().insert(name, lane);
         }
         let (changed, ended_on_disk) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { queues, base, changed, ended_on_disk })
+        Ok(Self { queues, base, changed, ended_on_disk, memory: 0 })
     }
 
     /// The names of all queues that ever held something in this run.
@@ -84,11 +89,14 @@ impl Queues {
         name: LaneName,
         reader: &Reader<'_>,
     ) -> Result<Option<(Seq, Held)>, ViewError> {
+        let most = self.lane_memory_max();
         let Some(lane) = self.queues.get_mut(queue).and_then(|lanes| lanes.get_mut(&name)) else {
             return Ok(None);
         };
-        let taken = lane.take(reader)?;
-        if taken.is_none() && lane.seems_to_have_more() {
+        let before = lane.memory();
+        let taken = lane.take(reader, most)?;
+        self.memory = self.memory.saturating_sub(before).saturating_add(lane.memory());
+        if taken.is_none() && lane.seems_to_have_more(most) {
             self.ended_on_disk.insert((queue.clone(), name));
         }
         Ok(taken)
@@ -149,10 +157,14 @@ impl Queues {
     /// Writes all changes into the commit.
     pub(crate) fn settle(&mut self, work: &mut Work<'_>) {
         for (queue, name) in std::mem::take(&mut self.changed) {
+            let most = self.lane_memory_max();
             let Some(lane) = self.lane_mut(&queue, name) else {
                 continue;
             };
-            let changes = lane.settle(work.now);
+            let before = lane.memory();
+            let changes = lane.settle(work.now, most);
+            let after = lane.memory();
+            self.memory = self.memory.saturating_sub(before).saturating_add(after);
             work.commit.writes.extend(changes.writes);
             work.commit.released.extend(changes.released);
             work.note_due(changes.earliest_due);
@@ -175,6 +187,12 @@ impl Queues {
         Ok(oldest.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().min())
     }
 
+    /// Bytes that a lane may keep in memory now.
+    fn lane_memory_max(&self) -> usize {
+        let is_full = self.memory >= QUEUES_MEMORY_BYTES_MAX;
+        if is_full { LANE_MEMORY_BYTES_MIN } else { LANE_MEMORY_BYTES_MAX }
+    }
+
     fn lane_or_new(&mut self, queue: &QueueId, name: LaneName) -> &mut Lane {
         if !self.queues.contains_key(queue) {
             self.queues.insert(queue.clone(), Lanes::new());
@@ -184,3 +202,6 @@ impl Queues {
         lanes.entry(name).or_insert_with(|| Lane::new(queue.clone(), name, base))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,8 +151,15 @@ pub const PACK_MESSAGES_MAX: usize = 64;
 /// Events in one step of the engine, each a batch at most; bounds the size of a commit. More
 /// wait for the next.
 pub const EVENTS_PER_STEP_MAX: usize = 64;
-/// Bytes of packs that one lane of a queue keeps in memory; the rest is on disk.
-pub const LANE_MEMORY_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of packs that one lane of a queue keeps in memory, twice what can be under way in it as 1 KiB
+/// messages; the rest is on disk.
+pub const LANE_MEMORY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The same for a lane that fills once all together keep [`QUEUES_MEMORY_BYTES_MAX`]: two packs, so that
+/// none stands still.
+pub const LANE_MEMORY_BYTES_MIN: usize = 64 * 1024;
+/// Bytes of packs that all lanes keep in memory together: however many peers are away, the relay does not
+/// grow with what waits for them.
+pub const QUEUES_MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Messages waiting for one peer. Full: submissions and arrivals for it are told to come again.
 pub const OUTBOX_MESSAGES_MAX: u64 = 4_000_000;
 /// Messages waiting in one mailbox. Full: the sending relay is told to come again.

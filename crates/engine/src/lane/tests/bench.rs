@@ -22,6 +22,8 @@ const NAME: LaneName = LaneName::Messages(Precedence::Routine);
 const MINUTE: Duration = Duration::from_secs(60);
 /// As in the engine: the upper bits of a number count the starts.
 const START_SHIFT: u32 = 40;
+/// Bytes that the lane keeps in memory.
+const MOST: usize = 2 * 1024 * 1024;
 
 fn queue() -> QueueId {
     QueueId::Outbox(ministry("plm.example"))
@@ -125,7 +127,7 @@ impl Bench {
 
     fn take(&mut self) {
         let reader = Reader { view: &self.disk, codec: &WireCodec };
-        let given = self.lane.take(&reader).unwrap();
+        let given = self.lane.take(&reader, MOST).unwrap();
         let Some((seq, held)) = given else {
             assert!(self.nothing_can_be_taken(), "an item was not given");
             return;
@@ -139,7 +141,7 @@ impl Bench {
         let Some(next) = self.model.next_to_take() else {
             return true;
         };
-        let is_full = self.lane.memory >= LANE_MEMORY_BYTES_MAX;
+        let is_full = self.lane.memory >= MOST;
         let on_disk =
             self.disk.packs.iter().any(|(key, pack)| {
                 (key.first..key.first + pack.items.len() as u64).contains(&next)
@@ -157,7 +159,7 @@ impl Bench {
     }
 
     fn settle(&mut self) {
-        let changes = self.lane.settle(self.now);
+        let changes = self.lane.settle(self.now, MOST);
         for write in &changes.writes {
             if let Write::PutPack(_, pack) = write {
                 assert!(pack.items.len() == 1 || pack.weight() <= PACK_BYTES_MAX);
@@ -297,7 +299,7 @@ impl Bench {
     fn check_disk(&self) {
         let in_memory = self.lane.packs.keys().map(|first| self.lane.key(*first));
         let bytes: usize = in_memory.map(|key| self.disk.size(&key)).sum();
-        assert!(bytes <= LANE_MEMORY_BYTES_MAX + PACK_BYTES_MAX, "{bytes} bytes in memory");
+        assert!(bytes <= MOST + PACK_BYTES_MAX, "{bytes} bytes in memory");
         for key in self.disk.packs.keys() {
             let notes: Vec<_> = self.disk.due.iter().filter(|(_, of)| of == key).collect();
             assert_eq!(notes.len(), 1, "{key:?} has one note of expiry");
@@ -317,7 +319,7 @@ impl Bench {
         }
         assert_eq!(self.model.len(), 0, "the lane gives no more");
         let reader = Reader { view: &self.disk, codec: &WireCodec };
-        assert!(self.lane.take(&reader).unwrap().is_none());
+        assert!(self.lane.take(&reader, MOST).unwrap().is_none());
         assert!(self.disk.has_no_items());
         assert!(self.disk.due.is_subset(&self.stale), "a note of expiry is left");
         assert!(self.disk.lanes().unwrap().is_empty());
