@@ -33,6 +33,28 @@ async fn three_ministries_exchange_all_documents() {
     books.check(&sent);
 }
 
+/// What was signed at once goes different ways, so each relay and each system gets a part of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_signed_batch_is_divided_over_ministries() {
+    let federation = Federation::started(&RELAYS);
+    let sm = federation.client("sm", "kirjaamo").await;
+    let mut books = Books::new();
+    books.receive(&federation.client("plm", "kirjaamo").await);
+    books.receive(&federation.client("um", "kirjaamo").await);
+    let (plm, um) = ("kirjaamo@plm.example", "kirjaamo@um.example");
+    let ways: [&[&str]; 4] = [&[plm], &[um], &[plm, um], &[um]];
+    let documents = embedded();
+    let drafts = documents.iter().zip(ways.iter().cycle());
+    let drafts = drafts.map(|((name, body), to)| draft(to, "FI JULK", name, body));
+    let mut sent = Sent::default();
+    for (result, (_, body)) in sm.send_many(drafts.collect::<Vec<_>>()).await.iter().zip(&documents)
+    {
+        sent.note(result.as_ref().unwrap(), body);
+    }
+    books.until(sent.copies()).await;
+    books.check(&sent);
+}
+
 /// A relay is killed again and again while all documents pass through it; nothing is lost and
 /// nothing is shown twice.
 #[tokio::test(flavor = "multi_thread")]

@@ -153,7 +153,7 @@ pub const PACK_MESSAGES_MAX: usize = 64;
 pub const EVENTS_PER_STEP_MAX: usize = 64;
 /// Bytes of packs that one lane of a queue keeps in memory, twice what can be under way in it as 1 KiB
 /// messages; the rest is on disk.
-pub const LANE_MEMORY_BYTES_MAX: usize = 4 * 1024 * 1024;
+pub const LANE_MEMORY_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The same for a lane that fills once all together keep [`QUEUES_MEMORY_BYTES_MAX`]: two packs, so that
 /// none stands still.
 pub const LANE_MEMORY_BYTES_MIN: usize = 64 * 1024;

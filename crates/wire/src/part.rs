@@ -33,13 +33,6 @@ pub struct Part<T> {
     pub messages: Vec<T>,
 }
 
-impl<T> Part<T> {
-    /// A part, as [`kuriiri_seal::gather`](https://docs.rs/kuriiri-seal) makes it.
-    pub fn new((signed, messages): (SignedPart, Vec<T>)) -> Self {
-        Self { signed, messages }
-    }
-}
-
 /// Reads the parts of a frame, with their messages. There is a message in the frame, at most
 /// [`BATCH_MESSAGES_MAX`] over all parts, and one in each part.
 pub(crate) fn read_all<W, M, T>(
