@@ -204,7 +204,7 @@ fn the_bench_measures_the_real_path() {
     let mut args = vec!["bench", "--json", "--messages", "2000", "--window", "300"];
     args.extend(["--rate", "200", "--rate-messages", "100", "--large-messages", "40"]);
     let documents = text(documents.path());
-    args.extend(["--documents", &documents, "--document-messages", "20"]);
+    args.extend(["--documents", &documents, "--document-messages", "20", "--backlog", "300"]);
     let report = lines(&succeeded(&kuriiri(&args))).pop().unwrap();
     let (large, documents) = (&report["large"], &report["documents"]);
     for figures in [&report, large, documents] {
@@ -225,6 +225,11 @@ fn the_bench_measures_the_real_path() {
     assert_eq!((&report["size"], &report["window"]), (&1024.into(), &300.into()));
     assert_eq!((&large["messages"], &large["size"]), (&40.into(), &16_384.into()));
     assert_eq!((&documents["files"], &documents["size"]), (&2.into(), &50_001.into()));
+    let backlog = &report["backlog"];
+    assert_eq!(backlog["messages"], 300);
+    for figure in ["taken_per_second", "memory", "start_seconds", "drained_per_second"] {
+        assert!(backlog[figure].as_f64().unwrap() > 0.0, "{figure}: {backlog}");
+    }
     let audited = &report["audited"];
     let (messages, entries) = (&audited["messages_per_second"], &audited["per_second"]);
     assert!(messages.as_f64().unwrap() > 0.0 && entries.as_f64().unwrap() > 0.0, "{audited}");

@@ -1,6 +1,7 @@
 //! `kuriiri bench`: how fast the real path is on this machine, and what it is measured against.
 
 mod auditing;
+mod backlog;
 mod cpu;
 mod disk;
 mod figures;
@@ -12,7 +13,7 @@ mod report;
 mod sender;
 mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -22,6 +23,7 @@ use crate::{
     output::Output,
     ports::free_ports,
 };
+use backlog::Backlog;
 use figures::Figures;
 use limits::Limits;
 use load::{Bodies, Documents, Load};
@@ -57,6 +59,10 @@ pub(crate) struct Args {
     /// Messages of a further measurement with bodies of 16 KiB; 0 for none.
     #[arg(long, default_value_t = 4000, value_name = "N")]
     large_messages: u64,
+    /// Messages that gather for a relay that is away, and go once it is there; 0 for no such measurement.
+    /// A million of 1 KiB take about three minutes and 3 GiB of disk.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    backlog: u64,
     /// Measure a third time with the files below this folder as bodies, one after the other and again.
     #[arg(long, value_name = "FOLDER")]
     documents: Option<PathBuf>,
@@ -97,11 +103,13 @@ impl Bench<'_> {
         let main = self.main(&mut relays).await?;
         let large = self.large(&mut relays).await?;
         let documents = self.documents(&mut relays).await?;
+        let backlog = self.backlog(dir.path(), main.delivered_per_second).await?;
         let limits = before.and(Limits::measure(dir.path())?);
         self.output.note("auditing the log of the sender's relay");
         let audited = auditing::measure(&federation.join("sm"), relays.messages())?;
         let (connections, window) = (self.args.connections.max(1), self.args.window.max(1));
-        let measured = Measured { connections, window, main, large, documents, audited, limits };
+        let measured =
+            Measured { connections, window, main, large, documents, backlog, audited, limits };
         Ok(measured.into())
     }
 
@@ -133,6 +141,18 @@ impl Bench<'_> {
         let load = self.load(messages, Bodies::Documents(documents.clone()));
         let figures = self.both(relays, &load).await?;
         Ok(Some(DocumentFigures { files: documents.count(), figures }))
+    }
+
+    async fn backlog(&self, dir: &Path, delivered: f64) -> anyhow::Result<Option<Backlog>> {
+        if self.args.backlog == 0 {
+            return Ok(None);
+        }
+        let federation = dir.join("backlog");
+        example::write_new(&federation, free_ports()?)?;
+        let load = self.load(self.args.backlog, Bodies::numbered(self.args.size));
+        self.output
+            .note(&format!("letting {} messages gather for a relay that is away", load.messages));
+        Ok(Some(backlog::measure(&federation, &load, delivered).await?))
     }
 
     /// Full speed, and then latencies for two seconds at a rate that such bodies can be sent at.

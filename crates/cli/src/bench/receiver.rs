@@ -1,5 +1,7 @@
 //! The receiving end of a measurement.
 
+use std::time::Instant;
+
 use kuriiri_client::{Inbox, ReceiveOptions};
 use kuriiri_types::limits::CREDIT_MAX;
 use serde::{Deserialize, Serialize};
@@ -24,6 +26,8 @@ pub(crate) struct Args {
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Told {
     pub(super) received: u64,
+    /// From the first of them to the last.
+    pub(super) seconds: f64,
     pub(super) cpu: CpuTime,
 }
 
@@ -32,12 +36,14 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let options = ReceiveOptions { mailbox: None, credit: CREDIT_MAX };
     let mut inbox = client.receive(options);
     take(&mut inbox, WARM_UP).await?;
-    let before = CpuTime::own()?;
+    let (before, begin) = (CpuTime::own()?, Instant::now());
     take(&mut inbox, args.messages).await?;
+    let seconds = begin.elapsed().as_secs_f64();
     // The inbox must live until its confirmations have gone.
     client.close().await;
     drop(inbox);
-    let told = Told { received: args.messages, cpu: CpuTime::own()?.since(before) };
+    let cpu = CpuTime::own()?.since(before);
+    let told = Told { received: args.messages, seconds, cpu };
     output.data(&told, String::new);
     Ok(DONE)
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::{auditing::Audited, figures::Figures, limits::Limits};
+use super::{auditing::Audited, backlog::Backlog, figures::Figures, limits::Limits};
 
 /// The figures of one run. Those of bodies of one size are the run's own; others stand apart.
 #[derive(Debug, Serialize)]
@@ -18,6 +18,8 @@ pub(super) struct Report {
     large: Option<Figures>,
     /// Of a folder's files, if there was one.
     documents: Option<DocumentFigures>,
+    /// Of a relay that was away, if that was measured.
+    backlog: Option<Backlog>,
     audited: Audited,
     limits: Limits,
     ratios: Ratios,
@@ -39,6 +41,7 @@ pub(super) struct Measured {
     pub(super) main: Figures,
     pub(super) large: Option<Figures>,
     pub(super) documents: Option<DocumentFigures>,
+    pub(super) backlog: Option<Backlog>,
     pub(super) audited: Audited,
     pub(super) limits: Limits,
 }
@@ -58,7 +61,8 @@ struct Ratios {
 
 impl From<Measured> for Report {
     fn from(measured: Measured) -> Self {
-        let Measured { connections, window, main, large, documents, audited, limits } = measured;
+        let Measured { connections, window, main, large, documents, backlog, audited, limits } =
+            measured;
         let delivered = main.delivered_per_second;
         let accepted = main.steady.as_ref().map(|steady| steady.accepted.p50 / 1e3);
         let ratios = Ratios {
@@ -70,14 +74,25 @@ impl From<Measured> for Report {
             audited_to_verify: audited.per_second / limits.verify,
         };
         let event = "bench";
-        Self { event, main, connections, window, large, documents, audited, limits, ratios }
+        Self {
+            event,
+            main,
+            connections,
+            window,
+            large,
+            documents,
+            backlog,
+            audited,
+            limits,
+            ratios,
+        }
     }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { main, connections, window, large, documents, audited, limits, ratios, .. } =
-            self;
+        let Self { main, connections, window, large, documents, backlog, .. } = self;
+        let Self { audited, limits, ratios, .. } = self;
         writeln!(
             f,
             "{connections} connection(s), {window} messages under way at most, every barrier and check on\n"
@@ -88,6 +103,9 @@ impl fmt::Display for Report {
         }
         if let Some(DocumentFigures { files, figures }) = documents {
             writeln!(f, "\n{files} document(s) in turn: {figures}")?;
+        }
+        if let Some(backlog) = backlog {
+            writeln!(f, "\n{backlog}")?;
         }
         writeln!(f, "\nthe machine           operations/s    delivered messages for each")?;
         for (what, rate, ratio) in [

@@ -75,7 +75,7 @@ pub(super) struct Percentiles {
 }
 
 /// When a message was sent, and when it was known to be accepted.
-type Sent = (MessageId, Instant, Instant);
+pub(super) type Sent = (MessageId, Instant, Instant);
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let mut clients = Vec::new();
@@ -84,7 +84,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     }
     let first = clients.first().cloned().ok_or_else(|| Failure::usage("no connection"))?;
     let messages = args.messages;
-    let drafts = Drafts { to: "kirjaamo@plm.example", bodies: args.bodies()? };
+    let drafts = Drafts::of(&args.bodies()?);
     let (opens, opened) = oneshot::channel();
     let mut tasks = JoinSet::new();
     tasks.spawn(read_receipts(first.clone(), messages.saturating_add(WARM_UP), opens));
@@ -95,7 +95,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         // The reader has ended, and says below why.
         _ if !is_open => Vec::new(),
         Some(rate) => send_steadily(&clients, &drafts, messages, rate).await?,
-        None => send_fast(&clients, &drafts, messages, args.window.max(1)).await?,
+        None => send_fast(&clients, &drafts.bodies, messages, args.window.max(1)).await?,
     };
     let receipts = tasks.join_next().await.ok_or_else(|| Failure::usage("no reader"))??;
     let told = told(begin, &sent, &receipts?, CpuTime::own()?.since(before));
@@ -123,18 +123,24 @@ struct Drafts {
 }
 
 impl Drafts {
+    fn of(bodies: &Bodies) -> Self {
+        Self { to: "kirjaamo@plm.example", bodies: bodies.clone() }
+    }
+
     fn draft(&self, number: u64) -> anyhow::Result<Draft> {
         let draft = Draft::to(self.to.parse()?).label("FI JULK".parse()?);
         Ok(draft.body(self.bodies.body(number)?))
     }
 }
 
-async fn send_fast(
+/// Sends so many messages as fast as they go, a window of them at once.
+pub(super) async fn send_fast(
     clients: &[Client],
-    drafts: &Drafts,
+    bodies: &Bodies,
     messages: u64,
     window: usize,
 ) -> anyhow::Result<Vec<Sent>> {
+    let drafts = Drafts::of(bodies);
     let (groups, size) = groups(window, clients.len());
     let next = Arc::new(AtomicU64::new(0));
     let mut rows = JoinSet::new();
