@@ -233,8 +233,10 @@ async fn one_message_is_proved_from_what_was_kept_and_from_the_logs() {
     }
 
     // Some seconds later witnesses have cosigned the logs of both ministries, and the files say so.
+    let policy = federation.path("federation/logs.policy");
     let refresh = ["receipts", "refresh", "--as"].map(OsStr::new);
-    let refresh = [refresh.as_slice(), &[sender.as_os_str(), kept.as_os_str()]].concat();
+    let paths = [sender.as_os_str(), kept.as_os_str(), OsStr::new("--policy"), policy.as_os_str()];
+    let refresh = [refresh.as_slice(), &paths].concat();
     let is_good = |file: &Path| {
         let report = check_receipt(&fs::read(file).unwrap(), &anchors).unwrap();
         report.findings.exit() == 0

@@ -35,9 +35,9 @@ impl Failure {
         Self { exit, code, error: error.into() }
     }
 
-    /// A command that makes no sense.
+    /// A command that makes no sense. Of an error with a cause both are said.
     pub(crate) fn usage(what: impl fmt::Display) -> Self {
-        Self::new(Code::USAGE, anyhow::Error::msg(what.to_string()))
+        Self::new(Code::USAGE, anyhow::Error::msg(format!("{what:#}")))
     }
 
     /// What happened, without its number.
@@ -70,5 +70,17 @@ impl Failure {
 impl<E: Into<anyhow::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::new(Code::INTERNAL, error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wrong_command_is_told_with_its_cause() {
+        let error = anyhow::anyhow!("no such file").context("policy.toml");
+        assert_eq!(Failure::usage(error).error().to_string(), "policy.toml: no such file");
+        assert_eq!(Failure::usage("nobody").error().to_string(), "nobody");
     }
 }

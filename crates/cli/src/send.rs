@@ -17,7 +17,7 @@ use kuriiri_types::{
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
-    receipts::{Proofs, Which, refresh},
+    receipts::{Proofs, Wanted, refresh},
     system::{As, Document, files_in, name_of},
     words,
 };
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
 /// Refreshes what was kept, also by earlier runs, as far as it is witnessed by now. What cannot be
 /// refreshed stays as it is, and does not make the sending fail.
 async fn tell_of_kept(client: &Client, folder: &Path, output: Output) {
-    match refresh(client, folder, Which::Unwitnessed).await {
+    match refresh(client, folder, &Wanted::AnyCosignature).await {
         Ok(refreshed) => output.data(&refreshed, || refreshed.to_string()),
         Err(failure) => {
             let why = failure.error();
