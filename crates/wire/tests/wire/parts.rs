@@ -6,44 +6,46 @@ use kuriiri_wire::{Frame, Part, Place, Proofs, Proved, client::*, limits::*, rel
 
 use crate::{limits::edge, sample};
 
+/// A message alone with all that can be with it, and as many as go into a batch: those that are not alone
+/// have [`BATCH_BYTES_MAX`] bytes together with their headers and approvals.
 #[test]
-fn the_fullest_batch_and_delivery_fit_their_frames() {
+fn the_fullest_batches_and_deliveries_fit_their_frames() {
     let proof = sample::longest_proof();
-    let signed = SignedPart {
-        positions: vec![proof.index],
-        proof: proof.path.clone(),
-        ..sample::whole(proof.size)
-    };
     let approval = SignedApproval { approval: vec![7; APPROVAL_BYTES_MAX].into(), proof };
-    let header = Bytes::from(vec![7; HEADER_BYTES_MAX]);
     let approvals = vec![approval; APPROVALS_MAX];
+    let whole = usize::try_from(BODY_BYTES_MAX).unwrap();
+    fullest(1, HEADER_BYTES_MAX, whole, &approvals);
+    let each = BATCH_BYTES_MAX / BATCH_MESSAGES_MAX / 2;
+    fullest(BATCH_MESSAGES_MAX, each, each, &[]);
+}
+
+/// Each message of a signed batch of its own, with the longest path, names, markers and certificates.
+fn fullest(count: usize, header: usize, body: usize, approvals: &[SignedApproval]) {
+    let proof = sample::longest_proof();
+    let (positions, path) = (vec![proof.index], proof.path);
+    let signed = SignedPart { positions, proof: path, ..sample::whole(proof.size) };
+    let (header, body) = (Bytes::from(vec![7; header]), sample::body(body));
     let certificates = vec![vec![5; CERTIFICATE_BYTES_MAX].into(); APPROVED_CERTIFICATES_MAX];
-    let body = sample::body(BATCH_BYTES_MAX / BATCH_MESSAGES_MAX);
+    let certificates = certificates[..certificates.len().min(count * 17)].to_vec();
     let ministry: Ministry = "a".repeat(MINISTRY_NAME_BYTES_MAX).parse().unwrap();
 
-    // Each message of a signed batch of its own, with the longest path.
+    let approvals = approvals.to_vec();
     let parcel =
         Parcel { header: header.clone(), body: body.clone(), approvals: approvals.clone() };
     let part = Part { signed: signed.clone(), messages: vec![parcel] };
     let part = RelayedPart { dest: ministry.clone(), path: vec![ministry; HOPS_MAX], part };
     let mut batch = sample::batch(Vec::new());
-    batch.parts = vec![part; BATCH_MESSAGES_MAX];
+    batch.parts = vec![part; count];
     batch.certificates.clone_from(&certificates);
-    assert_eq!(Batch::decode(batch.encode()), Ok(batch));
+    assert!(Batch::decode(batch.encode()) == Ok(batch), "a batch of {count}");
 
     let text = || "m".repeat(MARKER_BYTES_MAX);
     let markers = vec![Marker { fi: text(), sv: text(), en: text() }; MARKERS_MAX];
-    let item = DeliveredItem {
-        ticket: sample::tickets(1)[0],
-        header,
-        body,
-        approvals,
-        handling: Handling { markers, ..Handling::free() },
-    };
+    let handling = Handling { markers, ..Handling::free() };
+    let item = DeliveredItem { ticket: sample::tickets(1)[0], header, body, approvals, handling };
     let part = Part { signed, messages: vec![item] };
-    let delivery =
-        ToReceiver::Delivery(Delivery { certificates, parts: vec![part; BATCH_MESSAGES_MAX] });
-    assert_eq!(ToReceiver::decode(delivery.encode()), Ok(delivery));
+    let delivery = ToReceiver::Delivery(Delivery { certificates, parts: vec![part; count] });
+    assert!(ToReceiver::decode(delivery.encode()) == Ok(delivery), "a delivery of {count}");
 }
 
 #[test]
