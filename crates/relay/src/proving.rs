@@ -16,8 +16,8 @@ pub(crate) struct Prover {
     known: Mutex<Known>,
 }
 
-/// A checkpoint of this relay's log with cosignatures.
-#[derive(Debug, Clone)]
+/// A checkpoint of this relay's log, with the cosignatures that it has so far.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Cosigned {
     pub(crate) size: u64,
     pub(crate) note: Bytes,

@@ -39,16 +39,9 @@ pub(crate) struct Publisher {
     /// The keys of those who may be asked.
     pub(crate) witnesses: BTreeMap<Ministry, VerifierKey>,
     pub(crate) rollback: Arc<Rollback>,
-    shown: Shown,
+    /// The checkpoint that is shown.
+    shown: Cosigned,
     asked: HashMap<Ministry, Asked>,
-}
-
-/// The checkpoint that is shown, with the cosignatures that it has so far.
-#[derive(Default)]
-struct Shown {
-    size: u64,
-    note: Bytes,
-    witnesses: usize,
 }
 
 /// How it stands with one witness.
@@ -67,7 +60,7 @@ impl Publisher {
         witnesses: BTreeMap<Ministry, VerifierKey>,
         rollback: Arc<Rollback>,
     ) -> Self {
-        let (shown, asked) = (Shown::default(), HashMap::new());
+        let (shown, asked) = (Cosigned::default(), HashMap::new());
         Self { desk, store, witnesses, rollback, shown, asked }
     }
 
@@ -88,7 +81,7 @@ impl Publisher {
 
     async fn show(&mut self) {
         if let Some(Published { size, note }) = publish(&self.store).await {
-            self.shown = Shown { size, note, witnesses: 0 };
+            self.shown = Cosigned { size, note, witnesses: 0 };
         }
     }
 
@@ -131,10 +124,8 @@ impl Publisher {
         if !has_more {
             return;
         }
-        let Shown { size, note, witnesses } = &self.shown;
-        let cosigned = Cosigned { size: *size, note: note.clone(), witnesses: *witnesses };
-        self.desk.prover.note(cosigned);
-        if let Err(error) = self.store.put_checkpoint(note.clone()).await {
+        self.desk.prover.note(self.shown.clone());
+        if let Err(error) = self.store.put_checkpoint(self.shown.note.clone()).await {
             tracing::error!(%error, code = %error.code(), "the log cannot be shown");
         }
     }
