@@ -108,27 +108,20 @@ impl Engine {
     }
 
     fn is_under_way(&self, message: MessageId) -> bool {
-        let is_it = |held: Option<Held>| match held {
-            Some(Held::Message(found)) => found.header().id == message,
-            Some(Held::Receipt(_)) | None => false,
-        };
         let mut under_way = self.under_way_to_peers().chain(self.subscriptions.under_way());
         let is_away = under_way.any(|(queue, lane, seq)| {
-            is_it(self.queues.lane(&queue, lane).and_then(|l| l.item(seq)))
+            let item = self.queues.lane(&queue, lane).and_then(|l| l.item(seq));
+            item.is_some_and(|held| held.copy_of(message).is_some())
         });
         is_away || self.is_arriving(message)
     }
 
     /// Whether a copy came in this step: it is in no pack yet.
     fn is_arriving(&self, message: MessageId) -> bool {
-        let is_it = |held: &Held| match held {
-            Held::Message(found) => found.header().id == message,
-            Held::Receipt(_) => false,
-        };
         let mut lanes = self.message_lanes().into_iter();
         lanes.any(|(queue, lane)| {
             let lane = self.queues.lane(&queue, lane);
-            lane.is_some_and(|lane| lane.fresh().any(|(_, held)| is_it(held)))
+            lane.is_some_and(|lane| lane.fresh().any(|(_, held)| held.copy_of(message).is_some()))
         })
     }
 
@@ -187,11 +180,7 @@ fn of<'a>(
     message: MessageId,
     items: impl Iterator<Item = (Seq, &'a Held)>,
 ) -> Vec<(Seq, Arc<Message>)> {
-    let copy = |(seq, held): (Seq, &Held)| match held {
-        Held::Message(found) if found.header().id == message => Some((seq, Arc::clone(found))),
-        Held::Message(_) | Held::Receipt(_) => None,
-    };
-    items.filter_map(copy).collect()
+    items.filter_map(|(seq, held)| Some((seq, Arc::clone(held.copy_of(message)?)))).collect()
 }
 
 /// The stored pack, with nothing in the place of these bodies.

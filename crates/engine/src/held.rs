@@ -6,8 +6,8 @@ use bytes::Bytes;
 use kuriiri_merkle::leaf;
 use kuriiri_seal::VerifiedMessage;
 use kuriiri_types::{
-    Address, Approval, BatchProof, Codec, Digest, Envelope, Header, Lane, LogEvent, Ministry,
-    SignedApproval, SignedReceipt, Subject, Timestamp, limits::MESSAGE_TTL_MAX,
+    Address, Approval, BatchProof, Codec, Digest, Envelope, Header, Lane, LogEvent, MessageId,
+    Ministry, SignedApproval, SignedReceipt, Subject, Timestamp, limits::MESSAGE_TTL_MAX,
 };
 
 use crate::{
@@ -220,6 +220,14 @@ impl Held {
         match self {
             Self::Message(message) => message.load_bytes(),
             Self::Receipt(receipt) => receipt.bytes() + RECEIPT_PROOF_BYTES,
+        }
+    }
+
+    /// The message, if it is a copy of the one with this id.
+    pub(crate) fn copy_of(&self, message: MessageId) -> Option<&Arc<Message>> {
+        match self {
+            Self::Message(found) => Some(found).filter(|found| found.header().id == message),
+            Self::Receipt(_) => None,
         }
     }
 
