@@ -59,12 +59,9 @@ pub(crate) async fn refresh(
                 some.iter().filter_map(|at| receipts.get(*at)).map(|old| old.signed()).collect();
             let proofs = ask(line, issuer, &old).await?;
             for ((at, old), path) in some.iter().zip(old).zip(proofs.paths) {
-                let new = path.and_then(|path| {
-                    let checkpoint = Bytes::copy_from_slice(&proofs.checkpoint);
-                    let signed = SignedReceipt { path, checkpoint, ..old.clone() };
-                    believed(desk, signed)
-                });
-                refreshed.get_mut(*at).into_iter().for_each(|place| *place = new.clone());
+                let (Some(path), Some(place)) = (path, refreshed.get_mut(*at)) else { continue };
+                let checkpoint = Bytes::copy_from_slice(&proofs.checkpoint);
+                *place = believed(desk, SignedReceipt { path, checkpoint, ..old.clone() });
             }
         }
     }
