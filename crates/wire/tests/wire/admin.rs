@@ -34,7 +34,7 @@ fn holds(count: usize, change: impl Fn(&mut Hold)) -> AdminReply {
     AdminReply::Holds(Holds { holds: vec![hold; count], more: false })
 }
 
-fn held(change: impl Fn(&mut HeldMessage)) -> AdminReply {
+pub(crate) fn held(change: impl Fn(&mut HeldMessage)) -> AdminReply {
     let mut held = HeldMessage {
         envelope: sample::envelope(),
         body: sample::body(5),

@@ -8,7 +8,7 @@ use kuriiri_wire::{
     Flaw, Frame, WireError, admin::*, approval, client::*, header, limits::*, relay::*,
 };
 
-use crate::{pieces, sample};
+use crate::{admin::held, pieces, sample};
 
 pub(crate) fn over<T: Debug>(result: Result<T, WireError>) {
     let error = result.expect_err("over the limit");
@@ -260,18 +260,8 @@ fn the_bodies_of_a_frame() {
 
 #[test]
 fn the_proof_of_an_envelope() {
-    let with = |change: &dyn Fn(&mut BatchProof)| {
-        let mut held = HeldMessage {
-            envelope: sample::envelope(),
-            body: sample::body(5),
-            needed: 1,
-            approvals: Vec::new(),
-            certificates: Vec::new(),
-            missing: Vec::new(),
-        };
-        change(&mut held.envelope.proof);
-        AdminReply::Held(held)
-    };
+    let with =
+        |change: &dyn Fn(&mut BatchProof)| held(|message| change(&mut message.envelope.proof));
     edge(
         with(&|p| p.path = vec![Digest([6; 32]); PROOF_PATH_MAX]),
         with(&|p| p.path = vec![Digest([6; 32]); PROOF_PATH_MAX + 1]),
