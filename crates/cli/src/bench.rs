@@ -60,7 +60,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 4000, value_name = "N")]
     large_messages: u64,
     /// Messages that gather for a relay that is away, and go once it is there; 0 for no such measurement.
-    /// A million of 1 KiB take about three minutes and 3 GiB of disk.
+    /// A million of 1 KiB take a minute or two, and some GiB of disk.
     #[arg(long, default_value_t = 0, value_name = "N")]
     backlog: u64,
     /// Measure a third time with the files below this folder as bodies, one after the other and again.
