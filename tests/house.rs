@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The floors, lowest first. An arrow goes only to a lower floor.
 const FLOORS: [&[&str]; 8] = [

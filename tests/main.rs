@@ -12,6 +12,7 @@
 )]
 
 mod books;
+mod circles;
 mod command;
 mod deliver;
 mod documents;
