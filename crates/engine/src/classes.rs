@@ -7,10 +7,13 @@ use bytes::Bytes;
 use kuriiri_seal::{VerifiedMessage, join};
 use kuriiri_types::{
     BatchProof, Decided, Digest, Direction, Envelope, Giver, HeldClearance, Ministry,
-    SignedApproval, Subject, limits::STATEMENT_SUBJECTS_MAX,
+    SignedApproval, Subject, Timestamp, limits::STATEMENT_SUBJECTS_MAX,
 };
 
-use crate::{judge::Ruled, log::Links, work::Work};
+use crate::{
+    log::{Links, Writing},
+    rules::Ruled,
+};
 
 /// Bytes of headers beside one entry: they are one stored value. More messages: another entry.
 const HEADERS_BYTES_MAX: usize = 24 * 1024;
@@ -86,6 +89,36 @@ impl Classes {
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
+
+    /// Writes the decisions since the last time into the log, by the rules that are in force there.
+    pub(crate) fn write(&mut self, log: &mut Writing, now: Timestamp) {
+        // What shows headers goes before what speaks of messages by digests alone.
+        let classes = std::mem::take(self).all.into_iter();
+        let (first, others): (Vec<_>, Vec<_>) = classes.partition(|class| class.keep.is_some());
+        for class in first.into_iter().chain(others) {
+            let links = class.links();
+            let Class { basis, keep, subjects, headers, proofs, .. } = class;
+            let signed: Vec<_> = proofs.iter().collect();
+            let Basis { giver, path, clearances, approvals, ruled, .. } = basis;
+            let Ruled { dest, next, ruling, reasons } = ruled;
+            let decided = Decided {
+                giver,
+                path,
+                dest,
+                next,
+                clearances: clearances.map(Arc::unwrap_or_clone),
+                approvals,
+                policy: log.policy().unwrap_or(Digest([0; 32])),
+                semantics: kuriiri_policy::SEMANTICS,
+                ruling,
+                reasons,
+                batch: join(&signed),
+                keep_until: keep.map(|keep| now.after(keep)),
+                subjects,
+            };
+            log.append_decision(now, links, decided, headers);
+        }
+    }
 }
 
 impl Class {
@@ -130,37 +163,5 @@ impl Class {
         });
         let to = self.basis.outboxes.iter().map(|peer| (peer.clone(), Direction::Out));
         from.chain(to).collect()
-    }
-}
-
-impl Work<'_> {
-    /// Writes the decisions since the last time into the log, by the rules that are in force there.
-    pub(crate) fn write_decisions(&mut self) {
-        // What shows headers goes before what speaks of messages by digests alone.
-        let classes = std::mem::take(&mut self.classes).all.into_iter();
-        let (first, others): (Vec<_>, Vec<_>) = classes.partition(|class| class.keep.is_some());
-        for class in first.into_iter().chain(others) {
-            let links = class.links();
-            let Class { basis, keep, subjects, headers, proofs, .. } = class;
-            let signed: Vec<_> = proofs.iter().collect();
-            let Basis { giver, path, clearances, approvals, ruled, .. } = basis;
-            let Ruled { dest, next, ruling, reasons } = ruled;
-            let decided = Decided {
-                giver,
-                path,
-                dest,
-                next,
-                clearances: clearances.map(Arc::unwrap_or_clone),
-                approvals,
-                policy: self.log.policy().unwrap_or(Digest([0; 32])),
-                semantics: kuriiri_policy::SEMANTICS,
-                ruling,
-                reasons,
-                batch: join(&signed),
-                keep_until: keep.map(|keep| self.now.after(keep)),
-                subjects,
-            };
-            self.log.append_decision(self.now, links, decided, headers);
-        }
     }
 }

@@ -6,13 +6,15 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
+use kuriiri_merkle::digest;
 use kuriiri_policy::{Clearance, Policy};
-use kuriiri_types::{Address, Codec, HeldClearance, Ministry, SpiffeId};
-
-use crate::{
-    log::{LogConfig, SignedSet},
-    retention::Retention,
+use kuriiri_tlog::{Cosigner, NoteSigner};
+use kuriiri_types::{
+    Address, Codec, Digest, Header, HeldClearance, Ministry, PolicyInForce, SpiffeId, SpiffeRole,
 };
+
+use crate::retention::Retention;
 
 /// The fixed parts of a relay. Checked by the host before the engine sees it.
 pub struct Config {
@@ -35,6 +37,38 @@ pub struct Config {
     pub clearances: BTreeMap<SpiffeId, Vec<SystemClearance>>,
     /// The ministry's officers and the roles that each holds.
     pub officers: BTreeMap<SpiffeId, BTreeSet<String>>,
+}
+
+/// What a log is made of besides its state.
+pub struct LogConfig {
+    /// Signs checkpoints; its name is the log's origin.
+    pub signer: Arc<NoteSigner>,
+    /// Cosigns the checkpoints of peers.
+    pub cosigner: Arc<Cosigner>,
+    /// Random bytes that nobody else knows, new at each start: salts are derived from them.
+    pub secret: [u8; 32],
+    /// Name and version of the program, for the entry that says that the relay started.
+    pub software: String,
+    /// The last checkpoint of the log that this one goes on from, if that was lost or cut back.
+    pub restored: Option<Bytes>,
+}
+
+/// The signed files in force, with their bytes in the same order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SignedSet {
+    /// What they are.
+    pub policy: PolicyInForce,
+    /// Their exact bytes.
+    pub contents: Vec<Bytes>,
+}
+
+impl SignedSet {
+    /// By which decisions name what they rested on: SHA-256 over the digests of the files in order.
+    pub fn digest(&self) -> Digest {
+        let all: Vec<u8> =
+            self.policy.files.iter().flat_map(|file| *file.digest.as_bytes()).collect();
+        digest(&all)
+    }
 }
 
 /// A clearance of one system under one label policy, by names.
@@ -68,6 +102,18 @@ impl Config {
         self.systems.get(system).is_some_and(|addresses| addresses.contains(address))
     }
 
+    /// Whether this is an officer or operator of this ministry.
+    pub(crate) fn is_ours(&self, person: &SpiffeId) -> bool {
+        let is_person = [SpiffeRole::Officer, SpiffeRole::Operator].contains(&person.role());
+        is_person && *person.ministry() == self.ministry
+    }
+
+    /// The header's recipients here: those that have a mailbox, and those that have none.
+    pub(crate) fn mailboxes(&self, header: &Header) -> (Vec<Address>, Vec<Address>) {
+        let here = header.recipients_at(&self.ministry).map(|r| r.address.clone());
+        here.partition(|address| self.is_mailbox(address))
+    }
+
     /// True when this address has a mailbox here.
     pub(crate) fn is_mailbox(&self, address: &Address) -> bool {
         self.systems.values().any(|addresses| addresses.contains(address))
@@ -77,6 +123,12 @@ impl Config {
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Config").field("ministry", &self.ministry).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for LogConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LogConfig").field("signer", &self.signer).finish_non_exhaustive()
     }
 }
 

@@ -1,105 +1,58 @@
 //! The engine: events in, one step out.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::sync::Arc;
 
 use kuriiri_policy::Policy;
 use kuriiri_types::{
-    Code, Fingerprint, Giver, Lane, LogEvent, Ministry, Refusal, SpiffeId, Timestamp, Verdict,
-    WireLabel,
+    Code, Digest, Giver, LogEvent, MessageId, Ministry, Refusal, SpiffeId, Timestamp,
 };
 
 use crate::{
-    action::{Action, Reply, Status, Waiting},
-    admit::Source,
-    commit::{Commit, Write},
-    config::{Config, Random},
-    decided::Decided,
-    event::{Event, LinkId, Token},
-    heads::Sums,
-    held::Reader,
-    holds::Holds,
-    judge::Judge,
-    log::{Log, SignedSet},
-    mailbox::Subscriptions,
-    outbound::Peer,
-    queues::Queues,
-    rates::Rates,
-    readers::ReceiptReaders,
-    record::{Body, Certificate, QueueId},
-    retention::Retention,
+    action::{Reply, Status, Waiting},
+    channel_sums::Sums,
+    commit::Write,
+    config::{Config, Random, SignedSet},
+    custody::Custody,
+    erase::Erasure,
+    event::{Event, SubscriptionId, Token},
+    expiry::Expiry,
+    intake::{Intake, Source},
+    log::Log,
+    mailboxes::Mailboxes,
+    peers::Peers,
+    reader::Reader,
+    receipt_readers::ReceiptReaders,
+    record::QueueId,
     review::Review,
-    seen::{Seen, Taker},
+    step::{Step, Work},
     view::{View, ViewError},
     witness::Witness,
-    work::Work,
 };
 
-/// Bits of a sequence number below the count of starts: 2^40 items in one run of a relay.
-const START_SHIFT: u32 = 40;
-
-/// Certificates that are known to be kept, 32 bytes each. When there are more, each may be kept once
-/// more.
-const CERTIFICATES_KNOWN_MAX: usize = 65_536;
-
 /// The relay as a deterministic state machine.
+///
+/// It has a part for each thing that it does. A part owns its state, and takes along custody and the step in
+/// the making.
 pub struct Engine {
-    pub(crate) config: Config,
-    pub(crate) judge: Judge,
-    pub(crate) queues: Queues,
-    pub(crate) peers: BTreeMap<Ministry, Peer>,
-    pub(crate) subscriptions: Subscriptions,
-    pub(crate) receipt_readers: ReceiptReaders,
-    pub(crate) seen: Seen,
-    /// Certificates that this run has kept.
-    kept: HashSet<Fingerprint>,
-    /// The epoch in which a source was told that a queue is full.
-    pub(crate) held_off: HashMap<(LinkId, Lane), u32>,
-    /// Numbers runs of marks, holds and body files; never repeats.
-    serial: u64,
-    /// The body file of the step in hand, if it has one.
-    body_file: u64,
-    /// By which receipts of peers are remembered.
-    pub(crate) taker: Taker,
-    /// How long headers with the label of the last message are kept.
-    keeps: Option<(Option<WireLabel>, Duration)>,
-    /// The transparency log.
-    pub(crate) log: Log,
-    /// What was cosigned of the logs of peers.
-    pub(crate) witness: Witness,
-    /// What passed between this relay and its peers in minutes that are not over.
-    pub(crate) sums: Sums,
-    /// What waits for people or hours.
-    pub(crate) holds: Holds,
-    /// What left when, by peer and lane.
-    pub(crate) rates: Rates,
-    /// What was decided of late.
-    pub(crate) decided: Decided,
+    custody: Custody,
+    /// What comes in.
+    intake: Intake,
+    /// What goes to peers.
+    peers: Peers,
+    /// What goes to systems.
+    mailboxes: Mailboxes,
+    /// What systems read of their receipts.
+    receipt_readers: ReceiptReaders,
     /// How far all that waits has been decided again since the rules changed.
-    pub(crate) review: Review,
-    /// The earliest note of expiry, as far as known.
-    pub(crate) next_due: Option<Timestamp>,
-    /// True when `next_due` must be looked up.
-    pub(crate) look_for_due: bool,
+    review: Review,
+    expiry: Expiry,
+    /// The transparency log.
+    log: Log,
+    /// What was cosigned of the logs of peers.
+    witness: Witness,
+    /// What passed between this relay and its peers in minutes that are not over.
+    sums: Sums,
 }
-
-/// What one step decided. The host makes the commit durable, then performs the actions in order,
-/// and calls again at `wake` at the latest.
-#[derive(Debug, Default)]
-pub struct Step {
-    /// To be durable before anything is said.
-    pub commit: Commit,
-    /// To be performed after that.
-    pub actions: Vec<Action>,
-    /// When the next step is wanted even if nothing happens.
-    pub wake: Option<Timestamp>,
-}
-
-/// Answers that wait for what this step states.
-type Answers = Vec<(Token, Vec<Verdict>)>;
 
 impl Engine {
     /// Takes up the state that a relay left behind; a new relay leaves nothing. There is no other
@@ -115,40 +68,21 @@ impl Engine {
         view: &dyn View,
     ) -> Result<(Self, Step), ViewError> {
         let starts = view.starts()?.saturating_add(1);
-        let base = starts.checked_shl(START_SHIFT).unwrap_or(u64::MAX);
         let codec = Arc::clone(&config.codec);
         let reader = Reader { view, codec: &*codec };
-        let queues = Queues::restore(base, &reader)?;
-        let holds = Holds::restore(&reader)?;
-        let witness = Witness::restore(&reader)?;
-        let judge = judge(&config, Arc::clone(&config.policy));
         let log = Log::restore(&config.log, &config.codec, starts, view)?;
-        let taker = Taker::named(config.ministry.as_str());
         let mut engine = Self {
-            judge,
-            queues,
-            taker,
-            keeps: None,
-            config,
-            peers: peers.into_iter().map(|peer| (peer, Peer::default())).collect(),
-            subscriptions: Subscriptions::default(),
+            witness: Witness::restore(&reader)?,
+            custody: Custody::restore(config, starts, &reader)?,
+            intake: Intake::default(),
+            peers: Peers::new(peers),
+            mailboxes: Mailboxes::default(),
             receipt_readers: ReceiptReaders::default(),
-            seen: Seen::default(),
-            kept: HashSet::new(),
-            held_off: HashMap::new(),
-            serial: base,
-            body_file: base,
-            log,
-            witness,
-            sums: Sums::default(),
-            holds,
-            rates: Rates::default(),
-            decided: Decided::default(),
             review: Review::wanted(),
-            next_due: None,
-            look_for_due: true,
+            expiry: Expiry::unknown(),
+            log,
+            sums: Sums::default(),
         };
-        engine.meet_queued_peers();
         let mut step = engine.advance(now, random, view, Vec::new(), Self::log_start)?;
         step.commit.writes.push(Write::PutStart(starts));
         Ok((engine, step))
@@ -178,184 +112,150 @@ impl Engine {
         events: Vec<Event>,
         first: impl FnOnce(&Self, &mut Work<'_>),
     ) -> Result<Step, ViewError> {
-        let codec = Arc::clone(&self.config.codec);
-        let mut work = Work::new(now, random, Reader { view, codec: &*codec }, self.log.begin());
-        let mut answers = Answers::new();
+        let config = &self.custody.config;
+        let (home, codec) = (config.ministry.clone(), Arc::clone(&config.codec));
+        let reader = Reader { view, codec: &*codec };
+        let mut work = Work::new((home, now), random, reader, self.log.begin());
         first(self, &mut work);
-        self.queues.look_again(&work.reader)?;
-        self.begin_review();
-        // What is erased goes from all that came in this step too.
-        let (last, others): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|event| matches!(event, Event::EraseAsked { .. }));
-        for event in others.into_iter().chain(last) {
-            self.on(&mut work, &mut answers, event)?;
-        }
-        self.tend_holds(&mut work)?;
-        let ended_on_disk =
-            work.ended_on_disk || self.expire(&mut work)? || self.review(&mut work)?;
-        self.settle(&mut work, answers);
-        if ended_on_disk {
-            // Whoever reads now would still find there what has just ended.
-            work.wake_at(now);
-        } else {
-            self.pump_receipts(&mut work)?;
-            self.pump_mailboxes(&mut work)?;
-            self.pump_peers(&mut work)?;
-        }
-        if work.has_to_say() {
-            work.wake_at(now);
-        }
-        self.settle(&mut work, Answers::new());
-        self.seen.settle(&mut self.serial, &mut work);
-        self.plan_expiry(&mut work)?;
-        self.holds_are_committed();
+        self.make(&mut work, events)?;
         work.commit.log = work.log.finish()?;
         let wake = work.wake();
         self.log.advance(work.log, work.commit.log.as_ref());
         Ok(Step { commit: work.commit, actions: work.actions, wake })
     }
 
+    /// Makes a step, but for what the log says of it as a whole.
+    fn make(&mut self, work: &mut Work<'_>, events: Vec<Event>) -> Result<(), ViewError> {
+        self.custody.queues.look_again(&work.reader)?;
+        self.review.begin(&self.custody);
+        // What is erased goes from all that came in this step too.
+        let (last, others): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|event| matches!(event, Event::EraseAsked { .. }));
+        for event in others.into_iter().chain(last) {
+            self.on(work, event)?;
+        }
+        self.custody.tend_holds(work)?;
+        let ended_on_disk = work.ended_on_disk
+            || self.expiry.expire(&mut self.custody, work)?
+            || self.review.go_on(&mut self.custody, work)?;
+        self.settle(work);
+        if ended_on_disk {
+            // Whoever reads now would still find there what has just ended.
+            work.wake_at(work.now);
+        } else {
+            self.hand_out(work)?;
+        }
+        if work.has_to_say() {
+            work.wake_at(work.now);
+        }
+        self.settle(work);
+        self.custody.close(work);
+        self.expiry.plan(work)
+    }
+
+    /// Hands what waits to those who can take it.
+    fn hand_out(&mut self, work: &mut Work<'_>) -> Result<(), ViewError> {
+        let custody = &mut self.custody;
+        self.receipt_readers.pump(&mut custody.queues, work)?;
+        self.mailboxes.pump(custody, work)?;
+        self.peers.pump(custody, work)
+    }
+
     /// What the log says of a start.
     fn log_start(&self, work: &mut Work<'_>) {
-        let config = &self.config.log;
-        if let (true, Some(checkpoint)) = (self.log.is_empty(), config.restored.clone()) {
+        let config = &self.custody.config;
+        if let (true, Some(checkpoint)) = (self.log.is_empty(), config.log.restored.clone()) {
             work.note(LogEvent::Restored { checkpoint });
         }
-        work.note(LogEvent::Booted { software: config.software.clone() });
-        if self.log.policy() != Some(self.config.files.digest()) {
-            work.log.put_in_force(work.now, &self.config.files);
+        work.note(LogEvent::Booted { software: config.log.software.clone() });
+        if self.log.policy() != Some(config.files.digest()) {
+            work.log.put_in_force(work.now, &config.files);
         }
     }
 
     /// Sends on its way what is to be said, and packs what was queued.
-    fn settle(&mut self, work: &mut Work<'_>, answers: Answers) {
-        self.issue(work);
-        self.sum_up(work);
-        for (token, verdicts) in answers {
-            let receipts = work.answered.remove(&token).unwrap_or_default();
-            work.actions.push(Action::Answer(token, Reply::Verdicts { verdicts, receipts }));
-        }
-        self.show_watches(work);
-        self.queues.settle(work);
+    fn settle(&mut self, work: &mut Work<'_>) {
+        self.custody.issue(work);
+        self.sums.sum_up(work);
+        work.answer_batches();
+        self.receipt_readers.show_watches(&self.custody.queues, work);
+        self.custody.queues.settle(work);
     }
 
-    fn on(
-        &mut self,
-        work: &mut Work<'_>,
-        answers: &mut Answers,
-        event: Event,
-    ) -> Result<(), ViewError> {
+    fn on(&mut self, work: &mut Work<'_>, event: Event) -> Result<(), ViewError> {
+        let Self { custody, intake, peers, mailboxes, receipt_readers: readers, .. } = self;
         match event {
             Event::Approved { officer, token, approval, certificates } => {
-                self.keep(work, certificates);
-                self.on_approved(work, token, &officer, &approval)?;
+                intake.keep(work, certificates);
+                custody.on_approved(work, token, &officer, &approval)?;
             }
             Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
-                self.keep(work, certificates);
                 let source = Source { giver: Giver::Peer(peer), token, link, lane, epoch };
-                answers.push((token, self.on_arrived(work, &source, parcels)?));
+                intake.on_arrived(custody, work, &source, (parcels, certificates))?;
             }
             Event::Asked { system, token, question } => {
-                work.answer(token, self.on_asked(work.now, &system, &question));
+                work.answer(token, custody.on_asked(work.now, &system, &question));
             }
             Event::Answered { peer, link, lane, batch, verdicts, receipts } => {
-                self.on_answered(work, &peer, link, (lane, batch), verdicts, receipts)?;
+                let batch = (lane, batch);
+                peers.on_answered(custody, work, (&peer, link), batch, verdicts, receipts)?;
             }
             Event::CheckpointShown { peer, token, shown } => {
-                self.on_checkpoint_shown(work, &peer, token, shown);
+                self.witness.on_shown(work, &custody.config.log.cosigner, token, (&peer, shown));
             }
             Event::Confirmed { subscription, tickets } => {
-                self.on_confirmed(work, subscription, tickets)
+                mailboxes.on_confirmed(custody, work, subscription, tickets);
             }
             Event::DecisionsAsked { person, token, limit } => {
-                work.answer(token, self.on_decisions_asked(&person, limit));
+                work.answer(token, intake.on_decisions_asked(custody, &person, limit));
             }
-            Event::DialFailed { peer, problem } => self.on_dial_failed(work, peer, problem),
+            Event::DialFailed { peer, problem } => peers.on_dial_failed(work, peer, problem),
             Event::EraseAsked { person, token, message, basis, headers } => {
-                self.on_erase_asked(work, token, person, message, (basis, headers))?;
+                self.on_erase_asked(work, token, person, (message, basis, headers))?;
             }
-            Event::Heard { peer } => self.on_heard(peer),
+            Event::Heard { peer } => peers.on_heard(peer),
             Event::LinkDown { peer, link, problem } => {
-                self.on_link_down(work, peer.as_ref(), link, problem);
+                intake.link_is_gone(link);
+                peers.on_link_down(custody, work, (peer.as_ref(), link), problem);
             }
             Event::HoldAsked { officer, token, message } => {
-                work.answer(token, self.on_hold_asked(work, &officer, message)?);
+                work.answer(token, custody.on_hold_asked(work, &officer, message)?);
             }
             Event::HoldsAsked { officer, token, after } => {
-                work.answer(token, self.on_holds_asked(work, &officer, after)?);
+                work.answer(token, custody.on_holds_asked(work, &officer, after)?);
             }
-            Event::LinkUp { peer, link } => self.on_link_up(work, peer, link),
-            Event::PolicyChanged { policy, files } => {
-                self.on_policy_changed(work, policy, &files);
+            Event::LinkUp { peer, link } => peers.on_link_up(custody, work, peer, link),
+            Event::PolicyChanged { policy, files } => self.on_policy(work, policy, &files),
+            Event::LogDeed { person, token, deed } => {
+                work.on_deed(&custody.config, token, person, deed);
             }
-            Event::LogDeed { person, token, deed } => self.on_log_deed(work, token, person, deed),
             Event::ReceiptsArrived { peer, token, receipts } => {
-                answers.push((token, self.on_receipts_arrived(work, &peer, receipts)?));
+                custody.on_receipts_arrived(work, &peer, token, receipts)?;
             }
-            Event::RetentionChanged(retention) => self.keep_headers(retention),
+            Event::RetentionChanged(retention) => custody.change_retention(retention),
             Event::ReceiptsConfirmed { subscription, through } => {
-                self.on_receipts_confirmed(subscription, through);
+                readers.on_confirmed(&mut custody.queues, subscription, through);
             }
             Event::ReceiptsWanted { system, subscription, address, mode } => {
-                self.on_receipts_wanted(work, &system, subscription, address, mode)?;
+                readers.on_wanted(custody, work, (&system, subscription), address, mode)?;
             }
             Event::StatusAsked { system, token } => {
                 work.answer(token, self.on_status_asked(work, &system)?);
             }
             Event::Submitted { system, link, token, lane, epoch, messages, certificates } => {
-                self.keep(work, certificates);
                 let source = Source { giver: Giver::System(system), token, link, lane, epoch };
-                answers.push((token, self.on_submitted(work, &source, messages)?));
+                intake.on_submitted(custody, work, &source, (messages, certificates))?;
             }
             Event::Unsubscribed { subscription } => self.on_unsubscribed(work, subscription),
             Event::Wanted { system, subscription, mailbox, credit } => {
-                self.on_wanted(work, &system, subscription, mailbox, credit);
+                mailboxes.on_wanted(custody, work, (&system, subscription), mailbox, credit);
             }
         }
         Ok(())
     }
 
-    /// Keeps certificates that came along, each once in a run: what they signed is committed with them
-    /// or after them.
-    fn keep(&mut self, work: &mut Work<'_>, certificates: Vec<Certificate>) {
-        for certificate in certificates {
-            if self.kept.len() >= CERTIFICATES_KNOWN_MAX {
-                self.kept.clear();
-            }
-            if self.kept.insert(certificate.fingerprint) {
-                work.keep(certificate);
-            }
-        }
-    }
-
-    /// Everything that waits is decided again, a part of it in each step.
-    fn on_policy_changed(&mut self, work: &mut Work<'_>, policy: Arc<Policy>, files: &SignedSet) {
-        if work.log.policy() != Some(files.digest()) {
-            // What was decided before was by the rules before.
-            work.write_decisions();
-            work.log.put_in_force(work.now, files);
-        }
-        self.keeps = None;
-        self.judge = judge(&self.config, policy);
-        self.holds.look_at_all();
-        self.review = Review::wanted();
-    }
-
-    fn on_asked(
-        &self,
-        now: Timestamp,
-        system: &SpiffeId,
-        question: &crate::event::Question,
-    ) -> Reply {
-        if self.config.may_use(system, &question.from) {
-            Reply::Outcome(self.judge.ask(now, system, question))
-        } else {
-            Reply::Refused(Refusal::bare(Code::NOT_YOURS))
-        }
-    }
-
     fn on_status_asked(&self, work: &Work<'_>, system: &SpiffeId) -> Result<Reply, ViewError> {
-        let Some(addresses) = self.config.systems.get(system) else {
+        let Some(addresses) = self.custody.config.systems.get(system) else {
             return Ok(Reply::Refused(Refusal::bare(Code::REJECTED)));
         };
         let mut mailboxes = Vec::new();
@@ -363,82 +263,60 @@ impl Engine {
             let queue = QueueId::Mailbox(address.clone());
             mailboxes.push(Waiting {
                 name: address.to_string(),
-                messages: self.queues.waiting(&queue),
-                oldest: self.queues.oldest(&queue, &work.reader)?,
+                messages: self.custody.queues.waiting(&queue),
+                oldest: self.custody.queues.oldest(&queue, &work.reader)?,
             });
         }
-        Ok(Reply::Status(Status { now: work.now, mailboxes, peers: self.peer_states(work)? }))
+        Ok(Reply::Status(Status {
+            now: work.now,
+            mailboxes,
+            peers: self.peers.states(&self.custody, work)?,
+        }))
     }
 
-    /// Peers for which something waits from before, whatever the federation says now.
-    fn meet_queued_peers(&mut self) {
-        for queue in self.queues.names() {
-            if let QueueId::Outbox(peer) = queue {
-                self.peers.entry(peer.clone()).or_default();
-            }
-        }
-    }
-
-    /// Headers of messages that come from now on are kept as this says.
-    fn keep_headers(&mut self, retention: Retention) {
-        self.config.retention = retention;
-        self.keeps = None;
-    }
-
-    /// How long the header of a message with this label is kept beside the log. Messages of a batch
-    /// mostly have the same.
-    pub(crate) fn retention_of(&mut self, label: Option<&WireLabel>) -> Duration {
-        if let Some((known, keep)) = &self.keeps
-            && known.as_ref() == label
-        {
-            return *keep;
-        }
-        let keep = self.config.retention.of(label, self.judge.policy());
-        self.keeps = Some((label.cloned(), keep));
-        keep
-    }
-
-    /// Finds a place for a body; see [`Work::place`].
-    pub(crate) fn place(
+    fn on_erase_asked(
         &mut self,
         work: &mut Work<'_>,
-        body: &bytes::Bytes,
-        copies: u32,
-        beside: usize,
-    ) -> Body {
-        if work.commit.bodies.is_none() {
-            self.body_file = self.next_serial();
-        }
-        work.place(body, copies, self.body_file, beside)
-    }
-
-    /// A number that was never given before, in no run of this relay.
-    pub(crate) fn next_serial(&mut self) -> u64 {
-        self.serial = self.serial.saturating_add(1);
-        self.serial
-    }
-
-    /// Wakes in time for the next expiry.
-    fn plan_expiry(&mut self, work: &mut Work<'_>) -> Result<(), ViewError> {
-        if std::mem::take(&mut self.look_for_due) {
-            let stored = work.reader.view.next_due()?;
-            self.next_due = self.next_due.into_iter().chain(stored).min();
-        }
-        self.next_due = self.next_due.into_iter().chain(work.earliest_due()).min();
-        if let Some(due) = self.next_due {
-            work.wake_at(due);
-        }
+        token: Token,
+        by: SpiffeId,
+        (message, basis, headers): (MessageId, String, Vec<Digest>),
+    ) -> Result<(), ViewError> {
+        let under_way = self.peers.under_way().chain(self.mailboxes.under_way());
+        let erasure = Erasure::new(by, message, basis, headers);
+        let reply = erasure.carry_out(&mut self.custody, work, under_way)?;
+        work.answer(token, reply);
         Ok(())
+    }
+
+    /// Frees what a receiver or reader did not confirm.
+    fn on_unsubscribed(&mut self, work: &mut Work<'_>, subscription: SubscriptionId) {
+        self.receipt_readers.end(&mut self.custody.queues, subscription);
+        self.mailboxes.on_unsubscribed(&mut self.custody, work, subscription);
+    }
+
+    /// Everything that waits is decided again, a part of it in each step.
+    fn on_policy(&mut self, work: &mut Work<'_>, policy: Arc<Policy>, files: &SignedSet) {
+        if work.log.policy() != Some(files.digest()) {
+            // What was decided before was by the rules before.
+            work.write_decisions();
+            work.log.put_in_force(work.now, files);
+        }
+        self.custody.change_rules(policy);
+        self.review = Review::wanted();
     }
 }
 
-fn judge(config: &Config, policy: Arc<Policy>) -> Judge {
-    Judge::new(policy, config.ministry.clone(), &config.clearances)
+#[cfg(test)]
+impl Engine {
+    /// How many messages wait in a queue.
+    pub(crate) fn waiting(&self, queue: &QueueId) -> u64 {
+        self.custody.queues.waiting(queue)
+    }
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Engine").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("Engine").field("config", &self.custody.config).finish_non_exhaustive()
     }
 }
 

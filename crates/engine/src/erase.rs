@@ -4,22 +4,22 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_types::{Code, Digest, LogEvent, MessageId, Refusal, SpiffeId};
+use kuriiri_types::{Code, Digest, Lane, LogEvent, MessageId, Refusal, SpiffeId};
 
 use crate::{
     action::Reply,
     commit::Write,
-    engine::Engine,
-    event::Token,
-    held::{Held, Message},
-    receipts::Negative,
-    record::{Body, Item, PackKey, Seq},
+    custody::Custody,
+    message::Message,
+    queued::Queued,
+    record::{Body, Item, PackKey, QueueId, Seq},
+    stating::Failure,
+    step::Work,
     view::ViewError,
-    work::Work,
 };
 
 /// An erasure in the making.
-struct Erasure {
+pub(crate) struct Erasure {
     message: MessageId,
     by: SpiffeId,
     basis: String,
@@ -30,9 +30,58 @@ struct Erasure {
 }
 
 impl Erasure {
-    fn why(&self) -> Negative {
+    /// The erasure that somebody asks for, on this legal basis.
+    pub(crate) fn new(
+        by: SpiffeId,
+        message: MessageId,
+        basis: String,
+        headers: Vec<Digest>,
+    ) -> Self {
+        Self { message, by, basis, headers, copies: 0 }
+    }
+
+    /// Erases what is kept of a message, all of it in this step: everything that waits is gone
+    /// through, which takes about a second for a million messages. What is under way cannot be erased
+    /// at that moment: it has left, or comes back.
+    pub(crate) fn carry_out(
+        mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        under_way: impl Iterator<Item = (QueueId, Lane, Seq)>,
+    ) -> Result<Reply, ViewError> {
+        if !custody.config.is_ours(&self.by) {
+            return Ok(Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER)));
+        }
+        if is_under_way(custody, self.message, under_way) {
+            let reasons = vec!["a copy of it is under way; ask again".into()];
+            return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
+        }
+        // An entry that brings a header comes before the one that says that it is erased.
+        work.write_decisions();
+        self.take_headers(work);
+        erase_holds(custody, work, &mut self)?;
+        for (queue, lane) in custody.message_lanes() {
+            let mut from = 0;
+            while let Some((first, _)) =
+                custody.queues.next_pack(&queue, lane, from, &work.reader)?
+            {
+                let key = PackKey { queue: queue.clone(), lane, first };
+                erase_in(custody, work, &key, &mut self)?;
+                from = first.saturating_add(1);
+            }
+        }
+        let (copies, headers) =
+            (self.copies, u32::try_from(self.headers.len()).unwrap_or(u32::MAX));
+        if copies == 0 && headers == 0 {
+            let what = format!("erase {}: {}; no body of it was kept", self.message, self.basis);
+            work.note(LogEvent::Acted { by: self.by, what });
+        }
+        Ok(Reply::Erased { copies, headers })
+    }
+
+    fn why(&self) -> Failure {
         let reasons = vec![format!("erased: {}", self.basis)];
-        Negative::refused(Refusal { code: Code::ERASED, reasons })
+        Failure::refused(Refusal { code: Code::ERASED, reasons })
     }
 
     /// Writes the order down with the first copy that goes; it stands for all of them.
@@ -55,132 +104,86 @@ impl Erasure {
     }
 }
 
-impl Engine {
-    /// Erases what is held of a message, all of it in this step: everything that waits is gone
-    /// through, which takes about a second for a million messages. What is under way cannot be erased
-    /// at that moment: it has left, or comes back.
-    pub(crate) fn on_erase_asked(
-        &mut self,
-        work: &mut Work<'_>,
-        token: Token,
-        by: SpiffeId,
-        message: MessageId,
-        (basis, headers): (String, Vec<Digest>),
-    ) -> Result<(), ViewError> {
-        let reply = self.erase(work, by, message, (basis, headers))?;
-        work.answer(token, reply);
-        Ok(())
-    }
+fn is_under_way(
+    custody: &Custody,
+    message: MessageId,
+    mut under_way: impl Iterator<Item = (QueueId, Lane, Seq)>,
+) -> bool {
+    let is_away = under_way.any(|(queue, lane, seq)| {
+        let item = custody.queues.lane(&queue, lane).and_then(|l| l.item(seq));
+        item.is_some_and(|item| item.copy_of(message).is_some())
+    });
+    is_away || is_arriving(custody, message)
+}
 
-    fn erase(
-        &mut self,
-        work: &mut Work<'_>,
-        by: SpiffeId,
-        message: MessageId,
-        (basis, headers): (String, Vec<Digest>),
-    ) -> Result<Reply, ViewError> {
-        if !self.is_ours(&by) {
-            return Ok(Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER)));
-        }
-        if self.is_under_way(message) {
-            let reasons = vec!["a copy of it is under way; ask again".into()];
-            return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
-        }
-        // An entry that brings a header comes before the one that says that it is erased.
-        work.write_decisions();
-        let mut erasure = Erasure { message, by, basis, headers, copies: 0 };
-        erasure.take_headers(work);
-        self.erase_holds(work, &mut erasure)?;
-        for (queue, lane) in self.message_lanes() {
-            let mut from = 0;
-            while let Some((first, _)) = self.queues.next_pack(&queue, lane, from, &work.reader)? {
-                let key = PackKey { queue: queue.clone(), lane, first };
-                self.erase_in(work, &key, &mut erasure)?;
-                from = first.saturating_add(1);
-            }
-        }
-        if erasure.copies == 0 && erasure.headers.is_empty() {
-            let what = format!("erase {message}: {}; no body of it was held", erasure.basis);
-            work.note(LogEvent::Acted { by: erasure.by, what });
-        }
-        let headers = u32::try_from(erasure.headers.len()).unwrap_or(u32::MAX);
-        Ok(Reply::Erased { copies: erasure.copies, headers })
-    }
+/// Whether a copy came in this step: it is in no pack yet.
+fn is_arriving(custody: &Custody, message: MessageId) -> bool {
+    let mut lanes = custody.message_lanes().into_iter();
+    lanes.any(|(queue, lane)| {
+        let lane = custody.queues.lane(&queue, lane);
+        lane.is_some_and(|lane| lane.fresh().any(|(_, item)| item.copy_of(message).is_some()))
+    })
+}
 
-    fn is_under_way(&self, message: MessageId) -> bool {
-        let mut under_way = self.under_way_to_peers().chain(self.subscriptions.under_way());
-        let is_away = under_way.any(|(queue, lane, seq)| {
-            let item = self.queues.lane(&queue, lane).and_then(|l| l.item(seq));
-            item.is_some_and(|held| held.copy_of(message).is_some())
-        });
-        is_away || self.is_arriving(message)
+fn erase_holds(
+    custody: &mut Custody,
+    work: &mut Work<'_>,
+    erasure: &mut Erasure,
+) -> Result<(), ViewError> {
+    for number in custody.holds.of(erasure.message) {
+        let Some(waiting) = custody.waiting(work, number)? else { continue };
+        erasure.note(work, waiting.leaf);
+        work.commit.erased.extend(waiting.hold.body.reference());
+        custody.end_hold(work, number, &waiting, &erasure.why());
     }
+    Ok(())
+}
 
-    /// Whether a copy came in this step: it is in no pack yet.
-    fn is_arriving(&self, message: MessageId) -> bool {
-        let mut lanes = self.message_lanes().into_iter();
-        lanes.any(|(queue, lane)| {
-            let lane = self.queues.lane(&queue, lane);
-            lane.is_some_and(|lane| lane.fresh().any(|(_, held)| held.copy_of(message).is_some()))
-        })
+/// Erases the copies in one pack. The pack is written anew without their bodies, unless it goes
+/// altogether.
+fn erase_in(
+    custody: &mut Custody,
+    work: &mut Work<'_>,
+    key: &PackKey,
+    erasure: &mut Erasure,
+) -> Result<(), ViewError> {
+    let in_memory = custody.queues.lane(&key.queue, key.lane).and_then(|l| l.free_in(key.first));
+    let mut on_disk = match in_memory {
+        Some(_) => None,
+        None => work.reader.pack(key)?.map(|(pack, _)| pack),
+    };
+    let found: Vec<(Seq, Arc<Message>)> = match (&in_memory, &on_disk) {
+        (Some(free), _) => of(erasure.message, free.iter().map(|(seq, item, _)| (*seq, item))),
+        (None, Some(pack)) => of(erasure.message, pack.open(key.first)),
+        (None, None) => Vec::new(),
+    };
+    if found.is_empty() {
+        return Ok(());
     }
-
-    fn erase_holds(&mut self, work: &mut Work<'_>, erasure: &mut Erasure) -> Result<(), ViewError> {
-        for number in self.holds.of(erasure.message) {
-            let Some(waiting) = self.waiting(work, number)? else { continue };
-            erasure.note(work, waiting.leaf);
-            work.commit.erased.extend(waiting.hold.body.reference());
-            self.end_hold(work, number, &waiting, &erasure.why());
+    write_without(work, key, &found)?;
+    for (seq, message) in &found {
+        erasure.note(work, message.leaf());
+        work.commit.erased.extend(message.parcel().body.reference());
+        custody.withdraw(work, &key.queue, message, &erasure.why());
+        match &mut on_disk {
+            Some(pack) => drop(pack.end(key.first, *seq)),
+            None => drop(custody.queues.finish(&key.queue, key.lane, *seq)),
         }
-        Ok(())
     }
-
-    /// Erases the copies in one pack. The pack is written anew without their bodies, unless it goes
-    /// altogether.
-    fn erase_in(
-        &mut self,
-        work: &mut Work<'_>,
-        key: &PackKey,
-        erasure: &mut Erasure,
-    ) -> Result<(), ViewError> {
-        let in_memory = self.queues.lane(&key.queue, key.lane).and_then(|l| l.free_in(key.first));
-        let mut on_disk = match in_memory {
-            Some(_) => None,
-            None => work.reader.pack(key)?.map(|(pack, _)| pack),
-        };
-        let found: Vec<(Seq, Arc<Message>)> = match (&in_memory, &on_disk) {
-            (Some(free), _) => of(erasure.message, free.iter().map(|(seq, held, _)| (*seq, held))),
-            (None, Some(pack)) => of(erasure.message, pack.open(key.first)),
-            (None, None) => Vec::new(),
-        };
-        if found.is_empty() {
-            return Ok(());
-        }
-        write_without(work, key, &found)?;
-        for (seq, message) in &found {
-            erasure.note(work, message.leaf());
-            work.commit.erased.extend(message.parcel().body.reference());
-            self.withdraw(work, &key.queue, message, &erasure.why());
-            match &mut on_disk {
-                Some(pack) => pack.end(key.first, *seq),
-                None => drop(self.queues.finish(&key.queue, key.lane, *seq)),
-            }
-        }
-        if let Some(pack) = on_disk {
-            self.queues.finished_on_disk(&key.queue, key.lane, found.len() as u64);
-            self.end_pack(work, key, &pack);
-            work.ended_on_disk = true;
-        }
-        Ok(())
+    if let Some(pack) = on_disk {
+        custody.queues.finished_on_disk(&key.queue, key.lane, found.len() as u64);
+        custody.end_pack(work, key, &pack);
+        work.ended_on_disk = true;
     }
+    Ok(())
 }
 
 /// The copies of a message among the items of a pack.
 fn of<'a>(
     message: MessageId,
-    items: impl Iterator<Item = (Seq, &'a Held)>,
+    items: impl Iterator<Item = (Seq, &'a Queued)>,
 ) -> Vec<(Seq, Arc<Message>)> {
-    items.filter_map(|(seq, held)| Some((seq, Arc::clone(held.copy_of(message)?)))).collect()
+    items.filter_map(|(seq, item)| Some((seq, Arc::clone(item.copy_of(message)?)))).collect()
 }
 
 /// The stored pack, with nothing in the place of these bodies.

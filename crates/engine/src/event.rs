@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use kuriiri_policy::Policy;
 use kuriiri_seal::{VerifiedApproval, VerifiedMessage};
-use kuriiri_tlog::VerifiedReceipt;
+use kuriiri_tlog::{Checkpoint, VerifiedReceipt};
 use kuriiri_types::{
     Address, Digest, Lane, MessageId, Ministry, Precedence, Refusal, SpiffeId, Timestamp, Verdict,
     WireLabel,
 };
 
 use crate::{
-    log::SignedSet,
+    config::SignedSet,
     record::{Certificate, Seq},
     retention::Retention,
-    witness::Shown,
 };
 
 /// Names a question of the host, so that the answer finds its way back. Given by the host.
@@ -258,6 +258,19 @@ pub enum Event {
         /// How many it takes before it confirms one.
         credit: u32,
     },
+}
+
+/// A checkpoint that a peer wants to be cosigned. The host has checked the log's signature.
+#[derive(Debug)]
+pub struct Shown {
+    /// What the log says.
+    pub checkpoint: Checkpoint,
+    /// The signed note.
+    pub note: Bytes,
+    /// The size that the peer thinks was cosigned last.
+    pub old: u64,
+    /// The proof that the log grew from there.
+    pub proof: Vec<Digest>,
 }
 
 /// How a system reads its receipts.

@@ -16,13 +16,12 @@ use kuriiri_types::{
 
 use crate::{
     commit::Write,
-    held::{Held, Reader},
-    record::{BodyRef, Done, Pack, PackKey, QueueId, Seq},
+    loaded::{Loaded, PACK_FIXED_BYTES},
+    queued::Queued,
+    reader::Reader,
+    record::{BodyRef, Pack, PackKey, QueueId, Seq},
     view::{LaneSpan, View, ViewError},
 };
-
-/// Bytes of a pack that are not items: counters and lengths.
-const PACK_FIXED_BYTES: usize = 64;
 
 /// One lane of one queue.
 #[derive(Debug)]
@@ -36,7 +35,7 @@ pub(crate) struct Lane {
     /// Packs that are only on disk: all of them stand after those in memory.
     unread: Option<Unread>,
     /// Appended in this step and not packed yet.
-    fresh: Vec<Held>,
+    fresh: Vec<Queued>,
     /// Number of the next item to be appended.
     next: Seq,
     /// Number of the next item to be taken.
@@ -48,18 +47,6 @@ pub(crate) struct Lane {
     /// How many items the lane ever took, and how many wait.
     appended: u64,
     waiting: u64,
-}
-
-/// A pack in memory.
-#[derive(Debug)]
-pub(crate) struct Loaded {
-    items: Vec<Held>,
-    packed: Timestamp,
-    done: Done,
-    /// When its note of expiry stands.
-    due: Timestamp,
-    /// Bytes in memory, roughly.
-    weight: usize,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -127,13 +114,13 @@ impl Lane {
     }
 
     /// Puts an item at the end. It can be taken after this step.
-    pub(crate) fn append(&mut self, item: Held) {
+    pub(crate) fn append(&mut self, item: Queued) {
         self.fresh.push(item);
         self.waiting = self.waiting.saturating_add(1);
     }
 
     /// Items appended in this step so far, with the numbers that they will have.
-    pub(crate) fn fresh(&self) -> impl Iterator<Item = (Seq, &Held)> {
+    pub(crate) fn fresh(&self) -> impl Iterator<Item = (Seq, &Queued)> {
         (self.next..).zip(&self.fresh)
     }
 
@@ -143,7 +130,7 @@ impl Lane {
         &mut self,
         reader: &Reader<'_>,
         most: usize,
-    ) -> Result<Option<(Seq, Held)>, ViewError> {
+    ) -> Result<Option<(Seq, Queued)>, ViewError> {
         while let Some(seq) = self.returned.pop_first() {
             if let Some(item) = self.item(seq) {
                 return Ok(Some((seq, item)));
@@ -168,25 +155,24 @@ impl Lane {
 
     /// Ends an item's time in this lane. False when it is not there or ended before.
     pub(crate) fn finish(&mut self, seq: Seq) -> bool {
-        let Some((first, pack)) = self.pack_of(seq) else {
+        let Some((first, pack)) = self.packs.range_mut(..=seq).next_back() else {
             return false;
         };
-        if pack.done & bit(first, seq) != 0 {
+        if !pack.end(*first, seq) {
             return false;
         }
-        pack.done |= bit(first, seq);
-        self.dirty.insert(first);
+        self.dirty.insert(*first);
         self.returned.remove(&seq);
         self.waiting = self.waiting.saturating_sub(1);
         true
     }
 
     /// The items of a pack in memory that wait and are not taken, each with its time of expiry.
-    pub(crate) fn free_in(&self, first: Seq) -> Option<Vec<(Seq, Held, Timestamp)>> {
+    pub(crate) fn free_in(&self, first: Seq) -> Option<Vec<(Seq, Queued, Timestamp)>> {
         let pack = self.packs.get(&first)?;
         let free = |seq: Seq| seq >= self.cursor || self.returned.contains(&seq);
         let open = pack.open(first).filter(|(seq, _)| free(*seq));
-        Some(open.map(|(seq, item)| (seq, item.clone(), item.expires(pack.packed))).collect())
+        Some(open.map(|(seq, item)| (seq, item.clone(), item.expires(pack.packed()))).collect())
     }
 
     /// The first pack whose number is `from` or higher: with its content when it is only on disk.
@@ -210,7 +196,7 @@ impl Lane {
 
     /// Notes when a pack in memory is to be looked at again. False when it is not in memory.
     pub(crate) fn set_due(&mut self, first: Seq, due: Timestamp) -> bool {
-        self.packs.get_mut(&first).map(|pack| pack.due = due).is_some()
+        self.packs.get_mut(&first).map(|pack| pack.set_due(due)).is_some()
     }
 
     /// Accounts for items of a pack on disk that were finished without being read in.
@@ -243,7 +229,7 @@ impl Lane {
         for first in mem::take(&mut self.dirty) {
             self.settle_done(first, &mut changes);
         }
-        let mut pack: Vec<Held> = Vec::new();
+        let mut pack: Vec<Queued> = Vec::new();
         let mut weight = PACK_FIXED_BYTES;
         for item in mem::take(&mut self.fresh) {
             let mut more = item.weight_behind(pack.last());
@@ -268,29 +254,29 @@ impl Lane {
             return;
         };
         if pack.open(first).next().is_some() {
-            changes.writes.push(Write::PutDone(key, pack.done));
+            changes.writes.push(Write::PutDone(key, pack.done()));
             return;
         }
         changes.released.extend(pack.body_refs());
-        changes.writes.push(Write::DeleteDue(pack.due, key.clone()));
+        changes.writes.push(Write::DeleteDue(pack.due(), key.clone()));
         changes.writes.push(Write::DeletePack(key));
-        self.memory = self.memory.saturating_sub(pack.weight);
+        self.memory = self.memory.saturating_sub(pack.weight());
         self.packs.remove(&first);
     }
 
     fn settle_pack(
         &mut self,
-        items: Vec<Held>,
+        items: Vec<Queued>,
         (now, most): (Timestamp, usize),
         changes: &mut LaneChanges,
     ) {
         let first = self.next;
         let count = items.len() as u64;
         let loaded = Loaded::new(items, now, 0, first);
-        let due = loaded.due;
-        let proofs = loaded.items.iter().filter_map(Held::proof);
+        let due = loaded.due();
+        let proofs = loaded.items().iter().filter_map(Queued::proof);
         let parts = gather(proofs, |proof| *proof, |_, _| true).into_iter().map(|(part, _)| part);
-        let items = loaded.items.iter().map(Held::to_record).collect();
+        let items = loaded.items().iter().map(Queued::to_record).collect();
         let (before, parts) = (self.appended, parts.collect());
         let pack = Pack { before, packed: now, parts, items };
         changes.writes.push(Write::PutPack(self.key(first), pack));
@@ -301,7 +287,7 @@ impl Lane {
         if let Some(unread) = &mut self.unread {
             unread.last = first;
             changes.read_back = true;
-        } else if self.memory + loaded.weight > most {
+        } else if self.memory + loaded.weight() > most {
             self.unread = Some(Unread { from: first, last: first });
             changes.read_back = true;
         } else {
@@ -316,21 +302,14 @@ impl Lane {
     }
 
     fn keep(&mut self, first: Seq, pack: Loaded) {
-        self.memory = self.memory.saturating_add(pack.weight);
+        self.memory = self.memory.saturating_add(pack.weight());
         self.packs.insert(first, pack);
     }
 
-    fn pack_of(&mut self, seq: Seq) -> Option<(Seq, &mut Loaded)> {
-        let (first, pack) = self.packs.range_mut(..=seq).next_back()?;
-        (seq.saturating_sub(*first) < pack.items.len() as u64).then_some((*first, pack))
-    }
-
     /// The item with this number, if it is in memory and not finished.
-    pub(crate) fn item(&self, seq: Seq) -> Option<Held> {
+    pub(crate) fn item(&self, seq: Seq) -> Option<Queued> {
         let (first, pack) = self.packs.range(..=seq).next_back()?;
-        let at = usize::try_from(seq.saturating_sub(*first)).ok()?;
-        let item = pack.items.get(at)?;
-        (pack.done & bit(*first, seq) == 0).then(|| item.clone())
+        pack.item(*first, seq).cloned()
     }
 
     /// Moves the cursor past the next unfinished item in memory and gives its number.
@@ -400,57 +379,6 @@ impl Lane {
         let open = self.packs.iter().map(|(first, pack)| pack.open(*first).count() as u64);
         self.waiting = open.sum::<u64>().saturating_add(self.fresh.len() as u64);
     }
-}
-
-impl Loaded {
-    pub(crate) fn new(items: Vec<Held>, packed: Timestamp, done: Done, first: Seq) -> Self {
-        let weight = PACK_FIXED_BYTES + items.iter().map(Held::memory_bytes).sum::<usize>();
-        let mut pack = Self { items, packed, done, due: packed, weight };
-        pack.due = pack.expiry(first).unwrap_or(packed);
-        pack
-    }
-
-    /// The items that are not finished, with their numbers.
-    pub(crate) fn open(&self, first: Seq) -> impl Iterator<Item = (Seq, &Held)> {
-        (first..).zip(&self.items).filter(move |(seq, _)| self.done & bit(first, *seq) == 0)
-    }
-
-    /// Finishes the items that have expired and gives them.
-    pub(crate) fn end_expired(&mut self, first: Seq, now: Timestamp) -> Vec<Held> {
-        let expired = |item: &Held| item.expires(self.packed) <= now;
-        let ended: Vec<(Seq, Held)> =
-            self.open(first).filter(|(_, i)| expired(i)).map(|(s, i)| (s, i.clone())).collect();
-        for (seq, _) in &ended {
-            self.done |= bit(first, *seq);
-        }
-        ended.into_iter().map(|(_, item)| item).collect()
-    }
-
-    /// Finishes one item.
-    pub(crate) fn end(&mut self, first: Seq, seq: Seq) {
-        self.done |= bit(first, seq);
-    }
-
-    /// Which items are finished.
-    pub(crate) fn done(&self) -> Done {
-        self.done
-    }
-
-    /// The places in body files that its items refer to.
-    pub(crate) fn body_refs(&self) -> impl Iterator<Item = BodyRef> {
-        self.items.iter().filter_map(Held::body_ref)
-    }
-
-    /// When the first of them expires.
-    pub(crate) fn expiry(&self, first: Seq) -> Option<Timestamp> {
-        self.open(first).map(|(_, item)| item.expires(self.packed)).min()
-    }
-}
-
-/// The bit of an item in its pack's record of what is done.
-fn bit(first: Seq, seq: Seq) -> Done {
-    let at = u32::try_from(seq.saturating_sub(first)).unwrap_or(u32::MAX);
-    1u64.checked_shl(at).unwrap_or(0)
 }
 
 #[cfg(test)]

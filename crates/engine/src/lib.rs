@@ -5,65 +5,77 @@
 //! clock, no randomness of its own, no tasks and no locks, and does not know protobuf, sled or QUIC.
 //! Start and recovery are one function, [`Engine::restore`].
 //!
-//! The path of a message through it: `admit` (checks, decision, room) → `queues` (custody) →
-//! `outbound` or `mailbox` (decided again at each attempt) → `receipts` (what the sender is told).
-//! What must be released by people, or may not leave at this hour, waits in `holds`; `officers` act
-//! on it; and when the rules change, `review` decides again on all that waits.
+//! [`Engine`] has a part for each thing that it does: `intake` takes messages in, `peers` and `mailboxes` hand
+//! them out, `receipt_readers` show senders their receipts, `review` and `expiry` go through what waits, and
+//! `witness` and `channel_sums` look after logs. Each owns its state. All of them work on `custody` (queues,
+//! holds, rules, and what was taken before) and on the `step` in the making (commit, log, statements, actions).
+//!
+//! The path of a message: `intake` (checks, decision, room) → `custody` → `peers` or `mailboxes` (decided again
+//! at each attempt) → `stating` (what the sender is told). What people must release, or what may not leave at
+//! this hour, waits in a hold (`custody/holding`, `custody/officers`).
 
 mod action;
-mod admit;
+mod case;
+mod channel_sums;
 mod classes;
 mod commit;
 mod config;
-mod decided;
+mod custody;
+mod decisions;
+mod deeds;
+mod endorsed;
 mod engine;
 mod erase;
 mod event;
 mod expiry;
-mod heads;
-mod held;
 mod holds;
-mod judge;
+mod intake;
 mod lane;
+mod loaded;
 mod log;
-mod mailbox;
-mod officers;
-mod outbound;
+mod mailboxes;
+mod message;
+mod peers;
+mod queued;
 mod queues;
 mod rates;
-mod readers;
-mod receipts;
+mod reader;
+mod receipt_readers;
+mod recent;
 mod record;
 mod retention;
 mod retry;
 mod review;
 mod room;
-mod ruled;
+mod rules;
 mod seen;
+mod serials;
 mod statements;
-mod upkeep;
+mod stating;
+mod step;
+mod stop;
 mod view;
+mod waiting;
 mod witness;
-mod work;
 
 pub use action::{
     Action, Delivery, HoldState, Load, PeerState, ReceiptOut, Reply, Resolution, Status, Unproved,
     Waiting, WitnessAnswer,
 };
 pub use commit::{BodyFile, Commit, LogAppend, Write};
-pub use config::{Config, Random, SystemClearance};
-pub use engine::{Engine, Step};
+pub use config::{Config, LogConfig, Random, SignedSet, SystemClearance};
+pub use engine::Engine;
 pub use event::{
-    Arrival, BatchId, Event, LinkId, LogDeed, Question, ReceiptMode, SubscriptionId, Ticket, Token,
+    Arrival, BatchId, Event, LinkId, LogDeed, Question, ReceiptMode, Shown, SubscriptionId, Ticket,
+    Token,
 };
-pub use log::{LogConfig, SignedSet};
 pub use record::{
     Body, BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, Item, LogHead, Marked, Pack,
     PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun, Seq,
 };
 pub use retention::Retention;
+pub use step::Step;
 pub use view::{LaneSpan, View, ViewError};
-pub use witness::Shown;
 
 #[cfg(test)]
 mod testing;

@@ -5,23 +5,24 @@
 //! once the step is durable.
 
 mod ends;
+mod passed;
 
-use std::{fmt, sync::Arc};
+pub(crate) use passed::Passed;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use kuriiri_merkle::{Frontier, Growth, digest, leaf};
-use kuriiri_tlog::{Checkpoint, Cosigner, NoteSigner, log_number};
+use kuriiri_tlog::{Checkpoint, NoteSigner, log_number};
 use kuriiri_types::{
-    Channel, Codec, Decided, Digest, Direction, Entry, LogEvent, Ministry, PolicyInForce, Receipt,
-    Timestamp,
+    Channel, Codec, Decided, Digest, Direction, Entry, LogEvent, Ministry, Receipt, Timestamp,
     limits::{ENTRY_BYTES_MAX, FILE_PART_BYTES_MAX},
 };
 
 use crate::{
     action::Unproved,
     commit::LogAppend,
-    heads::Passed,
-    held::Reader,
+    config::{LogConfig, SignedSet},
     record::LogHead,
     view::{View, ViewError},
 };
@@ -29,38 +30,6 @@ use ends::{Ends, MovingEnds};
 
 /// Bits of an entry's place below the number of its log: more entries than a relay writes in centuries.
 const NUMBER_SHIFT: u32 = 40;
-
-/// What a log is made of besides its state.
-pub struct LogConfig {
-    /// Signs checkpoints; its name is the log's origin.
-    pub signer: Arc<NoteSigner>,
-    /// Cosigns the checkpoints of peers.
-    pub cosigner: Arc<Cosigner>,
-    /// Random bytes that nobody else knows, new at each start: salts are derived from them.
-    pub secret: [u8; 32],
-    /// Name and version of the program, for the entry that says that the relay started.
-    pub software: String,
-    /// The last checkpoint of the log that this one goes on from, if that was lost or cut back.
-    pub restored: Option<Bytes>,
-}
-
-/// The signed files in force, with their bytes in the same order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct SignedSet {
-    /// What they are.
-    pub policy: PolicyInForce,
-    /// Their exact bytes.
-    pub contents: Vec<Bytes>,
-}
-
-impl SignedSet {
-    /// By which decisions name what they rested on: SHA-256 over the digests of the files in order.
-    pub fn digest(&self) -> Digest {
-        let all: Vec<u8> =
-            self.policy.files.iter().flat_map(|file| *file.digest.as_bytes()).collect();
-        digest(&all)
-    }
-}
 
 /// The log between two steps.
 pub(crate) struct Log {
@@ -269,11 +238,11 @@ impl Writing {
     }
 
     /// A receipt of this relay, from an entry of this step or of before.
-    pub(crate) fn receipt(&self, index: u64, reader: &Reader<'_>) -> Result<Unproved, ViewError> {
+    pub(crate) fn receipt(&self, index: u64, view: &dyn View) -> Result<Unproved, ViewError> {
         let fresh = index.checked_sub(self.growth.base()).and_then(|at| usize::try_from(at).ok());
         let entry = match fresh.and_then(|at| self.entries.get(at)) {
             Some(entry) => Some(entry.clone()),
-            None => reader.view.log_entry(index)?,
+            None => view.log_entry(index)?,
         };
         let entry = entry.ok_or_else(|| ViewError(format!("entry {index} of the log is gone")))?;
         Ok(Unproved { entry, index })
@@ -323,11 +292,5 @@ impl Parts {
     fn salt(&self, index: u64) -> [u8; 32] {
         let text = [self.secret.as_slice(), &self.boot.to_be_bytes(), &index.to_be_bytes()];
         digest(&text.concat()).0
-    }
-}
-
-impl fmt::Debug for LogConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogConfig").field("signer", &self.signer).finish_non_exhaustive()
     }
 }

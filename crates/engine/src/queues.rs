@@ -3,16 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kuriiri_types::{
-    Lane as LaneName, Timestamp,
+    Lane as LaneName, Ministry, Timestamp,
     limits::{LANE_MEMORY_BYTES_MAX, LANE_MEMORY_BYTES_MIN, QUEUES_MEMORY_BYTES_MAX},
 };
 
 use crate::{
-    held::{Held, Reader},
-    lane::{Lane, Loaded},
+    lane::Lane,
+    loaded::Loaded,
+    queued::Queued,
+    reader::Reader,
     record::{QueueId, Seq},
+    step::Work,
     view::ViewError,
-    work::Work,
 };
 
 type Lanes = BTreeMap<LaneName, Lane>;
@@ -29,6 +31,8 @@ pub(crate) struct Queues {
     ended_on_disk: BTreeSet<(QueueId, LaneName)>,
     /// Bytes of packs that all lanes have in memory.
     memory: usize,
+    /// Peers whose outbox is new since somebody asked.
+    new_outboxes: Vec<Ministry>,
 }
 
 impl Queues {
@@ -41,12 +45,19 @@ impl Queues {
             queues.entry(queue).or_default().insert(name, lane);
         }
         let (changed, ended_on_disk) = (BTreeSet::new(), BTreeSet::new());
-        Ok(Self { queues, base, changed, ended_on_disk, memory: 0 })
+        let new_outboxes = queues.keys().filter_map(outbox_of).cloned().collect();
+        Ok(Self { queues, base, changed, ended_on_disk, memory: 0, new_outboxes })
     }
 
     /// The names of all queues that ever held something in this run.
     pub(crate) fn names(&self) -> impl Iterator<Item = &QueueId> {
         self.queues.keys()
+    }
+
+    /// The peers whose outbox is new since this was asked last, all at a start: they are to be dialled,
+    /// whatever the federation says now.
+    pub(crate) fn new_outboxes(&mut self) -> Vec<Ministry> {
+        std::mem::take(&mut self.new_outboxes)
     }
 
     /// How many items wait in a queue, over its lanes of messages.
@@ -77,7 +88,7 @@ impl Queues {
     }
 
     /// Puts an item at the end of a lane.
-    pub(crate) fn append(&mut self, queue: &QueueId, name: LaneName, item: Held) {
+    pub(crate) fn append(&mut self, queue: &QueueId, name: LaneName, item: Queued) {
         self.lane_or_new(queue, name).append(item);
         self.changed.insert((queue.clone(), name));
     }
@@ -88,7 +99,7 @@ impl Queues {
         queue: &QueueId,
         name: LaneName,
         reader: &Reader<'_>,
-    ) -> Result<Option<(Seq, Held)>, ViewError> {
+    ) -> Result<Option<(Seq, Queued)>, ViewError> {
         let most = self.lane_memory_max();
         let Some(lane) = self.queues.get_mut(queue).and_then(|lanes| lanes.get_mut(&name)) else {
             return Ok(None);
@@ -196,10 +207,18 @@ impl Queues {
     fn lane_or_new(&mut self, queue: &QueueId, name: LaneName) -> &mut Lane {
         if !self.queues.contains_key(queue) {
             self.queues.insert(queue.clone(), Lanes::new());
+            self.new_outboxes.extend(outbox_of(queue).cloned());
         }
         let base = self.base;
         let lanes = self.queues.entry(queue.clone()).or_default();
         lanes.entry(name).or_insert_with(|| Lane::new(queue.clone(), name, base))
+    }
+}
+
+fn outbox_of(queue: &QueueId) -> Option<&Ministry> {
+    match queue {
+        QueueId::Outbox(peer) => Some(peer),
+        QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use kuriiri_types::{Lane, Ministry, Timestamp};
 
-use crate::{admit::Stop, engine::Engine, record::QueueId};
+use crate::{record::QueueId, stop::Stop};
 
 const MINUTE_MS: i64 = 60_000;
 /// Minutes looked back on: one more than an hour, as the first and the last are not whole.
@@ -23,12 +23,24 @@ pub(crate) struct Rates {
 struct Counts(VecDeque<(i64, u64)>);
 
 impl Rates {
+    /// True when the rules' rates leave room for a message with these stops.
+    pub(crate) fn allow(&self, now: Timestamp, lane: Lane, stops: &[Stop]) -> bool {
+        limited(stops).all(|(peer, limit)| self.allows(now, peer, lane, limit))
+    }
+
+    /// Counts a message that was taken.
+    pub(crate) fn count(&mut self, now: Timestamp, lane: Lane, stops: &[Stop]) {
+        for (peer, _) in limited(stops) {
+            self.add(now, peer, lane);
+        }
+    }
+
     fn allows(&self, now: Timestamp, peer: &Ministry, lane: Lane, limit: u64) -> bool {
         let counts = self.lanes.get(&(peer.clone(), lane));
         counts.map_or(0, |counts| counts.within(now)) < limit
     }
 
-    fn count(&mut self, now: Timestamp, peer: &Ministry, lane: Lane) {
+    fn add(&mut self, now: Timestamp, peer: &Ministry, lane: Lane) {
         self.lanes.entry((peer.clone(), lane)).or_default().add(now);
     }
 }
@@ -55,20 +67,6 @@ fn minute(now: Timestamp) -> i64 {
     now.as_millis().div_euclid(MINUTE_MS)
 }
 
-impl Engine {
-    /// True when the rules' rates leave room for a message with these stops.
-    pub(crate) fn within_rates(&self, now: Timestamp, lane: Lane, stops: &[Stop]) -> bool {
-        limited(stops).all(|(peer, limit)| self.rates.allows(now, peer, lane, limit))
-    }
-
-    /// Counts a message that was taken.
-    pub(crate) fn count_rates(&mut self, now: Timestamp, lane: Lane, stops: &[Stop]) {
-        for (peer, _) in limited(stops) {
-            self.rates.count(now, peer, lane);
-        }
-    }
-}
-
 /// The peers that a rule limits the way to, with the limit.
 fn limited(stops: &[Stop]) -> impl Iterator<Item = (&Ministry, u64)> {
     stops.iter().filter_map(|stop| match &stop.queue {
@@ -92,7 +90,7 @@ mod tests {
         let mut taken = Vec::new();
         for _ in 0..400 {
             if rates.allows(now, &peer, lane, 3) {
-                rates.count(now, &peer, lane);
+                rates.add(now, &peer, lane);
                 taken.push(now);
             }
             assert!(rates.allows(now, &peer, other, 3), "lanes are counted apart");

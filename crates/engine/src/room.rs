@@ -2,7 +2,7 @@
 
 use kuriiri_types::limits::{APPROVED_CERTIFICATES_MAX, BATCH_BYTES_MAX};
 
-use crate::held::Held;
+use crate::queued::Queued;
 
 /// What a batch has room for.
 #[derive(Debug)]
@@ -26,16 +26,16 @@ impl Room {
     }
 
     /// Whether an item still goes in. The first always does, for it must go some time.
-    pub(crate) fn takes(&self, held: &Held) -> bool {
-        self.is_empty || (held.load_bytes() <= self.bytes && held.signers() <= self.signers)
+    pub(crate) fn takes(&self, item: &Queued) -> bool {
+        self.is_empty || (item.load_bytes() <= self.bytes && item.signers() <= self.signers)
     }
 
     /// Takes an item in.
-    pub(crate) fn take(&mut self, held: &Held) {
+    pub(crate) fn take(&mut self, item: &Queued) {
         self.is_empty = false;
         self.items = self.items.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(held.load_bytes());
-        self.signers = self.signers.saturating_sub(held.signers());
+        self.bytes = self.bytes.saturating_sub(item.load_bytes());
+        self.signers = self.signers.saturating_sub(item.signers());
     }
 
     /// Takes in nothing more.
@@ -52,17 +52,17 @@ mod tests {
     use super::*;
     use crate::{
         Body,
-        held::{Custody, Message},
+        message::{Keeping, Message},
         testing::{Letter, NOW, ministry},
     };
 
-    fn held(body: usize, approvals: usize) -> Held {
+    fn item(body: usize, approvals: usize) -> Queued {
         let letter = Letter::new(1, "kirjaamo@sm.example", &["kirjaamo@plm.example"]);
         let signature = Bytes::from_static(&[0; 64]);
         let proof =
             BatchProof { signer: Digest([0; 32]), index: 0, size: 1, path: Vec::new(), signature };
         let approval = SignedApproval { approval: Bytes::from_static(b"approval"), proof };
-        let custody = Custody {
+        let custody = Keeping {
             dest: ministry("plm.example"),
             path: Vec::new(),
             expires: NOW,
@@ -71,15 +71,15 @@ mod tests {
             releases: Vec::new(),
             body: Body::Inline(vec![0; body].into()),
         };
-        Held::Message(Message::take(&letter.verified(), custody))
+        Queued::Message(Message::take(&letter.verified(), custody))
     }
 
     /// How many of the same go into one batch.
-    fn fit(items: usize, held: &Held) -> usize {
+    fn fit(items: usize, item: &Queued) -> usize {
         let mut room = Room::for_items(items);
         let mut count = 0;
-        while room.is_left() && room.takes(held) {
-            room.take(held);
+        while room.is_left() && room.takes(item) {
+            room.take(item);
             count += 1;
         }
         count
@@ -87,13 +87,13 @@ mod tests {
 
     #[test]
     fn a_batch_ends_at_its_items_its_bytes_or_its_signers() {
-        assert_eq!(fit(256, &held(100, 0)), 256);
-        assert_eq!(fit(0, &held(100, 0)), 0);
-        let large = fit(256, &held(16 * 1024, 0));
+        assert_eq!(fit(256, &item(100, 0)), 256);
+        assert_eq!(fit(0, &item(100, 0)), 0);
+        let large = fit(256, &item(16 * 1024, 0));
         assert!((60..64).contains(&large), "{large}");
-        let signers = fit(256, &held(100, APPROVALS_MAX));
+        let signers = fit(256, &item(100, APPROVALS_MAX));
         assert_eq!(signers, APPROVED_CERTIFICATES_MAX / (1 + APPROVALS_MAX));
-        assert_eq!(fit(256, &held(2 * BATCH_BYTES_MAX, 0)), 1, "alone whatever it is");
+        assert_eq!(fit(256, &item(2 * BATCH_BYTES_MAX, 0)), 1, "alone whatever it is");
     }
 
     #[test]

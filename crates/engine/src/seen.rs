@@ -16,11 +16,12 @@ use kuriiri_types::{
 
 use crate::{
     commit::Write,
-    held::Reader,
+    reader::Reader,
     record::{Marked, SeenMark, SeenRun},
+    serials::Serials,
     statements::StatementId,
+    step::Work,
     view::ViewError,
-    work::Work,
 };
 
 /// Marks in one stored run: at most 26 bytes each with their entries' places.
@@ -36,7 +37,7 @@ pub(crate) struct Seen {
     /// Buckets read so far, whole.
     buckets: BTreeMap<u64, HashMap<SeenMark, Taken>>,
     /// Marks in memory.
-    held: usize,
+    in_memory: usize,
     /// Set in this step.
     fresh: BTreeMap<u64, Vec<Marked>>,
     /// Set in this step, of which nothing is written yet.
@@ -129,7 +130,7 @@ impl Seen {
     fn remember(&mut self, spot: Spot, said: Said, work: &Work<'_>) -> Result<(), ViewError> {
         let taken = Taken { at: work.now, said };
         self.bucket(spot.bucket, &work.reader)?.insert(spot.mark, taken);
-        self.held = self.held.saturating_add(1);
+        self.in_memory = self.in_memory.saturating_add(1);
         // A bucket that is being written to stays in memory.
         self.fresh.entry(spot.bucket).or_default();
         Ok(())
@@ -149,12 +150,12 @@ impl Seen {
     }
 
     /// Writes the marks of this step into the commit, and clears what is too old to be asked about.
-    pub(crate) fn settle(&mut self, serial: &mut u64, work: &mut Work<'_>) {
+    pub(crate) fn settle(&mut self, serials: &mut Serials, work: &mut Work<'_>) {
         for (bucket, marks) in std::mem::take(&mut self.fresh) {
             for run in marks.chunks(RUN_MARKS_MAX) {
-                *serial = serial.saturating_add(1);
                 let marks = SeenRun { at: work.now, marks: run.to_vec() };
-                work.commit.writes.push(Write::PutSeen { bucket, run: *serial, marks });
+                let run = serials.next();
+                work.commit.writes.push(Write::PutSeen { bucket, run, marks });
             }
         }
         if work.now >= self.forget_at {
@@ -181,7 +182,7 @@ impl Seen {
                 let taken = |marked: Marked| (marked.mark, Taken { at, said: said(&marked) });
                 marks.extend(run.marks.into_iter().map(taken));
             }
-            self.held = self.held.saturating_add(marks.len());
+            self.in_memory = self.in_memory.saturating_add(marks.len());
             self.buckets.insert(number, marks);
         }
         Ok(self.buckets.entry(number).or_default())
@@ -190,7 +191,7 @@ impl Seen {
     /// Lets the oldest buckets go to disk until the rest is within bounds. A bucket with marks of
     /// this step stays: they are not on disk yet.
     fn make_room(&mut self) {
-        while self.held > SEEN_IDS_IN_MEMORY_MAX {
+        while self.in_memory > SEEN_IDS_IN_MEMORY_MAX {
             let Some(oldest) = self.buckets.keys().find(|b| !self.fresh.contains_key(b)).copied()
             else {
                 return;
@@ -206,7 +207,7 @@ impl Seen {
 
     fn drop_bucket(&mut self, number: u64) {
         let marks = self.buckets.remove(&number).map_or(0, |marks| marks.len());
-        self.held = self.held.saturating_sub(marks);
+        self.in_memory = self.in_memory.saturating_sub(marks);
     }
 }
 

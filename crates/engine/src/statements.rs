@@ -3,14 +3,14 @@
 //! A receipt speaks of messages of one sender to which the same happened, so nobody learns from it of
 //! others. It is written when the step is settled; until then it has a number and no place in the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use kuriiri_types::{
     Address, Addressed, Code, Giver, LogEvent, Ministry, Receipt, ReceiptKind, Subject, Timestamp,
     limits::{STATEMENT_BYTES, STATEMENT_SUBJECTS_MAX},
 };
 
-use crate::{action::Unproved, event::Token, held::HeldReceipt, work::Work};
+use crate::{action::Unproved, event::Token, log::Writing, queued::QueuedReceipt};
 
 /// Bytes of an entry besides its messages, reasons and names.
 const FIXED_BYTES: usize = 256;
@@ -145,6 +145,35 @@ impl Statements {
     }
 }
 
+impl Statements {
+    /// Writes what was stated since the last time into the log. What goes back is put with the answers;
+    /// what goes to senders is given to the caller, in the order of the log.
+    pub(crate) fn write(
+        &mut self,
+        (log, now): (&mut Writing, Timestamp),
+        issuer: &Ministry,
+        answered: &mut BTreeMap<Token, Vec<Unproved>>,
+    ) -> Vec<(Address, QueuedReceipt)> {
+        let mut onward = Vec::new();
+        self.open.clear();
+        for statement in self.all.iter_mut().skip(self.written) {
+            let receipt = statement.receipt(issuer, now);
+            log.pass_taken(&receipt);
+            let index = log.append(now, Vec::new(), LogEvent::Receipt(receipt));
+            let unproved = Unproved { entry: log.last(), index };
+            for token in &statement.tokens {
+                answered.entry(*token).or_default().push(unproved.clone());
+            }
+            if statement.onward {
+                onward.push((statement.sender.clone(), QueuedReceipt::own(unproved)));
+            }
+            statement.entry = Some(index);
+        }
+        self.written = self.all.len();
+        onward
+    }
+}
+
 impl Statement {
     fn has_room(&self, count: usize, bytes: usize) -> bool {
         self.subjects.len().saturating_add(count) <= STATEMENT_SUBJECTS_MAX
@@ -161,32 +190,4 @@ impl Statement {
 fn bytes_of(told: &Addressed) -> usize {
     let recipient = told.recipient.mailbox().len() + told.recipient.ministry().as_str().len();
     SUBJECT_BYTES + recipient + 4
-}
-
-impl Work<'_> {
-    /// Writes what was stated since the last time into the log. What goes back is put with the answers;
-    /// what goes to senders is given to the caller, in the order of the log.
-    pub(crate) fn write_statements(&mut self, issuer: &Ministry) -> Vec<(Address, HeldReceipt)> {
-        let mut onward = Vec::new();
-        self.statements.open.clear();
-        while let Some(statement) = self.statements.all.get_mut(self.statements.written) {
-            let receipt = statement.receipt(issuer, self.now);
-            let (sender, goes_onward) = (statement.sender.clone(), statement.onward);
-            let tokens = statement.tokens.clone();
-            self.log.pass_taken(&receipt);
-            let index = self.note(LogEvent::Receipt(receipt));
-            let unproved = Unproved { entry: self.log.last(), index };
-            for token in tokens {
-                self.answered.entry(token).or_default().push(unproved.clone());
-            }
-            if goes_onward {
-                onward.push((sender, HeldReceipt::own(unproved)));
-            }
-            if let Some(statement) = self.statements.all.get_mut(self.statements.written) {
-                statement.entry = Some(index);
-            }
-            self.statements.written = self.statements.written.saturating_add(1);
-        }
-        onward
-    }
 }

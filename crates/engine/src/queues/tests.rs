@@ -8,8 +8,8 @@ use kuriiri_wire::WireCodec;
 use super::*;
 use crate::{
     Body,
-    held::{Custody, Message},
     log::{Log, Writing},
+    message::{Keeping, Message},
     testing::{Letter, Memory, NOW, Still, config, ministry},
 };
 
@@ -23,9 +23,9 @@ fn log() -> Writing {
     Log::restore(&config.log, &codec, 1, &Memory::default()).unwrap().begin()
 }
 
-fn held() -> Held {
+fn item() -> Queued {
     let letter = Letter::new(1, "kirjaamo@sm.example", &["kirjaamo@plm.example"]);
-    let custody = Custody {
+    let custody = Keeping {
         dest: ministry("plm.example"),
         path: Vec::new(),
         expires: NOW,
@@ -34,7 +34,7 @@ fn held() -> Held {
         releases: Vec::new(),
         body: Body::Inline(vec![0; 16 * 1024].into()),
     };
-    Held::Message(Message::take(&letter.verified(), custody))
+    Queued::Message(Message::take(&letter.verified(), custody))
 }
 
 fn queue(number: usize) -> QueueId {
@@ -50,12 +50,12 @@ fn in_memory(queues: &Queues) -> usize {
 fn all_lanes_together_have_a_bound_and_none_stands_still() {
     let mut disk = Memory::default();
     let mut queues = Queues::restore(0, &Reader { view: &disk, codec: &WireCodec }).unwrap();
-    let (item, mut still) = (held(), Still);
+    let (item, mut still) = (item(), Still);
     let each = 2 * LANE_MEMORY_BYTES_MAX / item.memory_bytes();
     for number in 0..LANES {
         (0..each).for_each(|_| queues.append(&queue(number), NAME, item.clone()));
         let reader = Reader { view: &disk, codec: &WireCodec };
-        let mut work = Work::new(NOW, &mut still, reader, log());
+        let mut work = Work::new((ministry("sm.example"), NOW), &mut still, reader, log());
         queues.settle(&mut work);
         let commit = work.commit;
         disk.apply(&commit);
@@ -74,7 +74,7 @@ fn all_lanes_together_have_a_bound_and_none_stands_still() {
         let reader = Reader { view: &disk, codec: &WireCodec };
         let (seq, _) = queues.take(&last, NAME, &reader).unwrap().expect("there is more");
         assert!(queues.finish(&last, NAME, seq));
-        let mut work = Work::new(NOW, &mut still, reader, log());
+        let mut work = Work::new((ministry("sm.example"), NOW), &mut still, reader, log());
         queues.settle(&mut work);
         let commit = work.commit;
         disk.apply(&commit);

@@ -22,24 +22,29 @@ const ENTRY: u64 = 70_000;
 struct Bench {
     seen: Seen,
     disk: Memory,
-    serial: u64,
+    serials: Serials,
     now: Timestamp,
 }
 
 impl Bench {
     fn new() -> Self {
-        Self { seen: Seen::default(), disk: Memory::default(), serial: 0, now: NOW }
+        Self {
+            seen: Seen::default(),
+            disk: Memory::default(),
+            serials: Serials::of_start(0),
+            now: NOW,
+        }
     }
 
     /// A step that takes these spots, and its commit.
     fn take(&mut self, spots: &[Spot]) -> Commit {
         let reader = Reader { view: &self.disk, codec: &WireCodec };
         let mut still = Still;
-        let mut work = Work::new(self.now, &mut still, reader, log());
+        let mut work = Work::new((ministry("sm.example"), self.now), &mut still, reader, log());
         for spot in spots {
             self.seen.take(*spot, ENTRY, &work).unwrap();
         }
-        self.seen.settle(&mut self.serial, &mut work);
+        self.seen.settle(&mut self.serials, &mut work);
         let commit = work.commit;
         self.disk.apply(&commit);
         commit
@@ -93,7 +98,7 @@ fn a_mark_is_known_before_its_step_is_over() {
     let mut bench = Bench::new();
     let reader = Reader { view: &bench.disk, codec: &WireCodec };
     let mut still = Still;
-    let work = Work::new(NOW, &mut still, reader, log());
+    let work = Work::new((ministry("sm.example"), NOW), &mut still, reader, log());
     bench.seen.take(spot(NOW, 1), ENTRY, &work).unwrap();
     let taken = Taken { at: NOW, said: Said::Entry(ENTRY) };
     assert_eq!(bench.seen.taken(spot(NOW, 1), &work.reader).unwrap(), Some(taken));
@@ -120,10 +125,10 @@ fn what_memory_has_no_room_for_is_read_from_disk() {
     let old = spot(NOW.before(SEEN_BUCKET * 2), 1);
     bench.take(&[old]);
     assert_eq!(bench.seen.buckets.len(), 1);
-    bench.seen.held = SEEN_IDS_IN_MEMORY_MAX + 1;
+    bench.seen.in_memory = SEEN_IDS_IN_MEMORY_MAX + 1;
     assert_eq!(bench.taken(spot(NOW, 2)), None);
     assert!(!bench.seen.buckets.contains_key(&old.bucket), "the oldest bucket has gone");
-    assert_eq!(bench.seen.held, SEEN_IDS_IN_MEMORY_MAX, "its one mark is no longer counted");
+    assert_eq!(bench.seen.in_memory, SEEN_IDS_IN_MEMORY_MAX, "its one mark is no longer counted");
     assert_eq!(bench.taken(old), Some(NOW));
 }
 
@@ -133,9 +138,9 @@ fn marks_that_are_not_durable_yet_stay_however_full_memory_is() {
     let (fresh, other) = (spot(NOW.before(SEEN_BUCKET * 2), 1), spot(NOW, 2));
     let reader = Reader { view: &bench.disk, codec: &WireCodec };
     let mut still = Still;
-    let work = Work::new(NOW, &mut still, reader, log());
+    let work = Work::new((ministry("sm.example"), NOW), &mut still, reader, log());
     bench.seen.take(fresh, ENTRY, &work).unwrap();
-    bench.seen.held = SEEN_IDS_IN_MEMORY_MAX + 1;
+    bench.seen.in_memory = SEEN_IDS_IN_MEMORY_MAX + 1;
     assert_eq!(bench.seen.taken(other, &work.reader).unwrap(), None);
     let taken = Taken { at: NOW, said: Said::Entry(ENTRY) };
     assert_eq!(bench.seen.taken(fresh, &work.reader).unwrap(), Some(taken));
@@ -205,5 +210,5 @@ fn old_buckets_go_from_memory_and_disk_once_an_hour() {
     assert_eq!(quiet.writes, [], "not again within the hour");
     bench.now = end.after(Duration::from_secs(601));
     bench.take(&[]);
-    assert_eq!((bench.disk.seen.len(), bench.seen.buckets.len(), bench.seen.held), (1, 1, 1));
+    assert_eq!((bench.disk.seen.len(), bench.seen.buckets.len(), bench.seen.in_memory), (1, 1, 1));
 }

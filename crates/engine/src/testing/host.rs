@@ -356,7 +356,7 @@ impl Host {
 
     /// How many messages wait in a queue, as the engine counts them.
     pub(crate) fn waiting(&self, queue: &QueueId) -> u64 {
-        self.engine.queues.waiting(queue)
+        self.engine.waiting(queue)
     }
 
     /// The batches of letters that are handed to peers: link, number, epoch, and the letters.

@@ -9,7 +9,7 @@ use kuriiri_types::{
 
 use crate::{
     Action, Body, Engine, Event, Item, LinkId, PackKey, QueueId, Reply, Token, Write,
-    engine::START_SHIFT,
+    serials::START_SHIFT,
     testing::{Host, Letter, Memory, NOW, Still, accepted, address, config, ministry, system},
 };
 

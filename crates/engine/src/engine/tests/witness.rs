@@ -7,8 +7,8 @@ use kuriiri_types::{Code, Digest, LogEvent, Refusal};
 
 use crate::{
     Event, Reply, Token, WitnessAnswer, Write,
+    event::Shown,
     testing::{Host, NOW, cosigner_of, ministry, signer_of},
-    witness::Shown,
 };
 
 const PLM: &str = "plm.example";

@@ -1,4 +1,4 @@
-//! A lane with the state below it and the model beside it, held against each other.
+//! A lane with the state below it and the model beside it, compared with each other.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     Body, Commit,
     commit::BodyFile,
-    held::{Custody, Message},
+    message::{Keeping, Message},
     testing::{Letter, Memory, NOW, ministry},
 };
 
@@ -112,8 +112,8 @@ impl Bench {
         let accepted = Timestamp::from_millis(self.next_id.try_into().unwrap());
         let (dest, path) = (ministry("plm.example"), Vec::new());
         let (approvals, releases) = (Vec::new(), Vec::new());
-        let custody = Custody { dest, path, expires, accepted, approvals, releases, body };
-        self.lane.append(Held::Message(Message::take(&self.letter, custody)));
+        let custody = Keeping { dest, path, expires, accepted, approvals, releases, body };
+        self.lane.append(Queued::Message(Message::take(&self.letter, custody)));
         self.model.append(self.next_id, expires);
         self.next_id += 1;
     }
@@ -128,12 +128,12 @@ impl Bench {
     fn take(&mut self) {
         let reader = Reader { view: &self.disk, codec: &WireCodec };
         let given = self.lane.take(&reader, MOST).unwrap();
-        let Some((seq, held)) = given else {
+        let Some((seq, item)) = given else {
             assert!(self.nothing_can_be_taken(), "an item was not given");
             return;
         };
         assert_eq!(Some(seq), self.model.next_to_take(), "out of order");
-        assert_eq!(id_of(&held), self.model.take(seq), "another item than was appended");
+        assert_eq!(id_of(&item), self.model.take(seq), "another item than was appended");
     }
 
     /// True when the model has nothing to give, or only what the lane cannot have read yet.
@@ -235,16 +235,16 @@ impl Bench {
         assert_eq!(late, 0, "what has expired and is free has ended");
     }
 
-    fn expire_in_memory(&mut self, key: &PackKey, free: Vec<(Seq, Held, Timestamp)>) {
+    fn expire_in_memory(&mut self, key: &PackKey, free: Vec<(Seq, Queued, Timestamp)>) {
         let first = key.first;
-        let len = self.lane.packs[&first].items.len() as u64;
+        let len = self.lane.packs[&first].items().len() as u64;
         let expected: Vec<_> = self
             .model
             .free()
             .filter(|(s, _)| (first..first + len).contains(s))
             .map(|(seq, item)| (seq, item.id, item.expires))
             .collect();
-        let given: Vec<_> = free.iter().map(|(seq, held, at)| (*seq, id_of(held), *at)).collect();
+        let given: Vec<_> = free.iter().map(|(seq, item, at)| (*seq, id_of(item), *at)).collect();
         assert_eq!(given, expected, "what is free in a pack");
         for (seq, _, at) in free {
             if at <= self.now {
@@ -267,8 +267,8 @@ impl Bench {
         };
         let ended = pack.end_expired(key.first, self.now);
         self.lane.finished_on_disk(ended.len() as u64);
-        for held in &ended {
-            self.model.finish_id(id_of(held));
+        for item in &ended {
+            self.model.finish_id(id_of(item));
         }
         let writes = &mut self.pending.writes;
         match pack.expiry(key.first) {
@@ -291,7 +291,7 @@ impl Bench {
         let is_exact = !self.was_restored || self.lane.unread.is_none();
         assert!(!is_exact || waiting == expected, "{waiting} are counted and {expected} wait");
         assert_eq!(self.lane.next(), self.model.next);
-        let fresh: Vec<_> = self.lane.fresh().map(|(seq, held)| (seq, id_of(held))).collect();
+        let fresh: Vec<_> = self.lane.fresh().map(|(seq, item)| (seq, id_of(item))).collect();
         let expected: Vec<_> = self.model.in_state(State::Fresh).map(|(s, i)| (s, i.id)).collect();
         assert_eq!(fresh, expected);
     }
@@ -326,6 +326,6 @@ impl Bench {
     }
 }
 
-fn id_of(held: &Held) -> u64 {
-    held.accepted().unwrap().as_millis().try_into().unwrap()
+fn id_of(item: &Queued) -> u64 {
+    item.accepted().unwrap().as_millis().try_into().unwrap()
 }

@@ -3,14 +3,13 @@
 use kuriiri_types::{Giver, Ministry, ReceiptKind, SignedApproval, Subject};
 
 use crate::{
-    admit::Stop,
     classes::{Basis, First},
-    engine::Engine,
-    held::Message,
-    judge::{Onward, Ruled},
-    receipts::Negative,
+    message::Message,
     record::QueueId,
-    work::Work,
+    rules::{Onward, Ruled, Rules},
+    stating::Failure,
+    step::Work,
+    stop::Stop,
 };
 
 /// A message that was decided on, and what else the decisions on its copies rested on.
@@ -25,7 +24,7 @@ pub(crate) struct Judged<'a> {
     pub(crate) first: Option<First>,
 }
 
-impl Engine {
+impl Rules {
     /// Notes the decisions on one message, for its ministries; the first brings its header into the
     /// log. Each is a link of the chain of the peer that the message came from, and of each that its
     /// copy goes to.
@@ -38,7 +37,7 @@ impl Engine {
     ) {
         let Judged { subject, giver, path, approvals, mut first } = judged;
         let clearances = giver.and_then(|giver| match giver {
-            Giver::System(system) => self.judge.written_clearances(system),
+            Giver::System(system) => self.written_clearances(system),
             Giver::Peer(_) => None,
         });
         for ruled in ruled {
@@ -65,7 +64,7 @@ impl Engine {
         work: &mut Work<'_>,
         message: &Message,
         next: Option<&Ministry>,
-        why: &Negative,
+        why: &Failure,
     ) {
         if why.kind != ReceiptKind::Expired {
             self.log_decided_again(work, message, next);
@@ -80,7 +79,7 @@ impl Engine {
         next: Option<&Ministry>,
     ) {
         let onward = next.map_or(Onward::Nowhere, Onward::To);
-        let ruled = self.judge.ruled(work.now, &message.case(), onward);
+        let ruled = self.ruled(work.now, &message.case(), onward);
         let judged = Judged {
             subject: message.subject(),
             giver: None,

@@ -3,7 +3,8 @@
 use kuriiri_policy::{Decision, Facts, NodeId, Record, Route};
 use kuriiri_types::{LoggedRuling, Ministry, Timestamp};
 
-use super::{Case, Judge, Onward, Ruling, Way};
+use super::{Onward, Rules, Ruling, Way};
+use crate::case::Case;
 
 /// What the log writes for a node that the federation does not know; no node has this name.
 const NOBODY: &str = "?";
@@ -27,7 +28,7 @@ impl Ruled {
     }
 }
 
-impl Judge {
+impl Rules {
     /// A decision as a record of it: what the rules in force say of the facts of that time, on the
     /// way that [`route`](Self::route) takes or would have to take.
     pub(crate) fn record(&self, at: Timestamp, case: &Case<'_>) -> Record {
@@ -40,12 +41,14 @@ impl Judge {
     }
 
     /// What becomes of a message that comes in, and the decision as the log keeps it.
-    pub(crate) fn decide(&self, now: Timestamp, case: &Case<'_>) -> (Ruling<Way>, Ruled) {
+    pub(crate) fn rule_on(&self, now: Timestamp, case: &Case<'_>) -> (Ruling<Way>, Ruled) {
         let originating = case.path.is_empty() && case.submitter.is_some();
         let (ruling, ruled) = self.with_facts(case, originating, |facts| {
             let route = self.policy.next_hop(now, &facts);
             let ruled = match &route {
-                Ok(Route::Forward(next, _)) => Ruled::permit(case.dest, Some(self.name(*next))),
+                Ok(Route::Forward(next, _)) => {
+                    Ruled::permit(case.dest, Some(self.node_name(*next)))
+                }
                 Ok(Route::Arrived(_)) => Ruled::permit(case.dest, None),
                 Ok(Route::Hold(..)) | Err(_) => {
                     let next = self.next_considered(now, &facts);
@@ -81,7 +84,7 @@ impl Judge {
         let decision = self.policy.decide(now, &Facts { next, ..*facts });
         Ruled {
             dest: dest.clone(),
-            next: next.map(|next| self.name(next)),
+            next: next.map(|next| self.node_name(next)),
             ruling: match decision {
                 Decision::Permit(_) => LoggedRuling::Permit,
                 Decision::Hold(..) => LoggedRuling::Hold,
@@ -106,7 +109,7 @@ impl Judge {
         }
     }
 
-    fn name(&self, node: NodeId) -> String {
+    fn node_name(&self, node: NodeId) -> String {
         self.policy.federation().get(node).map_or(NOBODY, |node| node.id()).to_owned()
     }
 }

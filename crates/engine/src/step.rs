@@ -1,10 +1,13 @@
-//! One step in the making: what it may read, and what it has decided so far.
+//! One step: in the making, with what it may read and what it has decided so far, and made.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{Address, LogEvent, Ministry, Timestamp, limits::BODY_INLINE_BYTES_MAX};
+use kuriiri_types::{
+    Address, Code, Giver, LogEvent, Ministry, Refusal, Timestamp, Verdict,
+    limits::BODY_INLINE_BYTES_MAX,
+};
 
 use crate::{
     action::{Action, Reply, Unproved},
@@ -12,15 +15,29 @@ use crate::{
     commit::{BodyFile, Commit, Write},
     config::Random,
     event::Token,
-    heads::Passed,
-    held::{HeldReceipt, Reader},
-    log::Writing,
+    log::{Passed, Writing},
+    queued::QueuedReceipt,
+    reader::Reader,
     record::{Body, BodyRef, Certificate},
     statements::Statements,
 };
 
-/// The step under construction.
+/// What one step decided. The host makes the commit durable, then performs the actions in order,
+/// and calls again at `wake` at the latest.
+#[derive(Debug, Default)]
+pub struct Step {
+    /// To be durable before anything is said.
+    pub commit: Commit,
+    /// To be performed after that.
+    pub actions: Vec<Action>,
+    /// When the next step is wanted even if nothing happens.
+    pub wake: Option<Timestamp>,
+}
+
+/// The step in the making.
 pub(crate) struct Work<'a> {
+    /// The ministry of the relay.
+    pub(crate) home: Ministry,
     pub(crate) now: Timestamp,
     pub(crate) random: &'a mut dyn Random,
     pub(crate) reader: Reader<'a>,
@@ -31,7 +48,9 @@ pub(crate) struct Work<'a> {
     /// What is stated in this step.
     pub(crate) statements: Statements,
     /// Statements of other relays on their way to senders.
-    pub(crate) came: Vec<(Address, HeldReceipt)>,
+    pub(crate) came: Vec<(Address, QueuedReceipt)>,
+    /// Verdicts on batches, which are answered with what the step states about them.
+    verdicts: Vec<(Token, Vec<Verdict>)>,
     /// Receipts that go back with the answer to whoever handed messages over.
     pub(crate) answered: BTreeMap<Token, Vec<Unproved>>,
     pub(crate) log: Writing,
@@ -43,12 +62,13 @@ pub(crate) struct Work<'a> {
 
 impl<'a> Work<'a> {
     pub(crate) fn new(
-        now: Timestamp,
+        (home, now): (Ministry, Timestamp),
         random: &'a mut dyn Random,
         reader: Reader<'a>,
         log: Writing,
     ) -> Self {
         Self {
+            home,
             now,
             random,
             reader,
@@ -57,6 +77,7 @@ impl<'a> Work<'a> {
             classes: Classes::default(),
             statements: Statements::default(),
             came: Vec::new(),
+            verdicts: Vec::new(),
             answered: BTreeMap::new(),
             log,
             ended_on_disk: false,
@@ -90,7 +111,7 @@ impl<'a> Work<'a> {
     /// in the pack with it besides its header.
     pub(crate) fn place(&mut self, body: &Bytes, copies: u32, file: u64, beside: usize) -> Body {
         if body.len().saturating_add(beside) <= BODY_INLINE_BYTES_MAX {
-            // Copied out of its frame, for the reason given at `held::kept`.
+            // Copied out of its frame, or it would hold all of that in memory.
             return Body::Inline(Bytes::copy_from_slice(body));
         }
         let bodies = self.commit.bodies.get_or_insert_with(|| BodyFile {
@@ -115,9 +136,45 @@ impl<'a> Work<'a> {
         self.actions.push(Action::Answer(token, reply));
     }
 
+    /// Has a batch answered, once what the step states about it is written.
+    pub(crate) fn answer_batch(&mut self, token: Token, verdicts: Vec<Verdict>) {
+        self.verdicts.push((token, verdicts));
+    }
+
+    /// Sends the answers to batches on their way, with what was stated about them.
+    pub(crate) fn answer_batches(&mut self) {
+        for (token, verdicts) in std::mem::take(&mut self.verdicts) {
+            let receipts = self.answered.remove(&token).unwrap_or_default();
+            self.answer(token, Reply::Verdicts { verdicts, receipts });
+        }
+    }
+
     /// Writes an entry into the log that is no link of a chain; gives its place.
     pub(crate) fn note(&mut self, event: LogEvent) -> u64 {
         self.log.append(self.now, Vec::new(), event)
+    }
+
+    /// Writes the decisions since the last time into the log, by the rules that are in force there.
+    pub(crate) fn write_decisions(&mut self) {
+        self.classes.write(&mut self.log, self.now);
+    }
+
+    /// Writes what was stated since the last time into the log; gives what goes to senders.
+    pub(crate) fn write_statements(&mut self) -> Vec<(Address, QueuedReceipt)> {
+        let log = (&mut self.log, self.now);
+        self.statements.write(log, &self.home, &mut self.answered)
+    }
+
+    /// Writes how many of a batch the host could not show to be genuine, by reason.
+    pub(crate) fn note_turned_away<T>(&mut self, giver: &Giver, items: &[Result<T, Refusal>]) {
+        let mut counts: BTreeMap<Code, u32> = BTreeMap::new();
+        for refusal in items.iter().filter_map(|item| item.as_ref().err()) {
+            let count = counts.entry(refusal.code).or_default();
+            *count = count.saturating_add(1);
+        }
+        for (code, count) in counts {
+            self.note(LogEvent::TurnedAway { by: giver.clone(), code, count });
+        }
     }
 
     /// Writes that a peer handed over a receipt; gives its place.

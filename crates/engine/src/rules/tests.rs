@@ -1,6 +1,6 @@
 //! The policy of the example federation, as the engine asks it.
 
-use kuriiri_types::Precedence;
+use kuriiri_types::{Digest, Precedence};
 
 use super::*;
 use crate::testing::system;
@@ -9,12 +9,12 @@ use crate::testing::{Letter, NOW, address, ministry, policy, policy_with};
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MIB: u64 = 1024 * 1024;
 
-fn judge(home: &str) -> Judge {
-    judge_by(policy(), home)
+fn rules(home: &str) -> Rules {
+    rules_by(policy(), home)
 }
 
-fn judge_by(policy: Arc<Policy>, home: &str) -> Judge {
-    Judge::new(policy, ministry(home), &BTreeMap::new())
+fn rules_by(policy: Arc<Policy>, home: &str) -> Rules {
+    Rules::new(policy, ministry(home), &BTreeMap::new())
 }
 
 /// A letter without any releases.
@@ -37,9 +37,9 @@ fn route(at: &str, path: &[&str], letter: &Letter) -> Result<Way, Refusal> {
     let submitter = submitter();
     let submitter = path.is_empty().then_some(&submitter);
     let case = Case { submitter, ..case(&header, letter.to[0].ministry(), &path) };
-    match judge(at).decide(NOW, &case).0 {
+    match rules(at).rule_on(NOW, &case).0 {
         Ruling::Go(way) => Ok(way),
-        Ruling::Wait(Need::People(missing)) => Err(held(&missing)),
+        Ruling::Wait(Need::People(missing)) => Err(refusal_of_missing(&missing)),
         Ruling::Wait(Need::Later) => panic!("no rule of the example has hours"),
         Ruling::End(refusal) => Err(refusal),
     }
@@ -103,31 +103,31 @@ fn what_the_label_forbids_has_no_way() {
 
 #[test]
 fn a_relay_that_is_no_member_lets_nothing_through() {
-    let judge = judge("stranger.example");
+    let rules = rules("stranger.example");
     let header = letter("kirjaamo@plm.example", "FI JULK").header();
     let dest = ministry("plm.example");
-    assert!(matches!(judge.decide(NOW, &case(&header, &dest, &[])).0, Ruling::End(_)));
+    assert!(matches!(rules.rule_on(NOW, &case(&header, &dest, &[])).0, Ruling::End(_)));
 }
 
 // === how long ===
 
 #[test]
 fn a_message_lives_as_long_as_header_rule_and_limit_all_let_it() {
-    let lifetime = |judge: &Judge, expires: Option<Timestamp>| {
+    let lifetime = |rules: &Rules, expires: Option<Timestamp>| {
         let letter = Letter { expires, ..letter("kirjaamo@plm.example", "FI JULK") };
         let (header, dest) = (letter.header(), ministry("plm.example"));
-        let Ruling::Go(way) = judge.decide(NOW, &case(&header, &dest, &[])).0 else {
+        let Ruling::Go(way) = rules.rule_on(NOW, &case(&header, &dest, &[])).0 else {
             panic!("a public letter goes");
         };
-        judge.lifetime(NOW, &header, &way)
+        rules.lifetime(NOW, &header, &way)
     };
-    let example = judge("sm.example");
+    let example = rules("sm.example");
     assert_eq!(lifetime(&example, None), NOW.after(30 * DAY), "the rule for public messages");
     assert_eq!(lifetime(&example, Some(NOW.after(DAY))), NOW.after(DAY));
     assert_eq!(lifetime(&example, Some(NOW.after(90 * DAY))), NOW.after(30 * DAY));
     let endless = |rules: &str| rules.replacen("ttl = \"30 d\"\n", "", 1);
     for change in [endless, |rules: &str| rules.replacen("\"30 d\"", "\"60 d\"", 1)] {
-        let lax = judge_by(policy_with(change), "sm.example");
+        let lax = rules_by(policy_with(change), "sm.example");
         assert_eq!(lifetime(&lax, None), NOW.after(MESSAGE_TTL_MAX));
         assert_eq!(lifetime(&lax, Some(NOW.after(90 * DAY))), NOW.after(MESSAGE_TTL_MAX));
     }
@@ -149,7 +149,7 @@ fn ask(to: &[&str], label: &str, size: u64) -> Outcome {
         precedence: Precedence::Routine,
         size,
     };
-    judge("sm.example").ask(NOW, &submitter(), &question)
+    rules("sm.example").ask(NOW, &submitter(), &question)
 }
 
 fn refused(outcome: Outcome) -> Refusal {
@@ -199,7 +199,7 @@ fn asking_tells_what_sending_would() {
 #[test]
 fn asking_tells_how_large_it_may_be() {
     let limited = policy_with(|rules| rules.replacen("\"256 MiB\"", "\"2 MiB\"", 1));
-    let judge = judge_by(limited, "sm.example");
+    let rules = rules_by(limited, "sm.example");
     let question = |size| Question {
         from: address("kirjaamo@sm.example"),
         to: vec![address("kirjaamo@plm.example")],
@@ -208,15 +208,15 @@ fn asking_tells_how_large_it_may_be() {
         size,
     };
     let permit = Outcome::Permit { seal: false, size_max: 2 * MIB, approvals: 0 };
-    assert_eq!(judge.ask(NOW, &submitter(), &question(2 * MIB)), permit);
-    assert_eq!(refused(judge.ask(NOW, &submitter(), &question(2 * MIB + 1))).code, Code::TOO_BIG);
+    assert_eq!(rules.ask(NOW, &submitter(), &question(2 * MIB)), permit);
+    assert_eq!(refused(rules.ask(NOW, &submitter(), &question(2 * MIB + 1))).code, Code::TOO_BIG);
 }
 
 // === again, later ===
 
-fn still(judge: &Judge, letter: &Letter, now: Timestamp, next: &str) -> Result<(), Code> {
+fn still(rules: &Rules, letter: &Letter, now: Timestamp, next: &str) -> Result<(), Code> {
     let (header, dest) = (letter.header(), letter.to[0].ministry());
-    match judge.still_allows(now, &case(&header, dest, &[]), Some(&ministry(next))) {
+    match rules.still_allows(now, &case(&header, dest, &[]), Some(&ministry(next))) {
         Ruling::Go(_) => Ok(()),
         Ruling::Wait(_) => Err(Code::NEEDS_RELEASE),
         Ruling::End(refusal) => Err(refusal.code),
@@ -227,15 +227,15 @@ fn still(judge: &Judge, letter: &Letter, now: Timestamp, next: &str) -> Result<(
 fn what_the_rules_no_longer_allow_is_withdrawn_and_what_is_late_has_expired() {
     let (plm, hub) = ("plm.example", "verkko.example");
     let near = letter("kirjaamo@plm.example", "FI JULK");
-    assert_eq!(still(&judge("sm.example"), &near, NOW, plm), Ok(()));
-    assert_eq!(still(&judge("sm.example"), &near, NOW.after(31 * DAY), plm), Err(Code::EXPIRED));
+    assert_eq!(still(&rules("sm.example"), &near, NOW, plm), Ok(()));
+    assert_eq!(still(&rules("sm.example"), &near, NOW.after(31 * DAY), plm), Err(Code::EXPIRED));
     let strict = |rules: &str| rules.replacen("transit = \"clear\"", "forbid = true", 1);
-    let strict = judge_by(policy_with(strict), "sm.example");
+    let strict = rules_by(policy_with(strict), "sm.example");
     assert_eq!(still(&strict, &near, NOW, plm), Err(Code::WITHDRAWN));
     let far = letter("kirjaamo@um.example", "FI JULK");
-    assert_eq!(still(&judge("sm.example"), &far, NOW, hub), Ok(()));
+    assert_eq!(still(&rules("sm.example"), &far, NOW, hub), Ok(()));
     let direct = policy_with(|rules| rules.replacen("transit = \"clear\"", "transit = \"no\"", 1));
-    let direct = judge_by(direct, "sm.example");
+    let direct = rules_by(direct, "sm.example");
     assert_eq!(still(&direct, &far, NOW, hub), Err(Code::WITHDRAWN));
     assert_eq!(still(&direct, &near, NOW, plm), Ok(()));
 }
@@ -245,9 +245,9 @@ fn what_has_arrived_is_decided_again_for_its_mailbox() {
     let letter = letter("kirjaamo@plm.example", "FI JULK");
     let (header, dest, path) = (letter.header(), ministry("plm.example"), [ministry("sm.example")]);
     let case = case(&header, &dest, &path);
-    assert!(matches!(judge("plm.example").still_allows(NOW, &case, None), Ruling::Go(_)));
+    assert!(matches!(rules("plm.example").still_allows(NOW, &case, None), Ruling::Go(_)));
     let strict = policy_with(|rules| rules.replacen("ttl = \"30 d\"", "forbid = true", 1));
-    let ruling = judge_by(strict, dest.as_str()).still_allows(NOW, &case, None);
+    let ruling = rules_by(strict, dest.as_str()).still_allows(NOW, &case, None);
     assert!(matches!(ruling, Ruling::End(Refusal { code: Code::WITHDRAWN, .. })), "{ruling:?}");
 }
 
@@ -275,22 +275,22 @@ fn a_system_originates_no_more_than_it_is_cleared_for() {
         levels: levels.iter().map(|level| (*level).to_owned()).collect(),
         grants: Vec::new(),
     };
-    let judge = |held: Vec<SystemClearance>| {
-        let held = BTreeMap::from([(submitter(), held)]);
-        Judge::new(policy(), ministry("sm.example"), &held)
+    let rules = |own: Vec<SystemClearance>| {
+        let cleared = BTreeMap::from([(submitter(), own)]);
+        Rules::new(policy(), ministry("sm.example"), &cleared)
     };
-    let sends = |judge: &Judge, label: &'static str| {
+    let sends = |rules: &Rules, label: &'static str| {
         let letter = Letter { is_sealed: true, ..letter("kirjaamo@plm.example", label) };
         let (header, submitter) = (letter.header(), submitter());
         let case = case(&header, letter.to[0].ministry(), &[]);
         let case = Case { submitter: Some(&submitter), ..case };
-        matches!(judge.decide(NOW, &case).0, Ruling::Go(_))
+        matches!(rules.rule_on(NOW, &case).0, Ruling::Go(_))
     };
-    let low = judge(vec![clearance(&["JULK"])]);
+    let low = rules(vec![clearance(&["JULK"])]);
     assert!(sends(&low, "FI JULK") && !sends(&low, "FI SALP"));
-    let both = judge(vec![clearance(&["JULK", "SALP"])]);
+    let both = rules(vec![clearance(&["JULK", "SALP"])]);
     assert!(sends(&both, "FI SALP"));
-    let unknown = judge(vec![clearance(&["JULK", "NOSUCH"])]);
+    let unknown = rules(vec![clearance(&["JULK", "NOSUCH"])]);
     assert!(!sends(&unknown, "FI JULK"), "a clearance that cannot be read is none");
 }
 
@@ -300,18 +300,18 @@ fn after_the_time_of_its_catalogue_nothing_new_is_taken_and_what_was_is_delivere
     let letter = Letter { created: late, ..letter("kirjaamo@plm.example", "FI JULK") };
     let (header, dest, submitter) = (letter.header(), ministry("plm.example"), submitter());
     let new = Case { submitter: Some(&submitter), ..case(&header, &dest, &[]) };
-    let judge = judge("sm.example");
-    let ruling = judge.decide(late, &new).0;
+    let rules = rules("sm.example");
+    let ruling = rules.rule_on(late, &new).0;
     assert!(matches!(ruling, Ruling::End(Refusal { code: Code::POLICY_EXPIRED, .. })));
     let taken = case(&header, &dest, &[]);
-    assert!(matches!(judge.still_allows(late, &taken, Some(&dest)), Ruling::Go(_)));
+    assert!(matches!(rules.still_allows(late, &taken, Some(&dest)), Ruling::Go(_)));
 }
 
 // === receipts ===
 
 #[test]
 fn a_receipt_goes_straight_back_or_by_the_hub() {
-    let hop = |at: &str, to: &str| judge(at).receipt_hop(&ministry(to));
+    let hop = |at: &str, to: &str| rules(at).receipt_hop(&ministry(to));
     assert_eq!(hop("plm.example", "sm.example"), Some(ministry("sm.example")));
     assert_eq!(hop("um.example", "sm.example"), Some(ministry("verkko.example")));
     assert_eq!(hop("verkko.example", "sm.example"), Some(ministry("sm.example")));

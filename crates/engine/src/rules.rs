@@ -1,8 +1,8 @@
 //! The policy as the engine asks it.
 
-mod written;
+mod logged;
 
-pub(crate) use written::Ruled;
+pub(crate) use logged::Ruled;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -10,16 +10,20 @@ use kuriiri_policy::{
     Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route,
 };
 use kuriiri_types::{
-    Code, Digest, Handling, Header, HeldClearance, Marker, Ministry, Outcome, Refusal, SpiffeId,
-    Timestamp, WireLabel,
+    Code, Handling, Header, HeldClearance, Marker, Ministry, Outcome, Refusal, SpiffeId, Timestamp,
+    WireLabel,
     limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MARKERS_MAX, MESSAGE_TTL_MAX},
 };
 
-use crate::{config::SystemClearance, event::Question, held::Release};
+use crate::{
+    case::{Case, Release},
+    config::SystemClearance,
+    event::Question,
+};
 
 /// The rules in force, and where they are asked.
 #[derive(Debug)]
-pub(crate) struct Judge {
+pub(crate) struct Rules {
     policy: Arc<Policy>,
     home: Ministry,
     here: NodeId,
@@ -34,20 +38,6 @@ struct Cleared {
     compiled: Vec<Clearance>,
     /// The same as the log keeps it.
     written: Arc<Vec<HeldClearance>>,
-}
-
-/// One message on its way to one of its ministries.
-pub(crate) struct Case<'a> {
-    pub(crate) header: &'a Header,
-    /// The leaf hash of the header: what officers approve.
-    pub(crate) subject: Digest,
-    pub(crate) dest: &'a Ministry,
-    /// The relays that had it before this one; empty at the origin.
-    pub(crate) path: &'a [Ministry],
-    /// What officers have said of it.
-    pub(crate) releases: &'a [Release],
-    /// The system that submits it now.
-    pub(crate) submitter: Option<&'a SpiffeId>,
 }
 
 /// Where a message goes from here.
@@ -70,15 +60,15 @@ pub(crate) enum Onward<'a> {
     Nowhere,
 }
 
-/// What becomes of a message now.
+/// What becomes of a message now; `E` says why it ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Ruling<T> {
+pub(crate) enum Ruling<T, E = Refusal> {
     /// It may go on, in this way.
     Go(T),
     /// It may go later, if this comes about.
     Wait(Need),
     /// It may not go.
-    End(Refusal),
+    End(E),
 }
 
 /// What a message waits for.
@@ -101,19 +91,21 @@ pub(crate) struct Way {
 /// The nodes of a path; on the stack, because it is asked for every message.
 type Path = ([NodeId; HOPS_MAX], usize);
 
-impl Judge {
+impl Rules {
     pub(crate) fn new(
         policy: Arc<Policy>,
         home: Ministry,
         clearances: &BTreeMap<SpiffeId, Vec<SystemClearance>>,
     ) -> Self {
         let here = policy.node(&home).unwrap_or(NodeId::UNKNOWN);
-        let cleared = |held: &Vec<SystemClearance>| {
-            let read = held.iter().filter_map(|one| Some((one.compile(&policy)?, one.written())));
+        let cleared = |written: &Vec<SystemClearance>| {
+            let read =
+                written.iter().filter_map(|one| Some((one.compile(&policy)?, one.written())));
             let (compiled, written): (Vec<_>, Vec<_>) = read.unzip();
             Cleared { compiled, written: Arc::new(written) }
         };
-        let systems = clearances.iter().map(|(id, held)| (id.clone(), cleared(held))).collect();
+        let systems =
+            clearances.iter().map(|(id, written)| (id.clone(), cleared(written))).collect();
         Self { policy, home, here, systems }
     }
 
@@ -377,8 +369,8 @@ impl Judge {
     }
 }
 
-/// What a message would be refused for that nobody may hold here.
-pub(crate) fn held(missing: &[Missing]) -> Refusal {
+/// What a message is refused for that would need people, where it cannot wait for them.
+pub(crate) fn refusal_of_missing(missing: &[Missing]) -> Refusal {
     refuse(&missing.iter().cloned().map(Reason::Missing).collect::<Vec<_>>())
 }
 

@@ -8,13 +8,12 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kuriiri_merkle::{Frontier, leaf};
-use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    ChannelHead, Digest, Direction, Giver, LogEvent, Ministry, Receipt, ReceiptKind, Timestamp,
+    ChannelHead, Digest, Direction, LogEvent, Ministry, Timestamp,
     limits::{CHANNEL_HEAD_DIGESTS_MAX, CHANNEL_HEADS_MAX},
 };
 
-use crate::{engine::Engine, work::Work};
+use crate::{log::Passed, step::Work};
 
 /// The length of the time that is summed up.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -27,49 +26,6 @@ const OPEN_MAX: usize = 1024;
 /// Sums of one channel that are open at once, far more than receipts can be late in minutes. More, as
 /// when a peer dates its receipts at will: its oldest is closed, and nobody else's.
 const OPEN_OF_ONE_MAX: usize = 16;
-/// One message that a receipt was given for.
-#[derive(Debug)]
-pub(crate) struct Passed {
-    peer: Ministry,
-    direction: Direction,
-    at: Timestamp,
-    header: Digest,
-}
-
-impl Passed {
-    /// This relay gave a receipt for messages that a peer handed over.
-    pub(crate) fn taken(receipt: &Receipt) -> impl Iterator<Item = Self> + '_ {
-        let giver = receipt.by.as_ref().filter(|_| receipt.kind == ReceiptKind::Relayed);
-        let peer = giver.and_then(|giver| match giver {
-            Giver::Peer(peer) => Some(peer),
-            Giver::System(_) => None,
-        });
-        peer.into_iter().flat_map(|peer| Self::all(peer, Direction::In, receipt))
-    }
-
-    /// A peer gave one. Nothing when it speaks of something else, or for somebody else.
-    pub(crate) fn heard<'a>(
-        peer: &'a Ministry,
-        receipt: &'a VerifiedReceipt,
-    ) -> impl Iterator<Item = Self> + 'a {
-        let said = receipt.receipt();
-        let is_its = said.kind == ReceiptKind::Relayed && said.issuer == *peer;
-        is_its.then(|| Self::all(peer, Direction::Out, said)).into_iter().flatten()
-    }
-
-    fn all<'a>(
-        peer: &'a Ministry,
-        direction: Direction,
-        said: &'a Receipt,
-    ) -> impl Iterator<Item = Self> + 'a {
-        said.subjects.iter().map(move |told| Self {
-            peer: peer.clone(),
-            direction,
-            at: said.at,
-            header: told.subject.header,
-        })
-    }
-}
 
 /// The sums that are open.
 #[derive(Debug, Default)]
@@ -94,6 +50,26 @@ struct Sum {
 }
 
 impl Sums {
+    /// Adds what passed in this step, and writes the sums of minutes that are over.
+    pub(crate) fn sum_up(&mut self, work: &mut Work<'_>) {
+        for passed in work.log.passed() {
+            self.add(work.now, passed);
+        }
+        let head = |(which, sum): (Which, Sum)| {
+            let Which { minute, peer, direction } = which;
+            let (next, last) = work.log.end(&peer, direction);
+            let (count, root) = (sum.count, sum.root());
+            ChannelHead { peer, direction, minute, count, root, next, last }
+        };
+        let heads: Vec<ChannelHead> = self.close(work.now).into_iter().map(head).collect();
+        for part in heads.chunks(CHANNEL_HEADS_MAX) {
+            work.note(LogEvent::ChannelHeads(part.to_vec()));
+        }
+        if let Some(next) = self.next {
+            work.wake_at(next);
+        }
+    }
+
     fn add(&mut self, now: Timestamp, passed: Passed) {
         let Passed { peer, direction, at, header } = passed;
         let minute = minute_of(at);
@@ -153,28 +129,6 @@ impl Sum {
         let mut tree = Frontier::new();
         self.headers.iter().for_each(|header| tree.push(leaf(header.as_bytes())));
         Some(tree.root())
-    }
-}
-
-impl Engine {
-    /// Adds what passed in this step, and writes the sums of minutes that are over.
-    pub(crate) fn sum_up(&mut self, work: &mut Work<'_>) {
-        for passed in work.log.passed() {
-            self.sums.add(work.now, passed);
-        }
-        let head = |(which, sum): (Which, Sum)| {
-            let Which { minute, peer, direction } = which;
-            let (next, last) = work.log.end(&peer, direction);
-            let (count, root) = (sum.count, sum.root());
-            ChannelHead { peer, direction, minute, count, root, next, last }
-        };
-        let heads: Vec<ChannelHead> = self.sums.close(work.now).into_iter().map(head).collect();
-        for part in heads.chunks(CHANNEL_HEADS_MAX) {
-            work.note(LogEvent::ChannelHeads(part.to_vec()));
-        }
-        if let Some(next) = self.sums.next {
-            work.wake_at(next);
-        }
     }
 }
 

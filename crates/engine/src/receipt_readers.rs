@@ -6,12 +6,13 @@ use kuriiri_types::{Address, Code, Lane, Refusal, SpiffeId, limits::PACK_MESSAGE
 
 use crate::{
     action::{Action, ReceiptOut},
-    engine::Engine,
+    custody::Custody,
     event::{ReceiptMode, SubscriptionId},
-    held::Held,
+    queued::Queued,
+    queues::Queues,
     record::{QueueId, Seq},
+    step::Work,
     view::ViewError,
-    work::Work,
 };
 
 /// Receipts handed to one reader and not yet confirmed; a reader's memory, not ours.
@@ -35,22 +36,22 @@ struct ReceiptReader {
     in_flight: VecDeque<Seq>,
 }
 
-impl Engine {
-    pub(crate) fn on_receipts_wanted(
+impl ReceiptReaders {
+    pub(crate) fn on_wanted(
         &mut self,
+        custody: &mut Custody,
         work: &mut Work<'_>,
-        system: &SpiffeId,
-        subscription: SubscriptionId,
+        (system, subscription): (&SpiffeId, SubscriptionId),
         address: Address,
         mode: ReceiptMode,
     ) -> Result<(), ViewError> {
-        if !self.config.may_use(system, &address) {
+        if !custody.config.may_use(system, &address) {
             let refusal = Refusal::bare(Code::NOT_YOURS);
             work.actions.push(Action::Refuse(subscription, refusal));
             return Ok(());
         }
         if let ReceiptMode::Watch(from) = mode
-            && !self.replay(work, subscription, &address, from)?
+            && !replay(&custody.queues, work, subscription, &address, from)?
         {
             let reasons = vec!["too many receipts came since; read them by consuming".into()];
             let refusal = Refusal { code: Code::BUSY, reasons };
@@ -59,43 +60,15 @@ impl Engine {
         }
         let watches = mode != ReceiptMode::Consume;
         let reader = ReceiptReader { address, watches, in_flight: VecDeque::new() };
-        self.receipt_readers.readers.insert(subscription, reader);
+        self.readers.insert(subscription, reader);
         Ok(())
     }
 
-    /// Shows a watch what it asks for of the past. False when it missed too much.
-    fn replay(
-        &self,
-        work: &mut Work<'_>,
-        subscription: SubscriptionId,
-        address: &Address,
-        from: Option<Seq>,
-    ) -> Result<bool, ViewError> {
-        let queue = QueueId::Receipts(address.clone());
-        let next = self.queues.next(&queue, Lane::Receipts);
-        let from = from.unwrap_or(next);
-        let mut receipts = Vec::new();
-        // The place may be inside a pack, which then begins at most a pack's length before it.
-        let mut first = from.saturating_sub(PACK_MESSAGES_MAX as u64);
-        while first < next {
-            let packs = work.reader.packs(&queue, Lane::Receipts, first, WATCH_READ_BYTES)?;
-            let Some((last, _)) = packs.last() else { break };
-            first = last.saturating_add(1);
-            let items = packs.iter().flat_map(|(first, pack)| pack.open(*first));
-            receipts.extend(items.filter(|(seq, _)| *seq >= from).filter_map(shown));
-            if receipts.len() > WATCH_BACKLOG_MAX {
-                return Ok(false);
-            }
-        }
-        work.actions.push(Action::DeliverReceipts { subscription, receipts, next });
-        Ok(true)
-    }
-
     /// Shows watches what this step appended; the packs are made right after.
-    pub(crate) fn show_watches(&self, work: &mut Work<'_>) {
-        for (subscription, reader) in &self.receipt_readers.readers {
+    pub(crate) fn show_watches(&self, queues: &Queues, work: &mut Work<'_>) {
+        for (subscription, reader) in &self.readers {
             let queue = QueueId::Receipts(reader.address.clone());
-            let Some(lane) = self.queues.lane(&queue, Lane::Receipts) else {
+            let Some(lane) = queues.lane(&queue, Lane::Receipts) else {
                 continue;
             };
             let receipts: Vec<_> =
@@ -109,17 +82,20 @@ impl Engine {
     }
 
     /// Hands out what waits to those who consume.
-    pub(crate) fn pump_receipts(&mut self, work: &mut Work<'_>) -> Result<(), ViewError> {
-        for (subscription, reader) in &mut self.receipt_readers.readers {
+    pub(crate) fn pump(
+        &mut self,
+        queues: &mut Queues,
+        work: &mut Work<'_>,
+    ) -> Result<(), ViewError> {
+        for (subscription, reader) in &mut self.readers {
             let queue = QueueId::Receipts(reader.address.clone());
             let mut receipts = Vec::new();
             while !reader.watches && reader.in_flight.len() < IN_FLIGHT_MAX {
-                let Some((seq, held)) = self.queues.take(&queue, Lane::Receipts, &work.reader)?
-                else {
+                let Some((seq, item)) = queues.take(&queue, Lane::Receipts, &work.reader)? else {
                     break;
                 };
                 reader.in_flight.push_back(seq);
-                receipts.extend(shown((seq, &held)));
+                receipts.extend(shown((seq, &item)));
             }
             if let Some((last, _)) = receipts.last() {
                 let next = last.saturating_add(1);
@@ -132,32 +108,65 @@ impl Engine {
 
     /// Ends the receipts that a reader was shown up to this one. What it was not shown yet stays,
     /// whatever its number.
-    pub(crate) fn on_receipts_confirmed(&mut self, subscription: SubscriptionId, through: Seq) {
-        let Some(reader) = self.receipt_readers.readers.get_mut(&subscription) else {
+    pub(crate) fn on_confirmed(
+        &mut self,
+        queues: &mut Queues,
+        subscription: SubscriptionId,
+        through: Seq,
+    ) {
+        let Some(reader) = self.readers.get_mut(&subscription) else {
             return;
         };
         let shown = reader.in_flight.iter().position(|seq| *seq == through);
         let queue = QueueId::Receipts(reader.address.clone());
         for seq in reader.in_flight.drain(..shown.map_or(0, |at| at + 1)) {
-            self.queues.finish(&queue, Lane::Receipts, seq);
+            queues.finish(&queue, Lane::Receipts, seq);
         }
     }
 
     /// Frees what a reader did not confirm.
-    pub(crate) fn end_receipt_reader(&mut self, subscription: SubscriptionId) {
-        let Some(reader) = self.receipt_readers.readers.remove(&subscription) else {
+    pub(crate) fn end(&mut self, queues: &mut Queues, subscription: SubscriptionId) {
+        let Some(reader) = self.readers.remove(&subscription) else {
             return;
         };
         let queue = QueueId::Receipts(reader.address);
         for seq in reader.in_flight {
-            self.queues.put_back(&queue, Lane::Receipts, seq);
+            queues.put_back(&queue, Lane::Receipts, seq);
         }
     }
 }
 
-fn shown((seq, held): (Seq, &Held)) -> Option<(Seq, ReceiptOut)> {
-    match held {
-        Held::Receipt(receipt) => Some((seq, receipt.out.clone())),
-        Held::Message(_) => None,
+/// Shows a watch what it asks for of the past. False when it missed too much.
+fn replay(
+    queues: &Queues,
+    work: &mut Work<'_>,
+    subscription: SubscriptionId,
+    address: &Address,
+    from: Option<Seq>,
+) -> Result<bool, ViewError> {
+    let queue = QueueId::Receipts(address.clone());
+    let next = queues.next(&queue, Lane::Receipts);
+    let from = from.unwrap_or(next);
+    let mut receipts = Vec::new();
+    // The place may be inside a pack, which then begins at most a pack's length before it.
+    let mut first = from.saturating_sub(PACK_MESSAGES_MAX as u64);
+    while first < next {
+        let packs = work.reader.packs(&queue, Lane::Receipts, first, WATCH_READ_BYTES)?;
+        let Some((last, _)) = packs.last() else { break };
+        first = last.saturating_add(1);
+        let items = packs.iter().flat_map(|(first, pack)| pack.open(*first));
+        receipts.extend(items.filter(|(seq, _)| *seq >= from).filter_map(shown));
+        if receipts.len() > WATCH_BACKLOG_MAX {
+            return Ok(false);
+        }
+    }
+    work.actions.push(Action::DeliverReceipts { subscription, receipts, next });
+    Ok(true)
+}
+
+fn shown((seq, item): (Seq, &Queued)) -> Option<(Seq, ReceiptOut)> {
+    match item {
+        Queued::Receipt(receipt) => Some((seq, receipt.out.clone())),
+        Queued::Message(_) => None,
     }
 }

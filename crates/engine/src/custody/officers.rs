@@ -3,23 +3,24 @@
 use kuriiri_seal::VerifiedApproval;
 use kuriiri_types::{ApprovalAct, Code, Header, LogEvent, MessageId, Refusal, SpiffeId};
 
+use super::holding::missing_texts;
 use crate::{
     action::{HoldState, Reply, Resolution},
-    engine::Engine,
+    case::Release,
+    custody::Custody,
     event::Token,
-    held::{Release, Waiting},
-    holds::missing_texts,
-    judge::{Need, Ruling, officers_counted, officers_needed},
-    receipts::Negative,
     record::HoldNumber,
+    rules::{Need, Ruling, officers_counted, officers_needed},
+    stating::Failure,
+    step::Work,
     view::ViewError,
-    work::Work,
+    waiting::Waiting,
 };
 
 /// Holds in one list; whoever wants more asks for those after the last.
 const HOLDS_LISTED_MAX: usize = 64;
 
-impl Engine {
+impl Custody {
     /// Messages that wait, in the order of their ids.
     pub(crate) fn on_holds_asked(
         &self,
@@ -109,7 +110,7 @@ impl Engine {
     ) -> Reply {
         let mut reasons = vec![format!("rejected by {}", officer.name())];
         reasons.extend((!note.is_empty()).then(|| note.to_owned()));
-        let why = Negative::refused(Refusal { code: Code::RELEASE_REJECTED, reasons });
+        let why = Failure::refused(Refusal { code: Code::RELEASE_REJECTED, reasons });
         self.end_hold(work, number, waiting, &why);
         Reply::Resolved(Resolution::Rejected)
     }

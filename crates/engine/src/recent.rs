@@ -4,17 +4,20 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use kuriiri_policy::Record;
-use kuriiri_types::{Code, Digest, Header, Ministry, Refusal, SpiffeId, Timestamp};
+use kuriiri_types::{Digest, Header, Ministry, SpiffeId, Timestamp};
 
-use crate::{action::Reply, engine::Engine, held::Release, judge::Case};
+use crate::{
+    case::{Case, Release},
+    rules::Rules,
+};
 
 /// Decisions that are remembered, some hundred bytes each. The oldest go; a relay that starts again
 /// has none.
-const DECIDED_MAX: usize = 10_000;
+const RECENT_MAX: usize = 10_000;
 
 /// The last decisions, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Decided(VecDeque<Entry>);
+pub(crate) struct Recent(VecDeque<Entry>);
 
 /// Everything that a decision rested on besides the rules.
 #[derive(Debug)]
@@ -28,10 +31,10 @@ struct Entry {
     submitter: Option<SpiffeId>,
 }
 
-impl Decided {
+impl Recent {
     /// Remembers what was decided on.
     pub(crate) fn note(&mut self, at: Timestamp, header: Arc<Header>, case: &Case<'_>) {
-        if self.0.len() >= DECIDED_MAX {
+        if self.0.len() >= RECENT_MAX {
             self.0.pop_front();
         }
         self.0.push_back(Entry {
@@ -43,6 +46,12 @@ impl Decided {
             releases: case.releases.to_vec(),
             submitter: case.submitter.cloned(),
         });
+    }
+
+    /// The last decisions, newest first, as the rules in force have them.
+    pub(crate) fn records(&self, rules: &Rules, limit: usize) -> Vec<Record> {
+        let newest = self.0.iter().rev().take(limit);
+        newest.map(|entry| rules.record(entry.at, &entry.case())).collect()
     }
 }
 
@@ -56,17 +65,5 @@ impl Entry {
             releases: &self.releases,
             submitter: self.submitter.as_ref(),
         }
-    }
-}
-
-impl Engine {
-    /// The last decisions, newest first, as the rules in force have them.
-    pub(crate) fn on_decisions_asked(&self, person: &SpiffeId, limit: usize) -> Reply {
-        if person.ministry() != self.home() {
-            return Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER));
-        }
-        let newest = self.decided.0.iter().rev().take(limit);
-        let records = newest.map(|entry| self.judge.record(entry.at, &entry.case()));
-        Reply::Decisions(records.collect::<Vec<Record>>())
     }
 }

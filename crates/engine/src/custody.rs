@@ -1,0 +1,184 @@
+//! What this relay has taken, and what decides where it goes: the state that a message in custody meets.
+//!
+//! Whoever takes messages in, hands them out or acts on them is a part of its own, and takes custody along.
+
+mod holding;
+mod leaving;
+mod officers;
+mod receipts;
+
+use std::{sync::Arc, time::Duration};
+
+use kuriiri_policy::{Obligations, Policy};
+use kuriiri_types::{
+    Code, Header, Ministry, Refusal, SpiffeId, Timestamp, WireLabel,
+    limits::{MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX},
+};
+
+pub(crate) use holding::{HeldBack, stricter};
+
+use crate::{
+    action::Reply,
+    config::Config,
+    event::Question,
+    holds::Holds,
+    message::Message,
+    queues::Queues,
+    rates::Rates,
+    reader::Reader,
+    record::QueueId,
+    retention::Retention,
+    rules::{Hop, Need, Rules, Ruling, Way, refusal_of_missing},
+    seen::{Seen, Taker},
+    serials::Serials,
+    stating::Failure,
+    step::Work,
+    stop::Stop,
+    view::ViewError,
+};
+
+/// Everything in custody.
+pub(crate) struct Custody {
+    pub(crate) config: Config,
+    pub(crate) rules: Rules,
+    pub(crate) queues: Queues,
+    /// What waits for people or hours.
+    pub(crate) holds: Holds,
+    /// What left when, by peer and lane.
+    pub(crate) rates: Rates,
+    /// What was taken before.
+    pub(crate) seen: Seen,
+    pub(crate) serials: Serials,
+    /// By which receipts of peers are remembered.
+    taker: Taker,
+    /// How long headers with the label of the last message are kept.
+    keeps: Option<(Option<WireLabel>, Duration)>,
+}
+
+impl Custody {
+    /// Takes up what a relay left behind that has now started so often.
+    pub(crate) fn restore(
+        config: Config,
+        starts: u64,
+        reader: &Reader<'_>,
+    ) -> Result<Self, ViewError> {
+        let serials = Serials::of_start(starts);
+        let rules = rules(&config, Arc::clone(&config.policy));
+        Ok(Self {
+            queues: Queues::restore(serials.base(), reader)?,
+            holds: Holds::restore(reader)?,
+            taker: Taker::named(config.ministry.as_str()),
+            config,
+            rules,
+            rates: Rates::default(),
+            seen: Seen::default(),
+            serials,
+            keeps: None,
+        })
+    }
+
+    /// Writes what is left to write of a step, which is to be committed now.
+    pub(crate) fn close(&mut self, work: &mut Work<'_>) {
+        self.seen.settle(&mut self.serials, work);
+        self.holds.are_committed();
+    }
+
+    /// The ministry of this relay.
+    pub(crate) fn home(&self) -> &Ministry {
+        &self.config.ministry
+    }
+
+    /// What would happen to a message that a system could send.
+    pub(crate) fn on_asked(&self, now: Timestamp, system: &SpiffeId, question: &Question) -> Reply {
+        if self.config.may_use(system, &question.from) {
+            Reply::Outcome(self.rules.ask(now, system, question))
+        } else {
+            Reply::Refused(Refusal::bare(Code::NOT_YOURS))
+        }
+    }
+
+    /// Decides by these rules from now on.
+    pub(crate) fn change_rules(&mut self, policy: Arc<Policy>) {
+        self.keeps = None;
+        self.rules = rules(&self.config, policy);
+        self.holds.look_at_all();
+    }
+
+    /// Headers of messages that come from now on are kept as this says.
+    pub(crate) fn change_retention(&mut self, retention: Retention) {
+        self.config.retention = retention;
+        self.keeps = None;
+    }
+
+    /// How long the header of a message with this label is kept beside the log. Messages of a batch
+    /// mostly have the same.
+    pub(crate) fn retention_of(&mut self, label: Option<&WireLabel>) -> Duration {
+        if let Some((known, keep)) = &self.keeps
+            && known.as_ref() == label
+        {
+            return *keep;
+        }
+        let keep = self.config.retention.of(label, self.rules.policy());
+        self.keeps = Some((label.cloned(), keep));
+        keep
+    }
+
+    /// Whether all queues that a message goes to have room for it.
+    pub(crate) fn has_room(&self, stops: &[Stop]) -> bool {
+        stops.iter().all(|stop| {
+            let bound = match &stop.queue {
+                QueueId::Outbox(_) => OUTBOX_MESSAGES_MAX,
+                QueueId::Mailbox(_) => MAILBOX_MESSAGES_MAX,
+                QueueId::Receipts(_) => return true,
+            };
+            self.queues.waiting(&stop.queue) < bound
+        })
+    }
+
+    /// The queues that a copy for one ministry goes to: at its end the mailboxes that there are.
+    pub(crate) fn stops(
+        &self,
+        now: Timestamp,
+        header: &Header,
+        dest: &Ministry,
+        way: &Way,
+    ) -> Vec<Stop> {
+        let (expires, rate) = (self.rules.lifetime(now, header, way), way.terms.rate_per_hour);
+        match &way.hop {
+            Hop::Peer(peer) => {
+                let queue = QueueId::Outbox(peer.clone());
+                vec![Stop { dest: dest.clone(), expires, queue, rate }]
+            }
+            Hop::Here => {
+                let (known, _) = self.config.mailboxes(header);
+                known.into_iter().map(|a| Stop::mailbox(dest, expires, a)).collect()
+            }
+        }
+    }
+
+    /// Whether a message in custody may still go on: to a peer, or into the hands of a system.
+    pub(crate) fn may_go(
+        &self,
+        now: Timestamp,
+        message: &Message,
+        next: Option<&Ministry>,
+    ) -> Ruling<Box<Obligations>, Failure> {
+        let parcel = message.parcel();
+        if parcel.expires <= now {
+            return Ruling::End(Failure::expired());
+        }
+        match self.rules.still_allows(now, &message.case(), next) {
+            Ruling::Go(terms) => Ruling::Go(Box::new(terms)),
+            // A mailbox is no place to wait for people: they have had their say.
+            Ruling::Wait(Need::People(missing)) if next.is_none() => {
+                Ruling::End(Failure::refused(refusal_of_missing(&missing)))
+            }
+            Ruling::Wait(need) => Ruling::Wait(need),
+            Ruling::End(refusal) => Ruling::End(Failure::refused(refusal)),
+        }
+    }
+}
+
+fn rules(config: &Config, policy: Arc<Policy>) -> Rules {
+    Rules::new(policy, config.ministry.clone(), &config.clearances)
+}

@@ -1,0 +1,144 @@
+//! Messages from the relays of peers.
+
+use kuriiri_seal::VerifiedMessage;
+use kuriiri_types::{Code, Giver, Header, Lane, Ministry, Refusal, Verdict, limits::HOPS_MAX};
+
+use super::{
+    Intake, Source,
+    admission::{Admission, Admitted, check_form, is_over},
+    sent,
+};
+use crate::{
+    case::Case,
+    custody::{Custody, HeldBack},
+    endorsed::Endorsed,
+    event::Arrival,
+    record::Certificate,
+    rules::{Hop, Ruling},
+    seen::{Spot, Taker},
+    stating::Failure,
+    step::Work,
+    view::ViewError,
+};
+
+impl Intake {
+    /// Takes a peer's messages.
+    pub(crate) fn on_arrived(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        source: &Source,
+        (parcels, certificates): (Vec<Result<Arrival, Refusal>>, Vec<Certificate>),
+    ) -> Result<(), ViewError> {
+        let Giver::Peer(peer) = &source.giver else {
+            return Ok(());
+        };
+        self.keep(work, certificates);
+        work.note_turned_away(&source.giver, &parcels);
+        let mut verdicts = Vec::with_capacity(parcels.len());
+        for parcel in parcels {
+            let dest = parcel.as_ref().ok().map(|arrival| arrival.dest.clone());
+            let admission = match parcel {
+                _ if self.is_pushed_back(source) => Admission::Busy,
+                Ok(arrival) => self.admit_arrival(custody, work, peer, source.lane, arrival)?,
+                Err(refusal) => Admission::Refused(refusal),
+            };
+            let verdict = self.conclude(custody, work, source, dest.as_ref(), admission)?;
+            verdicts.push(match verdict {
+                Verdict::Refused(refusal) => Verdict::Refused(refusal.coarse()),
+                other @ (Verdict::Accepted { .. } | Verdict::Busy) => other,
+            });
+        }
+        work.answer_batch(source.token, verdicts);
+        Ok(())
+    }
+
+    fn admit_arrival(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        lane: Lane,
+        arrival: Arrival,
+    ) -> Result<Admission, ViewError> {
+        let Arrival { message, dest, path, approvals } = arrival;
+        let header = message.header();
+        let form = check_form(work.now, header, lane)
+            .and_then(|()| check_path(custody.home(), header, &dest, (&path, peer)));
+        if let Err(refusal) = form {
+            return Ok(Admission::deny(message, refusal));
+        }
+        let spot = Spot::new(header.id.time(), &message.leaf(), Taker::named(dest.as_str()));
+        if let Some(taken) = custody.seen.taken(spot, &work.reader)? {
+            return Ok(Admission::Repeat(Box::new(message), taken));
+        }
+        if is_over(header, work.now) {
+            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED)));
+        }
+        let endorsed = Endorsed::of(&message, approvals);
+        if !endorsed.fits(&message) {
+            return Ok(Admission::deny(message, Refusal::bare(Code::TOO_BIG)));
+        }
+        let case = Case {
+            header,
+            subject: message.leaf(),
+            dest: &dest,
+            path: &path,
+            releases: &endorsed.releases,
+            submitter: None,
+        };
+        self.recent.note(work.now, message.shared_header(), &case);
+        let (ruling, ruled) = custody.rules.rule_on(work.now, &case);
+        let ruled = vec![ruled];
+        match ruling {
+            Ruling::End(refusal) => {
+                Ok(Admission::deny_ruled(message, refusal, (path, endorsed), ruled))
+            }
+            Ruling::Wait(need) => {
+                let expires = custody.rules.deadline(work.now, &case);
+                let dests = vec![dest];
+                let back = HeldBack { message, dests, path, endorsed, need, expires, ruled };
+                Ok(Admission::hold_back(custody, back, spot))
+            }
+            Ruling::Go(way) => {
+                let stops = custody.stops(work.now, header, &dest, &way);
+                if stops.is_empty() {
+                    let refusal = Refusal::bare(Code::UNKNOWN_RECIPIENT);
+                    return Ok(Admission::deny_ruled(message, refusal, (path, endorsed), ruled));
+                }
+                let arrived = way.hop == Hop::Here;
+                let admitted = Admitted { message, path, endorsed, stops, spot, ruled };
+                let admission = Admission::with_room(custody, work.now, lane, admitted);
+                if let (true, Admission::Admitted(admitted)) = (arrived, &admission) {
+                    tell_unknown(custody, work, &admitted.message);
+                }
+                Ok(admission)
+            }
+        }
+    }
+}
+
+/// If only some of a message's recipients are known, the others are refused one by one, once
+/// it is sure that it is taken, for the rest of the message is welcome.
+fn tell_unknown(custody: &Custody, work: &mut Work<'_>, message: &VerifiedMessage) {
+    let (_, unknown) = custody.config.mailboxes(message.header());
+    let why = Failure::refused(Refusal::bare(Code::UNKNOWN_RECIPIENT));
+    if !unknown.is_empty() {
+        work.tell_negative(sent(message), &unknown, &why);
+    }
+}
+
+/// The way a message says it came must fit its header and the certificate of the peer.
+fn check_path(
+    home: &Ministry,
+    header: &Header,
+    dest: &Ministry,
+    (path, peer): (&[Ministry], &Ministry),
+) -> Result<(), Refusal> {
+    let fits = path.first() == Some(header.from.ministry())
+        && path.last() == Some(peer)
+        && path.len() < HOPS_MAX
+        && !path.contains(home)
+        && header.recipients_at(dest).next().is_some();
+    fits.then_some(()).ok_or(Refusal::bare(Code::MALFORMED))
+}

@@ -1,0 +1,168 @@
+//! Peers: what waits for them, what is under way, when to try again.
+
+mod answers;
+mod proofs;
+mod sending;
+
+use std::collections::BTreeMap;
+
+use kuriiri_types::{Lane, Ministry, Timestamp, limits::BATCHES_IN_FLIGHT_MAX};
+
+use crate::{
+    action::{PeerState, Waiting},
+    custody::Custody,
+    event::{BatchId, LinkId},
+    record::{QueueId, Seq},
+    retry::Backoff,
+    step::Work,
+    view::ViewError,
+};
+
+/// One peer.
+#[derive(Debug, Default)]
+struct Peer {
+    link: Option<LinkId>,
+    dialling: bool,
+    backoff: Backoff,
+    problem: Option<String>,
+    lanes: BTreeMap<Lane, PeerLane>,
+}
+
+/// What is under way to a peer in one lane.
+#[derive(Debug, Default)]
+struct PeerLane {
+    next_batch: u64,
+    in_flight: BTreeMap<BatchId, Vec<Seq>>,
+    /// How often the peer said that it is full, on this link.
+    epoch: u32,
+    /// Was told so by a batch under way; the rest of those under way must come back first, so
+    /// that the order holds.
+    is_busy: bool,
+    rests_until: Option<Timestamp>,
+}
+
+impl PeerLane {
+    fn may_send(&self, now: Timestamp) -> bool {
+        !self.is_busy
+            && self.in_flight.len() < BATCHES_IN_FLIGHT_MAX
+            && self.rests_until.is_none_or(|until| until <= now)
+    }
+}
+
+/// All peers, and those that are none any more for which something waits.
+#[derive(Debug, Default)]
+pub(crate) struct Peers(BTreeMap<Ministry, Peer>);
+
+impl Peers {
+    /// These, and those for which something waits, whatever the federation says now.
+    pub(crate) fn new(peers: impl IntoIterator<Item = Ministry>) -> Self {
+        Self(peers.into_iter().map(|peer| (peer, Peer::default())).collect())
+    }
+
+    pub(crate) fn on_link_up(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        peer: Ministry,
+        link: LinkId,
+    ) {
+        let state = self.0.entry(peer.clone()).or_default();
+        let before = state.link.replace(link);
+        state.dialling = false;
+        state.problem = None;
+        state.backoff.reset();
+        if before.is_some() {
+            self.recall(custody, work, &peer);
+        }
+    }
+
+    pub(crate) fn on_link_down(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        (peer, link): (Option<&Ministry>, LinkId),
+        problem: String,
+    ) {
+        let Some(peer) = peer else { return };
+        let Some(state) = self.0.get_mut(peer).filter(|p| p.link == Some(link)) else {
+            return;
+        };
+        state.link = None;
+        state.problem = Some(problem);
+        state.backoff.fail(work.now, work.random);
+        self.recall(custody, work, peer);
+    }
+
+    pub(crate) fn on_dial_failed(&mut self, work: &mut Work<'_>, peer: Ministry, problem: String) {
+        let state = self.0.entry(peer).or_default();
+        if state.link.is_none() {
+            state.dialling = false;
+            state.problem = Some(problem);
+            state.backoff.fail(work.now, work.random);
+        }
+    }
+
+    /// A peer that makes contact is dialled at once, even beside a dial that is still trying: that
+    /// one may be waiting for an answer to something sent while the peer was away.
+    pub(crate) fn on_heard(&mut self, peer: Ministry) {
+        let state = self.0.entry(peer).or_default();
+        if state.link.is_none() {
+            state.dialling = false;
+            state.backoff.reset();
+        }
+    }
+
+    /// Takes back everything that is under way to a peer, to be sent again in the same order.
+    fn recall(&mut self, custody: &mut Custody, work: &mut Work<'_>, peer: &Ministry) {
+        let Some(state) = self.0.get_mut(peer) else {
+            return;
+        };
+        let queue = QueueId::Outbox(peer.clone());
+        for (lane, under_way) in std::mem::take(&mut state.lanes) {
+            for seq in under_way.in_flight.into_values().flatten() {
+                custody.give_back(work, &queue, lane, seq);
+            }
+        }
+    }
+
+    /// Everything that is under way to peers.
+    pub(crate) fn under_way(&self) -> impl Iterator<Item = (QueueId, Lane, Seq)> {
+        self.0.iter().flat_map(|(peer, state)| {
+            let queue = QueueId::Outbox(peer.clone());
+            state.lanes.iter().flat_map(move |(lane, under_way)| {
+                let (lane, queue) = (*lane, queue.clone());
+                let seqs = under_way.in_flight.values().flatten();
+                seqs.map(move |seq| (queue.clone(), lane, *seq))
+            })
+        })
+    }
+
+    /// How it stands with each.
+    pub(crate) fn states(
+        &self,
+        custody: &Custody,
+        work: &Work<'_>,
+    ) -> Result<Vec<PeerState>, ViewError> {
+        let mut states = Vec::new();
+        for (ministry, peer) in &self.0 {
+            let queue = QueueId::Outbox(ministry.clone());
+            let waiting = Waiting {
+                name: ministry.to_string(),
+                messages: custody.queues.waiting(&queue),
+                oldest: custody.queues.oldest(&queue, &work.reader)?,
+            };
+            states.push(PeerState {
+                ministry: ministry.clone(),
+                connected: peer.link.is_some(),
+                waiting,
+                next_try: peer.backoff.next().filter(|_| peer.link.is_none()),
+                problem: peer.problem.clone().filter(|_| peer.link.is_none()),
+            });
+        }
+        Ok(states)
+    }
+
+    fn lane_of(&mut self, peer: &Ministry, lane: Lane) -> Option<&mut PeerLane> {
+        self.0.get_mut(peer).map(|p| p.lanes.entry(lane).or_default())
+    }
+}
