@@ -68,7 +68,6 @@
 
 mod approvals;
 mod bits;
-mod bundle;
 mod case;
 mod catalogue;
 mod clearance;
@@ -90,6 +89,7 @@ mod plan;
 mod policy;
 mod reason;
 mod rehearse;
+mod replace;
 mod route;
 mod rules;
 mod select;
@@ -104,7 +104,6 @@ mod what;
 mod who;
 mod window;
 
-pub use bundle::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
 pub use case::{Case, CaseAlternative, CaseApproval, CaseClearance};
 pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
 pub use clearance::{Clearance, Shortfall, UnknownName, admits};
@@ -130,6 +129,7 @@ pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};
 pub use rehearse::{REHEARSED_MAX, Record, Rehearsal, Rehearsed, SEMANTICS};
+pub use replace::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
 pub use route::Route;
 pub use rules::{RULES_MAX, Rules};
 pub use text::{Lang, Phrase};

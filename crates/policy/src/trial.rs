@@ -43,9 +43,9 @@ use kuriiri_types::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 
 use crate::{
-    bundle::{Candidate, Version},
     case::{Case, CaseClearance},
     label::Use,
+    replace::{Candidate, Version},
     text::Lang,
     told::Duties,
 };

@@ -14,10 +14,10 @@ use super::{
     label::{GivenLabel, read_clearance},
 };
 use crate::{
-    bundle::{Candidate, Version},
     case::{Case, CaseAlternative, CaseApproval, read_hex},
     facts::APPROVALS_MAX,
     label::Use,
+    replace::{Candidate, Version},
 };
 
 /// The content that approvals speak of when a case does not name it.

@@ -7,7 +7,6 @@ use super::{
     coverage::Coverage, label::GivenLabel,
 };
 use crate::{
-    bundle::accept,
     case::CaseClearance,
     catalogue::Catalogue,
     clearance::{Shortfall, admits},
@@ -15,6 +14,7 @@ use crate::{
     label::{Invalid, Label, LabelFault, Use, sole_label},
     nearest::nearest,
     policy::{Policy, Sources},
+    replace::accept,
     text::Lang,
     told::Word,
 };
