@@ -22,9 +22,9 @@ use crate::{
     nearest::UnknownNode,
     plan::Compiled,
     policy::Policy,
+    report::{Duties, Told, Word, bytes},
     select::Source,
     text::Phrase,
-    told::{Duties, Told, Word, bytes},
 };
 
 /// Everything about one decision, for people ([`render`](Self::render)) and programs (serde).

@@ -90,13 +90,13 @@ mod policy;
 mod reason;
 mod rehearse;
 mod replace;
+mod report;
 mod route;
 mod rules;
 mod select;
 mod sentence;
 mod succession;
 mod text;
-mod told;
 mod translate;
 mod trial;
 mod units;
@@ -130,10 +130,10 @@ pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};
 pub use rehearse::{REHEARSED_MAX, Record, Rehearsal, Rehearsed, SEMANTICS};
 pub use replace::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
+pub use report::{Duties, ShownMarker, Told, Word};
 pub use route::Route;
 pub use rules::{RULES_MAX, Rules};
 pub use text::{Lang, Phrase};
-pub use told::{Duties, ShownMarker, Told, Word};
 pub use translate::Translation;
 pub use trial::{
     Answer, Coverage, Difference, TRIALS_MAX, Tester, TrialFault, TrialOutcome, TrialReport,

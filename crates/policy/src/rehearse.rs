@@ -9,7 +9,7 @@ use crate::{
     decide::Decision,
     facts::Facts,
     policy::Policy,
-    told::{Told, Word},
+    report::{Told, Word},
 };
 
 /// The meaning that decisions have in this version. A change of what any rule means gets another

@@ -46,8 +46,8 @@ use crate::{
     case::{Case, CaseClearance},
     label::Use,
     replace::{Candidate, Version},
+    report::Duties,
     text::Lang,
-    told::Duties,
 };
 pub use coverage::Coverage;
 pub(crate) use embedded::{Embedded, read_embedded};

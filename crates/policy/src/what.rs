@@ -21,8 +21,8 @@ use crate::{
     plan::Compiled,
     policy::Policy,
     reason::{Gate, Reason},
+    report::{Duties, Told},
     text::Phrase,
-    told::{Duties, Told},
     who::refusals,
 };
 

@@ -15,9 +15,9 @@ use crate::{
     nearest::UnknownNode,
     policy::Policy,
     reason::{Gate, Reason},
+    report::Told,
     select::Source,
     text::{Lang, Phrase},
-    told::Told,
 };
 
 /// Every node of the federation with what it may do with messages under one label.

@@ -6,8 +6,8 @@ use super::{FieldChange, domain::Both};
 use crate::{
     merge::Terms,
     policy::Policy,
+    report::{bytes, span},
     text::{Lang, Phrase},
-    told::{bytes, span},
     window::Window,
 };
 

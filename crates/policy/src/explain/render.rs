@@ -2,8 +2,8 @@
 
 use super::{ExplainedGate, Explanation, InForce, LabelSource};
 use crate::{
+    report::{Duties, Word},
     text::Lang,
-    told::{Duties, Word},
 };
 
 /// Finnish, Swedish, English.

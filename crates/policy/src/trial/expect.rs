@@ -5,7 +5,7 @@ use super::{
     fields::{Fields, Read, flag, number, rate, size, span, text, texts},
     label::GivenLabel,
 };
-use crate::told::{Duties, bytes, span as span_text};
+use crate::report::{Duties, bytes, span as span_text};
 
 /// What a case says of the answer. What it does not say may be anything.
 #[derive(Debug, Clone, Default)]

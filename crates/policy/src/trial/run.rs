@@ -15,8 +15,8 @@ use crate::{
     nearest::nearest,
     policy::{Policy, Sources},
     replace::accept,
+    report::Word,
     text::Lang,
-    told::Word,
 };
 
 /// Runs test cases against the files of a policy. Compiled once; again only for a case that
