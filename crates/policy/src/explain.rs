@@ -15,6 +15,7 @@ use crate::{
     case::Case,
     catalogue::Catalogue,
     decide::{Decision, Obligations, in_transit, passed},
+    effective_label::Source,
     facts::Facts,
     gates::{Asked, Holding},
     label::{Label, Use},
@@ -23,7 +24,6 @@ use crate::{
     plan::Compiled,
     policy::Policy,
     report::{Duties, Told, Word, bytes},
-    select::Source,
     text::Phrase,
 };
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::{
     case::Case,
     catalogue::Catalogue,
+    effective_label::Source,
     explain::{LabelSource, render::pick},
     facts::Facts,
     federation::NodeId,
@@ -16,7 +17,6 @@ use crate::{
     policy::Policy,
     reason::{Gate, Reason},
     report::Told,
-    select::Source,
     text::{Lang, Phrase},
 };
 
