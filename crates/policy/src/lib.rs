@@ -94,7 +94,6 @@ mod replace;
 mod report;
 mod route;
 mod rules;
-mod sentence;
 mod succession;
 mod text;
 mod translate;

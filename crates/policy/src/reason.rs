@@ -1,4 +1,6 @@
-//! Why not: stable codes for machines; the sentences for people are in `sentence`.
+//! Why not: stable codes for machines; the sentences for people are in `text`.
+
+mod text;
 
 use std::{fmt, sync::Arc};
 
