@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Change, ChangeKind, DIFF_CHANGES_MAX, DIFF_LABELS_MAX, DIFF_WORK_MAX, FieldChange, Note,
-    PolicyDiff,
+    change::{
+        Change, ChangeKind, DIFF_CHANGES_MAX, DIFF_LABELS_MAX, DIFF_WORK_MAX, FieldChange, Note,
+        PolicyDiff,
+    },
     context::{Context, FORMS, Way},
     domain::{Both, Domain, LevelItem, NodeClass},
     terms::{Lexicon, Plain},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Note;
+use super::change::Note;
 use crate::{catalogue::Catalogue, policy::Policy, translate::Table};
 
 /// Notes everything about reading labels, about links and about tables.

@@ -1,6 +1,6 @@
 //! A comparison in plain lines.
 
-use super::{Change, ChangeKind, PolicyDiff};
+use super::change::{Change, ChangeKind, PolicyDiff};
 use crate::{explain::render::pick, text::Lang};
 
 impl PolicyDiff {

@@ -2,7 +2,7 @@
 
 use kuriiri_types::Timestamp;
 
-use super::{FieldChange, domain::Both};
+use super::{change::FieldChange, domain::Both};
 use crate::{
     merge::Terms,
     policy::Policy,
