@@ -23,8 +23,9 @@ use crate::{
     nearest::UnknownNode,
     plan::Compiled,
     policy::Policy,
-    report::{Duties, Told, Word, bytes},
+    report::{Duties, Told, Word},
     text::Phrase,
+    units::bytes,
 };
 
 /// Everything about one decision, for people ([`render`](Self::render)) and programs (serde).

@@ -11,6 +11,7 @@ use crate::{
     policy::Policy,
     reason::{Missing, Reason},
     text::{Lang, Phrase},
+    units::{bytes, span},
 };
 
 /// The outcome of a decision in one word; serialised as `permit`, `hold` and `deny`.
@@ -271,19 +272,3 @@ const RATE: [&str; 3] = ["enintään {} tunnissa", "högst {} per timme", "at mo
 const MARKER: [&str; 3] = ["näytetään: {}", "visas: {}", "shown first and last: {}"];
 const WINDOW: [&str; 3] =
     ["lähtee vain (UTC): {}", "avgår endast (UTC): {}", "leaves only at (UTC): {}"];
-
-/// A number of bytes in the largest unit that divides it.
-pub(crate) fn bytes(size: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let fits = units.into_iter().find(|(unit, _)| size > 0 && size.is_multiple_of(*unit));
-    let (unit, name) = fits.unwrap_or((1, "B"));
-    format!("{} {name}", size / unit)
-}
-
-/// A number of seconds in the largest unit that divides it.
-pub(crate) fn span(seconds: u64) -> String {
-    let units = [(24 * 3600, "d"), (3600, "h"), (60, "min")];
-    let fits = units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
-    let (unit, name) = fits.unwrap_or((1, "s"));
-    format!("{} {name}", seconds / unit)
-}

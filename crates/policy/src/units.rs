@@ -78,6 +78,22 @@ fn quantity(text: &str, mark: char, factor: impl Fn(&str) -> Option<u64>) -> Opt
     number.parse::<u64>().ok()?.checked_mul(factor(unit)?)
 }
 
+/// A number of bytes in the largest unit that divides it.
+pub(crate) fn bytes(size: u64) -> String {
+    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let fits = units.into_iter().find(|(unit, _)| size > 0 && size.is_multiple_of(*unit));
+    let (unit, name) = fits.unwrap_or((1, "B"));
+    format!("{} {name}", size / unit)
+}
+
+/// A number of seconds in the largest unit that divides it.
+pub(crate) fn span(seconds: u64) -> String {
+    let units = [(24 * 3600, "d"), (3600, "h"), (60, "min")];
+    let fits = units.into_iter().find(|(unit, _)| seconds > 0 && seconds.is_multiple_of(*unit));
+    let (unit, name) = fits.unwrap_or((1, "s"));
+    format!("{} {name}", seconds / unit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,8 +6,8 @@ use super::{change::FieldChange, domain::Both};
 use crate::{
     merge::Terms,
     policy::Policy,
-    report::{bytes, span},
     text::{Lang, Phrase},
+    units::{bytes, span},
     window::Window,
 };
 

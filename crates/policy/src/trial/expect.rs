@@ -5,7 +5,10 @@ use super::{
     fields::{Fields, Read, flag, number, rate, size, span, text, texts},
     label::GivenLabel,
 };
-use crate::report::{Duties, bytes, span as span_text};
+use crate::{
+    report::Duties,
+    units::{bytes, span as span_text},
+};
 
 /// What a case says of the answer. What it does not say may be anything.
 #[derive(Debug, Clone, Default)]
