@@ -10,8 +10,8 @@ use crate::{
     clearance::Clearance,
     decide::Decision,
     facts::{Alternative, Approval, Facts},
-    federation::NodeId,
     nearest::UnknownNode,
+    node_id::NodeId,
     policy::Policy,
 };
 

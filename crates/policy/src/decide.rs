@@ -7,9 +7,9 @@ use kuriiri_types::{Code, Onward, Precedence, Timestamp};
 use crate::{
     catalogue::Catalogue,
     facts::Facts,
-    federation::NodeId,
     label::{Label, LabelFault},
     merge::{ReceiptDemand, Terms, Transit},
+    node_id::NodeId,
     plan::Compiled,
     policy::Policy,
     reason::{Missing, Reason, coarse},

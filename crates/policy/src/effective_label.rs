@@ -5,8 +5,8 @@ use kuriiri_types::{Timestamp, WireLabel};
 use crate::{
     catalogue::Catalogue,
     facts::{ALTERNATIVES_MAX, Alternative, Facts},
-    federation::NodeId,
     label::{Invalid, Label, LabelFault, Use, check_form},
+    node_id::NodeId,
     policy::Policy,
     reason::{Gate, Reason},
     translate::Table,

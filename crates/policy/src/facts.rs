@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kuriiri_types::{Digest, MessageType, Precedence, Timestamp, WireLabel};
 
-use crate::{clearance::Clearance, federation::NodeId};
+use crate::{clearance::Clearance, node_id::NodeId};
 
 /// Approvals looked at for one message; more officers than any rule demands. The rest do not count.
 pub const APPROVALS_MAX: usize = 64;

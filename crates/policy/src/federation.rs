@@ -10,27 +10,13 @@ use crate::{
     error::{Flaw, PolicyError},
     file::{check_format, optional_instant, read},
     names::is_id,
+    node_id::NodeId,
     text::Phrase,
     trial::{Trial, read_embedded, value::Value},
 };
 
 /// Nodes in one federation. More: the file is refused.
 pub const NODES_MAX: usize = 4096;
-
-/// A node by its place in one federation file. Means nothing in another serial of the file:
-/// keep the [`Ministry`] where something must outlast a reload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId(u16);
-
-impl NodeId {
-    /// A node that the federation does not know. Nothing is ever permitted to it or from it.
-    pub const UNKNOWN: Self = Self(u16::MAX);
-
-    /// The position in the federation; beyond its end for an unknown node.
-    pub(crate) fn place(self) -> usize {
-        self.0.into()
-    }
-}
 
 /// The members of the federation, read and checked by themselves. What their clearances mean is
 /// settled when a policy is compiled.
@@ -171,7 +157,7 @@ impl Federation {
 
     /// All nodes in the order of the file.
     pub fn nodes(&self) -> impl Iterator<Item = (NodeId, &Node)> {
-        (0..).map(NodeId).zip(&self.nodes)
+        NodeId::in_order().zip(&self.nodes)
     }
 
     /// The ids of the nodes that a node lists as its links, and whether it can be reached: all
@@ -332,7 +318,7 @@ type Index = (BTreeMap<Box<str>, NodeId>, BTreeMap<Ministry, NodeId>);
 
 fn index(nodes: &[WrittenNode]) -> Result<Index, PolicyError> {
     let (mut by_id, mut by_domain) = Index::default();
-    for (place, node) in (0..).map(NodeId).zip(nodes) {
+    for (place, node) in NodeId::in_order().zip(nodes) {
         let item = || format!("node `{}`", node.id);
         if !is_id(&node.id) {
             return Err(wrong(item(), Flaw::NotAnId));

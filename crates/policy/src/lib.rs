@@ -86,6 +86,7 @@ mod lint;
 mod merge;
 mod names;
 mod nearest;
+mod node_id;
 mod plan;
 mod policy;
 mod reason;
@@ -117,13 +118,14 @@ pub use explain::{
     InForce, LabelSource,
 };
 pub use facts::{ALTERNATIVES_MAX, APPROVALS_MAX, Alternative, Approval, Facts};
-pub use federation::{Federation, NODES_MAX, Node, NodeId};
+pub use federation::{Federation, NODES_MAX, Node};
 pub use file::FILE_BYTES_MAX;
 pub use join::NeedsPerson;
 pub use label::{Invalid, Label, LabelFault, Use, sole_label};
 pub use lint::Finding;
 pub use merge::ReceiptDemand;
 pub use nearest::UnknownNode;
+pub use node_id::NodeId;
 pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};

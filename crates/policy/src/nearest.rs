@@ -1,6 +1,6 @@
 //! What somebody probably meant who wrote a name that does not exist.
 
-use crate::{federation::NodeId, policy::Policy};
+use crate::{node_id::NodeId, policy::Policy};
 
 /// Suggestions for one unknown name.
 const SUGGESTIONS_MAX: usize = 3;

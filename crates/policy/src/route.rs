@@ -5,8 +5,8 @@ use kuriiri_types::Timestamp;
 use crate::{
     decide::{Decision, Obligations},
     facts::Facts,
-    federation::NodeId,
     label::Label,
+    node_id::NodeId,
     policy::Policy,
     reason::{Missing, Reason},
 };

@@ -8,7 +8,7 @@ use super::{
     terms::{Lexicon, Plain},
 };
 use crate::{
-    catalogue::TagKind, clearance::Clearance, federation::NodeId, merge::Transit, plan::Compiled,
+    catalogue::TagKind, clearance::Clearance, merge::Transit, node_id::NodeId, plan::Compiled,
 };
 
 /// Kinds of values at one level on one way: a set of them is one word. More: not compared.
