@@ -87,6 +87,7 @@ mod merge;
 mod names;
 mod nearest;
 mod node_id;
+mod obligations;
 mod plan;
 mod policy;
 mod reason;
@@ -107,7 +108,7 @@ mod window;
 pub use case::{Case, CaseAlternative, CaseApproval, CaseClearance};
 pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
 pub use clearance::{Clearance, Shortfall, UnknownName, admits};
-pub use decide::{Decision, Obligations};
+pub use decide::Decision;
 pub use diff::{
     Change, ChangeKind, DIFF_CHANGES_MAX, DIFF_LABELS_MAX, DIFF_WORK_MAX, FieldChange, Note,
     PolicyDiff,
@@ -126,6 +127,7 @@ pub use lint::Finding;
 pub use merge::ReceiptDemand;
 pub use nearest::UnknownNode;
 pub use node_id::NodeId;
+pub use obligations::Obligations;
 pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};

@@ -7,11 +7,11 @@ use kuriiri_types::{FileKind, Ministry, Timestamp};
 use crate::{
     catalogue::Catalogue,
     clearance::Clearance,
-    decide::Obligations,
     error::{Flaw, PolicyError},
     federation::{Federation, Node, WrittenClearance},
     label::Label,
     node_id::NodeId,
+    obligations::Obligations,
     plan::{self, Compiled, Marker, Plans, Words},
     rules::Rules,
     text::Phrase,

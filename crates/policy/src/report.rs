@@ -6,8 +6,9 @@ use std::{fmt, time::Duration};
 use serde::Serialize;
 
 use crate::{
-    decide::{Decision, Obligations},
+    decide::Decision,
     merge::ReceiptDemand,
+    obligations::Obligations,
     policy::Policy,
     reason::{Missing, Reason},
     text::{Lang, Phrase},

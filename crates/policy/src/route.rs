@@ -3,10 +3,11 @@
 use kuriiri_types::Timestamp;
 
 use crate::{
-    decide::{Decision, Obligations},
+    decide::Decision,
     facts::Facts,
     label::Label,
     node_id::NodeId,
+    obligations::Obligations,
     policy::Policy,
     reason::{Missing, Reason},
 };
