@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use kuriiri_types::{Digest, MessageType, Ministry, Precedence, Timestamp, WireLabel};
+use kuriiri_types::{Digest, MessageType, Precedence, Timestamp, WireLabel};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -290,13 +290,6 @@ impl CaseApproval {
 }
 
 impl Policy {
-    /// The node with this id, or that owns this trust domain.
-    pub fn named(&self, name: &str) -> Option<NodeId> {
-        let federation = self.federation();
-        let owner = || name.parse::<Ministry>().ok().and_then(|d| federation.by_domain(&d));
-        federation.by_id(name).or_else(owner)
-    }
-
     /// A clearance by names. Groups stand in it as values of their own.
     fn written(&self, clearance: &Clearance) -> CaseClearance {
         let catalogue = self.catalogues().iter().find(|c| c.key == clearance.catalogue);

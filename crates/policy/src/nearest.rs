@@ -1,7 +1,5 @@
 //! What somebody probably meant who wrote a name that does not exist.
 
-use crate::{node_id::NodeId, policy::Policy};
-
 /// Suggestions for one unknown name.
 const SUGGESTIONS_MAX: usize = 3;
 /// Bytes of a name that are compared; longer ones are never near to anything.
@@ -22,18 +20,6 @@ fn suggestion(nearest: &[String]) -> String {
         return String::new();
     }
     format!("; did you mean {}?", nearest.join(" or "))
-}
-
-impl Policy {
-    /// The node with this id or trust domain.
-    ///
-    /// # Errors
-    /// There is none; tells those that look like it.
-    pub fn require_node(&self, name: &str) -> Result<NodeId, UnknownNode> {
-        let ids = || self.federation().nodes().map(|(_, node)| node.id());
-        let unknown = || UnknownNode { name: name.into(), nearest: nearest(name, ids()) };
-        self.named(name).ok_or_else(unknown)
-    }
 }
 
 /// Those of the known names that differ from this one in a third of its letters at most.

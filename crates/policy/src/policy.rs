@@ -10,6 +10,7 @@ use crate::{
     error::{Flaw, PolicyError},
     federation::{Federation, Node, WrittenClearance},
     label::Label,
+    nearest::{UnknownNode, nearest},
     node_id::NodeId,
     obligations::Obligations,
     plan::{self, Compiled, Marker, Plans, Words},
@@ -95,6 +96,23 @@ impl Policy {
     /// The node that owns a trust domain.
     pub fn node(&self, domain: &Ministry) -> Option<NodeId> {
         self.federation.by_domain(domain)
+    }
+
+    /// The node with this id, or that owns this trust domain.
+    pub fn named(&self, name: &str) -> Option<NodeId> {
+        let federation = self.federation();
+        let owner = || name.parse::<Ministry>().ok().and_then(|d| federation.by_domain(&d));
+        federation.by_id(name).or_else(owner)
+    }
+
+    /// The node with this id or trust domain.
+    ///
+    /// # Errors
+    /// There is none; tells those that look like it.
+    pub fn require_node(&self, name: &str) -> Result<NodeId, UnknownNode> {
+        let ids = || self.federation().nodes().map(|(_, node)| node.id());
+        let unknown = || UnknownNode { name: name.into(), nearest: nearest(name, ids()) };
+        self.named(name).ok_or_else(unknown)
     }
 
     /// All catalogues.
