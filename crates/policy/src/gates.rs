@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use crate::{
+    admit::{Shortfall, admits},
     catalogue::{Catalogue, TagKind},
-    clearance::{Clearance, Shortfall, admits},
+    clearance::Clearance,
     facts::Facts,
     label::{Label, list},
     node_id::NodeId,

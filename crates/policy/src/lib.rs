@@ -66,6 +66,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod admit;
 mod approvals;
 mod bits;
 mod case;
@@ -105,9 +106,10 @@ mod what;
 mod who;
 mod window;
 
+pub use admit::{Shortfall, UnknownName, admits};
 pub use case::{Case, CaseAlternative, CaseApproval, CaseClearance};
 pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
-pub use clearance::{Clearance, Shortfall, UnknownName, admits};
+pub use clearance::Clearance;
 pub use decide::Decision;
 pub use diff::{
     Change, ChangeKind, DIFF_CHANGES_MAX, DIFF_LABELS_MAX, DIFF_WORK_MAX, FieldChange, Note,

@@ -7,9 +7,9 @@ use super::{
     coverage::Coverage, label::GivenLabel,
 };
 use crate::{
+    admit::{Shortfall, admits},
     case::CaseClearance,
     catalogue::Catalogue,
-    clearance::{Shortfall, admits},
     error::PolicyError,
     label::{Invalid, Label, LabelFault, Use, sole_label},
     nearest::nearest,
