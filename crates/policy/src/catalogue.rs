@@ -1,20 +1,15 @@
 //! The label catalogue: which labels exist, what they look like, what may stand together.
 
 mod compile;
+mod entry;
 
 use std::sync::Arc;
 
-use kuriiri_types::{Category, FileKind, Timestamp, WireLabel};
+use kuriiri_types::{Category, Timestamp, WireLabel};
 
-use crate::{
-    bits::Bits,
-    error::PolicyError,
-    file,
-    label::Label,
-    names::Names,
-    text::{Lang, Phrase},
-    trial::Trial,
-};
+use crate::{bits::Bits, label::Label, names::Names, text::Lang, trial::Trial};
+pub use entry::TagKind;
+pub(crate) use entry::{Level, Tag, Value};
 
 /// Levels in one catalogue: a clearance keeps them as the bits of one word. More: refused.
 pub const LEVELS_MAX: usize = 64;
@@ -50,60 +45,7 @@ pub struct Catalogue {
     pub(crate) tests: Arc<[Trial]>,
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct Level {
-    pub(crate) id: Box<str>,
-    pub(crate) marking: Arc<Phrase>,
-    short: Option<Box<str>>,
-    colour: Option<Box<str>>,
-    pub(crate) obsolete: bool,
-    /// Values that may not stand with this level.
-    pub(crate) excluded: Bits,
-    /// Tags that must stand with this level, by position.
-    pub(crate) required: Box<[u8]>,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Tag {
-    pub(crate) id: Box<str>,
-    pub(crate) kind: TagKind,
-    prefix: Option<Phrase>,
-    separator: Box<str>,
-    pub(crate) values: Bits,
-    pub(crate) names: Names,
-}
-
-#[derive(Debug, Clone)]
-pub(crate) struct Value {
-    pub(crate) id: Box<str>,
-    marking: Option<Phrase>,
-    pub(crate) tag: u8,
-    /// Values that may not stand beside this one.
-    pub(crate) excludes: Bits,
-    /// The groups that this value is in, and the groups of those.
-    pub(crate) groups: Bits,
-}
-
-/// What the values of a tag ask of a clearance (ADatP-4774.1 §3.11.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TagKind {
-    /// The clearance must hold all values in the label.
-    Restrictive,
-    /// The clearance must hold at least one value in the label.
-    Permissive,
-    /// Nothing: the values inform people and may select handling rules.
-    Informative,
-}
-
 impl Catalogue {
-    /// Reads and compiles a `label-catalogue/1` file.
-    ///
-    /// # Errors
-    /// The place and the flaw, for whoever wrote the file.
-    pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        compile::compile(file::read(FileKind::Catalogue, text)?)
-    }
-
     /// The OID URN that names the policy for ever.
     pub fn id(&self) -> &str {
         &self.id

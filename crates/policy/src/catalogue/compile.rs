@@ -6,11 +6,14 @@ use kuriiri_types::FileKind;
 use serde::Deserialize;
 use toml::value::Datetime;
 
-use super::{Catalogue, LEVELS_MAX, Level, TAGS_MAX, Tag, TagKind, VALUES_MAX, Value};
+use super::{
+    Catalogue, LEVELS_MAX, TAGS_MAX, VALUES_MAX,
+    entry::{Level, Tag, TagKind, Value},
+};
 use crate::{
     bits::Bits,
     error::{Flaw, PolicyError},
-    file::{check_format, instant},
+    file::{check_format, instant, read},
     names::{Names, is_id},
     text::Phrase,
     trial::{read_embedded, value::Value as WrittenTest},
@@ -18,7 +21,7 @@ use crate::{
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Written {
+struct Written {
     format: String,
     id: String,
     name: String,
@@ -102,7 +105,17 @@ fn deny() -> String {
     "deny".into()
 }
 
-pub(super) fn compile(mut written: Written) -> Result<Catalogue, PolicyError> {
+impl Catalogue {
+    /// Reads and compiles a `label-catalogue/1` file.
+    ///
+    /// # Errors
+    /// The place and the flaw, for whoever wrote the file.
+    pub fn parse(text: &str) -> Result<Self, PolicyError> {
+        compile(read(FileKind::Catalogue, text)?)
+    }
+}
+
+fn compile(mut written: Written) -> Result<Catalogue, PolicyError> {
     check_format(FileKind::Catalogue, &written.format)?;
     check_head(&written)?;
     written.level.sort_by_key(|level| level.rank);
