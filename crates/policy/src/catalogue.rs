@@ -2,6 +2,8 @@
 
 mod compile;
 mod entry;
+mod join;
+mod succession;
 
 use std::sync::Arc;
 
@@ -10,6 +12,7 @@ use kuriiri_types::{Category, Timestamp, WireLabel};
 use crate::{bits::Bits, label::Label, names::Names, text::Lang, trial::Trial};
 pub use entry::TagKind;
 pub(crate) use entry::{Level, Tag, Value};
+pub use join::NeedsPerson;
 
 /// Levels in one catalogue: a clearance keeps them as the bits of one word. More: refused.
 pub const LEVELS_MAX: usize = 64;
@@ -164,6 +167,13 @@ impl Catalogue {
     pub(crate) fn find_tag(&self, name: &str) -> Option<(u8, &Tag)> {
         let index = self.tag_names.find(name)?.index;
         self.tags.get(usize::from(index)).map(|tag| (index, tag))
+    }
+
+    /// The permissive tags with their values.
+    pub(crate) fn permissive_tags(&self) -> impl Iterator<Item = (&str, Bits)> {
+        let permissive = |set: &Bits| self.permissive.contains(set);
+        let tags = self.tags.iter().filter(move |tag| permissive(&tag.values));
+        tags.map(|tag| (&*tag.id, tag.values))
     }
 
     /// The position of `TAG:VALUE`.

@@ -81,7 +81,6 @@ mod facts;
 mod federation;
 mod file;
 mod gates;
-mod join;
 mod label;
 mod lint;
 mod merge;
@@ -97,7 +96,6 @@ mod replace;
 mod report;
 mod route;
 mod rules;
-mod succession;
 mod text;
 mod translate;
 mod trial;
@@ -108,7 +106,7 @@ mod window;
 
 pub use admit::{Shortfall, UnknownName, admits};
 pub use case::{Case, CaseAlternative, CaseApproval, CaseClearance};
-pub use catalogue::{Catalogue, LEVELS_MAX, TAGS_MAX, TagKind, VALUES_MAX};
+pub use catalogue::{Catalogue, LEVELS_MAX, NeedsPerson, TAGS_MAX, TagKind, VALUES_MAX};
 pub use clearance::Clearance;
 pub use decide::Decision;
 pub use diff::{
@@ -123,7 +121,6 @@ pub use explain::{
 pub use facts::{ALTERNATIVES_MAX, APPROVALS_MAX, Alternative, Approval, Facts};
 pub use federation::{Federation, NODES_MAX, Node};
 pub use file::FILE_BYTES_MAX;
-pub use join::NeedsPerson;
 pub use label::{Invalid, Label, LabelFault, Use, sole_label};
 pub use lint::Finding;
 pub use merge::ReceiptDemand;

@@ -1,10 +1,7 @@
 //! One label for several: for a message with parts, for a label about to change.
 
-use crate::{
-    bits::Bits,
-    catalogue::Catalogue,
-    label::{Invalid, Label},
-};
+use super::Catalogue;
+use crate::label::{Invalid, Label};
 
 /// No rule can choose the common label; a person must.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -60,12 +57,6 @@ impl Catalogue {
         }
         Ok(Label { catalogue: self.key, level: a.level.max(b.level), values })
     }
-
-    pub(crate) fn permissive_tags(&self) -> impl Iterator<Item = (&str, Bits)> {
-        let permissive = |set: &Bits| self.permissive.contains(set);
-        let tags = self.tags.iter().filter(move |tag| permissive(&tag.values));
-        tags.map(|tag| (&*tag.id, tag.values))
-    }
 }
 
 #[cfg(test)]
@@ -79,7 +70,7 @@ mod tests {
 
     /// The written form of the join, or what a person is asked.
     fn join(texts: &[&str]) -> String {
-        let text = include_str!("../../../tests/vectors/labels/catalogue-fi.toml");
+        let text = include_str!("../../../../tests/vectors/labels/catalogue-fi.toml");
         let catalogue = Catalogue::parse(text).unwrap();
         let now = Timestamp::default();
         let read = |text: &&str| {

@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use kuriiri_types::Timestamp;
 
-use crate::{
-    catalogue::Catalogue,
-    label::{Invalid, Label, LabelFault},
-};
+use super::Catalogue;
+use crate::label::{Invalid, Label, LabelFault};
 
 impl Catalogue {
     /// The label in force at `now`. While clocks that differ by up to `skew` may disagree whether
