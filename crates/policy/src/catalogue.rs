@@ -1,8 +1,10 @@
 //! The label catalogue: which labels exist, what they look like, what may stand together.
 
+mod check;
 mod compile;
 mod entry;
 mod join;
+mod resolve;
 mod succession;
 
 use std::sync::Arc;

@@ -1,19 +1,16 @@
 //! A label that means something: the catalogue has read it and found it valid.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use kuriiri_types::{
-    Timestamp, WireLabel,
+    WireLabel,
     limits::{LABEL_CATEGORIES_MAX, LABEL_VALUES_MAX, PRIVACY_MARK_BYTES_MAX},
 };
 
-use crate::{
-    bits::Bits,
-    catalogue::{Catalogue, TagKind},
-    names::is_id,
-};
+use crate::{bits::Bits, names::is_id};
 
-/// A valid label of one catalogue. Only [`Catalogue::resolve`] and what is built on it make one.
+/// A valid label of one catalogue. Only [`Catalogue::resolve`](crate::Catalogue::resolve) and what
+/// is built on it make one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Label {
     pub(crate) catalogue: u64,
@@ -65,6 +62,11 @@ impl Invalid {
     /// What is wrong, in a fixed order of kinds.
     pub fn faults(&self) -> &[LabelFault] {
         &self.0
+    }
+
+    /// An error of everything that was found, if anything was.
+    pub(crate) fn unless_empty(faults: Vec<LabelFault>) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self(faults)) }
     }
 
     pub(crate) fn into_faults(self) -> Vec<LabelFault> {
@@ -134,173 +136,8 @@ pub fn sole_label(labels: &[WireLabel]) -> Result<Option<&WireLabel>, Invalid> {
     }
 }
 
-impl Catalogue {
-    /// Reads a label: the only way from what was written to a [`Label`].
-    ///
-    /// When the label has a successor, the one in force at `now` is returned; `skew` is how far
-    /// clocks may differ. A successor that asks less takes over only when its time has surely
-    /// come, one that asks more as soon as it may have.
-    ///
-    /// The order of tags and values is free here: it changes no meaning. Whoever decodes signed
-    /// bytes holds them against the canonical form with [`WireLabel::check`].
-    ///
-    /// # Errors
-    /// Everything that is wrong. Malformed labels are not looked at further.
-    pub fn resolve(
-        &self,
-        wire: &WireLabel,
-        use_: Use,
-        now: Timestamp,
-        skew: Duration,
-    ) -> Result<Label, Invalid> {
-        check_form(wire)?;
-        if !self.is_called(&wire.policy) {
-            return Err(LabelFault::PolicyUnknown(wire.policy.clone()).into());
-        }
-        match &wire.succession {
-            None => self.resolve_flat(wire, use_),
-            Some(succession) => {
-                let (at, successor) = (succession.0, &succession.1);
-                let old = self.resolve_flat(wire, use_)?;
-                let new = self.resolve_successor(successor, use_)?;
-                self.in_force(old, at, new, now, skew)
-            }
-        }
-    }
-
-    /// For formats that write the kind of a tag into the label, such as ADatP-4774: the catalogue
-    /// says what a tag is, and a label that claims otherwise is refused.
-    ///
-    /// # Errors
-    /// [`LabelFault::TypeMismatch`], or [`LabelFault::CategoryUnknown`] when there is no such tag.
-    pub fn check_kind(&self, tag: &str, claimed: TagKind) -> Result<(), Invalid> {
-        match self.find_tag(tag) {
-            Some((_, found)) if found.kind == claimed => Ok(()),
-            Some(_) => Err(LabelFault::TypeMismatch(tag.into()).into()),
-            None => Err(LabelFault::CategoryUnknown(tag.into()).into()),
-        }
-    }
-
-    /// The label that unlabelled content gets, if the catalogue names one.
-    pub fn default_label(&self) -> Option<Label> {
-        let label = |level| Label { catalogue: self.key, level, values: Bits::EMPTY };
-        self.default.map(label)
-    }
-
-    fn resolve_successor(&self, wire: &WireLabel, use_: Use) -> Result<Label, Invalid> {
-        check_form(wire)?;
-        let plain = wire.succession.is_none() && wire.review_at.is_none();
-        if !plain || !self.is_called(&wire.policy) {
-            return Err(LabelFault::Malformed.into());
-        }
-        self.resolve_flat(wire, use_)
-    }
-
-    fn resolve_flat(&self, wire: &WireLabel, use_: Use) -> Result<Label, Invalid> {
-        let mut notes = Notes::default();
-        let level = self.level_names.find(&wire.level);
-        match level {
-            None => notes.level = Some(wire.level.clone()),
-            Some(found) if found.alias => notes.aliases.push(wire.level.clone()),
-            Some(_) => {}
-        }
-        let (tags, values) = self.read_categories(wire, &mut notes)?;
-        let label =
-            Label { catalogue: self.key, level: level.map_or(0, |found| found.index), values };
-        self.judge(label, tags, use_, notes).map(|()| label)
-    }
-
-    /// The tags and the values that the label names; a name read twice is malformed, also when
-    /// the two spellings differ.
-    fn read_categories(
-        &self,
-        wire: &WireLabel,
-        notes: &mut Notes,
-    ) -> Result<(Bits, Bits), Invalid> {
-        let (mut tags, mut values) = (Bits::EMPTY, Bits::EMPTY);
-        for category in &wire.categories {
-            let Some((index, tag)) = self.find_tag(&category.tag) else {
-                notes.unknown.push(category.tag.clone());
-                continue;
-            };
-            if tags.has(index) {
-                return Err(LabelFault::Malformed.into());
-            }
-            tags = tags.or(Bits::one(index));
-            for value in &category.values {
-                match tag.names.find(value) {
-                    None => notes.unknown.push(format!("{}:{value}", category.tag)),
-                    Some(found) if values.has(found.index) => {
-                        return Err(LabelFault::Malformed.into());
-                    }
-                    Some(found) => {
-                        values = values.or(Bits::one(found.index));
-                        if found.alias {
-                            notes.aliases.push(format!("{}:{value}", category.tag));
-                        }
-                    }
-                }
-            }
-        }
-        Ok((tags, values))
-    }
-
-    /// Holds a label that was computed, not read, against the rules of the catalogue.
-    pub(crate) fn check(&self, label: Label) -> Result<Label, Invalid> {
-        let with_value = (0..).zip(&self.tags);
-        let tags = with_value.filter(|(_, tag)| tag.values.meets(label.values));
-        let tags = tags.map(|(index, _)| index).collect();
-        self.judge(label, tags, Use::Carriage, Notes::default()).map(|()| label)
-    }
-
-    fn judge(&self, label: Label, tags: Bits, use_: Use, notes: Notes) -> Result<(), Invalid> {
-        let mut faults = Vec::new();
-        let known = notes.level.is_none();
-        faults.extend(notes.level.map(LabelFault::LevelUnknown));
-        faults.extend(joined(notes.unknown, LabelFault::CategoryUnknown));
-        if let Some(level) = self.level(&label).filter(|_| known) {
-            let excluded = level.excluded.and(label.values);
-            if !excluded.is_empty() {
-                faults.extend(joined(self.written(excluded), LabelFault::ExcludedLevel));
-            }
-            self.judge_together(label, &mut faults);
-            let missing = level.required.iter().filter(|tag| !tags.has(**tag));
-            let missing = missing.filter_map(|tag| self.tags.get(usize::from(*tag)));
-            let missing: Vec<String> = missing.map(|tag| tag.id.to_string()).collect();
-            faults.extend(joined(missing, LabelFault::RequiredCategory));
-            if use_ == Use::Origination {
-                let mut obsolete = self.written(label.values.and(self.obsolete));
-                obsolete.extend(level.obsolete.then(|| level.id.to_string()));
-                obsolete.extend(notes.aliases);
-                faults.extend(joined(obsolete, LabelFault::Obsolete));
-            }
-        }
-        if faults.is_empty() { Ok(()) } else { Err(Invalid(faults)) }
-    }
-
-    fn judge_together(&self, label: Label, faults: &mut Vec<LabelFault>) {
-        let excluded = self.values(label.values).map(|value| value.excludes);
-        let together = excluded.fold(Bits::EMPTY, Bits::or).and(label.values);
-        if !together.is_empty() {
-            faults.extend(joined(self.written(together), LabelFault::ExcludedCategory));
-        }
-    }
-}
-
-/// What was noticed while reading, before the label is judged.
-#[derive(Default)]
-struct Notes {
-    level: Option<String>,
-    unknown: Vec<String>,
-    aliases: Vec<String>,
-}
-
 /// Names in one sentence; a label may have 256.
 const NAMES_SHOWN_MAX: usize = 8;
-
-fn joined(names: Vec<String>, fault: impl Fn(String) -> LabelFault) -> Option<LabelFault> {
-    (!names.is_empty()).then(|| fault(list(names)))
-}
 
 pub(crate) fn list(mut names: Vec<String>) -> String {
     if names.len() > NAMES_SHOWN_MAX {
