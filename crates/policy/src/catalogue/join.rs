@@ -29,7 +29,7 @@ impl Catalogue {
     ///
     /// # Errors
     /// When a person has to decide.
-    pub fn join(&self, labels: &[Label]) -> Result<Label, NeedsPerson> {
+    pub fn join_labels(&self, labels: &[Label]) -> Result<Label, NeedsPerson> {
         let (first, rest) = labels.split_first().ok_or(NeedsPerson::Nothing)?;
         if labels.iter().any(|label| self.level(label).is_none()) {
             return Err(NeedsPerson::Foreign);
@@ -78,7 +78,7 @@ mod tests {
             catalogue.resolve(&wire, Use::Carriage, now, Duration::ZERO).unwrap()
         };
         let labels: Vec<Label> = texts.iter().map(read).collect();
-        match catalogue.join(&labels) {
+        match catalogue.join_labels(&labels) {
             Ok(label) => catalogue.write(&label).unwrap().to_string(),
             Err(person) => person.to_string(),
         }

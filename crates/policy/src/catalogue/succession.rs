@@ -25,6 +25,6 @@ impl Catalogue {
         if now < at.before(skew) {
             return Ok(old);
         }
-        self.join(&[old, new]).map_err(|_| LabelFault::SuccessionUncertain.into())
+        self.join_labels(&[old, new]).map_err(|_| LabelFault::SuccessionUncertain.into())
     }
 }

@@ -154,7 +154,7 @@ fn answer_join(
         Ok(resolved) => resolved,
         Err(invalid) => return Ok(denied(codes_of(&invalid))),
     };
-    Ok(match catalogue.join(&resolved) {
+    Ok(match catalogue.join_labels(&resolved) {
         Ok(label) => labelled(Word::Permit, catalogue, &label),
         Err(_) => Answer { decision: Some(Word::Hold.to_string()), ..Answer::default() },
     })

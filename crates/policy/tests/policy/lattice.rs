@@ -93,10 +93,13 @@ fn what_admits_the_join_admits_both_parts() {
         let (a, b) = (label(dice, fi)?, label(dice, fi)?);
         let grants = grants(dice);
         let clearance = up_to(dice, fi, &grants);
-        let joined = fi.join(&[a, b]);
-        assert_eq!(joined, fi.join(&[b, a]));
+        let joined = fi.join_labels(&[a, b]);
+        assert_eq!(joined, fi.join_labels(&[b, a]));
         let joined = joined.ok()?;
-        assert_eq!((fi.join(&[joined, a]), fi.join(&[joined, joined])), (Ok(joined), Ok(joined)));
+        assert_eq!(
+            (fi.join_labels(&[joined, a]), fi.join_labels(&[joined, joined])),
+            (Ok(joined), Ok(joined))
+        );
         admits(fi, &joined, &clearance).ok()?;
         Some(admits(fi, &a, &clearance).is_ok() && admits(fi, &b, &clearance).is_ok())
     });
@@ -164,7 +167,7 @@ fn translation_keeps_the_order() {
         let a = effective(&written("EU", low, &[("REL", &wide)]))?;
         let b = effective(&written("EU", high, &[("REL", &narrow)]))?;
         // The first is below the second: so joining them changes nothing of the second.
-        Some(fi.join(&[a, b]) == Ok(b))
+        Some(fi.join_labels(&[a, b]) == Ok(b))
     });
     assert!(said > 1000, "{said}");
 }
