@@ -12,7 +12,7 @@ use crate::{
     names::is_id,
     node_id::NodeId,
     text::Phrase,
-    trial::{Trial, read_embedded, value::Value},
+    trial::{Trial, Value, read_embedded},
 };
 
 /// Nodes in one federation. More: the file is refused.

@@ -12,7 +12,7 @@ use crate::{
     merge::{ReceiptDemand, Transit},
     names::is_id,
     text::Phrase,
-    trial::{Trial, read_embedded, value::Value},
+    trial::{Trial, Value, read_embedded},
     units::{Rate, Size, Span},
     window::Window,
 };

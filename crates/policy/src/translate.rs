@@ -15,7 +15,7 @@ use crate::{
     file::{check_format, optional_instant, read},
     label::{Label, list},
     reason::Reason,
-    trial::{Trial, read_embedded, value::Value},
+    trial::{Trial, Value, read_embedded},
 };
 
 pub(crate) use compile::compile;

@@ -16,7 +16,7 @@ use crate::{
     file::{check_format, instant, read},
     names::{Names, is_id},
     text::Phrase,
-    trial::{read_embedded, value::Value as WrittenTest},
+    trial::{Value as WrittenTest, read_embedded},
 };
 
 #[derive(Deserialize)]

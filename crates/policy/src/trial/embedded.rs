@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use kuriiri_types::FileKind;
 
-use super::{Body, Trial, TrialReport, TrialResult, Value, coverage::Coverage, read, run};
-use crate::{
-    error::{Flaw, PolicyError},
-    policy::Policy,
+use super::{
+    question::{Body, Trial},
+    read,
+    value::Value,
 };
+use crate::error::{Flaw, PolicyError};
 
 /// Tests in one file of the policy. More: the file is refused.
 const EMBEDDED_MAX: usize = 1024;
@@ -43,24 +44,4 @@ pub(crate) fn read_embedded(
         }
     };
     written.iter().enumerate().map(read).collect()
-}
-
-impl Policy {
-    /// Runs every test that the files carry. A file whose tests fail must not be put in force.
-    ///
-    /// Results stand in the order of catalogues, federation, rules, local rules and translations;
-    /// each names the kind of file that carries the test. Empty when no file carries any.
-    pub fn run_tests(&self) -> TrialReport {
-        let mut coverage = Coverage::of(self);
-        let mut results = Vec::new();
-        for embedded in &self.tests {
-            for trial in &*embedded.tests {
-                let outcome = run::run_plain(self, trial, &mut coverage);
-                let (name, title) = (trial.name.clone(), trial.title.clone());
-                let file = Some(embedded.file.title().to_owned());
-                results.push(TrialResult { file, name, title, outcome });
-            }
-        }
-        TrialReport { results, coverage }
-    }
 }

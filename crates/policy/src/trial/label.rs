@@ -5,14 +5,13 @@ use std::time::Duration;
 use kuriiri_types::{Category, Timestamp, WireLabel};
 
 use super::{
-    NO_SKEW, TrialFault, Value,
-    fields::{Fields, Read, each, list, text, texts},
+    fields::{Fields, Read, TrialFault, each, list, text, texts},
+    value::Value,
 };
-use crate::{
-    case::CaseClearance,
-    catalogue::{Catalogue, TagKind},
-    label::{Invalid, Label, Use},
-};
+use crate::{case::CaseClearance, catalogue::TagKind};
+
+/// The clocks' difference when a case says nothing of it.
+const NO_SKEW: Duration = Duration::ZERO;
 
 /// A label with what only foreign formats say of it.
 #[derive(Debug, Clone)]
@@ -62,23 +61,6 @@ impl GivenLabel {
         let parsed = if parsed.is_err() && !policy.is_empty() { alone.parse() } else { parsed };
         let wire = parsed.map_err(|error| TrialFault::new(at, error.to_string()))?;
         Ok(Self { wire, claims: Vec::new(), skew: NO_SKEW })
-    }
-
-    /// The label under its catalogue, kinds of tags compared first.
-    pub(crate) fn resolve(
-        &self,
-        catalogue: &Catalogue,
-        use_: Use,
-        now: Timestamp,
-    ) -> Result<Label, Invalid> {
-        self.check_claims(catalogue)?;
-        catalogue.resolve(&self.wire, use_, now, self.skew)
-    }
-
-    /// Refuses a label that claims another kind of tag than the catalogue.
-    pub(crate) fn check_claims(&self, catalogue: &Catalogue) -> Result<(), Invalid> {
-        let mut claims = self.claims.iter();
-        claims.try_for_each(|(tag, kind)| catalogue.check_kind(tag, *kind))
     }
 }
 

@@ -8,10 +8,11 @@
 use kuriiri_types::{Digest, MessageType, Precedence};
 
 use super::{
-    Body, Edits, Move, Revision, Trial, TrialFault, Value,
     expect::Expected,
-    fields::{Fields, Read, each, list, number, text, texts},
+    fields::{Fields, Read, TrialFault, each, list, number, text, texts},
     label::{GivenLabel, read_clearance},
+    question::{Body, Edits, Move, Revision, Trial},
+    value::Value,
 };
 use crate::{
     case::{Case, CaseAlternative, CaseApproval, read_hex},

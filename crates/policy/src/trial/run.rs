@@ -3,8 +3,11 @@
 use kuriiri_types::{Timestamp, WireLabel};
 
 use super::{
-    Answer, Body, Edits, Move, Trial, TrialOutcome, TrialReport, TrialResult, Trials,
-    coverage::Coverage, label::GivenLabel,
+    answer::{Answer, TrialOutcome, TrialReport, TrialResult},
+    coverage::Coverage,
+    label::GivenLabel,
+    question::{Body, Edits, Move, Trial},
+    trials::Trials,
 };
 use crate::{
     admit::{Shortfall, admits},
@@ -69,8 +72,28 @@ impl Tester {
     }
 }
 
+impl Policy {
+    /// Runs every test that the files carry. A file whose tests fail must not be put in force.
+    ///
+    /// Results stand in the order of catalogues, federation, rules, local rules and translations;
+    /// each names the kind of file that carries the test. Empty when no file carries any.
+    pub fn run_tests(&self) -> TrialReport {
+        let mut coverage = Coverage::of(self);
+        let mut results = Vec::new();
+        for embedded in &self.tests {
+            for trial in &*embedded.tests {
+                let outcome = run_plain(self, trial, &mut coverage);
+                let (name, title) = (trial.name.clone(), trial.title.clone());
+                let file = Some(embedded.file.title().to_owned());
+                results.push(TrialResult { file, name, title, outcome });
+            }
+        }
+        TrialReport { results, coverage }
+    }
+}
+
 /// Runs a case against a policy as it is.
-pub(super) fn run_plain(policy: &Policy, trial: &Trial, coverage: &mut Coverage) -> TrialOutcome {
+fn run_plain(policy: &Policy, trial: &Trial, coverage: &mut Coverage) -> TrialOutcome {
     let (body, expected) = match &trial.body {
         Ok(body) => body,
         Err(fault) => return TrialOutcome::Broken { why: fault.to_string() },
