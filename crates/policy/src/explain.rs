@@ -3,7 +3,7 @@
 //! Nothing here decides. The outcome and its reasons are those of [`Policy::decide`]; the rest
 //! shows what that decision looked at.
 
-pub(crate) mod render;
+mod render;
 
 use std::time::Duration;
 

@@ -11,7 +11,7 @@ use crate::{
     obligations::Obligations,
     policy::Policy,
     reason::{Missing, Reason},
-    text::{Lang, Phrase},
+    text::{Lang, Phrase, Trilingual, pick},
     units::{bytes, span},
 };
 
@@ -185,14 +185,8 @@ impl Duties {
     /// One line for each duty, in the words of people. Empty when nothing is asked.
     pub fn lines(&self, lang: Lang) -> Vec<String> {
         let mut lines = Vec::new();
-        let mut note = |template: [&str; 3], argument: String| {
-            let [fi, sv, en] = template;
-            let template = match lang {
-                Lang::Fi => fi,
-                Lang::Sv => sv,
-                Lang::En => en,
-            };
-            lines.push(template.replace("{}", &argument));
+        let mut note = |template: Trilingual, argument: String| {
+            lines.push(pick(template, lang).replace("{}", &argument));
         };
         if self.seal {
             note(SEAL, String::new());
@@ -245,31 +239,31 @@ impl Duties {
     }
 }
 
-const SEAL: [&str; 3] =
+const SEAL: Trilingual =
     ["salattava päästä päähän", "krypteras från ände till ände", "must be sealed end to end"];
-const SYSTEM: [&str; 3] =
+const SYSTEM: Trilingual =
     ["vain salauslaitteella {}", "endast med kryptosystemet {}", "only through the encryptor {}"];
-const DIRECT: [&str; 3] =
+const DIRECT: Trilingual =
     ["suoraan vastaanottajalle", "direkt till mottagaren", "directly to the recipient, no hub"];
-const APPROVALS: [&str; 3] = ["hyväksyjiä: {}", "godkännare: {}", "releasing officers needed: {}"];
-const ROLES: [&str; 3] =
+const APPROVALS: Trilingual = ["hyväksyjiä: {}", "godkännare: {}", "releasing officers needed: {}"];
+const ROLES: Trilingual =
     ["hyväksyjien rooleissa: {}", "bland godkännarna rollerna: {}", "among the officers: {}"];
-const SIZE: [&str; 3] = ["koko enintään {}", "storlek högst {}", "size at most {}"];
-const TTL: [&str; 3] = ["perillä {} kuluessa", "framme inom {}", "delivered within {}"];
-const PRECEDENCE: [&str; 3] =
+const SIZE: Trilingual = ["koko enintään {}", "storlek högst {}", "size at most {}"];
+const TTL: Trilingual = ["perillä {} kuluessa", "framme inom {}", "delivered within {}"];
+const PRECEDENCE: Trilingual =
     ["kiireellisyys enintään {}", "angelägenhetsgrad högst {}", "precedence at most {}"];
-const CONSENT: [&str; 3] = [
+const CONSENT: Trilingual = [
     "edelleen vain laatijan luvalla",
     "vidare endast med upphovsmannens tillstånd",
     "onward only with the originator's consent",
 ];
-const NEVER: [&str; 3] = ["ei edelleen", "får inte vidarebefordras", "may not be forwarded"];
-const RECEIPT: [&str; 3] = ["kuittaus: {}", "kvitto: {}", "receipt: {}"];
-const RETAIN_MAX: [&str; 3] =
+const NEVER: Trilingual = ["ei edelleen", "får inte vidarebefordras", "may not be forwarded"];
+const RECEIPT: Trilingual = ["kuittaus: {}", "kvitto: {}", "receipt: {}"];
+const RETAIN_MAX: Trilingual =
     ["poistettava {} kuluessa", "raderas inom {}", "erased within {} of delivery"];
-const RETAIN_MIN: [&str; 3] =
+const RETAIN_MIN: Trilingual =
     ["säilytettävä vähintään {}", "bevaras minst {}", "kept for at least {}"];
-const RATE: [&str; 3] = ["enintään {} tunnissa", "högst {} per timme", "at most {} an hour"];
-const MARKER: [&str; 3] = ["näytetään: {}", "visas: {}", "shown first and last: {}"];
-const WINDOW: [&str; 3] =
+const RATE: Trilingual = ["enintään {} tunnissa", "högst {} per timme", "at most {} an hour"];
+const MARKER: Trilingual = ["näytetään: {}", "visas: {}", "shown first and last: {}"];
+const WINDOW: Trilingual =
     ["lähtee vain (UTC): {}", "avgår endast (UTC): {}", "leaves only at (UTC): {}"];

@@ -97,6 +97,18 @@ impl TryFrom<Written> for Phrase {
     }
 }
 
+/// Words of the program itself, in Finnish, Swedish and English.
+pub(crate) type Trilingual = [&'static str; 3];
+
+/// The words in one language.
+pub(crate) fn pick([fi, sv, en]: Trilingual, lang: Lang) -> &'static str {
+    match lang {
+        Lang::Fi => fi,
+        Lang::Sv => sv,
+        Lang::En => en,
+    }
+}
+
 /// Puts arguments into a sentence, once and from left to right: `{n}` becomes the text of `n`.
 /// What an argument contains is never read as a place for another.
 pub(crate) fn fill(template: &str, arguments: &[(&str, String)]) -> String {

@@ -7,7 +7,7 @@ use crate::{
     case::Case,
     catalogue::Catalogue,
     effective_label::Source,
-    explain::{LabelSource, render::pick},
+    explain::LabelSource,
     facts::Facts,
     gates::Holding,
     label::Label,
@@ -17,7 +17,7 @@ use crate::{
     policy::Policy,
     reason::{Gate, Reason},
     report::Told,
-    text::{Lang, Phrase},
+    text::{Lang, Phrase, pick},
 };
 
 /// Every node of the federation with what it may do with messages under one label.

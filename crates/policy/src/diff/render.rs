@@ -1,7 +1,7 @@
 //! A comparison in plain lines.
 
 use super::change::{Change, ChangeKind, PolicyDiff};
-use crate::{explain::render::pick, text::Lang};
+use crate::text::{Lang, pick};
 
 impl PolicyDiff {
     /// Lines of plain text: whether the new policy widens, then every change, those that widen

@@ -3,20 +3,8 @@
 use super::{ExplainedGate, Explanation, InForce, LabelSource};
 use crate::{
     report::{Duties, Word},
-    text::Lang,
+    text::{Lang, Trilingual, pick},
 };
-
-/// Finnish, Swedish, English.
-type Words = [&'static str; 3];
-
-pub(crate) fn pick(words: Words, lang: Lang) -> &'static str {
-    let [fi, sv, en] = words;
-    match lang {
-        Lang::Fi => fi,
-        Lang::Sv => sv,
-        Lang::En => en,
-    }
-}
 
 impl Word {
     /// The outcome as people say it.
@@ -162,53 +150,55 @@ fn act_words(act: &str, lang: Lang) -> String {
     }
 }
 
-const LABEL: Words = ["Merkintä", "Märkning", "Label"];
-const WRITTEN: Words = ["kirjoitettu", "skriven", "as written"];
-const COUNTS: Words = ["voimassa", "gällande", "in force"];
-const BY_DEFAULT: Words = [
+const LABEL: Trilingual = ["Merkintä", "Märkning", "Label"];
+const WRITTEN: Trilingual = ["kirjoitettu", "skriven", "as written"];
+const COUNTS: Trilingual = ["voimassa", "gällande", "in force"];
+const BY_DEFAULT: Trilingual = [
     "merkintää ei ollut: luettelon oletusmerkintä",
     "märkning saknas: katalogens standardmärkning",
     "there was none: the default of the catalogue",
 ];
-const BY_TABLE: Words = [
+const BY_TABLE: Trilingual = [
     "muunnettu omalla muunnostaulukolla; laatijan merkintä ei muutu",
     "översatt med vår egen tabell; upphovsmannens märkning ändras inte",
     "translated by our own table; the originator's label does not change",
 ];
-const BY_TRANSLATOR: Words = [
+const BY_TRANSLATOR: Trilingual = [
     "luotetun kääntäjän vastaava merkintä",
     "motsvarande märkning från en betrodd översättare",
     "equivalent label by a trusted translator",
 ];
-const BY_NOTHING: Words = [
+const BY_NOTHING: Trilingual = [
     "mihinkään merkintään ei voi luottaa",
     "ingen märkning går att lita på",
     "no label can be relied on",
 ];
-const OLD: Words = [
+const OLD: Trilingual = [
     "suunniteltu muutos ei ole vielä voimassa",
     "den planerade ändringen gäller inte ännu",
     "the planned change is not in force yet",
 ];
-const NEW: Words = [
+const NEW: Trilingual = [
     "suunniteltu muutos on voimassa",
     "den planerade ändringen gäller",
     "the planned change is in force",
 ];
-const BOTH: Words = [
+const BOTH: Trilingual = [
     "muutos on juuri tulossa: molemmat merkinnät sitovat",
     "ändringen sker just nu: båda märkningarna binder",
     "the change is just due: both labels bind",
 ];
-const RULES: Words = ["Säännöt", "Regler", "Rules"];
-const NO_RULES: Words = ["yksikään ei koske viestiä", "ingen gäller meddelandet", "none matches"];
-const LOCAL: Words = [" (ministeriön oma)", " (ministeriets egen)", " (of the ministry itself)"];
-const FORBIDS: Words = ["kieltää", "förbjuder", "forbids"];
-const NOTHING: Words = ["ei mitään", "ingenting", "nothing"];
-const TOGETHER: Words =
+const RULES: Trilingual = ["Säännöt", "Regler", "Rules"];
+const NO_RULES: Trilingual =
+    ["yksikään ei koske viestiä", "ingen gäller meddelandet", "none matches"];
+const LOCAL: Trilingual =
+    [" (ministeriön oma)", " (ministeriets egen)", " (of the ministry itself)"];
+const FORBIDS: Trilingual = ["kieltää", "förbjuder", "forbids"];
+const NOTHING: Trilingual = ["ei mitään", "ingenting", "nothing"];
+const TOGETHER: Trilingual =
     ["Yhdessä, tiukin voittaa", "Tillsammans, strängast gäller", "Together, strictest wins"];
-const LIMITS: Words = ["Rajat", "Gränser", "Limits"];
-const ALLOWED: Words = ["sallittu", "tillåtet", "allowed"];
-const PEOPLE: Words = ["Ihmisten tehtävät", "Människors uppgifter", "What people do"];
-const NEEDS: Words = ["tarvitaan", "krävs", "needs"];
-const HOLDS: Words = ["on", "har", "holds"];
+const LIMITS: Trilingual = ["Rajat", "Gränser", "Limits"];
+const ALLOWED: Trilingual = ["sallittu", "tillåtet", "allowed"];
+const PEOPLE: Trilingual = ["Ihmisten tehtävät", "Människors uppgifter", "What people do"];
+const NEEDS: Trilingual = ["tarvitaan", "krävs", "needs"];
+const HOLDS: Trilingual = ["on", "har", "holds"];

@@ -3,19 +3,16 @@
 use crate::{
     label::LabelFault,
     reason::{Lack, Missing, Reason},
-    text::{Lang, fill},
+    text::{Lang, Trilingual, fill, pick},
 };
-
-/// Finnish, Swedish, English.
-type Sentence = [&'static str; 3];
 
 impl Reason {
     /// One sentence for people at home. Never for a foreign peer: it tells what others may have.
     pub fn text(&self, lang: Lang) -> String {
-        fill(pick(&self.sentence(), lang), &self.arguments(lang))
+        fill(pick(self.sentence(), lang), &self.arguments(lang))
     }
 
-    fn sentence(&self) -> Sentence {
+    fn sentence(&self) -> Trilingual {
         match self {
             Self::Gate { lack, .. } => lack.sentence(),
             Self::Label(fault) => label_sentence(fault),
@@ -75,10 +72,10 @@ impl Reason {
 impl Missing {
     /// One sentence for people at home: what the message waits for.
     pub fn text(&self, lang: Lang) -> String {
-        fill(pick(&self.sentence(), lang), &self.arguments())
+        fill(pick(self.sentence(), lang), &self.arguments())
     }
 
-    fn sentence(&self) -> Sentence {
+    fn sentence(&self) -> Trilingual {
         match self {
             Self::Approvals { .. } => [
                 "Odottaa hyväksyntöjä: {k}/{n}.",
@@ -110,7 +107,7 @@ impl Missing {
 }
 
 impl Lack {
-    fn sentence(&self) -> Sentence {
+    fn sentence(&self) -> Trilingual {
         match self {
             Self::Clearance => [
                 "Solmulla {n} ei ole valtuutta tässä luokituspolitiikassa.",
@@ -151,88 +148,88 @@ impl Lack {
     }
 }
 
-const UNKNOWN_NODE: Sentence = [
+const UNKNOWN_NODE: Trilingual = [
     "Solmua ei ole liittouman luettelossa.",
     "Noden finns inte i federationens förteckning.",
     "The federation has no such node.",
 ];
-const UNLABELLED: Sentence = [
+const UNLABELLED: Trilingual = [
     "Viestissä ei ole luokitusmerkintää.",
     "Meddelandet saknar märkning.",
     "The message has no label.",
 ];
-const UNVERIFIED: Sentence = [
+const UNVERIFIED: Trilingual = [
     "Merkinnän allekirjoitusta ei voitu todentaa.",
     "Märkningens signatur kunde inte verifieras.",
     "The signature over the label did not verify.",
 ];
-const TRANSLATION_REFUSED: Sentence = [
+const TRANSLATION_REFUSED: Trilingual = [
     "Merkintää ei voi muuntaa menettämättä rajoitusta {v}.",
     "Märkningen kan inte översättas utan att begränsningen {v} går förlorad.",
     "The label cannot be translated without losing {v}.",
 ];
-const ALTERNATIVE_DISAGREES: Sentence = [
+const ALTERNATIVE_DISAGREES: Trilingual = [
     "Viestin vastaava merkintä poikkeaa muunnostaulukosta.",
     "Meddelandets motsvarande märkning avviker från tabellen.",
     "The message's equivalent label differs from our table.",
 ];
-const FORBIDDEN: Sentence = [
+const FORBIDDEN: Trilingual = [
     "Luokkaa {l} ei saa lähettää tässä verkossa.",
     "Klassen {l} får inte sändas i detta nät.",
     "Level {l} may not be sent in this network.",
 ];
-const NO_RULE: Sentence = [
+const NO_RULE: Trilingual = [
     "Luokalle {l} ei ole käsittelysääntöä.",
     "Klassen {l} saknar hanteringsregel.",
     "No handling rule covers level {l}.",
 ];
-const TRANSIT_FORBIDDEN: Sentence = [
+const TRANSIT_FORBIDDEN: Trilingual = [
     "Luokka {l} on lähetettävä suoraan vastaanottajalle.",
     "Klassen {l} ska sändas direkt till mottagaren.",
     "Level {l} must go directly to the recipient.",
 ];
-const SEAL_REQUIRED: Sentence = [
+const SEAL_REQUIRED: Trilingual = [
     "Viesti on salattava päästä päähän.",
     "Meddelandet ska krypteras från ände till ände.",
     "The message must be sealed end to end.",
 ];
-const TOO_BIG: Sentence = [
+const TOO_BIG: Trilingual = [
     "Viesti on liian suuri: {a} / {b} tavua.",
     "Meddelandet är för stort: {a} / {b} byte.",
     "The message is too big: {a} / {b} bytes.",
 ];
-const EXPIRED: Sentence = [
+const EXPIRED: Trilingual = [
     "Viestin määräaika on päättynyt.",
     "Meddelandets tid har gått ut.",
     "The message has expired.",
 ];
-const PRECEDENCE: Sentence = [
+const PRECEDENCE: Trilingual = [
     "Kiireellisyys {a} ei ole sallittu tässä luokassa.",
     "Angelägenhetsgraden {a} är inte tillåten i denna klass.",
     "Precedence {a} is not allowed at this level.",
 ];
-const ONWARD_FORBIDDEN: Sentence = [
+const ONWARD_FORBIDDEN: Trilingual = [
     "Viestiä ei saa lähettää edelleen.",
     "Meddelandet får inte vidarebefordras.",
     "The message may not be forwarded.",
 ];
-const NO_ROUTE: Sentence = [
+const NO_ROUTE: Trilingual = [
     "Vastaanottajalle ei ole suoraa yhteyttä eikä välittävää solmua.",
     "Det finns varken direkt förbindelse till mottagaren eller någon förmedlande nod.",
     "There is neither a direct link to the recipient nor a hub between.",
 ];
-const WRONG_WAY: Sentence = [
+const WRONG_WAY: Trilingual = [
     "Reitti on liian pitkä tai kiertää kehää.",
     "Vägen är för lång eller går i cirkel.",
     "The route is too long or loops.",
 ];
-const POLICY_UNKNOWN: Sentence = [
+const POLICY_UNKNOWN: Trilingual = [
     "Luokituspolitiikkaa {p} ei tunneta eikä vastaavuutta ole.",
     "Policyn {p} är okänd och saknar motsvarighet.",
     "Policy {p} is unknown and has no equivalence.",
 ];
 
-fn label_sentence(fault: &LabelFault) -> Sentence {
+fn label_sentence(fault: &LabelFault) -> Trilingual {
     match fault {
         LabelFault::PolicyUnknown(_) => POLICY_UNKNOWN,
         LabelFault::LevelUnknown(_) | LabelFault::CategoryUnknown(_) => [
@@ -260,14 +257,5 @@ fn label_sentence(fault: &LabelFault) -> Sentence {
             "Märkningen byts just nu och den gamla och den nya går inte att förena; försök om en stund.",
             "The label is just changing and old and new have no common reading; try again shortly.",
         ],
-    }
-}
-
-fn pick(sentence: &Sentence, lang: Lang) -> &'static str {
-    let [fi, sv, en] = sentence;
-    match lang {
-        Lang::Fi => fi,
-        Lang::Sv => sv,
-        Lang::En => en,
     }
 }

@@ -1,7 +1,7 @@
 //! What can go, in plain lines.
 
 use super::{What, WhatForm, WhatLevel, WhatRoute, WhatRule, WhatTag};
-use crate::{explain::render::pick, text::Lang};
+use crate::text::{Lang, pick};
 
 impl What {
     /// Lines of plain text: each level with its ways, what every message needs, what categories
