@@ -3,7 +3,10 @@
 
 use kuriiri_types::{FileKind, Timestamp};
 
-use super::{Action, Applied, Mapping, Table, Translation, Written};
+use super::{
+    Applied, Mapping, Translation, Written,
+    table::{Action, Table},
+};
 use crate::{
     bits::Bits,
     catalogue::{Catalogue, TagKind},
