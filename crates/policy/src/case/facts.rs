@@ -65,28 +65,15 @@ impl Case {
     pub fn with<R>(&self, policy: &Policy, ask: impl FnOnce(&Facts<'_>) -> R) -> R {
         let node = |name: &String| policy.named(name).unwrap_or(NodeId::UNKNOWN);
         let path: Vec<NodeId> = self.path.iter().map(node).collect();
-        let person: Option<Vec<Clearance>> = self
-            .person
-            .as_ref()
+        let person = self.person.as_ref();
+        let person: Option<Vec<Clearance>> = person
             .map(|held| held.iter().filter_map(|entry| policy.read_clearance(entry)).collect());
         let roles: Vec<Vec<&str>> = self.approvals.iter().map(CaseApproval::roles).collect();
-        let approvals: Vec<Approval<'_>> = self
-            .approvals
-            .iter()
-            .zip(&roles)
-            .map(|(approval, roles)| Approval {
-                officer: &approval.officer,
-                node: node(&approval.node),
-                digest: approval.digest,
-                until: approval.until,
-                roles,
-            })
+        let approvals = self.approvals.iter().zip(&roles);
+        let approvals: Vec<Approval<'_>> = approvals
+            .map(|(approval, roles)| approval.with_roles(roles, node(&approval.node)))
             .collect();
-        let alternatives: Vec<Alternative<'_>> = self
-            .alternatives
-            .iter()
-            .map(|entry| Alternative { label: &entry.label, signer: &entry.signer })
-            .collect();
+        let alternatives: Vec<_> = self.alternatives.iter().map(CaseAlternative::as_fact).collect();
         ask(&Facts {
             at: node(&self.at),
             origin: node(&self.origin),
@@ -131,9 +118,21 @@ impl Case {
     }
 }
 
+impl CaseAlternative {
+    fn as_fact(&self) -> Alternative<'_> {
+        Alternative { label: &self.label, signer: &self.signer }
+    }
+}
+
 impl CaseApproval {
     fn roles(&self) -> Vec<&str> {
         self.roles.iter().map(String::as_str).collect()
+    }
+
+    /// The approval with its [`roles`](Self::roles) and the node that its name stands for.
+    fn with_roles<'a>(&'a self, roles: &'a [&'a str], node: NodeId) -> Approval<'a> {
+        let Self { officer, digest, until, .. } = self;
+        Approval { officer, node, digest: *digest, until: *until, roles }
     }
 }
 
