@@ -7,7 +7,7 @@ use kuriiri_merkle::SIZE_MAX;
 use kuriiri_types::Digest;
 
 use crate::{
-    CheckpointError, KeyKind, Note, NoteError, NoteSigner, VerifierKey,
+    KeyKind, KeyName, Note, NoteError, NoteSigner, VerifierKey,
     text::{base64, decimal, hash_from_base64},
 };
 
@@ -101,6 +101,31 @@ impl fmt::Display for Checkpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}\n{}\n{}\n", self.origin, self.size, base64(self.root.as_bytes()))
     }
+}
+
+/// A checkpoint is not readable, or not that of the log.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CheckpointError {
+    /// The note around it is wrong.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The text is not origin, size and root.
+    #[error("the text is not a checkpoint: {0}")]
+    Text(&'static str),
+    /// Signed by a key of another name.
+    #[error("the checkpoint is of the log {origin}, and the key of {key}")]
+    Origin {
+        /// Which log it says it is of.
+        origin: String,
+        /// Whose key it is.
+        key: KeyName,
+    },
+    /// A witness's key was given where a log's is needed.
+    #[error("the key of {0} is a witness's, and a checkpoint is signed with a log's")]
+    Kind(KeyName),
+    /// Seconds that no time can have.
+    #[error("{0} seconds are not a time that a witness can state")]
+    Time(u64),
 }
 
 #[cfg(test)]

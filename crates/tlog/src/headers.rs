@@ -8,8 +8,6 @@
 
 use bytes::Bytes;
 
-use crate::HeadersError;
-
 /// Bytes in front of the headers of one entry.
 const FIXED_BYTES: usize = 3;
 /// Bytes of the length in front of a header.
@@ -84,6 +82,23 @@ fn take_header(rest: &mut Bytes) -> Option<Option<Bytes>> {
 
 fn take(rest: &mut Bytes, length: usize) -> Option<Bytes> {
     (rest.len() >= length).then(|| rest.split_to(length))
+}
+
+/// The file of headers beside a log is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HeadersError {
+    /// A header is too long to be written.
+    #[error("the header has {0} bytes, and the file takes at most 65535")]
+    TooLong(usize),
+    /// One entry has too many headers.
+    #[error("an entry has {0} headers, and the file takes at most 65535")]
+    TooMany(usize),
+    /// The bytes end within a part.
+    #[error("the file of headers ends in the middle of its part number {0}, counted from 0")]
+    CutOff(usize),
+    /// A part does not follow the one before it.
+    #[error("the headers of entry {0} of the bundle come after those of a later entry")]
+    Order(u8),
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use kuriiri_merkle::digest;
 use kuriiri_seal::NoteKey;
 
 use crate::{
-    KeyTextError, NoteError, Signature,
+    NoteError, Signature,
     text::{base64, from_base64},
 };
 
@@ -176,6 +176,28 @@ fn id(name: &KeyName, kind: KeyKind, public_key: &[u8; KEY_BYTES]) -> u32 {
     text.extend_from_slice(public_key);
     let hash = digest(&text);
     hash.as_bytes().first_chunk().map_or(0, |first| u32::from_be_bytes(*first))
+}
+
+/// The text of a key, or the name of one, is not what it should be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum KeyTextError {
+    /// A name that no key can have.
+    #[error("a key's name has at least one letter, and no space, plus or control character in it")]
+    Name,
+    /// Not three parts, or one of them unreadable.
+    #[error(
+        "a key is written as name+id+key, with the id in 8 hexadecimal digits and the key in base64"
+    )]
+    Format,
+    /// A kind of key that is not used here.
+    #[error("the key is of type {0:#04x}, and only 0x01 (Ed25519) and 0x04 (cosignature) are read")]
+    Type(u8),
+    /// The id is not that of this name and key.
+    #[error("the key's id does not belong to its name and key")]
+    Id,
+    /// A log's key was given for a witness, or the other way round.
+    #[error("the key of {0} is of the wrong type: a log's is 0x01, a witness's 0x04")]
+    WrongKind(KeyName),
 }
 
 #[cfg(test)]

@@ -39,7 +39,6 @@
 
 mod checkpoint;
 mod cosignature;
-mod error;
 mod headers;
 mod key;
 mod note;
@@ -52,24 +51,20 @@ mod tile;
 mod tlog_proof;
 mod trust;
 
-pub use checkpoint::Checkpoint;
+pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{Cosigner, add_signature};
-pub use error::{
-    BundleError, CheckpointError, HeadersError, KeyTextError, NoteError, PolicyFault,
-    ProofFileError, TrustError,
-};
-pub use headers::{EntryHeaders, decode_headers, encode_headers};
-pub use key::{KeyKind, KeyName, NoteSigner, VerifierKey};
-pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, Signature, Signed};
+pub use headers::{EntryHeaders, HeadersError, decode_headers, encode_headers};
+pub use key::{KeyKind, KeyName, KeyTextError, NoteSigner, VerifierKey};
+pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, Signature, Signed};
 pub use policy_file::{POLICY_BYTES_MAX, POLICY_LINES_MAX};
 pub use receipt::{
     LogKeys, ReceiptError, ReceiptVerifier, VerifiedReceipt, log_number, log_origin, ministry_of,
     nth_log_origin,
 };
 pub use tile::{
-    Bundle, ENTRY_BYTES_MAX, Place, TILE_HEIGHT, TILE_WIDTH, Tile, TileEdge, append_entry,
-    bundles_between, bundles_of, decode_bundle, decode_tile, encode_bundle, encode_tile,
-    node_in_tile, tiles_between, tiles_of,
+    Bundle, BundleError, ENTRY_BYTES_MAX, Place, TILE_HEIGHT, TILE_WIDTH, Tile, TileEdge,
+    append_entry, bundles_between, bundles_of, decode_bundle, decode_tile, encode_bundle,
+    encode_tile, node_in_tile, tiles_between, tiles_of,
 };
-pub use tlog_proof::{PROOF_BYTES_MAX, TlogProof};
-pub use trust::{Cosigned, Log, Quorum, Trust, Witness, witnesses_needed};
+pub use tlog_proof::{PROOF_BYTES_MAX, ProofFileError, TlogProof};
+pub use trust::{Cosigned, Log, PolicyFault, Quorum, Trust, TrustError, Witness, witnesses_needed};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kuriiri_seal::verify_ed25519;
 
 use crate::{
-    KeyKind, KeyName, NoteError, VerifierKey, cosignature,
+    KeyKind, KeyName, VerifierKey, cosignature,
     text::{base64, from_base64},
 };
 
@@ -200,6 +200,35 @@ pub(crate) fn check_text(text: &str) -> Result<(), NoteError> {
 fn check_letters(text: &str) -> Result<(), NoteError> {
     let is_control = |byte: u8| byte < b' ' && byte != b'\n';
     if text.bytes().any(is_control) { Err(NoteError::NotText) } else { Ok(()) }
+}
+
+/// A note is not readable, or not signed as it must be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoteError {
+    /// Larger than is read here.
+    #[error("the note has {0} bytes, and at most {NOTE_BYTES_MAX} are read")]
+    TooLarge(usize),
+    /// Not UTF-8, or with a control character.
+    #[error("the note is not plain text: UTF-8 without control characters")]
+    NotText,
+    /// The text does not end in a line end, so no note can be made of it.
+    #[error("the text of a note ends in a line end")]
+    Unended,
+    /// No empty line with signatures after it.
+    #[error("the note has no signatures after an empty line")]
+    Unsigned,
+    /// A signature line that is none.
+    #[error("line {0} of the signatures is not one")]
+    Line(usize),
+    /// More signatures than are read here.
+    #[error("the note has more than {NOTE_SIGNATURES_MAX} signatures")]
+    TooMany,
+    /// No signature is by the key that is asked for.
+    #[error("{0} did not sign the note")]
+    NotSignedBy(KeyName),
+    /// A signature that names a known key is not one of that key.
+    #[error("a signature in the name of {0} is not genuine")]
+    BadSignature(KeyName),
 }
 
 #[cfg(test)]

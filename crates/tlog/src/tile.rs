@@ -10,7 +10,7 @@ use std::iter;
 use kuriiri_merkle::Frontier;
 use kuriiri_types::Digest;
 
-use crate::{BundleError, text::decimal};
+use crate::text::decimal;
 
 pub use edge::TileEdge;
 
@@ -283,6 +283,31 @@ fn index_and_width(text: &str) -> Option<(u64, u16)> {
         number = number.checked_mul(1000)?.checked_add(value)?;
     }
     Some((number, width))
+}
+
+/// A bundle cannot be written, or is not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BundleError {
+    /// An entry is too long to be written.
+    #[error("the entry has {0} bytes, and a log takes at most {ENTRY_BYTES_MAX}")]
+    TooLong(usize),
+    /// More entries than a bundle has.
+    #[error("there are {0} entries, and a bundle has at most {TILE_WIDTH}")]
+    TooMany(usize),
+    /// The bytes end within an entry.
+    #[error("the bundle ends in the middle of its entry number {0}, counted from 0")]
+    CutOff(usize),
+    /// The bytes end before the last entry.
+    #[error("the bundle has {found} entries and should have {width}")]
+    TooFew {
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        width: u16,
+    },
+    /// Something follows the last entry.
+    #[error("the bundle goes on after its {0} entries")]
+    TooLarge(u16),
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use kuriiri_merkle::{PATH_MAX, leaf, root_from_inclusion};
 use kuriiri_types::Digest;
 
 use crate::{
-    Checkpoint, NOTE_BYTES_MAX, Note, ProofFileError, Quorum, Trust, VerifierKey,
+    Checkpoint, CheckpointError, NOTE_BYTES_MAX, Note, Quorum, Trust, TrustError, VerifierKey,
     text::{base64, decimal, from_base64, hash_from_base64},
 };
 
@@ -73,7 +73,7 @@ impl TlogProof {
         let index = index.ok_or(ProofFileError::Line { line: lines.number, what })?;
         let hashes = lines.hashes()?;
         let checkpoint = Bytes::copy_from_slice(lines.rest);
-        let note = Note::parse(&checkpoint).map_err(crate::CheckpointError::from)?;
+        let note = Note::parse(&checkpoint).map_err(CheckpointError::from)?;
         Checkpoint::parse(note.text())?;
         Ok(Self { extra, index, hashes, checkpoint })
     }
@@ -153,6 +153,34 @@ impl<'a> Lines<'a> {
             hashes.push(hash.ok_or(ProofFileError::Line { line: self.number, what })?);
         }
     }
+}
+
+/// A proof file is not readable, or does not prove what it should.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProofFileError {
+    /// Larger than is read here.
+    #[error("the proof has {0} bytes, more than any proof needs")]
+    TooLarge(usize),
+    /// A line that is not what should stand there.
+    #[error("line {line} of the proof is not {what}")]
+    Line {
+        /// Which line, counted from 1.
+        line: usize,
+        /// What should stand there.
+        what: &'static str,
+    },
+    /// The checkpoint in it is wrong, or not accepted.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The policy does not accept the checkpoint in it.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The hashes do not lead from the entry to the root.
+    #[error("the proof does not lead from this entry, at index {index}, to the checkpoint's root")]
+    Path {
+        /// Which entry it is said to be.
+        index: u64,
+    },
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 
 use crate::{
-    Checkpoint, CheckpointError, KeyName, Note, NoteError, TrustError, VerifierKey,
+    Checkpoint, CheckpointError, KeyName, KeyTextError, Note, NoteError, VerifierKey,
     policy_file::read,
 };
 
@@ -254,6 +254,80 @@ impl Witness {
     pub fn url(&self) -> Option<Cow<'_, str>> {
         self.url.as_deref().map(String::from_utf8_lossy)
     }
+}
+
+/// A policy file is not readable, or a checkpoint not acceptable by it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrustError {
+    /// A line that is wrong.
+    #[error("line {line} of the policy: {fault}")]
+    Line {
+        /// Which line, counted from 1.
+        line: usize,
+        /// What is wrong with it.
+        fault: PolicyFault,
+    },
+    /// Larger than is read here.
+    #[error("the policy has {0} bytes, more than any policy needs")]
+    TooLarge(usize),
+    /// The last line is not ended.
+    #[error("the policy's last line does not end; perhaps the file was cut off")]
+    Unended,
+    /// No quorum line.
+    #[error("the policy has no quorum line; without witnesses it is `quorum none`")]
+    NoQuorum,
+    /// Nobody to choose from, or more needed than there are.
+    #[error("{needed} of {witnesses} witnesses cannot be required")]
+    Needed {
+        /// How many are to cosign.
+        needed: usize,
+        /// How many there are.
+        witnesses: usize,
+    },
+    /// The checkpoint of a log that is not listed, or not signed by it.
+    #[error("no log that the policy lists signed the checkpoint of {0}")]
+    UnknownLog(String),
+    /// The checkpoint is wrong.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+}
+
+/// What is wrong with a line of a policy file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyFault {
+    /// A control character.
+    #[error("it has a control character other than the tab in it")]
+    Control,
+    /// Neither log, witness, group nor quorum.
+    #[error("it begins with none of `log`, `witness`, `group`, `quorum`")]
+    Keyword,
+    /// Too few or too many words.
+    #[error("it should be: {0}")]
+    Words(&'static str),
+    /// The key is wrong.
+    #[error(transparent)]
+    Key(#[from] KeyTextError),
+    /// The key stands in an earlier line.
+    #[error("the same key stands in an earlier line")]
+    SameKey,
+    /// The name is taken.
+    #[error("the name `{0}` is already taken")]
+    SameName(String),
+    /// The name is not defined above.
+    #[error("no earlier line defines `{0}`")]
+    Undefined(String),
+    /// The name is in a group already.
+    #[error("`{0}` is already a member of a group")]
+    TwiceMember(String),
+    /// Not a number between one and the number of members.
+    #[error("`{0}` is not `all`, `any`, or a number from 1 to that of the members")]
+    Threshold(String),
+    /// A second quorum line.
+    #[error("there is a quorum line already")]
+    SecondQuorum,
+    /// More of the kind than are read here.
+    #[error("there are more than {0} of these")]
+    TooMany(usize),
 }
 
 #[cfg(test)]
