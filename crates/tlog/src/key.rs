@@ -1,14 +1,10 @@
-//! Who signs notes: names, public keys as text, and the key ids that signatures carry.
+//! Whose signatures these are: names, public keys as text, and the key ids that signatures carry.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
 use kuriiri_merkle::digest;
-use kuriiri_seal::NoteKey;
 
-use crate::{
-    NoteError, Signature,
-    text::{base64, from_base64},
-};
+use crate::text::{base64, from_base64};
 
 const KEY_BYTES: usize = 32;
 const ID_DIGITS: usize = 8;
@@ -129,46 +125,6 @@ impl fmt::Display for VerifierKey {
     }
 }
 
-/// Who signs notes: a log. `Debug` never shows the private key.
-#[derive(Debug)]
-pub struct NoteSigner {
-    key: Arc<NoteKey>,
-    verifier: VerifierKey,
-}
-
-impl NoteSigner {
-    /// A signer whose name is the log's origin.
-    pub fn new(name: KeyName, key: NoteKey) -> Self {
-        let verifier = VerifierKey::new(name, KeyKind::Note, key.public_key());
-        Self { key: Arc::new(key), verifier }
-    }
-
-    /// A signer with the same key under another name: that of a log begun anew.
-    pub fn renamed(&self, name: KeyName) -> Self {
-        let verifier = VerifierKey::new(name, KeyKind::Note, self.key.public_key());
-        Self { key: Arc::clone(&self.key), verifier }
-    }
-
-    /// Whose signatures these are.
-    pub fn name(&self) -> &KeyName {
-        self.verifier.name()
-    }
-
-    /// What others need to check its signatures.
-    pub fn verifier_key(&self) -> &VerifierKey {
-        &self.verifier
-    }
-
-    /// Signs the text of a note.
-    ///
-    /// # Errors
-    /// When no note can be made of the text.
-    pub fn sign(&self, text: &str) -> Result<Signature, NoteError> {
-        crate::note::check_text(text)?;
-        Ok(Signature::new(&self.verifier, self.key.sign(text.as_bytes()).to_vec()))
-    }
-}
-
 /// SHA-256(name ‖ newline ‖ kind ‖ key), the first four bytes, big-endian.
 fn id(name: &KeyName, kind: KeyKind, public_key: &[u8; KEY_BYTES]) -> u32 {
     let mut text = name.as_str().as_bytes().to_vec();
@@ -205,7 +161,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::{flipped_bytes, key};
+    use crate::testing::flipped_bytes;
 
     /// The example of the specification.
     const EXAMPLE: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
@@ -254,13 +210,6 @@ mod tests {
         {
             assert_eq!(bad.parse::<KeyName>(), Err(KeyTextError::Name), "{bad:?}");
         }
-    }
-
-    #[test]
-    fn no_private_key_is_ever_printed() {
-        let signer = NoteSigner::new("a".parse().unwrap(), key(0x5a));
-        let printed = format!("{signer:?}");
-        assert!(!printed.contains("5a5a") && !printed.contains("90, 90"));
     }
 
     proptest! {

@@ -42,6 +42,7 @@ mod cosignature;
 mod headers;
 mod key;
 mod note;
+mod note_signer;
 mod policy_file;
 mod receipt;
 #[cfg(test)]
@@ -54,8 +55,9 @@ mod trust;
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{Cosigner, add_signature};
 pub use headers::{EntryHeaders, HeadersError, decode_headers, encode_headers};
-pub use key::{KeyKind, KeyName, KeyTextError, NoteSigner, VerifierKey};
+pub use key::{KeyKind, KeyName, KeyTextError, VerifierKey};
 pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, Signature, Signed};
+pub use note_signer::NoteSigner;
 pub use policy_file::{POLICY_BYTES_MAX, POLICY_LINES_MAX};
 pub use receipt::{
     LogKeys, ReceiptError, ReceiptVerifier, VerifiedReceipt, log_number, log_origin, ministry_of,
