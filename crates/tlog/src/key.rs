@@ -161,17 +161,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::flipped_bytes;
-
-    /// The example of the specification.
-    const EXAMPLE: &str = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+    use crate::testing::{EXAMPLE_KEY, flipped_bytes};
 
     #[test]
     fn the_example_of_the_specification_is_read_and_written() {
-        let key: VerifierKey = EXAMPLE.parse().unwrap();
+        let key: VerifierKey = EXAMPLE_KEY.parse().unwrap();
         assert_eq!((key.name().as_str(), key.id()), ("example.com/foo", 0x530d_903a));
         assert_eq!(key.kind(), KeyKind::Note);
-        assert_eq!(key.to_string(), EXAMPLE);
+        assert_eq!(key.to_string(), EXAMPLE_KEY);
         let witness = VerifierKey::new(key.name().clone(), KeyKind::Cosignature, key.public_key);
         assert_ne!(witness.id(), key.id());
         assert_eq!(witness.to_string().parse(), Ok(witness));
@@ -179,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_flipped_bit_is_no_key() {
-        for mutant in flipped_bytes(EXAMPLE.as_bytes()) {
+        for mutant in flipped_bytes(EXAMPLE_KEY.as_bytes()) {
             let key = str::from_utf8(&mutant).ok().and_then(|text| text.parse().ok());
             assert_eq!(key, None::<VerifierKey>, "{}", String::from_utf8_lossy(&mutant));
         }
@@ -190,12 +187,12 @@ mod tests {
         let fault = |text: &str| text.parse::<VerifierKey>().unwrap_err();
         assert_eq!(fault(""), KeyTextError::Format);
         assert_eq!(fault("a+530d903a"), KeyTextError::Format);
-        assert_eq!(fault(&EXAMPLE.replace("530d", "530D")), KeyTextError::Format);
-        assert_eq!(fault(&EXAMPLE.replace("530d", "+30d")), KeyTextError::Format);
-        assert_eq!(fault(&EXAMPLE.replace("530d", "0530d")), KeyTextError::Format);
-        assert_eq!(fault(&EXAMPLE.replace(".com", " com")), KeyTextError::Name);
-        assert_eq!(fault(&EXAMPLE.replace(".com", ".org")), KeyTextError::Id);
-        assert_eq!(fault(&EXAMPLE.replace("+Ae", "+Be")), KeyTextError::Type(5));
+        assert_eq!(fault(&EXAMPLE_KEY.replace("530d", "530D")), KeyTextError::Format);
+        assert_eq!(fault(&EXAMPLE_KEY.replace("530d", "+30d")), KeyTextError::Format);
+        assert_eq!(fault(&EXAMPLE_KEY.replace("530d", "0530d")), KeyTextError::Format);
+        assert_eq!(fault(&EXAMPLE_KEY.replace(".com", " com")), KeyTextError::Name);
+        assert_eq!(fault(&EXAMPLE_KEY.replace(".com", ".org")), KeyTextError::Id);
+        assert_eq!(fault(&EXAMPLE_KEY.replace("+Ae", "+Be")), KeyTextError::Type(5));
         assert_eq!(fault("a+00000000+AQ=="), KeyTextError::Format);
         assert_eq!(fault("a+00000000+"), KeyTextError::Format);
     }

@@ -51,12 +51,13 @@ mod text;
 mod tile;
 mod tlog_proof;
 mod trust;
+mod verify_note;
 
 pub use checkpoint::{Checkpoint, CheckpointError};
 pub use cosignature::{Cosigner, add_signature};
 pub use headers::{EntryHeaders, HeadersError, decode_headers, encode_headers};
 pub use key::{KeyKind, KeyName, KeyTextError, VerifierKey};
-pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, Signature, Signed};
+pub use note::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX, Note, NoteError, Signature};
 pub use note_signer::NoteSigner;
 pub use policy_file::{POLICY_BYTES_MAX, POLICY_LINES_MAX};
 pub use receipt::{
@@ -70,3 +71,4 @@ pub use tile::{
 };
 pub use tlog_proof::{PROOF_BYTES_MAX, ProofFileError, TlogProof};
 pub use trust::{Cosigned, Log, PolicyFault, Quorum, Trust, TrustError, Witness, witnesses_needed};
+pub use verify_note::Signed;

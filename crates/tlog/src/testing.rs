@@ -4,7 +4,14 @@ use kuriiri_merkle::{Growth, leaf};
 use kuriiri_seal::NoteKey;
 use kuriiri_types::Digest;
 
-use crate::text::base64;
+use crate::{Note, NoteSigner, text::base64};
+
+/// The example of a note in the specification.
+pub(crate) const EXAMPLE_NOTE: &str = "This is an example message.\n\n— example.com/foo \
+    Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
+/// The key that signed it.
+pub(crate) const EXAMPLE_KEY: &str =
+    "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
 
 pub(crate) fn leaves(size: u64) -> Vec<Digest> {
     (0..size).map(|index| leaf(&index.to_be_bytes())).collect()
@@ -31,4 +38,15 @@ pub(crate) fn flipped_bytes(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
         mutant[bit / 8] ^= 1 << (bit % 8);
         mutant
     })
+}
+
+pub(crate) fn signer(name: &str, seed: u8) -> NoteSigner {
+    NoteSigner::new(name.parse().unwrap(), key(seed))
+}
+
+/// A note that these signed.
+pub(crate) fn signed_note(text: &str, signers: &[&NoteSigner]) -> Note {
+    let mut note = Note::new(text.to_owned()).unwrap();
+    signers.iter().for_each(|signer| note.add(signer.sign(text).unwrap()).unwrap());
+    note
 }
