@@ -45,6 +45,7 @@ mod note;
 mod note_signer;
 mod policy_file;
 mod receipt;
+mod signed_checkpoint;
 #[cfg(test)]
 mod testing;
 mod text;
