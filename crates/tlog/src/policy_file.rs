@@ -1,4 +1,4 @@
-//! Reads policy files (C2SP `tlog-policy`).
+//! Policies as files (C2SP `tlog-policy`).
 //!
 //! The specification takes the file as octets: names and addresses that are not ASCII are compared
 //! byte by byte, in whatever encoding they are.
@@ -19,8 +19,71 @@ pub const POLICY_LINES_MAX: usize = 256;
 /// The quorum without witnesses, a name that nothing else can have.
 const NONE: &[u8] = b"none";
 
-/// Reads a policy.
-pub(crate) fn read(file: &[u8]) -> Result<Trust, TrustError> {
+impl Trust {
+    /// A policy of these logs, and of these witnesses of whom so many are `needed`; see
+    /// [`witnesses_needed`]. With none needed, cosignatures are told of and not required.
+    ///
+    /// # Errors
+    /// When more are needed than there are, a key is of the wrong kind or there twice, or two
+    /// witnesses have one name.
+    pub fn new(
+        logs: &[VerifierKey],
+        witnesses: &[VerifierKey],
+        needed: usize,
+    ) -> Result<Self, TrustError> {
+        if needed > witnesses.len() {
+            return Err(TrustError::Needed { needed, witnesses: witnesses.len() });
+        }
+        let mut text: String = logs.iter().map(|log| format!("log {log}\n")).collect();
+        let names: String = witnesses.iter().map(|key| format!(" {}", key.name())).collect();
+        for key in witnesses {
+            text.push_str(&format!("witness {} {key}\n", key.name()));
+        }
+        text.push_str(&match needed {
+            0 => "quorum none\n".to_owned(),
+            _ => format!("group witnesses-needed {needed}{names}\nquorum witnesses-needed\n"),
+        });
+        Self::parse(text.as_bytes())
+    }
+
+    /// Reads a policy file, strictly.
+    ///
+    /// # Errors
+    /// With the line and what is wrong with it; or when there is no quorum line, the file is too
+    /// large, or its last line does not end.
+    pub fn parse(file: &[u8]) -> Result<Self, TrustError> {
+        read(file)
+    }
+
+    /// The policy as a file, which [`parse`](Self::parse) reads as the same policy.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut file = Vec::new();
+        let mut line = |words: &[&[u8]]| {
+            file.extend(words.join(&b' '));
+            file.push(b'\n');
+        };
+        for log in &self.logs {
+            let key = log.key.to_string();
+            let words = [b"log", key.as_bytes()].into_iter().chain(log.url.as_deref());
+            line(&words.collect::<Vec<_>>());
+        }
+        for witness in &self.witnesses {
+            let key = witness.key.to_string();
+            let words = [b"witness", witness.name.as_slice(), key.as_bytes()].into_iter();
+            line(&words.chain(witness.url.as_deref()).collect::<Vec<_>>());
+        }
+        for group in &self.groups {
+            let needed = group.needed.to_string();
+            let words = [b"group", group.name.as_slice(), needed.as_bytes()].into_iter();
+            let members = group.members.iter().map(|member| self.member_name(*member));
+            line(&words.chain(members).collect::<Vec<_>>());
+        }
+        line(&[b"quorum", self.quorum.map_or(b"none", |member| self.member_name(member))]);
+        file
+    }
+}
+
+fn read(file: &[u8]) -> Result<Trust, TrustError> {
     if file.len() > POLICY_BYTES_MAX {
         return Err(TrustError::TooLarge(file.len()));
     }

@@ -10,10 +10,7 @@
 
 use std::borrow::Cow;
 
-use crate::{
-    Checkpoint, CheckpointError, KeyName, KeyTextError, Note, NoteError, VerifierKey,
-    policy_file::read,
-};
+use crate::{Checkpoint, CheckpointError, KeyName, KeyTextError, Note, NoteError, VerifierKey};
 
 /// How many of `witnesses` must have cosigned, so that no log can show two histories as long as no
 /// more than a third of them help it.
@@ -26,7 +23,7 @@ pub const fn witnesses_needed(witnesses: usize) -> usize {
     1 + witnesses / 3 * 2 + witnesses % 3 * 2 / 3
 }
 
-/// A policy, as read from a file.
+/// A policy: whom to believe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     pub(crate) logs: Vec<Log>,
@@ -87,68 +84,6 @@ pub struct Cosigned {
 }
 
 impl Trust {
-    /// A policy of these logs, and of these witnesses of whom so many are `needed`; see
-    /// [`witnesses_needed`]. With none needed, cosignatures are told of and not required.
-    ///
-    /// # Errors
-    /// When more are needed than there are, a key is of the wrong kind or there twice, or two
-    /// witnesses have one name.
-    pub fn new(
-        logs: &[VerifierKey],
-        witnesses: &[VerifierKey],
-        needed: usize,
-    ) -> Result<Self, TrustError> {
-        if needed > witnesses.len() {
-            return Err(TrustError::Needed { needed, witnesses: witnesses.len() });
-        }
-        let mut text: String = logs.iter().map(|log| format!("log {log}\n")).collect();
-        let names: String = witnesses.iter().map(|key| format!(" {}", key.name())).collect();
-        for key in witnesses {
-            text.push_str(&format!("witness {} {key}\n", key.name()));
-        }
-        text.push_str(&match needed {
-            0 => "quorum none\n".to_owned(),
-            _ => format!("group witnesses-needed {needed}{names}\nquorum witnesses-needed\n"),
-        });
-        Self::parse(text.as_bytes())
-    }
-
-    /// Reads a policy file, strictly.
-    ///
-    /// # Errors
-    /// With the line and what is wrong with it; or when there is no quorum line, the file is too
-    /// large, or its last line does not end.
-    pub fn parse(file: &[u8]) -> Result<Self, TrustError> {
-        read(file)
-    }
-
-    /// The policy as a file, which [`parse`](Self::parse) reads as the same policy.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut file = Vec::new();
-        let mut line = |words: &[&[u8]]| {
-            file.extend(words.join(&b' '));
-            file.push(b'\n');
-        };
-        for log in &self.logs {
-            let key = log.key.to_string();
-            let words = [b"log", key.as_bytes()].into_iter().chain(log.url.as_deref());
-            line(&words.collect::<Vec<_>>());
-        }
-        for witness in &self.witnesses {
-            let key = witness.key.to_string();
-            let words = [b"witness", witness.name.as_slice(), key.as_bytes()].into_iter();
-            line(&words.chain(witness.url.as_deref()).collect::<Vec<_>>());
-        }
-        for group in &self.groups {
-            let needed = group.needed.to_string();
-            let words = [b"group", group.name.as_slice(), needed.as_bytes()].into_iter();
-            let members = group.members.iter().map(|member| self.name(*member));
-            line(&words.chain(members).collect::<Vec<_>>());
-        }
-        line(&[b"quorum", self.quorum.map_or(b"none", |member| self.name(member))]);
-        file
-    }
-
     /// The logs that are believed.
     pub fn logs(&self) -> &[Log] {
         &self.logs
@@ -218,7 +153,8 @@ impl Trust {
         self.quorum.is_none_or(|member| counts(&member, &is_met))
     }
 
-    fn name(&self, member: Member) -> &[u8] {
+    /// What the policy calls a witness or a group.
+    pub(crate) fn member_name(&self, member: Member) -> &[u8] {
         let name = match member {
             Member::Witness(at) => self.witnesses.get(at).map(|witness| &witness.name),
             Member::Group(at) => self.groups.get(at).map(|group| &group.name),
