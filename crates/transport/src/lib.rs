@@ -42,6 +42,7 @@
 //! ```
 
 mod closed;
+mod conversation;
 mod endpoint;
 mod error;
 mod frame;
@@ -57,11 +58,12 @@ mod trust;
 mod verify;
 
 pub use closed::{CloseCode, LinkClosed};
+pub use conversation::{Conversation, Expect};
 pub use endpoint::{Endpoint, Handshake};
 pub use error::{BindError, CertificateError, DialError, HandshakeError, StreamError};
 pub use frame::{Receiver, Sender};
 pub use identity::{Identity, IdentityError};
 pub use link::Link;
 pub use peer::Peer;
-pub use settings::{Conversation, Expect, KeyAgreement, Settings};
+pub use settings::{KeyAgreement, Settings};
 pub use trust::{Trust, TrustBuilder, TrustError};
