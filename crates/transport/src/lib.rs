@@ -52,6 +52,7 @@ mod link;
 mod peer;
 mod restart;
 mod settings;
+mod streams;
 mod swap;
 mod tls;
 mod trust;

@@ -8,7 +8,7 @@ use std::{
 
 use quinn::{Connection, ConnectionError};
 
-use crate::{CloseCode, Conversation, LinkClosed, Peer, Receiver, Sender};
+use crate::{CloseCode, Conversation, LinkClosed, Peer};
 
 /// A connection to a [`Peer`] for one [`Conversation`]. Cheap to clone.
 ///
@@ -49,34 +49,6 @@ impl Link {
         self.0.connection.rtt()
     }
 
-    /// Opens a stream. The peer learns of it with the first frame. Waits while as many are open as
-    /// the peer allows.
-    ///
-    /// # Errors
-    /// When the link is closed.
-    pub async fn open(&self) -> Result<(Sender, Receiver), LinkClosed> {
-        let opened = self.0.connection.open_bi().await;
-        self.streams(opened)
-    }
-
-    /// Waits for the next stream that the peer opens.
-    ///
-    /// # Errors
-    /// When the link is closed.
-    pub async fn accept(&self) -> Result<(Sender, Receiver), LinkClosed> {
-        let accepted = self.0.connection.accept_bi().await;
-        self.streams(accepted)
-    }
-
-    fn streams(
-        &self,
-        pair: Result<(quinn::SendStream, quinn::RecvStream), ConnectionError>,
-    ) -> Result<(Sender, Receiver), LinkClosed> {
-        let (send, receive) = pair.map_err(|error| self.sort(error))?;
-        let sender = Sender::new(send, self.clone());
-        Ok((sender, Receiver::new(receive, self.clone())))
-    }
-
     /// Waits for the end of the link and says how it came.
     pub async fn closed(&self) -> LinkClosed {
         let error = self.0.connection.closed().await;
@@ -96,6 +68,11 @@ impl Link {
             self.0.closed_here.get_or_init(|| code);
             self.0.connection.close(code.on_the_wire(), reason.as_bytes());
         }
+    }
+
+    /// The connection that it is.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0.connection
     }
 
     /// What the end of the connection means here.
