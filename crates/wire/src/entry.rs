@@ -17,12 +17,11 @@ use prost::Message;
 use crate::{
     approval,
     error::{Flaw, WireError},
-    field,
+    field, hashes,
     limits::{CHANNELS_MAX, SOFTWARE_BYTES_MAX},
     proto::{self, log_entry::Event},
     receipt, signed,
 };
-pub(crate) use subjects::digest_bytes;
 
 /// The version of the format.
 const VERSION: u32 = 2;
@@ -130,7 +129,7 @@ fn write_event(event: &LogEvent) -> Event {
             count: *count,
         }),
         LogEvent::Approved { subject, approval } => Event::Approved(proto::LoggedApproval {
-            subject: digest_bytes(*subject),
+            subject: hashes::write_one(*subject),
             approval: Some(approval::write_signed(approval)),
         }),
         LogEvent::Certificate { der } => Event::Certificate(der.clone()),
@@ -140,7 +139,7 @@ fn write_event(event: &LogEvent) -> Event {
         LogEvent::Booted { software } => Event::Booted(field::cut(SOFTWARE_BYTES_MAX, software)),
         LogEvent::Restored { checkpoint } => Event::Restored(checkpoint.clone()),
         LogEvent::Erased { subject, header, by, basis } => Event::Erased(proto::Erased {
-            subject: digest_bytes(*subject),
+            subject: hashes::write_one(*subject),
             by: by.to_string(),
             basis: field::cut(BASIS_BYTES_MAX, basis),
             header: *header,

@@ -1,18 +1,15 @@
 //! Envelopes and the proofs in them.
 
-use bytes::{BufMut, Bytes, BytesMut};
-use kuriiri_types::{BatchProof, Digest, Envelope, limits::BATCH_LEAVES_MAX};
+use bytes::Bytes;
+use kuriiri_types::{BatchProof, Envelope, limits::BATCH_LEAVES_MAX};
 
 use crate::{
     error::Flaw,
-    field,
+    field, hashes,
     limits::{PROOF_PATH_MAX, SIGNATURE_BYTES},
     proto,
     shape::{Field, Shape},
 };
-
-/// Bytes of a SHA-256 hash.
-const HASH_BYTES: usize = 32;
 
 pub(crate) static BATCH_PROOF: Shape = Shape::new("BatchProof", &[]);
 pub(crate) static ENVELOPE: Shape = Shape::new("Envelope", &[Field::one("proof", 2, &BATCH_PROOF)]);
@@ -23,7 +20,7 @@ pub(crate) fn write(envelope: &Envelope) -> proto::Envelope {
 
 pub(crate) fn read(wire: Option<proto::Envelope>) -> Result<Envelope, Flaw> {
     let wire = field::present("envelope", wire)?;
-    Ok(Envelope { header: crate::part::header(wire.header)?, proof: read_proof(wire.proof)? })
+    Ok(Envelope { header: field::header(wire.header)?, proof: read_proof(wire.proof)? })
 }
 
 pub(crate) fn write_proof(proof: &BatchProof) -> proto::BatchProof {
@@ -31,7 +28,7 @@ pub(crate) fn write_proof(proof: &BatchProof) -> proto::BatchProof {
         signer: Bytes::copy_from_slice(proof.signer.as_bytes()),
         index: proof.index,
         size: proof.size,
-        path: write_path(&proof.path),
+        path: hashes::write(&proof.path),
         signature: proof.signature.clone(),
     }
 }
@@ -54,26 +51,7 @@ pub(crate) fn read_proof(wire: Option<proto::BatchProof>) -> Result<BatchProof, 
         signer: field::digest("proof.signer", &wire.signer)?,
         index: wire.index,
         size: wire.size,
-        path: read_path("proof.path", PROOF_PATH_MAX, &wire.path)?,
+        path: hashes::read("proof.path", PROOF_PATH_MAX, &wire.path)?,
         signature: wire.signature,
     })
-}
-
-/// Hashes, one after the other.
-pub(crate) fn write_path(hashes: &[Digest]) -> Bytes {
-    let mut path = BytesMut::with_capacity(hashes.len() * HASH_BYTES);
-    for hash in hashes {
-        path.put_slice(hash.as_bytes());
-    }
-    path.freeze()
-}
-
-pub(crate) fn read_path(field: field::Name, max: usize, bytes: &[u8]) -> Result<Vec<Digest>, Flaw> {
-    field::at_most(field, max * HASH_BYTES, bytes.len())?;
-    let (hashes, rest) = bytes.as_chunks::<HASH_BYTES>();
-    if !rest.is_empty() {
-        let rule = "must be whole hashes of 32 bytes";
-        return Err(Flaw::Form { field, rule });
-    }
-    Ok(hashes.iter().copied().map(Digest).collect())
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use kuriiri_types::{
     Address, Code, Digest, Lane, MessageId, Ministry, Precedence, SpiffeId, Timestamp,
     limits::{
-        CERTIFICATE_BYTES_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX,
+        CERTIFICATE_BYTES_MAX, HEADER_BYTES_MAX, MAILBOX_NAME_BYTES_MAX, MINISTRY_NAME_BYTES_MAX,
         SPIFFE_NAME_BYTES_MAX,
     },
 };
@@ -49,6 +49,12 @@ pub(crate) fn each<W, T>(
     read: impl FnMut(W) -> Result<T, Flaw>,
 ) -> Result<Vec<T>, Flaw> {
     entries.into_iter().map(read).collect()
+}
+
+/// The bytes of a header as they came.
+pub(crate) fn header(bytes: Bytes) -> Result<Bytes, Flaw> {
+    some_at_most("header", HEADER_BYTES_MAX, bytes.len())?;
+    Ok(bytes)
 }
 
 pub(crate) fn certificates(max: usize, certificates: Vec<Bytes>) -> Result<Vec<Bytes>, Flaw> {

@@ -41,6 +41,7 @@ mod error;
 mod field;
 mod frame;
 mod handling;
+mod hashes;
 pub mod header;
 mod label;
 pub mod limits;

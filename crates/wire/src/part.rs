@@ -1,16 +1,13 @@
 //! Leaves that were signed together.
 
-use bytes::Bytes;
 use kuriiri_types::{
     SignedPart,
-    limits::{BATCH_LEAVES_MAX, BATCH_MESSAGES_MAX, HEADER_BYTES_MAX},
+    limits::{BATCH_LEAVES_MAX, BATCH_MESSAGES_MAX},
 };
 
 use crate::{
-    entry::digest_bytes,
-    envelope,
     error::Flaw,
-    field,
+    field, hashes,
     limits::{PROOF_PATH_MAX, SIGNATURE_BYTES},
     proto,
     shape::{Field, Shape},
@@ -50,20 +47,14 @@ pub(crate) fn read_all<W, M, T>(
     })
 }
 
-/// The bytes of a header as they came.
-pub(crate) fn header(bytes: Bytes) -> Result<Bytes, Flaw> {
-    field::some_at_most("header", HEADER_BYTES_MAX, bytes.len())?;
-    Ok(bytes)
-}
-
 pub(crate) fn write(part: &SignedPart) -> proto::SignedPart {
     let positions = if is_whole(part) { Vec::new() } else { part.positions.clone() };
     proto::SignedPart {
-        signer: digest_bytes(part.signer),
+        signer: hashes::write_one(part.signer),
         size: part.size,
         signature: part.signature.clone(),
         positions,
-        proof: envelope::write_path(&part.proof),
+        proof: hashes::write(&part.proof),
     }
 }
 
@@ -81,7 +72,7 @@ pub(crate) fn read(wire: proto::SignedPart, leaves: usize) -> Result<SignedPart,
         signer: field::digest("batch.signer", &wire.signer)?,
         size: wire.size,
         signature: wire.signature,
-        proof: envelope::read_path("batch.proof", leaves * PROOF_PATH_MAX, &wire.proof)?,
+        proof: hashes::read("batch.proof", leaves * PROOF_PATH_MAX, &wire.proof)?,
         positions: positions(wire.positions, wire.size, leaves)?,
     };
     if is_whole(&part) && !part.proof.is_empty() {

@@ -7,11 +7,10 @@ use kuriiri_types::{
 };
 
 use crate::{
-    entry::digest_bytes,
-    envelope,
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
+    hashes,
     limits::PROVED_BYTES_MAX,
     proto::{self, proved::Kind},
     shape::{Field, Shape},
@@ -75,7 +74,8 @@ pub(crate) static PROVED: Shape = Shape::new(
 );
 
 pub(crate) fn write_places(places: &[Place]) -> proto::Places {
-    let place = |place: &Place| proto::Place { index: place.index, leaf: digest_bytes(place.leaf) };
+    let place =
+        |place: &Place| proto::Place { index: place.index, leaf: hashes::write_one(place.leaf) };
     proto::Places { places: places.iter().map(place).collect() }
 }
 
@@ -87,9 +87,8 @@ pub(crate) fn read_places(wire: proto::Places) -> Result<Vec<Place>, Flaw> {
 }
 
 pub(crate) fn write(proofs: &Proofs) -> proto::Proofs {
-    let proof = |path: &Option<Vec<Digest>>| proto::PlaceProof {
-        path: path.as_deref().map(envelope::write_path),
-    };
+    let proof =
+        |path: &Option<Vec<Digest>>| proto::PlaceProof { path: path.as_deref().map(hashes::write) };
     proto::Proofs {
         checkpoint: proofs.checkpoint.clone(),
         proofs: proofs.paths.iter().map(proof).collect(),
@@ -100,7 +99,7 @@ pub(crate) fn read(wire: proto::Proofs) -> Result<Proofs, Flaw> {
     field::some_at_most("checkpoint", CHECKPOINT_BYTES_MAX, wire.checkpoint.len())?;
     field::some_at_most("proofs", BATCH_MESSAGES_MAX, wire.proofs.len())?;
     let path = |wire: proto::PlaceProof| {
-        wire.path.map(|path| envelope::read_path("path", LOG_PATH_MAX, &path)).transpose()
+        wire.path.map(|path| hashes::read("path", LOG_PATH_MAX, &path)).transpose()
     };
     Ok(Proofs { checkpoint: wire.checkpoint, paths: field::each(wire.proofs, path)? })
 }

@@ -7,9 +7,8 @@ use kuriiri_types::{
 
 use crate::{
     entry::{self, subjects},
-    envelope,
     error::{Flaw, WireError},
-    field,
+    field, hashes,
     limits::SIGNED_RECEIPT_BYTES_MAX,
     proto,
     shape::Shape,
@@ -80,7 +79,7 @@ pub(crate) fn write_signed(signed: &SignedReceipt) -> proto::SignedReceipt {
     proto::SignedReceipt {
         entry: signed.entry.clone(),
         index: signed.index,
-        path: envelope::write_path(&signed.path),
+        path: hashes::write(&signed.path),
         checkpoint: signed.checkpoint.clone(),
     }
 }
@@ -93,7 +92,7 @@ pub(crate) fn read_signed(wire: proto::SignedReceipt) -> Result<SignedReceipt, F
     Ok(SignedReceipt {
         entry: wire.entry,
         index: wire.index,
-        path: envelope::read_path("path", LOG_PATH_MAX, &wire.path)?,
+        path: hashes::read("path", LOG_PATH_MAX, &wire.path)?,
         checkpoint: wire.checkpoint,
     })
 }

@@ -230,7 +230,7 @@ fn write_parcel(parcel: &Parcel) -> proto::Parcel {
 
 fn read_parcel(wire: proto::Parcel) -> Result<Parcel, Flaw> {
     Ok(Parcel {
-        header: part::header(wire.header)?,
+        header: field::header(wire.header)?,
         body: wire.body,
         approvals: approval::read_all(wire.approvals)?,
     })

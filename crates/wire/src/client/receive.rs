@@ -197,7 +197,7 @@ fn write_item(item: &DeliveredItem) -> proto::DeliveredItem {
 fn read_item(wire: proto::DeliveredItem) -> Result<DeliveredItem, Flaw> {
     Ok(DeliveredItem {
         ticket: read_ticket(field::present("ticket", wire.ticket)?)?,
-        header: part::header(wire.header)?,
+        header: field::header(wire.header)?,
         body: wire.body,
         approvals: approval::read_all(wire.approvals)?,
         handling: handling::read(wire.handling)?,

@@ -129,5 +129,5 @@ fn read_lane(number: i32) -> Result<Lane, Flaw> {
 }
 
 fn read_message(wire: proto::Submitted) -> Result<Submitted, Flaw> {
-    Ok(Submitted { header: part::header(wire.header)?, body: wire.body })
+    Ok(Submitted { header: field::header(wire.header)?, body: wire.body })
 }

@@ -5,11 +5,11 @@ use kuriiri_types::{
     limits::{HOPS_MAX, LABEL_ID_BYTES_MAX, LABEL_VALUES_MAX, MINISTRY_NAME_BYTES_MAX},
 };
 
-use super::{digest_bytes, maybe_giver, subjects, write_giver};
+use super::{maybe_giver, subjects, write_giver};
 use crate::{
     approval,
     error::Flaw,
-    field,
+    field, hashes,
     limits::{
         CLEARANCE_LEVELS_MAX, CLEARANCES_MAX, GRANT_BYTES_MAX, REASON_CODE_BYTES_MAX,
         REASON_CODES_MAX,
@@ -28,7 +28,7 @@ pub(super) fn write(decided: &Decided) -> proto::Decided {
         clearances: clearances
             .map(|held| proto::Clearances { held: held.iter().map(write_clearance).collect() }),
         approvals: decided.approvals.iter().map(approval::write_signed).collect(),
-        policy: digest_bytes(decided.policy),
+        policy: hashes::write_one(decided.policy),
         semantics: decided.semantics,
         ruling: write_ruling(decided.ruling).into(),
         reasons: reasons.map(|reason| field::cut(REASON_CODE_BYTES_MAX, reason)).collect(),

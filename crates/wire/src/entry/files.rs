@@ -2,10 +2,9 @@
 
 use kuriiri_types::{FileInForce, FilePart, PolicyInForce, limits::FILE_PART_BYTES_MAX};
 
-use super::digest_bytes;
 use crate::{
     error::Flaw,
-    field,
+    field, hashes,
     limits::{FILE_NAME_BYTES_MAX, FILE_PARTS_MAX, FILES_MAX},
     proto,
 };
@@ -15,7 +14,7 @@ pub(super) fn write(policy: &PolicyInForce) -> proto::PolicyChanged {
         kind: file.kind.as_str().into(),
         name: file.name.clone(),
         serial: file.serial,
-        digest: digest_bytes(file.digest),
+        digest: hashes::write_one(file.digest),
     };
     proto::PolicyChanged {
         files: policy.files.iter().map(file).collect(),
@@ -48,7 +47,7 @@ fn read_file(wire: proto::FileInForce) -> Result<FileInForce, Flaw> {
 
 pub(super) fn write_part(part: &FilePart) -> proto::FilePart {
     proto::FilePart {
-        digest: digest_bytes(part.digest),
+        digest: hashes::write_one(part.digest),
         part: part.part,
         parts: part.parts,
         content: part.bytes.clone(),

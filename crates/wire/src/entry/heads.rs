@@ -2,8 +2,8 @@
 
 use kuriiri_types::{ChannelHead, Timestamp, limits::CHANNEL_HEADS_MAX};
 
-use super::{digest_bytes, read_direction, write_direction};
-use crate::{error::Flaw, field, proto};
+use super::{read_direction, write_direction};
+use crate::{error::Flaw, field, hashes, proto};
 
 pub(super) fn write(heads: &[ChannelHead]) -> proto::ChannelHeads {
     proto::ChannelHeads { heads: heads.iter().map(write_one).collect() }
@@ -15,9 +15,9 @@ fn write_one(head: &ChannelHead) -> proto::ChannelHead {
         direction: write_direction(head.direction).into(),
         minute: head.minute.as_millis(),
         count: head.count,
-        root: head.root.map(digest_bytes),
+        root: head.root.map(hashes::write_one),
         next: head.next,
-        last: digest_bytes(head.last),
+        last: hashes::write_one(head.last),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Messages in statements: ids and digests one after the other, and recipients beside them.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use kuriiri_types::{Address, Addressed, Digest, Subject, limits::STATEMENT_SUBJECTS_MAX};
+use kuriiri_types::{Address, Addressed, Subject, limits::STATEMENT_SUBJECTS_MAX};
 
 use crate::{error::Flaw, field};
 
@@ -66,8 +66,4 @@ pub(crate) fn read_recipients(
 fn has_one_recipient(subjects: &[Addressed]) -> bool {
     let first = subjects.first().map(|told| &told.recipient);
     subjects.iter().all(|told| Some(&told.recipient) == first)
-}
-
-pub(crate) fn digest_bytes(digest: Digest) -> Bytes {
-    Bytes::copy_from_slice(digest.as_bytes())
 }

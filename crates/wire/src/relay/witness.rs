@@ -8,10 +8,10 @@ use kuriiri_types::{
 
 use super::Batch;
 use crate::{
-    envelope,
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
+    hashes,
     limits::{COSIGNATURE_BYTES_MAX, WITNESSED_BYTES_MAX},
     proofs::{self, Place},
     proto::{self, relay_request, witnessed::Kind},
@@ -65,7 +65,7 @@ impl Frame for RelayRequest {
             Self::Batch(batch) => relay_request::Kind::Batch(super::write_batch(batch)),
             Self::Witness(request) => relay_request::Kind::Witness(proto::WitnessRequest {
                 old: request.old,
-                proof: envelope::write_path(&request.proof),
+                proof: hashes::write(&request.proof),
                 checkpoint: request.checkpoint.clone(),
             }),
             Self::Prove(places) => relay_request::Kind::Prove(proofs::write_places(places)),
@@ -115,7 +115,7 @@ fn read_request(wire: proto::RelayRequest) -> Result<RelayRequest, Flaw> {
             field::some_at_most("checkpoint", CHECKPOINT_BYTES_MAX, wire.checkpoint.len())?;
             RelayRequest::Witness(WitnessRequest {
                 old: wire.old,
-                proof: envelope::read_path("proof", LOG_PATH_MAX, &wire.proof)?,
+                proof: hashes::read("proof", LOG_PATH_MAX, &wire.proof)?,
                 checkpoint: wire.checkpoint,
             })
         }
