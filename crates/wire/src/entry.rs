@@ -1,15 +1,13 @@
 //! The entry of a relay's log as the bytes that its tree commits to.
 
+mod channels;
 mod decided;
 mod files;
 mod heads;
-pub(crate) mod subjects;
-
-use std::collections::HashSet;
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Channel, Direction, Entry, Giver, LogEvent, SpiffeId, Timestamp,
+    Entry, LogEvent, SpiffeId, Timestamp,
     limits::{BASIS_BYTES_MAX, CERTIFICATE_BYTES_MAX, CHECKPOINT_BYTES_MAX, LOG_ENTRY_BYTES_LIMIT},
 };
 use prost::Message;
@@ -17,8 +15,8 @@ use prost::Message;
 use crate::{
     approval,
     error::{Flaw, WireError},
-    field, hashes,
-    limits::{CHANNELS_MAX, SOFTWARE_BYTES_MAX},
+    field, giver, hashes,
+    limits::SOFTWARE_BYTES_MAX,
     proto::{self, log_entry::Event},
     receipt, signed,
 };
@@ -51,7 +49,7 @@ fn write(entry: &Entry) -> proto::LogEntry {
         salt: Bytes::copy_from_slice(&entry.salt),
         at: entry.at.as_millis(),
         boot: entry.boot,
-        channels: entry.channels.iter().map(write_channel).collect(),
+        channels: channels::write(&entry.channels),
         event: Some(write_event(&entry.event)),
     }
 }
@@ -64,54 +62,8 @@ fn read(wire: proto::LogEntry) -> Result<Entry, Flaw> {
         salt: field::fixed("salt", &wire.salt)?,
         at: Timestamp::from_millis(wire.at),
         boot: wire.boot,
-        channels: read_channels(&wire.channels)?,
+        channels: channels::read(&wire.channels)?,
         event: read_event(field::present("event", wire.event)?)?,
-    })
-}
-
-fn write_channel(channel: &Channel) -> proto::Channel {
-    proto::Channel {
-        peer: channel.peer.as_str().into(),
-        direction: write_direction(channel.direction).into(),
-        seq: channel.seq,
-        prev: Bytes::copy_from_slice(channel.prev.as_bytes()),
-    }
-}
-
-fn read_channels(wire: &[proto::Channel]) -> Result<Vec<Channel>, Flaw> {
-    let field = "channels";
-    field::at_most(field, CHANNELS_MAX, wire.len())?;
-    let channels = wire.iter().map(read_channel).collect::<Result<Vec<_>, _>>()?;
-    let chain = |channel: &Channel| (channel.peer.clone(), channel.direction);
-    let chains: HashSet<_> = channels.iter().map(chain).collect();
-    if chains.len() == channels.len() {
-        return Ok(channels);
-    }
-    let rule = "has a chain twice";
-    Err(Flaw::Form { field, rule })
-}
-
-fn read_channel(wire: &proto::Channel) -> Result<Channel, Flaw> {
-    Ok(Channel {
-        peer: field::ministry("channels.peer", &wire.peer)?,
-        direction: read_direction("channels.direction", wire.direction)?,
-        seq: wire.seq,
-        prev: field::digest("channels.prev", &wire.prev)?,
-    })
-}
-
-fn write_direction(direction: Direction) -> proto::Direction {
-    match direction {
-        Direction::In => proto::Direction::In,
-        Direction::Out => proto::Direction::Out,
-    }
-}
-
-fn read_direction(field: field::Name, number: i32) -> Result<Direction, Flaw> {
-    field::known(field, number, |number| match number {
-        1 => Some(Direction::In),
-        2 => Some(Direction::Out),
-        _ => None,
     })
 }
 
@@ -124,7 +76,7 @@ fn write_event(event: &LogEvent) -> Event {
         }),
         LogEvent::Decided(taken) => Event::Decided(decided::write(taken)),
         LogEvent::TurnedAway { by, code, count } => Event::TurnedAway(proto::TurnedAway {
-            by: write_giver(by),
+            by: giver::write(by),
             code: code.number().into(),
             count: *count,
         }),
@@ -166,7 +118,7 @@ fn read_event(wire: Event) -> Result<LogEvent, Flaw> {
         },
         Event::Decided(wire) => LogEvent::Decided(Box::new(decided::read(wire)?)),
         Event::TurnedAway(wire) => LogEvent::TurnedAway {
-            by: read_giver("by", &wire.by)?,
+            by: giver::read("by", &wire.by)?,
             code: field::code(wire.code)?,
             count: wire.count,
         },
@@ -223,24 +175,4 @@ fn read_acted(wire: proto::Acted) -> Result<(SpiffeId, String), Flaw> {
 
 fn some_bytes(field: field::Name, max: usize, bytes: Bytes) -> Result<Bytes, Flaw> {
     field::some_at_most(field, max, bytes.len()).map(|()| bytes)
-}
-
-pub(crate) fn write_giver(giver: &Giver) -> String {
-    match giver {
-        Giver::System(system) => system.to_string(),
-        Giver::Peer(peer) => peer.to_string(),
-    }
-}
-
-fn read_giver(field: field::Name, text: &str) -> Result<Giver, Flaw> {
-    if text.starts_with("spiffe://") {
-        field::identity(field, text).map(Giver::System)
-    } else {
-        field::ministry(field, text).map(Giver::Peer)
-    }
-}
-
-/// One that may be left out.
-pub(crate) fn maybe_giver(field: field::Name, text: &str) -> Result<Option<Giver>, Flaw> {
-    if text.is_empty() { Ok(None) } else { read_giver(field, text).map(Some) }
 }

@@ -40,6 +40,7 @@ mod envelope;
 mod error;
 mod field;
 mod frame;
+mod giver;
 mod handling;
 mod hashes;
 pub mod header;
@@ -52,6 +53,7 @@ pub mod receipt;
 pub mod relay;
 mod shape;
 mod signed;
+mod subjects;
 mod verdict;
 
 pub use codec::WireCodec;

@@ -6,13 +6,13 @@ use kuriiri_types::{
 };
 
 use crate::{
-    entry::{self, subjects},
+    entry,
     error::{Flaw, WireError},
-    field, hashes,
+    field, giver, hashes,
     limits::SIGNED_RECEIPT_BYTES_MAX,
     proto,
     shape::Shape,
-    verdict,
+    subjects, verdict,
 };
 
 /// The receipt in an entry's bytes. Says nothing about whether the entry is in a log.
@@ -33,7 +33,7 @@ pub(crate) fn write(receipt: &Receipt) -> proto::Receipt {
         kind: write_kind(receipt.kind).into(),
         at: receipt.at.as_millis(),
         sender: receipt.sender.to_string(),
-        by: receipt.by.as_ref().map(entry::write_giver).unwrap_or_default(),
+        by: receipt.by.as_ref().map(giver::write).unwrap_or_default(),
         code: receipt.code.map(|code| code.number().into()),
         reasons: verdict::write_reasons(&receipt.reasons),
         subjects: subjects::write(receipt.subjects.iter().map(|told| &told.subject)),
@@ -47,7 +47,7 @@ pub(crate) fn read(wire: proto::Receipt) -> Result<Receipt, Flaw> {
         kind: read_kind(wire.kind)?,
         at: Timestamp::from_millis(wire.at),
         sender: field::address("sender", &wire.sender)?,
-        by: entry::maybe_giver("by", &wire.by)?,
+        by: giver::read_maybe("by", &wire.by)?,
         code: wire.code.map(field::code).transpose()?,
         reasons: verdict::read_reasons(wire.reasons)?,
         subjects: subjects::read_recipients(subjects::read(&wire.subjects)?, wire.recipients)?,

@@ -5,23 +5,22 @@ use kuriiri_types::{
     limits::{HOPS_MAX, LABEL_ID_BYTES_MAX, LABEL_VALUES_MAX, MINISTRY_NAME_BYTES_MAX},
 };
 
-use super::{maybe_giver, subjects, write_giver};
 use crate::{
     approval,
     error::Flaw,
-    field, hashes,
+    field, giver, hashes,
     limits::{
         CLEARANCE_LEVELS_MAX, CLEARANCES_MAX, GRANT_BYTES_MAX, REASON_CODE_BYTES_MAX,
         REASON_CODES_MAX,
     },
-    part, proto,
+    part, proto, subjects,
 };
 
 pub(super) fn write(decided: &Decided) -> proto::Decided {
     let clearances = decided.clearances.as_ref();
     let reasons = decided.reasons.iter().take(REASON_CODES_MAX);
     proto::Decided {
-        giver: decided.giver.as_ref().map(write_giver).unwrap_or_default(),
+        giver: decided.giver.as_ref().map(giver::write).unwrap_or_default(),
         path: decided.path.iter().map(|ministry| ministry.as_str().into()).collect(),
         dest: decided.dest.as_str().into(),
         next: decided.next.clone().unwrap_or_default(),
@@ -55,7 +54,7 @@ pub(super) fn read(wire: proto::Decided) -> Result<Decided, Flaw> {
         });
     }
     Ok(Decided {
-        giver: maybe_giver("giver", &wire.giver)?,
+        giver: giver::read_maybe("giver", &wire.giver)?,
         path: field::each(wire.path, |ministry| field::ministry("path", &ministry))?,
         dest: field::ministry("dest", &wire.dest)?,
         next: Some(next).filter(|next| !next.is_empty()),

@@ -2,7 +2,7 @@
 
 use kuriiri_types::{ChannelHead, Timestamp, limits::CHANNEL_HEADS_MAX};
 
-use super::{read_direction, write_direction};
+use super::channels::{read_direction, write_direction};
 use crate::{error::Flaw, field, hashes, proto};
 
 pub(super) fn write(heads: &[ChannelHead]) -> proto::ChannelHeads {
