@@ -18,7 +18,7 @@ use crate::{
     field, giver, hashes,
     limits::SOFTWARE_BYTES_MAX,
     proto::{self, log_entry::Event},
-    receipt, signed,
+    signed, signed_receipt, statement,
 };
 
 /// The version of the format.
@@ -69,10 +69,10 @@ fn read(wire: proto::LogEntry) -> Result<Entry, Flaw> {
 
 fn write_event(event: &LogEvent) -> Event {
     match event {
-        LogEvent::Receipt(said) => Event::Receipt(receipt::write(said)),
+        LogEvent::Receipt(said) => Event::Receipt(statement::write(said)),
         LogEvent::ReceiptIn { from, receipt } => Event::ReceiptIn(proto::ReceiptIn {
             from: from.as_str().into(),
-            receipt: Some(receipt::write_signed(receipt)),
+            receipt: Some(signed_receipt::write(receipt)),
         }),
         LogEvent::Decided(taken) => Event::Decided(decided::write(taken)),
         LogEvent::TurnedAway { by, code, count } => Event::TurnedAway(proto::TurnedAway {
@@ -111,10 +111,10 @@ fn write_event(event: &LogEvent) -> Event {
 
 fn read_event(wire: Event) -> Result<LogEvent, Flaw> {
     Ok(match wire {
-        Event::Receipt(wire) => LogEvent::Receipt(receipt::read(wire)?),
+        Event::Receipt(wire) => LogEvent::Receipt(statement::read(wire)?),
         Event::ReceiptIn(wire) => LogEvent::ReceiptIn {
             from: field::ministry("from", &wire.from)?,
-            receipt: receipt::read_signed(field::present("receipt", wire.receipt)?)?.into(),
+            receipt: signed_receipt::read(field::present("receipt", wire.receipt)?)?.into(),
         },
         Event::Decided(wire) => LogEvent::Decided(Box::new(decided::read(wire)?)),
         Event::TurnedAway(wire) => LogEvent::TurnedAway {

@@ -50,9 +50,12 @@ mod part;
 mod proofs;
 mod proto;
 pub mod receipt;
+mod refusal;
 pub mod relay;
 mod shape;
 mod signed;
+mod signed_receipt;
+mod statement;
 mod subjects;
 mod verdict;
 

@@ -13,8 +13,8 @@ use crate::{
     hashes,
     limits::PROVED_BYTES_MAX,
     proto::{self, proved::Kind},
+    refusal,
     shape::{Field, Shape},
-    verdict,
 };
 
 /// A place in a log, as whoever has the entry knows it. Only to them a proof of it says anything.
@@ -52,7 +52,7 @@ impl Frame for Proved {
     fn encode(&self) -> Bytes {
         let kind = match self {
             Self::Proofs(proofs) => Kind::Proofs(write(proofs)),
-            Self::Refused(refusal) => Kind::Refused(verdict::write_refusal(refusal)),
+            Self::Refused(refusal) => Kind::Refused(refusal::write(refusal)),
         };
         frame::pack(&proto::Proved { kind: Some(kind) })
     }
@@ -70,7 +70,7 @@ pub(crate) static PROOFS: Shape =
     Shape::new("Proofs", &[Field::many("proofs", 2, BATCH_MESSAGES_MAX, &PLACE_PROOF)]);
 pub(crate) static PROVED: Shape = Shape::new(
     "Proved",
-    &[Field::one("proofs", 1, &PROOFS), Field::one("refused", 2, &verdict::REFUSAL)],
+    &[Field::one("proofs", 1, &PROOFS), Field::one("refused", 2, &refusal::REFUSAL)],
 );
 
 pub(crate) fn write_places(places: &[Place]) -> proto::Places {
@@ -107,6 +107,6 @@ pub(crate) fn read(wire: proto::Proofs) -> Result<Proofs, Flaw> {
 fn read_answer(wire: proto::Proved) -> Result<Proved, Flaw> {
     Ok(match field::present("kind", wire.kind)? {
         Kind::Proofs(wire) => Proved::Proofs(read(wire)?),
-        Kind::Refused(refusal) => Proved::Refused(verdict::read_refusal(refusal)?),
+        Kind::Refused(refusal) => Proved::Refused(refusal::read(refusal)?),
     })
 }

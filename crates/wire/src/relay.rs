@@ -23,8 +23,9 @@ use crate::{
     frame::{self, Frame},
     limits::{SOFTWARE_BYTES_MAX, WITNESSED_NOTE_BYTES_MAX},
     part::{self, Part, SIGNED_PART},
-    proto, receipt,
+    proto,
     shape::{Field, Shape},
+    signed_receipt,
 };
 pub use witness::{RelayRequest, WitnessRequest, Witnessed};
 
@@ -136,7 +137,7 @@ pub(crate) static BATCH: Shape = Shape::new(
     &[
         Field::plain("certificates", 4, APPROVED_CERTIFICATES_MAX),
         Field::many("parts", 5, BATCH_MESSAGES_MAX, &RELAYED_PART),
-        Field::many("receipts", 6, BATCH_MESSAGES_MAX, &receipt::SIGNED_RECEIPT),
+        Field::many("receipts", 6, BATCH_MESSAGES_MAX, &signed_receipt::SIGNED_RECEIPT),
     ],
 );
 
@@ -149,7 +150,7 @@ fn write_batch(batch: &Batch) -> proto::Batch {
         epoch: batch.epoch,
         certificates: batch.certificates.clone(),
         parts: batch.parts.iter().map(write_part).collect(),
-        receipts: batch.receipts.iter().map(receipt::write_signed).collect(),
+        receipts: batch.receipts.iter().map(signed_receipt::write).collect(),
     }
 }
 
@@ -181,7 +182,7 @@ fn read_batch(wire: proto::Batch) -> Result<Batch, Flaw> {
         epoch: wire.epoch,
         certificates: field::certificates(APPROVED_CERTIFICATES_MAX, wire.certificates)?,
         parts,
-        receipts: field::each(wire.receipts, receipt::read_signed)?,
+        receipts: field::each(wire.receipts, signed_receipt::read)?,
     })
 }
 

@@ -1,16 +1,17 @@
-//! Verdicts, and refusals wherever they stand.
+//! Verdicts.
 
 use bytes::Bytes;
-use kuriiri_types::{Refusal, SignedReceipt, Timestamp, Verdict, limits::BATCH_MESSAGES_MAX};
+use kuriiri_types::{SignedReceipt, Timestamp, Verdict, limits::BATCH_MESSAGES_MAX};
 
 use crate::{
     error::{Flaw, WireError},
     field,
     frame::{self, Frame},
-    limits::{ANSWER_RECEIPTS_MAX, REASON_BYTES_MAX, REASONS_MAX, VERDICTS_BYTES_MAX},
+    limits::{ANSWER_RECEIPTS_MAX, VERDICTS_BYTES_MAX},
     proto::{self, verdict::Kind},
-    receipt,
+    refusal,
     shape::{Field, Shape},
+    signed_receipt,
 };
 
 /// The answer to a batch, after the commit.
@@ -39,13 +40,11 @@ impl Frame for Verdicts {
 
 static ACCEPTED: Shape = Shape::new("Accepted", &[]);
 static BUSY: Shape = Shape::new("Busy", &[]);
-pub(crate) static REFUSAL: Shape =
-    Shape::new("Refusal", &[Field::plain("reasons", 2, REASONS_MAX)]);
 pub(crate) static VERDICT: Shape = Shape::new(
     "Verdict",
     &[
         Field::one("accepted", 1, &ACCEPTED),
-        Field::one("refused", 2, &REFUSAL),
+        Field::one("refused", 2, &refusal::REFUSAL),
         Field::one("busy", 3, &BUSY),
     ],
 );
@@ -53,14 +52,14 @@ pub(crate) static VERDICTS: Shape = Shape::new(
     "Verdicts",
     &[
         Field::many("verdicts", 1, BATCH_MESSAGES_MAX, &VERDICT),
-        Field::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
+        Field::many("receipts", 2, ANSWER_RECEIPTS_MAX, &signed_receipt::SIGNED_RECEIPT),
     ],
 );
 
 pub(crate) fn write(verdicts: &Verdicts) -> proto::Verdicts {
     proto::Verdicts {
         verdicts: verdicts.verdicts.iter().map(write_one).collect(),
-        receipts: verdicts.receipts.iter().map(receipt::write_signed).collect(),
+        receipts: verdicts.receipts.iter().map(signed_receipt::write).collect(),
     }
 }
 
@@ -68,7 +67,7 @@ pub(crate) fn read(wire: proto::Verdicts) -> Result<Verdicts, Flaw> {
     field::some_at_most("verdicts", BATCH_MESSAGES_MAX, wire.verdicts.len())?;
     field::at_most("receipts", ANSWER_RECEIPTS_MAX, wire.receipts.len())?;
     let verdicts = field::each(wire.verdicts, read_one)?;
-    Ok(Verdicts { verdicts, receipts: field::each(wire.receipts, receipt::read_signed)? })
+    Ok(Verdicts { verdicts, receipts: field::each(wire.receipts, signed_receipt::read)? })
 }
 
 pub(crate) fn write_one(verdict: &Verdict) -> proto::Verdict {
@@ -76,7 +75,7 @@ pub(crate) fn write_one(verdict: &Verdict) -> proto::Verdict {
         Verdict::Accepted { at, repeat } => {
             Kind::Accepted(proto::Accepted { at: at.as_millis(), repeat: *repeat })
         }
-        Verdict::Refused(refusal) => Kind::Refused(write_refusal(refusal)),
+        Verdict::Refused(refusal) => Kind::Refused(refusal::write(refusal)),
         Verdict::Busy => Kind::Busy(proto::Busy {}),
     };
     proto::Verdict { kind: Some(kind) }
@@ -87,25 +86,7 @@ pub(crate) fn read_one(wire: proto::Verdict) -> Result<Verdict, Flaw> {
         Kind::Accepted(accepted) => {
             Verdict::Accepted { at: Timestamp::from_millis(accepted.at), repeat: accepted.repeat }
         }
-        Kind::Refused(refusal) => Verdict::Refused(read_refusal(refusal)?),
+        Kind::Refused(refusal) => Verdict::Refused(refusal::read(refusal)?),
         Kind::Busy(proto::Busy {}) => Verdict::Busy,
     })
-}
-
-pub(crate) fn write_refusal(refusal: &Refusal) -> proto::Refusal {
-    proto::Refusal { code: refusal.code.number().into(), reasons: write_reasons(&refusal.reasons) }
-}
-
-pub(crate) fn read_refusal(wire: proto::Refusal) -> Result<Refusal, Flaw> {
-    Ok(Refusal { code: field::code(wire.code)?, reasons: read_reasons(wire.reasons)? })
-}
-
-pub(crate) fn write_reasons(reasons: &[String]) -> Vec<String> {
-    let kept = reasons.iter().take(REASONS_MAX);
-    kept.map(|reason| field::cut(REASON_BYTES_MAX, reason)).collect()
-}
-
-pub(crate) fn read_reasons(reasons: Vec<String>) -> Result<Vec<String>, Flaw> {
-    field::at_most("reasons", REASONS_MAX, reasons.len())?;
-    field::each(reasons, |r| field::line("reasons", REASON_BYTES_MAX, r))
 }

@@ -12,8 +12,8 @@ use crate::{
     field, header, label,
     limits::{HELD_CERTIFICATES_MAX, HOLDS_PAGE, REASONS_MAX},
     proto::{self, approved::Outcome},
+    refusal,
     shape::{Field, Shape},
-    verdict,
 };
 
 /// Messages that wait for people.
@@ -158,7 +158,7 @@ fn write_hold(hold: &Hold) -> proto::Hold {
         drafter: hold.drafter.clone(),
         needed: hold.needed,
         approvals: hold.approvals.iter().map(approval::write_signed).collect(),
-        missing: verdict::write_reasons(&hold.missing),
+        missing: refusal::write_reasons(&hold.missing),
     }
 }
 
@@ -169,7 +169,7 @@ pub(super) fn write_held(held: &HeldMessage) -> proto::HeldMessage {
         needed: held.needed,
         approvals: held.approvals.iter().map(approval::write_signed).collect(),
         certificates: held.certificates.clone(),
-        missing: verdict::write_reasons(&held.missing),
+        missing: refusal::write_reasons(&held.missing),
     }
 }
 
@@ -211,7 +211,7 @@ fn read_hold(wire: proto::Hold) -> Result<Hold, Flaw> {
         drafter: wire.drafter.map(header::read_drafter).transpose()?,
         needed: field::officers("needed", wire.needed)?,
         approvals: approval::read_all(wire.approvals)?,
-        missing: verdict::read_reasons(wire.missing)?,
+        missing: refusal::read_reasons(wire.missing)?,
     })
 }
 
@@ -223,7 +223,7 @@ pub(super) fn read_held(wire: proto::HeldMessage) -> Result<HeldMessage, Flaw> {
         needed: field::officers("needed", wire.needed)?,
         approvals: approval::read_all(wire.approvals)?,
         certificates: field::certificates(HELD_CERTIFICATES_MAX, wire.certificates)?,
-        missing: verdict::read_reasons(wire.missing)?,
+        missing: refusal::read_reasons(wire.missing)?,
     })
 }
 

@@ -15,8 +15,8 @@ use crate::{
     field,
     frame::{self, Frame},
     proto::{self, admin_reply::Reply as ReplyKind, admin_request::Request as RequestKind},
+    refusal,
     shape::{Field, Shape},
-    verdict,
 };
 
 /// What an officer or operator wants.
@@ -162,7 +162,7 @@ pub(crate) static REPLY: Shape = Shape::new(
         Field::one("active", 4, &files::ACTIVE_FILES),
         Field::one("activation", 5, &files::ACTIVATION),
         Field::one("decisions", 6, &decisions::RECORDS),
-        Field::one("refused", 7, &verdict::REFUSAL),
+        Field::one("refused", 7, &refusal::REFUSAL),
         Field::one("erased", 8, &ERASED),
         Field::one("export_noted", 9, &EXPORT_NOTED),
         Field::one("pruned", 10, &PRUNED),
@@ -244,7 +244,7 @@ fn write_reply(reply: &AdminReply) -> ReplyKind {
         AdminReply::Pruned { headers } => {
             ReplyKind::Pruned(proto::PrunedHeaders { headers: *headers })
         }
-        AdminReply::Refused(refusal) => ReplyKind::Refused(verdict::write_refusal(refusal)),
+        AdminReply::Refused(refusal) => ReplyKind::Refused(refusal::write(refusal)),
     }
 }
 
@@ -261,6 +261,6 @@ fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
         }
         ReplyKind::ExportNoted(proto::ExportNoted {}) => AdminReply::ExportNoted,
         ReplyKind::Pruned(wire) => AdminReply::Pruned { headers: wire.headers },
-        ReplyKind::Refused(wire) => AdminReply::Refused(verdict::read_refusal(wire)?),
+        ReplyKind::Refused(wire) => AdminReply::Refused(refusal::read(wire)?),
     })
 }

@@ -6,8 +6,8 @@ use crate::{
     error::Flaw,
     field, header, label,
     proto::{self, answer::Outcome as OutcomeKind},
+    refusal,
     shape::{Field, Shape},
-    verdict,
 };
 
 /// A message that does not exist yet: may it go?
@@ -39,7 +39,7 @@ pub(super) static QUESTION: Shape = Shape::new(
 static PERMIT: Shape = Shape::new("Permit", &[]);
 pub(super) static ANSWER: Shape = Shape::new(
     "Answer",
-    &[Field::one("permit", 1, &PERMIT), Field::one("refusal", 2, &verdict::REFUSAL)],
+    &[Field::one("permit", 1, &PERMIT), Field::one("refusal", 2, &refusal::REFUSAL)],
 );
 
 pub(super) fn write_question(question: &Question) -> proto::Question {
@@ -72,7 +72,7 @@ pub(super) fn write_answer(answer: &Answer) -> proto::Answer {
             size_max: *size_max,
             approvals: *approvals,
         }),
-        Outcome::Refuse(refusal) => OutcomeKind::Refusal(verdict::write_refusal(refusal)),
+        Outcome::Refuse(refusal) => OutcomeKind::Refusal(refusal::write(refusal)),
     };
     proto::Answer { outcome: Some(outcome) }
 }
@@ -80,7 +80,7 @@ pub(super) fn write_answer(answer: &Answer) -> proto::Answer {
 pub(super) fn read_answer(wire: proto::Answer) -> Result<Answer, Flaw> {
     let outcome = match field::present("outcome", wire.outcome)? {
         OutcomeKind::Permit(permit) => read_permit(&permit)?,
-        OutcomeKind::Refusal(refusal) => Outcome::Refuse(verdict::read_refusal(refusal)?),
+        OutcomeKind::Refusal(refusal) => Outcome::Refuse(refusal::read(refusal)?),
     };
     Ok(Answer { outcome })
 }

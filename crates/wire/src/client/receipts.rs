@@ -12,9 +12,9 @@ use crate::{
     frame::{self, Frame},
     limits::CONFIRM_BYTES_MAX,
     proto::{self, to_receipt_reader::Kind},
-    receipt,
+    refusal,
     shape::{Field, Shape},
-    verdict,
+    signed_receipt,
 };
 
 /// How receipts are read.
@@ -86,35 +86,35 @@ impl Frame for ConfirmReceipts {
 }
 
 static NUMBERED_RECEIPT: Shape =
-    Shape::new("NumberedReceipt", &[Field::one("receipt", 2, &receipt::SIGNED_RECEIPT)]);
+    Shape::new("NumberedReceipt", &[Field::one("receipt", 2, &signed_receipt::SIGNED_RECEIPT)]);
 static RECEIPT_BATCH: Shape = Shape::new(
     "ReceiptBatch",
     &[Field::many("receipts", 2, BATCH_MESSAGES_MAX, &NUMBERED_RECEIPT)],
 );
 pub(crate) static TO_RECEIPT_READER: Shape = Shape::new(
     "ToReceiptReader",
-    &[Field::one("receipts", 1, &RECEIPT_BATCH), Field::one("refused", 2, &verdict::REFUSAL)],
+    &[Field::one("receipts", 1, &RECEIPT_BATCH), Field::one("refused", 2, &refusal::REFUSAL)],
 );
 static CONFIRM_RECEIPTS: Shape = Shape::new("ConfirmReceipts", &[]);
 
 fn write(frame: &ToReceiptReader) -> Kind {
     let numbered = |(seq, signed): &(u64, SignedReceipt)| proto::NumberedReceipt {
         seq: *seq,
-        receipt: Some(receipt::write_signed(signed)),
+        receipt: Some(signed_receipt::write(signed)),
     };
     match frame {
         ToReceiptReader::Receipts(batch) => Kind::Receipts(proto::ReceiptBatch {
             receipts: batch.receipts.iter().map(numbered).collect(),
             next: batch.next,
         }),
-        ToReceiptReader::Refused(refusal) => Kind::Refused(verdict::write_refusal(refusal)),
+        ToReceiptReader::Refused(refusal) => Kind::Refused(refusal::write(refusal)),
     }
 }
 
 fn read(wire: proto::ToReceiptReader) -> Result<ToReceiptReader, Flaw> {
     Ok(match field::present("kind", wire.kind)? {
         Kind::Receipts(wire) => ToReceiptReader::Receipts(read_batch(wire)?),
-        Kind::Refused(wire) => ToReceiptReader::Refused(verdict::read_refusal(wire)?),
+        Kind::Refused(wire) => ToReceiptReader::Refused(refusal::read(wire)?),
     })
 }
 
@@ -122,7 +122,7 @@ fn read_batch(wire: proto::ReceiptBatch) -> Result<ReceiptBatch, Flaw> {
     field::at_most("receipts", BATCH_MESSAGES_MAX, wire.receipts.len())?;
     let numbered = |numbered: proto::NumberedReceipt| {
         let signed = field::present("receipt", numbered.receipt)?;
-        Ok((numbered.seq, receipt::read_signed(signed)?))
+        Ok((numbered.seq, signed_receipt::read(signed)?))
     };
     Ok(ReceiptBatch { receipts: field::each(wire.receipts, numbered)?, next: wire.next })
 }

@@ -17,8 +17,8 @@ use crate::{
     limits::CONFIRM_BYTES_MAX,
     part::{self, Part, SIGNED_PART},
     proto::{self, from_receiver::Kind as FromKind, to_receiver::Kind as ToKind},
+    refusal,
     shape::{Field, Shape},
-    verdict,
 };
 
 /// Tickets in one frame: all that can be unconfirmed on a subscription.
@@ -136,7 +136,7 @@ pub(crate) static TO_RECEIVER: Shape = Shape::new(
     &[
         Field::one("delivery", 1, &DELIVERY),
         Field::one("confirmed", 2, &TICKETS),
-        Field::one("refused", 3, &verdict::REFUSAL),
+        Field::one("refused", 3, &refusal::REFUSAL),
     ],
 );
 pub(crate) static FROM_RECEIVER: Shape =
@@ -151,7 +151,7 @@ fn write_to(frame: &ToReceiver) -> ToKind {
             parts: delivery.parts.iter().map(write_part).collect(),
         }),
         ToReceiver::Confirmed(tickets) => ToKind::Confirmed(write_tickets(tickets)),
-        ToReceiver::Refused(refusal) => ToKind::Refused(verdict::write_refusal(refusal)),
+        ToReceiver::Refused(refusal) => ToKind::Refused(refusal::write(refusal)),
     }
 }
 
@@ -159,7 +159,7 @@ fn read_to(wire: proto::ToReceiver) -> Result<ToReceiver, Flaw> {
     Ok(match field::present("kind", wire.kind)? {
         ToKind::Delivery(wire) => ToReceiver::Delivery(read_delivery(wire)?),
         ToKind::Confirmed(wire) => ToReceiver::Confirmed(read_tickets(wire)?),
-        ToKind::Refused(wire) => ToReceiver::Refused(verdict::read_refusal(wire)?),
+        ToKind::Refused(wire) => ToReceiver::Refused(refusal::read(wire)?),
     })
 }
 

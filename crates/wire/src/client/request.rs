@@ -13,8 +13,8 @@ use crate::{
     frame::{self, Frame},
     proofs::{self, Place, Proofs},
     proto::{self, reply::Reply as ReplyKind, request::Request as RequestKind},
+    refusal,
     shape::{Field, Shape},
-    verdict,
 };
 
 /// What a system wants: the first frame on every stream that it opens.
@@ -116,7 +116,7 @@ pub(crate) static REPLY: Shape = Shape::new(
         Field::one("submission", 1, &submit::ANSWER),
         Field::one("answer", 2, &ask::ANSWER),
         Field::one("status", 3, &status::STATUS_REPORT),
-        Field::one("refused", 4, &verdict::REFUSAL),
+        Field::one("refused", 4, &refusal::REFUSAL),
         Field::one("proofs", 5, &proofs::PROOFS),
     ],
 );
@@ -165,7 +165,7 @@ fn write_reply(reply: &Reply) -> ReplyKind {
         Reply::Answer(answer) => ReplyKind::Answer(ask::write_answer(answer)),
         Reply::Status(report) => ReplyKind::Status(status::write(report)),
         Reply::Proofs(proofs) => ReplyKind::Proofs(proofs::write(proofs)),
-        Reply::Refused(refusal) => ReplyKind::Refused(verdict::write_refusal(refusal)),
+        Reply::Refused(refusal) => ReplyKind::Refused(refusal::write(refusal)),
     }
 }
 
@@ -174,7 +174,7 @@ fn read_reply(wire: proto::Reply) -> Result<Reply, Flaw> {
         ReplyKind::Submission(wire) => Reply::Submission(submit::read_answer(wire)?),
         ReplyKind::Answer(wire) => Reply::Answer(ask::read_answer(wire)?),
         ReplyKind::Status(wire) => Reply::Status(status::read(wire)?),
-        ReplyKind::Refused(wire) => Reply::Refused(verdict::read_refusal(wire)?),
+        ReplyKind::Refused(wire) => Reply::Refused(refusal::read(wire)?),
         ReplyKind::Proofs(wire) => Reply::Proofs(proofs::read(wire)?),
     })
 }

@@ -12,9 +12,9 @@ use crate::{
     field,
     limits::ANSWER_RECEIPTS_MAX,
     part::{self, Part, SIGNED_PART},
-    proto, receipt,
+    proto,
     shape::{Field, Shape},
-    verdict,
+    signed_receipt, verdict,
 };
 
 /// Messages of one lane for the relay to take.
@@ -71,7 +71,7 @@ pub(super) static ANSWER: Shape = Shape::new(
     "SubmissionAnswer",
     &[
         Field::many("verdicts", 1, BATCH_MESSAGES_MAX, &verdict::VERDICT),
-        Field::many("receipts", 2, ANSWER_RECEIPTS_MAX, &receipt::SIGNED_RECEIPT),
+        Field::many("receipts", 2, ANSWER_RECEIPTS_MAX, &signed_receipt::SIGNED_RECEIPT),
     ],
 );
 
@@ -108,7 +108,7 @@ pub(super) fn read(wire: proto::Submission) -> Result<Submission, Flaw> {
 pub(super) fn write_answer(answer: &SubmissionAnswer) -> proto::SubmissionAnswer {
     proto::SubmissionAnswer {
         verdicts: answer.verdicts.iter().map(verdict::write_one).collect(),
-        receipts: answer.receipts.iter().map(receipt::write_signed).collect(),
+        receipts: answer.receipts.iter().map(signed_receipt::write).collect(),
     }
 }
 
@@ -117,7 +117,7 @@ pub(super) fn read_answer(wire: proto::SubmissionAnswer) -> Result<SubmissionAns
     field::at_most("receipts", ANSWER_RECEIPTS_MAX, wire.receipts.len())?;
     Ok(SubmissionAnswer {
         verdicts: field::each(wire.verdicts, verdict::read_one)?,
-        receipts: field::each(wire.receipts, receipt::read_signed)?,
+        receipts: field::each(wire.receipts, signed_receipt::read)?,
     })
 }
 

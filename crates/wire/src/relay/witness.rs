@@ -15,8 +15,8 @@ use crate::{
     limits::{COSIGNATURE_BYTES_MAX, WITNESSED_BYTES_MAX},
     proofs::{self, Place},
     proto::{self, relay_request, witnessed::Kind},
+    refusal,
     shape::{Field, Shape},
-    verdict,
 };
 
 /// What begins a stream after the Hello.
@@ -86,7 +86,7 @@ impl Frame for Witnessed {
         let kind = match self {
             Self::Cosigned(line) => Kind::Cosigned(line.clone()),
             Self::Holds(checkpoint) => Kind::Holds(checkpoint.clone()),
-            Self::Refused(refusal) => Kind::Refused(verdict::write_refusal(refusal)),
+            Self::Refused(refusal) => Kind::Refused(refusal::write(refusal)),
         };
         frame::pack(&proto::Witnessed { kind: Some(kind) })
     }
@@ -106,7 +106,7 @@ pub(crate) static RELAY_REQUEST: Shape = Shape::new(
     ],
 );
 pub(crate) static WITNESSED: Shape =
-    Shape::new("Witnessed", &[Field::one("refused", 3, &verdict::REFUSAL)]);
+    Shape::new("Witnessed", &[Field::one("refused", 3, &refusal::REFUSAL)]);
 
 fn read_request(wire: proto::RelayRequest) -> Result<RelayRequest, Flaw> {
     Ok(match field::present("kind", wire.kind)? {
@@ -132,6 +132,6 @@ fn read_answer(wire: proto::Witnessed) -> Result<Witnessed, Flaw> {
             field::at_most("holds", CHECKPOINT_BYTES_MAX, checkpoint.len())?;
             Witnessed::Holds(checkpoint)
         }
-        Kind::Refused(refusal) => Witnessed::Refused(verdict::read_refusal(refusal)?),
+        Kind::Refused(refusal) => Witnessed::Refused(refusal::read(refusal)?),
     })
 }
