@@ -6,111 +6,25 @@
 
 mod gone;
 mod later;
+mod named;
+mod options;
 mod pool;
 mod recent;
+mod report;
 mod walk;
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::time::Instant;
 
 use kuriiri_tlog::{Cosigned, ministry_of};
-use kuriiri_types::Timestamp;
-use serde::Serialize;
 
-pub use self::gone::Gone;
+use self::walk::Walk;
+pub use self::{gone::Gone, options::AuditOptions, report::LogReport};
 use crate::{
-    audit::walk::Walk,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
-    found::found,
-    known::Known,
-    lives::Fates,
-    rules::Contents,
     scan::scan,
     scene::Anchors,
-    timeline::Timeline,
 };
-
-/// Findings whose messages are looked up, because each is another reading.
-pub(crate) const NAMED_MAX: usize = 1000;
-
-/// What an audit goes by besides the log and whom to believe.
-#[derive(Debug, Default)]
-pub struct AuditOptions {
-    /// Checkpoints that somebody kept.
-    pub known: Known,
-    /// Signed files that the log may lack.
-    pub replay: Contents,
-}
-
-/// What an audit of one log came to.
-#[derive(Debug, Clone, Serialize)]
-pub struct LogReport {
-    /// Which log.
-    pub origin: String,
-    /// How many entries its checkpoint speaks of.
-    pub size: u64,
-    /// The root that it signed, in hexadecimal.
-    pub root: String,
-    /// The witnesses that cosigned, with their times in seconds since 1970.
-    pub cosigned: Vec<(String, u64)>,
-    /// Whether they are enough by the policy.
-    pub quorum: bool,
-    /// When the first entry was written, and the last.
-    pub period: Option<(Timestamp, Timestamp)>,
-    /// Entries by kind.
-    pub kinds: BTreeMap<&'static str, u64>,
-    /// What became of messages, one for each recipient.
-    pub fates: Fates,
-    /// Where the authorities of certificates were taken from.
-    pub authorities: String,
-    /// What was found.
-    #[serde(skip)]
-    pub findings: Findings,
-    /// How much happened when.
-    #[serde(skip)]
-    pub timeline: Timeline,
-    /// Entries that were read.
-    pub read: u64,
-    /// Messages that were decided on, once for each decision.
-    pub messages: u64,
-    /// Headers that are missing with leave.
-    pub gone: Gone,
-    /// How long it took.
-    #[serde(skip)]
-    pub took: Duration,
-}
-
-impl LogReport {
-    /// What the checkpoint says, before an entry was read.
-    fn of(folder: &LogFolder, cosigned: Option<(Vec<Cosigned>, bool)>) -> Self {
-        Self {
-            origin: folder.checkpoint().origin.clone(),
-            size: folder.size(),
-            root: folder.checkpoint().root.to_string(),
-            quorum: cosigned.as_ref().is_some_and(|(_, met)| *met),
-            cosigned: names(cosigned),
-            period: None,
-            kinds: BTreeMap::new(),
-            fates: Fates::default(),
-            authorities: String::new(),
-            findings: Findings::new(),
-            timeline: Timeline::default(),
-            read: 0,
-            messages: 0,
-            gone: Gone::default(),
-            took: Duration::ZERO,
-        }
-    }
-
-    /// Entries a second.
-    #[expect(clippy::cast_precision_loss, reason = "a rate for people")]
-    pub fn rate(&self) -> f64 {
-        self.read as f64 / self.took.as_secs_f64().max(1e-9)
-    }
-}
 
 /// Checks one log. `progress` hears now and then how many entries were read.
 pub fn audit(
@@ -141,7 +55,7 @@ pub fn audit(
     })
     .into_iter()
     .for_each(|found| findings.merge(found));
-    name_messages(folder, &mut findings);
+    named::name_messages(folder, &mut findings);
     report.findings = findings;
     report.took = begun.elapsed();
     report
@@ -171,19 +85,5 @@ pub(crate) fn check_checkpoint(
             findings.add(Finding::fault(Check::Checkpoint, error.to_string()));
             None
         }
-    }
-}
-
-fn names(cosigned: Option<(Vec<Cosigned>, bool)>) -> Vec<(String, u64)> {
-    let all = cosigned.map(|(by, _)| by).unwrap_or_default();
-    all.into_iter().map(|by| (by.witness, by.time)).collect()
-}
-
-/// Findings that name an entry and no message get the message that the entry is about, if it is one.
-fn name_messages(folder: &LogFolder, findings: &mut Findings) {
-    for finding in findings.listed_mut().iter_mut().take(NAMED_MAX) {
-        let Some(index) = finding.entry.filter(|_| finding.message.is_none()) else { continue };
-        let entry = folder.entry(index).ok();
-        finding.message = entry.and_then(|bytes| found((index, bytes)).message());
     }
 }

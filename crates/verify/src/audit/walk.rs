@@ -16,8 +16,8 @@ use kuriiri_types::{
 use kuriiri_wire::WireError;
 
 use super::{
-    AuditOptions,
     gone::Leave,
+    options::AuditOptions,
     pool::{Item, Job, Pool, judge},
     recent::{Headers, Recent},
 };

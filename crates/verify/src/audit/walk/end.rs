@@ -7,9 +7,10 @@ use kuriiri_types::{MessageId, Timestamp, limits::CLOCK_SKEW_MAX};
 use super::Walk;
 use crate::{
     audit::{
-        LogReport, NAMED_MAX,
         gone::Gone,
         later::{Late, Later},
+        named::NAMED_MAX,
+        report::LogReport,
     },
     finding::{Check, Finding, Findings},
     found::found,
