@@ -9,150 +9,28 @@
 //! Compared is what each says of messages whose next relay is the other: a message through a hub is
 //! compared between each of the two and the hub.
 
+mod context;
 mod join;
 mod minutes;
+mod options;
 mod own;
 mod records;
+mod report;
 mod survey;
 mod tell;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use kuriiri_types::Ministry;
 
-use kuriiri_types::{Ministry, Timestamp};
-use serde::Serialize;
-
-use self::{
-    join::Join,
-    records::Records,
-    survey::{Survey, survey},
-    tell::Teller,
+use self::{context::Context, join::Join, records::Records, survey::survey, tell::Teller};
+pub use self::{
+    options::{EVIDENCE_MAX, ReconcileOptions},
+    report::{Minutes, ReconcileReport, Row, Side},
 };
 use crate::{
     finding::{Check, Finding, Findings},
     folder::LogFolder,
     scene::Anchors,
 };
-
-/// Evidence files that are written; further ones are not, and their rows are counted only.
-pub const EVIDENCE_MAX: usize = 200;
-
-/// What is compared, and what is late.
-#[derive(Debug, Clone)]
-pub struct ReconcileOptions {
-    /// Only what happened from this time on.
-    pub from: Option<Timestamp>,
-    /// Only what happened up to this time.
-    pub to: Option<Timestamp>,
-    /// After this a message that left and of which nothing was heard has stalled, if it did not expire
-    /// before.
-    pub deadline: Duration,
-    /// After this a message that arrived was late.
-    pub late: Duration,
-    /// Where evidence is written.
-    pub evidence: Option<PathBuf>,
-}
-
-impl Default for ReconcileOptions {
-    fn default() -> Self {
-        Self {
-            from: None,
-            to: None,
-            deadline: Duration::from_secs(24 * 3600),
-            late: Duration::from_secs(15 * 60),
-            evidence: None,
-        }
-    }
-}
-
-/// What a message comes to between two logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Row {
-    /// Both say the same: it left, it is there at the receipt's place.
-    Matched,
-    /// It ended before it left, or the receiver refused it, and both know.
-    Ended,
-    /// It is there, and the receipt is on its way.
-    ReceiptUnderWay,
-    /// It left not long ago.
-    InFlight,
-    /// The other log, as it was given, ends before it could speak of it.
-    BeyondOtherLog,
-    /// Its receipt names an entry beyond the end of the other log, as it was given: not checked.
-    ReceiptBeyondLog,
-    /// The receiver has it, and the sender's log, as it was given, ends too early to say whether it
-    /// was omitted: not checked.
-    UnknownToSender,
-    /// The receiver has it and not its header any more, and the log that it came from does not speak of
-    /// it: who sent it cannot be told.
-    HeaderGone,
-    /// It left, its time is over, and the receiver's log, as it was given, ends too early to say what
-    /// became of it: not checked.
-    UnknownToReceiver,
-    /// A receipt names an entry that is not there.
-    MissingAtReceiver,
-    /// It left, and its time is over.
-    Stalled,
-    /// The receiver has it with its sender's signature, and the log that it came from has not.
-    OmittedBySender,
-    /// The receiver took it without its sender's signature.
-    UnsignedExtra,
-    /// Two messages of one id.
-    ContentDiffers,
-    /// Taken twice.
-    Duplicate,
-    /// One lets it go and the other refuses it.
-    PolicyDivergence,
-    /// It arrived late.
-    Late,
-    /// It overtook another in its lane.
-    Reordered,
-    /// A gap in a chain.
-    ChainGap,
-    /// Two histories.
-    SplitView,
-}
-
-/// Minutes of the receiver's time in which messages went one way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Minutes {
-    /// In how many a log has entries about messages.
-    pub compared: u64,
-    /// In how many of those compared both have the same messages, by their entries.
-    pub agreed: u64,
-    /// How many both logs have sums of.
-    pub with_heads: u64,
-    /// In how many of these each has one, and the same, so that it needs no entry to be compared.
-    pub agreed_by_heads: u64,
-    /// How many of those compared had to be compared by their entries, because there are no sums,
-    /// several, or others.
-    pub by_entries: u64,
-}
-
-/// One of the two logs.
-#[derive(Debug, Clone, Serialize)]
-pub struct Side {
-    /// Which log.
-    pub origin: String,
-    /// How many entries.
-    pub size: u64,
-    /// The times of the first entry and the last.
-    pub period: Option<(Timestamp, Timestamp)>,
-}
-
-/// What a reconciliation came to.
-#[derive(Debug, Clone, Default, Serialize)]
-pub struct ReconcileReport {
-    /// The two logs.
-    pub sides: Vec<Side>,
-    /// Messages by row, one for each message and direction.
-    pub rows: BTreeMap<Row, u64>,
-    /// Minutes compared.
-    pub minutes: Minutes,
-    /// What was found.
-    #[serde(skip)]
-    pub findings: Findings,
-}
 
 /// Holds two logs against each other. `progress` hears how many entries were read, of both.
 pub fn reconcile(
@@ -204,38 +82,6 @@ fn is_comparable(homes: &[Ministry; 2], findings: &mut Findings) -> bool {
         false
     } else {
         true
-    }
-}
-
-/// Both logs, as they were found.
-#[derive(Clone, Copy)]
-struct Context<'a> {
-    folders: [&'a LogFolder; 2],
-    homes: &'a [Ministry; 2],
-    surveys: &'a [Survey],
-    options: &'a ReconcileOptions,
-}
-
-impl<'a> Context<'a> {
-    fn folder(&self, side: u8) -> &'a LogFolder {
-        let [one, two] = self.folders;
-        if side == 0 { one } else { two }
-    }
-
-    fn home(&self, side: u8) -> &'a Ministry {
-        let [one, two] = self.homes;
-        if side == 0 { one } else { two }
-    }
-
-    /// When the last entry of a log was written.
-    fn last(&self, side: u8) -> Option<Timestamp> {
-        self.surveys.get(usize::from(side)).and_then(|s| s.period).map(|(_, last)| last)
-    }
-
-    /// Whether a time is among those that are compared.
-    fn is_within(&self, at: i64) -> bool {
-        let at = Timestamp::from_millis(at);
-        self.options.from.is_none_or(|from| from <= at) && self.options.to.is_none_or(|to| at <= to)
     }
 }
 

@@ -6,8 +6,9 @@ use kuriiri_merkle::root;
 use kuriiri_types::{ReceiptKind, Timestamp, limits::CLOCK_SKEW_MAX};
 
 use super::{
-    Context, Row,
+    context::Context,
     records::{IdRecord, Tie, TieRecord},
+    report::Row,
     survey::NO_LANE,
     tell::Teller,
 };

@@ -5,8 +5,9 @@ use std::io;
 use kuriiri_types::Digest;
 
 use super::{
-    Context, Minutes,
+    context::Context,
     records::{InMinute, MinuteRecord},
+    report::Minutes,
 };
 use crate::{
     heads::root_of,

@@ -6,7 +6,9 @@ use kuriiri_merkle::{consistency, root};
 use kuriiri_types::{Header, MessageId, Ministry, limits::CLOCK_SKEW_MAX};
 
 use super::{
-    Context, EVIDENCE_MAX, Row,
+    context::Context,
+    options::EVIDENCE_MAX,
+    report::Row,
     survey::{Gap, Seen},
 };
 use crate::{
