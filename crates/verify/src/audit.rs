@@ -23,7 +23,7 @@ use crate::{
     finding::{Check, Finding, Findings},
     folder::LogFolder,
     scan::scan,
-    scene::Anchors,
+    trusted::Anchors,
 };
 
 /// Checks one log. `progress` hears now and then how many entries were read.

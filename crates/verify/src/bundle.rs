@@ -20,7 +20,7 @@ pub use self::{
     check::{BundleReport, Restated, check_bundle},
 };
 use crate::{
-    claim::Claim,
+    contradiction::Claim,
     encoded::{bytes_in_base64, hashes, headers, maybe_bytes},
     folder::{FolderError, read_limited},
 };

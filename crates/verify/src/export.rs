@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 pub use self::check::check_export;
 use crate::{
     bundle::Proved,
-    find::is_link_with,
     finding::Findings,
     folder::{CHECKPOINT, FolderError, LogFolder},
     found::Found,
     nodes::CachedNodes,
+    query::is_link_with,
     scan::each,
 };
 

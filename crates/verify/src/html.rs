@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use crate::{
     audit::LogReport,
     finding::{Finding, Findings, Weight},
-    lives::Fates,
+    histories::Fates,
     reconcile::ReconcileReport,
     timeline::{Span, Timeline},
 };

@@ -56,52 +56,52 @@
 //! # Ok::<(), kuriiri_verify::FolderError>(())
 //! ```
 
-mod acts;
 mod audit;
 mod bundle;
-mod claim;
-mod court;
+mod check_entry;
+mod contradiction;
 mod encoded;
 mod export;
-mod find;
 mod finding;
 mod folder;
 mod found;
-mod genuine;
 mod heads;
+mod histories;
 mod html;
-mod known;
-mod lives;
+mod kept_checkpoints;
 mod nodes;
 mod order;
+mod partial_log;
+mod query;
 mod receipt;
 mod reconcile;
+mod releases;
 mod rules;
 mod scan;
-mod scene;
 mod spill;
 mod timeline;
 mod trace;
 mod tree;
+mod trusted;
 
 pub use audit::{AuditOptions, Gone, LogReport, audit};
 pub use bundle::{
     BUNDLE_FORMAT, BundleReport, EVIDENCE_FORMAT, LogPart, MessageBundle, Proved, Restated,
     bundle_of, check_bundle, evidence_of,
 };
-pub use claim::{Claim, ClaimKind, GrowthProof};
+pub use contradiction::{Claim, ClaimKind, GrowthProof};
 pub use export::{EXPORT_FORMAT, ExportReport, Manifest, Selection, check_export, export};
-pub use find::{Summary, Told, find, prove, summary};
 pub use finding::{Check, FINDINGS_MAX, Finding, Findings, Tally, Weight, printable};
 pub use folder::{FolderError, LogFolder};
+pub use histories::Fates;
 pub use html::{fates as fates_of, log_page, reconcile_page};
-pub use known::Known;
-pub use lives::Fates;
+pub use kept_checkpoints::Known;
+pub use query::{Summary, Told, find, prove, summary};
 pub use receipt::{ReceiptReport, Stated, check_receipt, read_receipt};
 pub use reconcile::{
     EVIDENCE_MAX, Minutes, ReconcileOptions, ReconcileReport, Row, Side, reconcile,
 };
 pub use rules::Contents;
-pub use scene::Anchors;
 pub use spill::SPILL_BYTES_MAX;
 pub use timeline::{Span, Timeline};
+pub use trusted::Anchors;

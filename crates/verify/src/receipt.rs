@@ -8,11 +8,11 @@ use kuriiri_types::{Address, LogEvent, MessageId, ReceiptKind};
 use serde::Serialize;
 
 use crate::{
-    find::{Told, tell},
     finding::{Check, Finding, Findings},
     folder::{FolderError, read_limited},
     found::{Found, found},
-    scene::Anchors,
+    query::{Told, tell},
+    trusted::Anchors,
 };
 
 /// What a receipt comes to.

@@ -29,7 +29,7 @@ pub use self::{
 use crate::{
     finding::{Check, Finding, Findings},
     folder::LogFolder,
-    scene::Anchors,
+    trusted::Anchors,
 };
 
 /// Holds two logs against each other. `progress` hears how many entries were read, of both.

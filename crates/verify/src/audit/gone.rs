@@ -6,8 +6,8 @@ use kuriiri_types::{Ministry, Timestamp, limits::CLOCK_SKEW_MAX};
 use serde::Serialize;
 
 use crate::{
+    check_entry::Spot,
     finding::{Check, Finding, Findings},
-    genuine::Spot,
 };
 
 /// Headers that are missing with leave.

@@ -15,13 +15,13 @@ use super::{
     recent::Headers,
 };
 use crate::{
+    check_entry::Spot,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
-    genuine::Spot,
     scan::found_in,
-    scene::History,
     spill::{Record, Spill, groups},
     trace::beginning,
+    trusted::History,
 };
 
 /// Entries whose headers are remembered, of at most some megabytes each.

@@ -1,6 +1,6 @@
 //! What an audit goes by.
 
-use crate::{known::Known, rules::Contents};
+use crate::{kept_checkpoints::Known, rules::Contents};
 
 /// What an audit goes by besides the log and whom to believe.
 #[derive(Debug, Default)]

@@ -11,7 +11,7 @@ use std::{
 use kuriiri_types::{Decided, Digest, Receipt, SignedApproval, SignedReceipt};
 
 use super::recent::Headers;
-use crate::{finding::Findings, genuine::Spot, scan::threads, scene::Scene};
+use crate::{check_entry::Spot, finding::Findings, scan::threads, trusted::Scene};
 
 /// Jobs that wait, for each thread.
 const WAITING_PER_THREAD: usize = 4;

@@ -7,7 +7,7 @@ use kuriiri_types::Timestamp;
 use serde::Serialize;
 
 use super::gone::Gone;
-use crate::{finding::Findings, folder::LogFolder, lives::Fates, timeline::Timeline};
+use crate::{finding::Findings, folder::LogFolder, histories::Fates, timeline::Timeline};
 
 /// What an audit of one log came to.
 #[derive(Debug, Clone, Serialize)]

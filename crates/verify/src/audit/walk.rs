@@ -22,21 +22,21 @@ use super::{
     recent::{Headers, Recent},
 };
 use crate::{
-    acts::Acts,
+    check_entry::Spot,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
     found::{Beside, Found, Inner},
-    genuine::Spot,
     heads::Heads,
-    known::Known,
+    kept_checkpoints::Known,
     order::Order,
+    releases::Acts,
     rules::{Contents, InForce},
     scan::Scanned,
-    scene::{Anchors, History, Keys, Scene},
     spill::Spill,
     timeline::Timeline,
     trace::{About, Abouts, Header, Said, Trace},
     tree::check_tile,
+    trusted::{Anchors, History, Keys, Scene},
 };
 
 /// Messages after which those that judge get what was gathered.
@@ -420,7 +420,7 @@ impl<'a> Walk<'a> {
         findings.done(Check::Growth, 1);
         self.acts.begin(spot.at);
         self.is_restored = true;
-        let before = crate::known::parsed(note);
+        let before = crate::kept_checkpoints::parsed(note);
         let genuine = before.as_ref().and_then(|before| {
             let key =
                 self.scene.keys.log(&before.origin).or_else(|| {
@@ -447,7 +447,7 @@ impl<'a> Walk<'a> {
     /// The signature of the log that was witnessed, and this relay's own.
     fn witnessed(&self, spot: Spot, note: &[u8], findings: &mut Findings) {
         let keys = &self.scene.keys;
-        let Some(seen) = crate::known::parsed(note) else { return };
+        let Some(seen) = crate::kept_checkpoints::parsed(note) else { return };
         let Ok(read) = kuriiri_tlog::Note::parse(note) else { return };
         if let Some(key) = keys.log(&seen.origin)
             && Checkpoint::in_note(&read, &key).is_err()

@@ -7,11 +7,11 @@ use kuriiri_types::{Digest, Fingerprint, LogEvent, MessageId, PolicyInForce, Tim
 
 use super::{BUNDLE_FORMAT, EVIDENCE_FORMAT, LogPart, MessageBundle, Proved};
 use crate::{
-    claim::Claim,
-    find::is_of,
+    contradiction::Claim,
     folder::{FolderError, LogFolder},
     found::{Found, Named, found},
     nodes::CachedNodes,
+    query::is_of,
     scan::{each, found_in},
 };
 

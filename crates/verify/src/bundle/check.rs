@@ -12,10 +12,10 @@ use super::{
     prove::{Proof, prove},
 };
 use crate::{
-    claim::{Claim, ClaimKind},
-    find::{Told, tell},
+    contradiction::{Claim, ClaimKind},
     finding::{Check, Finding, Findings, Weight},
-    scene::Anchors,
+    query::{Told, tell},
+    trusted::Anchors,
 };
 
 /// What a bundle comes to.

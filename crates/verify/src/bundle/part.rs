@@ -12,13 +12,13 @@ use kuriiri_types::{
 
 use super::LogPart;
 use crate::{
-    court::Court,
+    check_entry::Spot,
     finding::{Check, Finding, Findings, Weight},
     found::{Found, found},
-    genuine::Spot,
-    lives::{FlawKind, follow},
-    scene::{Anchors, Keys},
+    histories::{FlawKind, follow},
+    partial_log::Court,
     spill::groups,
+    trusted::{Anchors, Keys},
 };
 
 /// One log's part, as far as it is proved.
@@ -94,7 +94,7 @@ pub(super) fn check_part(
     judged: &mut Findings,
 ) -> Option<Part> {
     findings.done(Check::Checkpoint, 1);
-    let Some(checkpoint) = crate::known::parsed(part.checkpoint.as_bytes()) else {
+    let Some(checkpoint) = crate::kept_checkpoints::parsed(part.checkpoint.as_bytes()) else {
         let what = format!("the checkpoint of {} cannot be read", part.origin);
         findings.add(Finding::fault(Check::Checkpoint, what));
         return None;

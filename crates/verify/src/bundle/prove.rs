@@ -7,9 +7,9 @@ use kuriiri_types::{
 
 use super::part::{Part, Signature, Signed, receipts_in};
 use crate::{
-    claim::{Claim, ClaimKind},
+    contradiction::{Claim, ClaimKind},
     found::Found,
-    scene::{Anchors, Keys},
+    trusted::{Anchors, Keys},
 };
 
 /// How much of a claim is proved, in words.

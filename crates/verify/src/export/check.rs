@@ -16,11 +16,11 @@ use kuriiri_types::{
 use super::{ENTRIES, EXPORT_FORMAT, ExportReport, MANIFEST, Manifest, Selection};
 use crate::{
     bundle::{Proved, check_headers},
-    court::Court,
     finding::{Check, Finding, Findings},
     folder::{CHECKPOINT, FolderError, open_file, read_limited},
     found::{Found, found},
-    scene::Anchors,
+    partial_log::Court,
+    trusted::Anchors,
 };
 
 /// Bytes of the manifest and of the checkpoint.
@@ -77,7 +77,7 @@ fn read_checkpoint(
 ) -> Result<Checkpoint, FolderError> {
     let note = read_limited(file, FILE_BYTES_MAX)?;
     findings.done(Check::Checkpoint, 1);
-    let checkpoint = crate::known::parsed(&note);
+    let checkpoint = crate::kept_checkpoints::parsed(&note);
     let checkpoint = checkpoint.ok_or_else(|| FolderError::form(file, "it is no checkpoint"))?;
     match anchors.trust.checkpoint(&note) {
         Ok((_, quorum)) if quorum.met => {}

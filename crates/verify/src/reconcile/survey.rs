@@ -19,10 +19,10 @@ use crate::{
     folder::LogFolder,
     found::Found,
     heads::{handed_over_by, minute_of},
-    known::{note_in, parsed},
+    kept_checkpoints::{note_in, parsed},
     scan::scan,
-    scene::Anchors,
     trace::beginning,
+    trusted::Anchors,
 };
 
 /// A checkpoint of the other log that this one holds.

@@ -13,14 +13,14 @@ use super::{
 };
 use crate::{
     bundle::{EVIDENCE_FORMAT, LogPart, MessageBundle, Sources, check_bundle, evidence},
-    claim::{Claim, ClaimKind, GrowthProof},
+    contradiction::{Claim, ClaimKind, GrowthProof},
     finding::{Check, Finding, Findings},
     found::found,
-    known::note_in,
+    kept_checkpoints::note_in,
     nodes::CachedNodes,
     scan::found_in,
-    scene::Anchors,
     trace::beginning,
+    trusted::Anchors,
 };
 
 /// The beginning of a header's leaf hash: names its message.

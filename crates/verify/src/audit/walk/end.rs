@@ -14,7 +14,7 @@ use crate::{
     },
     finding::{Check, Finding, Findings},
     found::found,
-    lives::{self, Fates, Flaw, FlawKind, REACH, follow},
+    histories::{self, Fates, Flaw, FlawKind, REACH, follow},
     spill::{Spill, groups},
     trace::{Trace, beginning},
     tree::{check_files, check_tile},
@@ -161,7 +161,7 @@ impl Walk<'_> {
     }
 
     /// A header that is missing: counted if the log gives leave for it, else a fault.
-    fn gone(&self, gone: lives::Gone, counted: &mut Gone) -> Option<Finding> {
+    fn gone(&self, gone: histories::Gone, counted: &mut Gone) -> Option<Finding> {
         let keep_until = Timestamp::from_millis(gone.keep_until);
         let count = if gone.is_erased {
             &mut counted.erased

@@ -15,7 +15,7 @@ use kuriiri_wire::{approval, header, receipt};
 use crate::{
     finding::{Check, Finding, Findings},
     rules::word_of,
-    scene::Scene,
+    trusted::Scene,
 };
 
 /// Between the moment at which a relay verifies a signature and the entry that says so. A

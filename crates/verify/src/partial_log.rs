@@ -9,12 +9,12 @@ use kuriiri_types::{
 };
 
 use crate::{
+    check_entry::Spot,
     finding::{Check, Finding, Findings},
     found::{Found, Named},
-    genuine::Spot,
     rules::{Contents, InForce},
-    scene::{Anchors, Keys, Scene},
     trace::{About, Header, Said, Trace},
+    trusted::{Anchors, Keys, Scene},
 };
 
 /// Who judges. It grows with the headers that it gets, and with the entries about the message that is

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use crate::{
     folder::{FolderError, LogFolder},
     found::Found,
-    known::parsed,
+    kept_checkpoints::parsed,
     scan::each,
 };
 

@@ -7,9 +7,9 @@ use kuriiri_merkle::leaf;
 use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp};
 
 use crate::{
+    check_entry::Spot,
     finding::{Check, Finding, Findings},
-    genuine::Spot,
-    lives::REACH,
+    histories::REACH,
 };
 
 /// The acts of officers that a log has. It grows with their number, 32 bytes each.
