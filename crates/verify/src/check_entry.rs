@@ -15,7 +15,7 @@ use kuriiri_wire::{approval, header, receipt};
 use crate::{
     finding::{Check, Finding, Findings},
     rules::word_of,
-    trusted::Scene,
+    trusted::Trusted,
 };
 
 /// Between the moment at which a relay verifies a signature and the entry that says so. A
@@ -29,7 +29,7 @@ pub(crate) struct Spot {
     pub(crate) at: Timestamp,
 }
 
-impl Scene {
+impl Trusted {
     /// A decision on a class of messages: the originator's signature, from the entry alone; and with each
     /// header that is at hand, all that it rested on.
     pub(crate) fn check_class(

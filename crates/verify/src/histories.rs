@@ -93,7 +93,7 @@ impl FlawKind {
 
 /// What is said of one message.
 #[derive(Debug, Default)]
-pub(crate) struct Life {
+pub(crate) struct MessageHistory {
     pub(crate) fates: Fates,
     pub(crate) flaws: Vec<Flaw>,
     /// The entry with the header, and a decision that has yet to be taken again with it.
@@ -135,47 +135,47 @@ struct Recipient {
 }
 
 /// Follows one message through one log; its records are in the order of the log.
-pub(crate) fn follow(traces: &[Trace]) -> Life {
-    let mut life = Life::default();
+pub(crate) fn follow(traces: &[Trace]) -> MessageHistory {
+    let mut history = MessageHistory::default();
     let (mut copies, mut recipients): (Vec<Copy>, Vec<Recipient>) = Default::default();
     let mut is_erased = false;
     for trace in traces {
         match trace.said {
             Said::Decided(ruling, header) => {
-                life.header(traces, trace, header);
+                history.header(traces, trace, header);
                 decide(&mut copies, trace, ruling);
             }
             Said::Own(kind, flag) => {
                 let copy = copies.iter().find(|copy| copy.dest == trace.dest);
                 let may = copy.is_some_and(|copy| copy.may_be_taken(trace.at));
                 let recipient = find(&mut recipients, trace);
-                life.own(recipient, trace, kind, (flag, may));
+                history.own(recipient, trace, kind, (flag, may));
             }
             Said::Came(kind, is_home) => {
                 if is_home && copies.is_empty() {
-                    life.flaw(trace, FlawKind::NeverSent);
+                    history.flaw(trace, FlawKind::NeverSent);
                 }
                 let recipient = find(&mut recipients, trace);
                 if is_home && !copies.is_empty() && !recipient.taken {
-                    life.flaw(trace, FlawKind::NeverTaken);
+                    history.flaw(trace, FlawKind::NeverTaken);
                 }
-                life.came(recipient, trace, kind);
+                history.came(recipient, trace, kind);
             }
             Said::Erased(_) => is_erased = true,
-            Said::Gone => life.gone.push(Gone {
+            Said::Gone => history.gone.push(Gone {
                 index: trace.index,
                 keep_until: trace.at,
                 is_erased: traces.iter().any(|t| erases_header(t) && t.index > trace.index),
             }),
         }
     }
-    life.fates.messages = 1;
-    life.fates.erased = u64::from(is_erased);
+    history.fates.messages = 1;
+    history.fates.erased = u64::from(is_erased);
     for recipient in &recipients {
         let holds = |copy: &Copy| copy.dest == recipient.dest && copy.ruling == LoggedRuling::Hold;
-        life.fates.count(recipient, copies.iter().any(holds));
+        history.fates.count(recipient, copies.iter().any(holds));
     }
-    life
+    history
 }
 
 fn erases_header(trace: &Trace) -> bool {
@@ -217,7 +217,7 @@ fn find<'a>(recipients: &'a mut Vec<Recipient>, trace: &Trace) -> &'a mut Recipi
     &mut recipients[at]
 }
 
-impl Life {
+impl MessageHistory {
     /// Looks for the header that a decision was taken on: beside the first entry that has it, which
     /// within a moment may come after.
     fn header(&mut self, traces: &[Trace], decision: &Trace, header: Header) {
@@ -380,12 +380,12 @@ mod tests {
             (&[USED], &[], ""),
             (&[AGAIN, PERMIT], &[], ""),
         ] {
-            let life = follow(&traces(said));
-            let found: Vec<FlawKind> = life.flaws.iter().map(|flaw| flaw.kind).collect();
+            let history = follow(&traces(said));
+            let found: Vec<FlawKind> = history.flaws.iter().map(|flaw| flaw.kind).collect();
             assert_eq!(found, flaws, "{said:?}");
-            let counted = serde_json::to_value(life.fates).unwrap();
+            let counted = serde_json::to_value(history.fates).unwrap();
             assert!(fate.is_empty() || counted[fate] == 1, "{said:?} {counted}");
-            assert_eq!(life.fates.accepted, u64::from(!fate.is_empty()));
+            assert_eq!(history.fates.accepted, u64::from(!fate.is_empty()));
         }
     }
 

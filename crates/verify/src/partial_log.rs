@@ -14,14 +14,14 @@ use crate::{
     found::{Found, Named},
     rules::{Contents, InForce},
     trace::{About, Header, Said, Trace},
-    trusted::{Anchors, Keys, Scene},
+    trusted::{Anchors, Keys, Trusted},
 };
 
-/// Who judges. It grows with the headers that it gets, and with the entries about the message that is
-/// watched.
-pub(crate) struct Court<'a> {
+/// What is at hand of a log, and what its entries are judged by. It grows with the headers that it gets,
+/// and with the entries about the message that is watched.
+pub(crate) struct PartialLog<'a> {
     anchors: &'a Anchors,
-    pub(crate) scene: Scene,
+    pub(crate) trusted: Trusted,
     contents: Contents,
     headers: HashMap<Digest, Bytes>,
     /// The message in question; of others it is not known what else their log says.
@@ -31,11 +31,11 @@ pub(crate) struct Court<'a> {
     pub(crate) without: u64,
 }
 
-impl<'a> Court<'a> {
+impl<'a> PartialLog<'a> {
     pub(crate) fn new(home: Ministry, anchors: &'a Anchors, watched: Option<MessageId>) -> Self {
         Self {
             anchors,
-            scene: Scene::first(home, anchors),
+            trusted: Trusted::first(home, anchors),
             contents: Contents::new(),
             headers: HashMap::new(),
             watched,
@@ -76,16 +76,16 @@ impl<'a> Court<'a> {
             LogEvent::Receipt(receipt) => self.stated(spot, receipt, found, out),
             LogEvent::ReceiptIn { receipt, .. } => {
                 if let Some(said) = found.came() {
-                    let is_home = *said.sender.ministry() == self.scene.home;
+                    let is_home = *said.sender.ministry() == self.trusted.home;
                     self.trace(entry.at, found, Said::Came(said.kind, is_home));
                 }
-                self.scene.check_receipt(spot, receipt, found.came(), out);
+                self.trusted.check_receipt(spot, receipt, found.came(), out);
             }
             LogEvent::Approved { subject, approval } => {
-                self.scene.check_approval(spot, approval, *subject, out);
+                self.trusted.check_approval(spot, approval, *subject, out);
             }
             LogEvent::Certificate { der } => {
-                self.scene.certificates.add(index, der);
+                self.trusted.certificates.add(index, der);
             }
             LogEvent::FilePart(part) => {
                 if let Err(what) = self.contents.add_part(part) {
@@ -125,7 +125,7 @@ impl<'a> Court<'a> {
 
     /// What this log states itself.
     fn stated(&mut self, spot: Spot, receipt: &Receipt, found: &Found, out: &mut Findings) {
-        if receipt.issuer != self.scene.home {
+        if receipt.issuer != self.trusted.home {
             let what = format!("this log speaks as {}", receipt.issuer);
             out.add(Finding::fault(Check::Order, what).at(spot.index).of(found.message()));
         }
@@ -136,8 +136,8 @@ impl<'a> Court<'a> {
     fn policy(&mut self, policy: &PolicyInForce) {
         let rules = InForce::of(policy, &self.contents);
         self.contents.settle(policy);
-        self.scene.keys = Arc::new(Keys::of(rules.federation.as_ref(), self.anchors));
-        self.scene.rules = Arc::new(rules);
+        self.trusted.keys = Arc::new(Keys::of(rules.federation.as_ref(), self.anchors));
+        self.trusted.rules = Arc::new(rules);
     }
 
     fn decided(&mut self, spot: Spot, decided: &Decided, found: &Found, out: &mut Findings) {
@@ -150,6 +150,6 @@ impl<'a> Court<'a> {
             header.is_none() && (self.watched.is_none() || self.is_watched(named))
         });
         self.without += missing.count() as u64;
-        self.scene.check_class(spot, decided, &headers, out);
+        self.trusted.check_class(spot, decided, &headers, out);
     }
 }

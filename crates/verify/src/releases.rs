@@ -14,14 +14,14 @@ use crate::{
 
 /// The acts of officers that a log has. It grows with their number, 32 bytes each.
 #[derive(Debug)]
-pub(crate) struct Acts {
+pub(crate) struct Releases {
     home: Ministry,
     told: HashSet<Digest>,
     /// Up to then some may be in the log that this one goes on from.
     elsewhere: Option<Timestamp>,
 }
 
-impl Acts {
+impl Releases {
     pub(crate) fn new(home: Ministry) -> Self {
         Self { home, told: HashSet::new(), elsewhere: None }
     }
@@ -31,7 +31,7 @@ impl Acts {
         self.elsewhere = Some(at.after(REACH));
     }
 
-    pub(crate) fn act(&mut self, signed: &SignedApproval) {
+    pub(crate) fn add(&mut self, signed: &SignedApproval) {
         self.told.insert(leaf(&signed.approval));
     }
 

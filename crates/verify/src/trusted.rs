@@ -136,14 +136,14 @@ impl Keys {
 
 /// Everything by which an entry is judged.
 #[derive(Debug, Clone)]
-pub(crate) struct Scene {
+pub(crate) struct Trusted {
     pub(crate) home: Ministry,
     pub(crate) keys: Arc<Keys>,
     pub(crate) rules: SharedRules,
     pub(crate) certificates: Arc<Certificates>,
 }
 
-impl Scene {
+impl Trusted {
     /// Before anything was said.
     pub(crate) fn first(home: Ministry, anchors: &Anchors) -> Self {
         Self {
@@ -160,19 +160,19 @@ const HISTORY_MAX: usize = 1024;
 
 /// What was in force from which entry on.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct History(VecDeque<(u64, Arc<Scene>)>);
+pub(crate) struct TrustHistory(VecDeque<(u64, Arc<Trusted>)>);
 
-impl History {
-    pub(crate) fn push(&mut self, from: u64, scene: Arc<Scene>) {
+impl TrustHistory {
+    pub(crate) fn push(&mut self, from: u64, trusted: Arc<Trusted>) {
         if self.0.len() >= HISTORY_MAX {
             self.0.pop_front();
         }
-        self.0.push_back((from, scene));
+        self.0.push_back((from, trusted));
     }
 
     /// What was in force at an entry.
-    pub(crate) fn at(&self, index: u64) -> Option<&Arc<Scene>> {
+    pub(crate) fn at(&self, index: u64) -> Option<&Arc<Trusted>> {
         let after = self.0.partition_point(|(from, _)| *from <= index);
-        self.0.get(after.checked_sub(1)?).map(|(_, scene)| scene)
+        self.0.get(after.checked_sub(1)?).map(|(_, trusted)| trusted)
     }
 }

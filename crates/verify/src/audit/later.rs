@@ -21,7 +21,7 @@ use crate::{
     scan::found_in,
     spill::{Record, Spill, groups},
     trace::beginning,
-    trusted::History,
+    trusted::TrustHistory,
 };
 
 /// Entries whose headers are remembered, of at most some megabytes each.
@@ -61,7 +61,7 @@ impl Record for Late {
 /// Takes late decisions again.
 pub(super) struct Later<'a> {
     pub(super) folder: &'a LogFolder,
-    pub(super) history: &'a History,
+    pub(super) history: &'a TrustHistory,
     pub(super) pool: &'a Pool,
     shelf: VecDeque<(u64, HashMap<Digest, Bytes>)>,
     /// Decisions whose header is not there.
@@ -69,7 +69,7 @@ pub(super) struct Later<'a> {
 }
 
 impl<'a> Later<'a> {
-    pub(super) fn new(folder: &'a LogFolder, history: &'a History, pool: &'a Pool) -> Self {
+    pub(super) fn new(folder: &'a LogFolder, history: &'a TrustHistory, pool: &'a Pool) -> Self {
         Self { folder, history, pool, shelf: VecDeque::new(), without: 0 }
     }
 
@@ -85,14 +85,14 @@ impl<'a> Later<'a> {
         let Some(index) = group.first().map(|late| late.decision) else { return };
         let Ok(found) = found_in(self.folder, index) else { return };
         let Ok(Entry { at, event: LogEvent::Decided(decided), .. }) = found.entry else { return };
-        let Some(scene) = self.history.at(index) else {
+        let Some(trusted) = self.history.at(index) else {
             let what = "too many changes of signed files came after it";
             return out.add(Finding::unchecked(Check::Decisions, what).at(index));
         };
         let headers = self.headers(group, &decided);
-        let scene = Arc::clone(scene);
+        let trusted = Arc::clone(trusted);
         let item = Item::Class(Arc::from(decided), headers);
-        self.pool.give(Job { scene, items: vec![(Spot { index, at }, item)] });
+        self.pool.give(Job { trusted, items: vec![(Spot { index, at }, item)] });
     }
 
     fn headers(&mut self, group: &[Late], decided: &Decided) -> Headers {

@@ -11,15 +11,15 @@ use std::{
 use kuriiri_types::{Decided, Digest, Receipt, SignedApproval, SignedReceipt};
 
 use super::recent::Headers;
-use crate::{check_entry::Spot, finding::Findings, scan::threads, trusted::Scene};
+use crate::{check_entry::Spot, finding::Findings, scan::threads, trusted::Trusted};
 
 /// Jobs that wait, for each thread.
 const WAITING_PER_THREAD: usize = 4;
 
-/// Entries that are judged by the same scene.
+/// Entries that are judged by the same trust.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) scene: Arc<Scene>,
+    pub(super) trusted: Arc<Trusted>,
     pub(super) items: Vec<(Spot, Item)>,
 }
 
@@ -64,22 +64,22 @@ fn work(take: &Mutex<Receiver<Job>>) -> Findings {
     let mut findings = Findings::new();
     loop {
         let next = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let Ok(Job { scene, items }) = next else { return findings };
+        let Ok(Job { trusted, items }) = next else { return findings };
         for (spot, item) in items {
-            judge(&scene, spot, &item, &mut findings);
+            judge(&trusted, spot, &item, &mut findings);
         }
     }
 }
 
 /// Judges one entry.
-pub(super) fn judge(scene: &Scene, spot: Spot, item: &Item, findings: &mut Findings) {
+pub(super) fn judge(trusted: &Trusted, spot: Spot, item: &Item, findings: &mut Findings) {
     match item {
-        Item::Class(decided, headers) => scene.check_class(spot, decided, headers, findings),
+        Item::Class(decided, headers) => trusted.check_class(spot, decided, headers, findings),
         Item::Approval(subject, signed) => {
-            scene.check_approval(spot, signed, *subject, findings);
+            trusted.check_approval(spot, signed, *subject, findings);
         }
         Item::Receipt(signed, said) => {
-            scene.check_receipt(spot, signed, said.as_deref(), findings);
+            trusted.check_receipt(spot, signed, said.as_deref(), findings);
         }
     }
 }

@@ -29,14 +29,14 @@ use crate::{
     heads::Heads,
     kept_checkpoints::Known,
     order::Order,
-    releases::Acts,
+    releases::Releases,
     rules::{Contents, InForce},
     scan::Scanned,
     spill::Spill,
     timeline::Timeline,
     trace::{About, Abouts, Header, Said, Trace},
     tree::check_tile,
-    trusted::{Anchors, History, Keys, Scene},
+    trusted::{Anchors, Keys, TrustHistory, Trusted},
 };
 
 /// Messages after which those that judge get what was gathered.
@@ -55,8 +55,8 @@ pub(super) struct Walk<'a> {
     tree: TileEdge,
     order: Order,
     heads: Heads,
-    scene: Arc<Scene>,
-    history: History,
+    trusted: Arc<Trusted>,
+    history: TrustHistory,
     admitted: HashSet<Fingerprint>,
     waiting: Vec<(Spot, Item)>,
     /// How many messages these are about.
@@ -69,7 +69,7 @@ pub(super) struct Walk<'a> {
     broken: bool,
     leave: Leave,
     messages: u64,
-    acts: Acts,
+    releases: Releases,
     /// It goes on from a log that was lost.
     is_restored: bool,
 }
@@ -84,9 +84,9 @@ impl<'a> Walk<'a> {
     ) -> Self {
         let AuditOptions { mut known, replay } = options;
         known.prepare();
-        let scene = Arc::new(Scene::first(home.clone(), anchors));
-        let mut history = History::default();
-        history.push(0, Arc::clone(&scene));
+        let trusted = Arc::new(Trusted::first(home.clone(), anchors));
+        let mut history = TrustHistory::default();
+        history.push(0, Arc::clone(&trusted));
         Self {
             folder,
             anchors,
@@ -96,7 +96,7 @@ impl<'a> Walk<'a> {
             tree: TileEdge::new(),
             order: Order::new(home.clone()),
             heads: Heads::new(home.clone()),
-            scene,
+            trusted,
             history,
             admitted: HashSet::new(),
             waiting: Vec::new(),
@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
             broken: false,
             leave: Leave::new(home.clone()),
             messages: 0,
-            acts: Acts::new(home),
+            releases: Releases::new(home),
             is_restored: false,
         }
     }
@@ -131,7 +131,7 @@ impl<'a> Walk<'a> {
         };
         findings.done(Check::Files, 1);
         for what in chunk.flaws {
-            findings.add(Finding::fault(Check::Headers, what).against(&self.scene.home));
+            findings.add(Finding::fault(Check::Headers, what).against(&self.trusted.home));
         }
         self.recent.turn();
         for found in chunk.entries {
@@ -201,7 +201,7 @@ impl<'a> Walk<'a> {
                 self.wait(spot, Item::Receipt(receipt, said), 1);
             }
             LogEvent::Approved { subject, approval } => {
-                self.acts.act(&approval);
+                self.releases.add(&approval);
                 self.admit(spot, approval.proof.signer);
                 self.heavy(spot, &Item::Approval(subject, approval), findings);
             }
@@ -231,7 +231,7 @@ impl<'a> Walk<'a> {
     /// What later entries are judged by.
     fn ground(&mut self, spot: Spot, event: LogEvent, findings: &mut Findings) {
         if let LogEvent::Certificate { der } = event {
-            self.scene.certificates.add(spot.index, &der);
+            self.trusted.certificates.add(spot.index, &der);
         } else if let LogEvent::FilePart(part) = event {
             if let Err(what) = self.contents.add_part(&part) {
                 findings.add(Finding::fault(Check::Decisions, what).at(spot.index));
@@ -243,7 +243,7 @@ impl<'a> Walk<'a> {
             self.change(spot.index, Arc::new(rules), keys);
         } else if let LogEvent::ClockStepped { .. } = event {
             // Times fall, so what was good when it was first looked at must be looked at again.
-            let rules = Arc::clone(&self.scene.rules);
+            let rules = Arc::clone(&self.trusted.rules);
             let keys = Keys::of(rules.federation.as_ref(), self.anchors);
             self.change(spot.index, rules, keys);
         } else if let LogEvent::Restored { checkpoint } = event {
@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
         (beside, about): (Beside, &Abouts),
         out: &mut Findings,
     ) {
-        self.acts.decided(spot, &decided, out);
+        self.releases.decided(spot, &decided, out);
         self.messages += decided.subjects.len() as u64;
         let (decided, about) = (Arc::from(decided), about.of(0));
         let is_known = beside != Beside::Unknown;
@@ -353,7 +353,7 @@ impl<'a> Walk<'a> {
     ) -> Option<Box<Receipt>> {
         match inner {
             Inner::Receipt(receipt) => {
-                let is_home = *receipt.sender.ministry() == self.scene.home;
+                let is_home = *receipt.sender.ministry() == self.trusted.home;
                 self.stated(spot, (&receipt, about), Said::Came(receipt.kind, is_home), findings);
                 return Some(receipt);
             }
@@ -371,7 +371,7 @@ impl<'a> Walk<'a> {
         if self.admitted.contains(&signer) {
             return true;
         }
-        let admitted = self.scene.admit(spot, signer);
+        let admitted = self.trusted.admit(spot, signer);
         if admitted {
             self.admitted.insert(signer);
         }
@@ -381,7 +381,7 @@ impl<'a> Walk<'a> {
     /// What must be judged before anything after it: a certificate that is not good yet may be
     /// good later.
     fn heavy(&mut self, spot: Spot, item: &Item, findings: &mut Findings) {
-        judge(&self.scene, spot, item, findings);
+        judge(&self.trusted, spot, item, findings);
     }
 
     /// What can be judged while others are read.
@@ -395,17 +395,17 @@ impl<'a> Walk<'a> {
 
     fn flush(&mut self) {
         self.weight = 0;
-        let (scene, items) = (Arc::clone(&self.scene), std::mem::take(&mut self.waiting));
-        self.pool.give(Job { scene, items });
+        let (trusted, items) = (Arc::clone(&self.trusted), std::mem::take(&mut self.waiting));
+        self.pool.give(Job { trusted, items });
     }
 
     fn change(&mut self, index: u64, rules: Arc<InForce>, keys: Keys) {
         self.flush();
         self.admitted.clear();
-        let certificates = Arc::clone(&self.scene.certificates);
-        let (home, keys) = (self.scene.home.clone(), Arc::new(keys));
-        self.scene = Arc::new(Scene { home, keys, rules, certificates });
-        self.history.push(index, Arc::clone(&self.scene));
+        let certificates = Arc::clone(&self.trusted.certificates);
+        let (home, keys) = (self.trusted.home.clone(), Arc::new(keys));
+        self.trusted = Arc::new(Trusted { home, keys, rules, certificates });
+        self.history.push(index, Arc::clone(&self.trusted));
     }
 
     fn trace(&mut self, trace: Trace, findings: &mut Findings) {
@@ -418,12 +418,12 @@ impl<'a> Walk<'a> {
     /// What a log that goes on from another one says of it.
     fn restored(&mut self, spot: Spot, note: &[u8], findings: &mut Findings) {
         findings.done(Check::Growth, 1);
-        self.acts.begin(spot.at);
+        self.releases.begin(spot.at);
         self.is_restored = true;
         let before = crate::kept_checkpoints::parsed(note);
         let genuine = before.as_ref().and_then(|before| {
             let key =
-                self.scene.keys.log(&before.origin).or_else(|| {
+                self.trusted.keys.log(&before.origin).or_else(|| {
                     self.anchors.trust.log(&before.origin).map(|log| log.key().clone())
                 })?;
             Checkpoint::verify(note, &key).ok()
@@ -446,7 +446,7 @@ impl<'a> Walk<'a> {
 
     /// The signature of the log that was witnessed, and this relay's own.
     fn witnessed(&self, spot: Spot, note: &[u8], findings: &mut Findings) {
-        let keys = &self.scene.keys;
+        let keys = &self.trusted.keys;
         let Some(seen) = crate::kept_checkpoints::parsed(note) else { return };
         let Ok(read) = kuriiri_tlog::Note::parse(note) else { return };
         if let Some(key) = keys.log(&seen.origin)
@@ -455,9 +455,9 @@ impl<'a> Walk<'a> {
             let what = format!("{} did not sign what was cosigned", seen.origin);
             findings.add(Finding::fault(Check::Witnessing, what).at(spot.index));
         }
-        let Some(key) = keys.witness(&self.scene.home) else { return };
+        let Some(key) = keys.witness(&self.trusted.home) else { return };
         if let Ok(Some(signed)) = read.verify(key) {
-            let far = signed.time.and_then(|time| far(time, spot.at, &self.scene.home));
+            let far = signed.time.and_then(|time| far(time, spot.at, &self.trusted.home));
             if let Some(far) = far {
                 findings.add(far.at(spot.index));
             }

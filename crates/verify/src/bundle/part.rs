@@ -16,7 +16,7 @@ use crate::{
     finding::{Check, Finding, Findings, Weight},
     found::{Found, found},
     histories::{FlawKind, follow},
-    partial_log::Court,
+    partial_log::PartialLog,
     spill::groups,
     trusted::{Anchors, Keys},
 };
@@ -200,30 +200,30 @@ fn judge_entries(
     question: Question<'_>,
     judged: &mut Findings,
 ) -> Arc<Keys> {
-    let mut court = Court::new(home, question.anchors, question.message);
-    question.headers.values().for_each(|header| court.bring(header.clone()));
+    let mut partial_log = PartialLog::new(home, question.anchors, question.message);
+    question.headers.values().for_each(|header| partial_log.bring(header.clone()));
     for found in &part.entries {
-        court.entry(found, judged);
+        partial_log.entry(found, judged);
         let named = found.named().into_iter();
-        let here = named.filter_map(|n| Some((n.header, court.header(n.header)?)));
+        let here = named.filter_map(|n| Some((n.header, partial_log.header(n.header)?)));
         let read = here.filter_map(|(digest, bytes)| {
             Some((digest, kuriiri_wire::header::decode(bytes).ok()?))
         });
         part.headers.extend(read);
-        part.signed.extend(signatures(&court, found, &part.headers));
+        part.signed.extend(signatures(&partial_log, found, &part.headers));
     }
     part.gone = gone(part, question.message);
-    if court.without > 0 {
+    if partial_log.without > 0 {
         let what = format!(
             "{} decisions were not taken again, because the headers are not here",
-            court.without
+            partial_log.without
         );
         judged.add(Finding::note(Check::Headers, what));
     }
-    court.traces.sort();
+    partial_log.traces.sort();
     let goes_on = log_number(&part.checkpoint.origin) > Some(1);
     groups(
-        &court.traces,
+        &partial_log.traces,
         |trace| trace.message,
         |traces| {
             for flaw in follow(traces).flaws {
@@ -234,12 +234,12 @@ fn judge_entries(
                         true => Finding::unchecked(Check::Messages, flaw.kind.text()),
                         false => Finding::fault(Check::Messages, flaw.kind.text()),
                     };
-                    judged.add(finding.at(flaw.index).against(&court.scene.home));
+                    judged.add(finding.at(flaw.index).against(&partial_log.trusted.home));
                 }
             }
         },
     );
-    court.scene.keys
+    partial_log.trusted.keys
 }
 
 /// The headers of a message that are not here, by whether an entry that is here gives leave for it.
@@ -268,16 +268,20 @@ fn gone(part: &Part, message: Option<MessageId>) -> Vec<bool> {
 
 /// What is known of the signatures of the messages that an entry names first: from the entry alone
 /// whether a system signed them, and with the header whether in the name of its own ministry.
-fn signatures(court: &Court<'_>, found: &Found, headers: &BTreeMap<Digest, Header>) -> Vec<Signed> {
+fn signatures(
+    partial_log: &PartialLog<'_>,
+    found: &Found,
+    headers: &BTreeMap<Digest, Header>,
+) -> Vec<Signed> {
     let Ok(entry) = &found.entry else { return Vec::new() };
     let LogEvent::Decided(decided) = &entry.event else { return Vec::new() };
     let Some(batch) = &decided.batch else { return Vec::new() };
     let spot = Spot { index: found.index, at: entry.at };
-    let scene = &court.scene;
-    let (state, by) = if !court.is_pinned() && scene.rules.digest != decided.policy {
+    let trusted = &partial_log.trusted;
+    let (state, by) = if !partial_log.is_pinned() && trusted.rules.digest != decided.policy {
         (Signature::Unknown, None)
     } else {
-        match scene.verify_part(spot, decided, batch) {
+        match trusted.verify_part(spot, decided, batch) {
             Ok(signer) => (Signature::Genuine, Some(signer)),
             Err(
                 VerifyError::UnknownSigner(_)

@@ -19,7 +19,7 @@ use crate::{
     finding::{Check, Finding, Findings},
     folder::{CHECKPOINT, FolderError, open_file, read_limited},
     found::{Found, found},
-    partial_log::Court,
+    partial_log::PartialLog,
     trusted::Anchors,
 };
 
@@ -43,7 +43,7 @@ pub fn check_export(folder: &Path, anchors: &Anchors) -> Result<ExportReport, Fo
     let mut reader = Reader {
         checkpoint,
         selection: &manifest.selection,
-        court: Court::new(home, anchors, None),
+        partial_log: PartialLog::new(home, anchors, None),
         last: None,
         run: None,
         links: HashMap::new(),
@@ -100,7 +100,7 @@ struct Run {
 struct Reader<'a> {
     checkpoint: Checkpoint,
     selection: &'a Selection,
-    court: Court<'a>,
+    partial_log: PartialLog<'a>,
     last: Option<u64>,
     /// The last entry within the period, of an export without a peer.
     run: Option<u64>,
@@ -140,9 +140,9 @@ impl Reader<'_> {
         }
         let entry = found((index, entry));
         check_headers(&entry, &headers, findings);
-        headers.into_iter().for_each(|header| self.court.bring(header));
+        headers.into_iter().for_each(|header| self.partial_log.bring(header));
         self.whole(&entry, findings);
-        self.court.entry(&entry, findings);
+        self.partial_log.entry(&entry, findings);
     }
 
     /// The chains that were seen, by peer.
@@ -157,10 +157,10 @@ impl Reader<'_> {
 
     /// What an export cannot show, and a channel of which it has nothing.
     fn ends(&self, findings: &mut Findings) {
-        if self.court.without > 0 {
+        if self.partial_log.without > 0 {
             let what = format!(
                 "{} decisions were not taken again, because the headers are not in the export",
-                self.court.without
+                self.partial_log.without
             );
             findings.add(Finding::note(Check::Headers, what));
         }

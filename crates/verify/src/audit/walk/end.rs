@@ -49,9 +49,9 @@ impl Walk<'_> {
         report.authorities = self.authorities();
         report.kinds = std::mem::take(&mut self.kinds);
         report.timeline = std::mem::take(&mut self.timeline);
-        let lives = self.lives(findings);
-        self.leave.finish(&lives.gone, findings);
-        (report.fates, report.gone) = (lives.fates, lives.gone);
+        let histories = self.histories(findings);
+        self.leave.finish(&histories.gone, findings);
+        (report.fates, report.gone) = (histories.fates, histories.gone);
     }
 
     /// Nobody can cosign what is yet to be written.
@@ -86,7 +86,7 @@ impl Walk<'_> {
         if let Some(pinned) = &self.anchors.pinned {
             return format!("from the federation file given, serial {}", pinned.serial());
         }
-        match &self.scene.rules.federation {
+        match &self.trusted.rules.federation {
             Some(federation) => {
                 format!("from the federation files in the log, last serial {}", federation.serial())
             }
@@ -94,42 +94,51 @@ impl Walk<'_> {
         }
     }
 
-    fn lives(&mut self, findings: &mut Findings) -> Lives {
+    fn histories(&mut self, findings: &mut Findings) -> Histories {
         let traces = std::mem::replace(&mut self.traces, Spill::new());
-        let mut lives = Lives::new();
+        let mut histories = Histories::new();
         let sorted = traces.sorted(|traces| {
-            groups(traces, |trace| trace.message, |traces| self.life(traces, &mut lives, findings));
+            groups(
+                traces,
+                |trace| trace.message,
+                |traces| self.message_history(traces, &mut histories, findings),
+            );
         });
         let later = Later::new(self.folder, &self.history, &self.pool);
-        let late = std::mem::replace(&mut lives.late, Spill::new());
+        let late = std::mem::replace(&mut histories.late, Spill::new());
         let ran = sorted.and_then(|()| later.run(late, findings));
         match ran {
-            Ok(without) => lives.gone.decisions += without,
+            Ok(without) => histories.gone.decisions += without,
             Err(error) => {
                 let what = format!("records cannot be read again: {error}");
                 findings.add(Finding::unchecked(Check::Messages, what));
             }
         }
-        findings.done(Check::Messages, lives.fates.accepted + lives.fates.turned_down);
-        lives
+        findings.done(Check::Messages, histories.fates.accepted + histories.fates.turned_down);
+        histories
     }
 
-    fn life(&self, traces: &[Trace], lives: &mut Lives, findings: &mut Findings) {
-        let life = follow(traces);
-        lives.fates.add(&life.fates);
-        for flaw in life.flaws {
-            let id = lives.name(self, traces, flaw.index);
+    fn message_history(
+        &self,
+        traces: &[Trace],
+        histories: &mut Histories,
+        findings: &mut Findings,
+    ) {
+        let history = follow(traces);
+        histories.fates.add(&history.fates);
+        for flaw in history.flaws {
+            let id = histories.name(self, traces, flaw.index);
             findings.add(self.flaw(traces, &flaw).at(flaw.index).of(id));
         }
-        for gone in life.gone {
-            let id = |lives: &mut Lives| lives.name(self, traces, gone.index);
-            if let Some(finding) = self.gone(gone, &mut lives.gone) {
-                findings.add(finding.at(gone.index).of(id(lives)));
+        for gone in history.gone {
+            let id = |histories: &mut Histories| histories.name(self, traces, gone.index);
+            if let Some(finding) = self.gone(gone, &mut histories.gone) {
+                findings.add(finding.at(gone.index).of(id(histories)));
             }
         }
         let Some(message) = traces.first().map(|trace| trace.message) else { return };
-        for (first, decision) in life.deferred {
-            if let Err(error) = lives.late.push(Late { decision, first, message }) {
+        for (first, decision) in history.deferred {
+            if let Err(error) = histories.late.push(Late { decision, first, message }) {
                 let what = format!("records cannot be written beside: {error}");
                 findings.add(Finding::unchecked(Check::Decisions, what).at(decision));
             }
@@ -149,7 +158,9 @@ impl Walk<'_> {
             | FlawKind::NoDecision
             | FlawKind::Twice
             | FlawKind::NeverTaken
-            | FlawKind::TwoFates => Finding::fault(Check::Messages, what).against(&self.scene.home),
+            | FlawKind::TwoFates => {
+                Finding::fault(Check::Messages, what).against(&self.trusted.home)
+            }
         }
     }
 
@@ -172,7 +183,7 @@ impl Walk<'_> {
                 "its header, to be kept until {keep_until}, is missing, and the log does not say \
                  that it was pruned after that time or erased"
             );
-            return Some(Finding::fault(Check::Headers, what).against(&self.scene.home));
+            return Some(Finding::fault(Check::Headers, what).against(&self.trusted.home));
         };
         *count += 1;
         counted.decisions += 1;
@@ -181,7 +192,7 @@ impl Walk<'_> {
 }
 
 /// What became of all messages.
-struct Lives {
+struct Histories {
     fates: Fates,
     gone: Gone,
     late: Spill<Late>,
@@ -189,7 +200,7 @@ struct Lives {
     names: usize,
 }
 
-impl Lives {
+impl Histories {
     fn new() -> Self {
         let (fates, gone) = (Fates::default(), Gone::default());
         Self { fates, gone, late: Spill::new(), names: NAMED_MAX }
