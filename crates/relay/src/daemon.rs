@@ -18,14 +18,14 @@ use tokio::{
 
 use crate::{
     admin::AdminSession,
-    book::Book,
+    certificates::Book,
     clock,
     config::Config,
     desk::Desk,
+    dispatch::Links,
     driver::{Driver, INBOX_MAX, Input, Spread},
     error::RelayError,
     incoming::Inbound,
-    links::Links,
     outgoing::CONTRACT_VERSION,
     publish::{Publisher, publish},
     reload::{InForce, Reloader, close_unaccepted},

@@ -21,7 +21,9 @@ use kuriiri_types::{Fingerprint, Ministry, Refusal, SignedApproval, SignedPart, 
 use kuriiri_wire::{approval, header, receipt, relay::Hello};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{book::Book, clock, driver::Input, error::LinkError, links::Push, proving::Prover};
+use crate::{
+    certificates::Book, clock, dispatch::Push, driver::Input, error::LinkError, proving::Prover,
+};
 
 /// Shared by every task of a relay.
 #[derive(Debug)]

@@ -17,8 +17,8 @@ use tokio::{
 
 use crate::{
     clock,
+    dispatch::{Links, Push, Transmission},
     error::RelayError,
-    links::{Links, Push, Transmission},
     rollback::Rollback,
 };
 

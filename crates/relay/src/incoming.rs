@@ -12,10 +12,10 @@ use kuriiri_wire::{
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    answers,
+    convert,
     desk::Desk,
     error::LinkError,
-    order::Gate,
+    gate::Gate,
     outgoing::{ANSWER_TIMEOUT, check_hello},
     rollback::Rollback,
 };
@@ -119,7 +119,7 @@ impl Inbound {
                 let shown = Shown { checkpoint, note, old, proof };
                 let event = |token| Event::CheckpointShown { peer, token, shown };
                 let answer = self.desk.ask(event).await?.await;
-                answers::witnessed(answer.map_err(|_| LinkError::Closing)?)
+                convert::witnessed(answer.map_err(|_| LinkError::Closing)?)
             }
         };
         sender.send(answer.encode()).await?;

@@ -8,18 +8,18 @@
 //! (that is `kuriiri-store`).
 
 mod admin;
-mod answers;
-mod book;
+mod certificates;
 mod clock;
 mod config;
+mod convert;
 mod daemon;
 mod desk;
+mod dispatch;
 mod driver;
 mod error;
+mod gate;
 mod in_force;
 mod incoming;
-mod links;
-mod order;
 mod outgoing;
 mod proving;
 mod publish;

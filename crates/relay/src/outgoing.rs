@@ -16,9 +16,9 @@ use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use crate::{
     desk::Desk,
+    dispatch::{TRANSMISSIONS_MAX, Transmission},
     driver::Input,
     error::LinkError,
-    links::{TRANSMISSIONS_MAX, Transmission},
     rollback::Rollback,
 };
 

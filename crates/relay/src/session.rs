@@ -13,7 +13,7 @@ use kuriiri_wire::{
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    answers, desk::Desk, error::LinkError, order::Gate, outgoing::ANSWER_TIMEOUT,
+    convert, desk::Desk, error::LinkError, gate::Gate, outgoing::ANSWER_TIMEOUT,
     subscription::Subscription,
 };
 
@@ -116,7 +116,7 @@ impl Session {
                 let receipts = self.desk.prove(receipts)?;
                 client::Reply::Submission(SubmissionAnswer { verdicts, receipts })
             }
-            Ok(other) => answers::refused(other),
+            Ok(other) => convert::refused(other),
             Err(_) => return Err(LinkError::Closing),
         };
         answer(sender, &reply).await
@@ -129,7 +129,7 @@ impl Session {
         let reply = self.desk.ask(|token| Event::Asked { system, token, question }).await?;
         let reply = match reply.await {
             Ok(Reply::Outcome(outcome)) => client::Reply::Answer(client::Answer { outcome }),
-            Ok(other) => answers::refused(other),
+            Ok(other) => convert::refused(other),
             Err(_) => return Err(LinkError::Closing),
         };
         answer(sender, &reply).await
@@ -141,9 +141,9 @@ impl Session {
         let reply = match reply.await {
             Ok(Reply::Status(status)) => {
                 let ministry = self.system.ministry().clone();
-                client::Reply::Status(answers::report(ministry, self.desk.relay.clone(), status))
+                client::Reply::Status(convert::report(ministry, self.desk.relay.clone(), status))
             }
-            Ok(other) => answers::refused(other),
+            Ok(other) => convert::refused(other),
             Err(_) => return Err(LinkError::Closing),
         };
         answer(sender, &reply).await
@@ -209,7 +209,7 @@ impl Session {
         address: Address,
         mode: client::ReceiptMode,
     ) -> Result<(), LinkError> {
-        let (system, mode) = (self.system.clone(), answers::mode(mode));
+        let (system, mode) = (self.system.clone(), convert::mode(mode));
         let wanted = |subscription| Event::ReceiptsWanted { system, subscription, address, mode };
         let subscription = Subscription::open(&self.desk, wanted).await?;
         subscription.serve_receipts(sender, receiver).await
