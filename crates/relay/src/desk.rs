@@ -22,7 +22,11 @@ use kuriiri_wire::{approval, header, receipt, relay::Hello};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    certificates::Book, clock, dispatch::Push, driver::Input, error::LinkError, proving::Prover,
+    certificates::Book,
+    clock,
+    error::LinkError,
+    messages::{Closing, Input, Push},
+    proving::Prover,
 };
 
 /// Shared by every task of a relay.
@@ -41,11 +45,6 @@ pub(crate) struct Desk {
     inbox: mpsc::Sender<Input>,
     numbers: AtomicU64,
 }
-
-/// The relay is going down: its loop takes no more events.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the relay is going down")]
-pub(crate) struct Closing;
 
 impl Desk {
     pub(crate) fn new(

@@ -2,44 +2,17 @@
 
 use std::collections::HashMap;
 
-use kuriiri_engine::{
-    Action, BatchId, Delivery, Event, LinkId, Load, ReceiptOut, Reply, Seq, SubscriptionId, Ticket,
-    Token,
-};
-use kuriiri_types::{
-    Lane, Ministry, Refusal,
-    limits::{BATCHES_IN_FLIGHT_MAX, CREDIT_MAX},
-};
+use kuriiri_engine::{Action, Event, LinkId, Reply, SubscriptionId, Token};
+use kuriiri_types::Ministry;
 use tokio::{
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
 
-use crate::{driver::Input, outgoing::Dialler};
-
-/// Batches that wait for one link: the engine never has more under way.
-pub(crate) const TRANSMISSIONS_MAX: usize = BATCHES_IN_FLIGHT_MAX * Lane::BY_URGENCY.len();
-/// Pushes that wait for one subscription: with one message each, a delivery and a confirmation
-/// for all its credit. A receiver of receipts that lets more wait is let go; it can come again.
-pub(crate) const PUSHES_MAX: usize = 2 * CREDIT_MAX as usize + 2;
-
-/// A batch to be sent.
-#[derive(Debug)]
-pub(crate) struct Transmission {
-    pub(crate) lane: Lane,
-    pub(crate) batch: BatchId,
-    pub(crate) epoch: u32,
-    pub(crate) load: Vec<Load>,
-}
-
-/// Something for a subscriber.
-#[derive(Debug)]
-pub(crate) enum Push {
-    Confirmed(Vec<Ticket>),
-    Messages(Vec<Delivery>),
-    Receipts(Vec<(Seq, ReceiptOut)>, Seq),
-    Refused(Refusal),
-}
+use crate::{
+    messages::{Input, Push, Transmission},
+    outgoing::Dialler,
+};
 
 /// The channels of one relay.
 pub(crate) struct Links {

@@ -6,56 +6,21 @@ use std::{
     time::Duration,
 };
 
-use kuriiri_engine::{Engine, Event, LinkId, Random, Reply, Step, SubscriptionId, Token};
+use kuriiri_engine::{Engine, Random, Step};
 use kuriiri_store::Store;
-use kuriiri_transport::Link;
-use kuriiri_types::{Lane, Ministry, Timestamp, limits::EVENTS_PER_STEP_MAX};
+use kuriiri_types::{Timestamp, limits::EVENTS_PER_STEP_MAX};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, sleep_until, timeout_at},
 };
 
-use crate::{
-    clock,
-    dispatch::{Links, Push, Transmission},
-    error::RelayError,
-    rollback::Rollback,
-};
+use crate::{clock, dispatch::Links, error::RelayError, messages::Input, rollback::Rollback};
 
-/// Inputs that wait for the loop: what a commit's time gathers. Full: tasks wait, and with them
-/// their streams and their peers.
-pub(crate) const INBOX_MAX: usize = 256;
 /// Longest time without a step, so that a clock that was set does not hold up an expiry.
 const IDLE_MAX: Duration = Duration::from_secs(10);
 
 /// How long events that nobody waits for may wait for others, to share a commit with them.
 const PATIENCE: Duration = Duration::from_millis(5);
-
-/// What the tasks hand to the loop.
-#[derive(Debug)]
-pub(crate) enum Input {
-    /// Something happened.
-    Event(Event),
-    /// A link to a peer stands; batches for it go into the channel.
-    Link(Ministry, LinkId, Link, mpsc::Sender<Transmission>),
-    /// Something that wants one answer.
-    Question(Event, Token, oneshot::Sender<Reply>),
-    /// Something that will be answered from now on.
-    Subscription(Event, SubscriptionId, mpsc::Sender<Push>),
-}
-
-impl Input {
-    /// True for what only tidies up: nobody waits for an answer, and if it is lost it comes again.
-    fn is_patient(&self) -> bool {
-        match self {
-            Self::Event(event) => matches!(
-                event,
-                Event::ReceiptsConfirmed { .. } | Event::Answered { lane: Lane::Receipts, .. }
-            ),
-            Self::Link(..) | Self::Question(..) | Self::Subscription(..) => false,
-        }
-    }
-}
 
 /// The loop's own things.
 pub(crate) struct Driver {

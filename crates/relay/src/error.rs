@@ -8,7 +8,7 @@ use kuriiri_transport::{BindError, DialError, LinkClosed, StreamError};
 use kuriiri_types::Code;
 use kuriiri_wire::WireError;
 
-use crate::{desk::Closing, gate::NumberUsed};
+use crate::{gate::NumberUsed, messages::Closing};
 
 /// The relay cannot start or go on.
 #[derive(Debug, thiserror::Error)]

@@ -20,6 +20,7 @@ mod error;
 mod gate;
 mod in_force;
 mod incoming;
+mod messages;
 mod outgoing;
 mod proving;
 mod publish;

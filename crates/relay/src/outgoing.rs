@@ -16,9 +16,8 @@ use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use crate::{
     desk::Desk,
-    dispatch::{TRANSMISSIONS_MAX, Transmission},
-    driver::Input,
     error::LinkError,
+    messages::{Input, TRANSMISSIONS_MAX, Transmission},
     rollback::Rollback,
 };
 

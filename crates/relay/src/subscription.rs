@@ -17,8 +17,8 @@ use tokio::sync::mpsc;
 
 use crate::{
     desk::Desk,
-    dispatch::{PUSHES_MAX, Push},
     error::LinkError,
+    messages::{PUSHES_MAX, Push},
 };
 
 /// Receipts in one frame, as the contract has it.
