@@ -20,8 +20,9 @@ use crate::{
     clock,
     desk::Desk,
     error::{LinkError, RelayError},
-    in_force::{self, Judgement},
-    reload::{InForce, Reloader},
+    in_force::InForce,
+    judgement::{self, Judgement},
+    reload::Reloader,
 };
 
 /// One link of an officer or operator.
@@ -294,7 +295,7 @@ fn activation(judgement: &Judgement, names: &[String]) -> Activation {
             acceptance: acceptance.code().to_owned(),
         })
     };
-    let [newly_permitted, newly_denied, changed] = in_force::lines(&judgement.diff);
+    let [newly_permitted, newly_denied, changed] = judgement::lines(&judgement.diff);
     Activation {
         files: names.iter().filter_map(verdict).collect(),
         newly_permitted,

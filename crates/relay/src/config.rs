@@ -1,6 +1,7 @@
 //! `relay.toml`: read once, checked whole, before a socket opens.
 
 mod files;
+mod logs;
 mod raw;
 
 use std::{
@@ -12,22 +13,20 @@ use std::{
 
 use kuriiri_engine::{Retention, SignedSet, SystemClearance};
 use kuriiri_policy::{Federation, Node, Policy};
-use kuriiri_seal::{Authorities, PinnedSigners};
-use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, VerifierKey, nth_log_origin};
+use kuriiri_seal::Authorities;
+use kuriiri_tlog::{NoteSigner, nth_log_origin};
 use kuriiri_transport::{Identity, KeyAgreement, Trust};
 use kuriiri_types::{Address, Code, FileInForce, Ministry, PolicyInForce, SpiffeId, SpiffeRole};
 
 use crate::{
+    acceptance::{check_signatures, check_start},
     error::ConfigError,
-    in_force,
     record::Record,
-    signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles},
+    signed::{Compiled, FileVersion, SignedFile, SignedFiles, Signers},
 };
 use files::Folder;
+use logs::Logs;
 use raw::{RawClearance, RawConfig};
-
-/// The persons who may sign each part.
-pub(crate) type Signers = BTreeMap<Part, PinnedSigners>;
 
 /// A relay's configuration, every part of it checked. Only [`Config::load`] makes one.
 pub struct Config {
@@ -57,17 +56,6 @@ pub struct Config {
     pub(crate) peers: HashMap<Ministry, Vec<SocketAddr>>,
 }
 
-/// This relay's log, and the keys of all logs and witnesses.
-#[derive(Debug, Clone)]
-pub(crate) struct Logs {
-    /// Where everybody may read it.
-    pub(crate) dir: PathBuf,
-    pub(crate) signer: Arc<NoteSigner>,
-    pub(crate) cosigner: Arc<Cosigner>,
-    pub(crate) keys: LogKeys,
-    pub(crate) witnesses: BTreeMap<Ministry, VerifierKey>,
-}
-
 impl Config {
     /// Reads a `relay.toml` and everything that it names. Paths in it are relative to its folder.
     /// Nothing is written and no socket is opened.
@@ -80,7 +68,7 @@ impl Config {
     /// The file, the place in it, and what is wrong; unknown keys with the nearest known one.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let config = Self::read(file, None)?;
-        in_force::check_start(&config)?;
+        check_start(&config.signed, &config.versions, &config.record, &config.signers)?;
         Ok(config)
     }
 
@@ -95,7 +83,7 @@ impl Config {
         let record = Record::load(&state)?;
         let signers = folder.signers(&raw)?;
         let signed = signed.map_or_else(|| folder.signed(&raw, &record), Ok)?;
-        in_force::check_signatures(&signed, &signers)?;
+        check_signatures(&signed, &signers)?;
         let Compiled { policy, versions } = signed.compile()?;
         let federation = policy.federation();
         let node = own_node(federation, &raw.ministry)

@@ -7,6 +7,7 @@
 //! This crate decides nothing about messages (that is `kuriiri-engine`) and stores nothing itself
 //! (that is `kuriiri-store`).
 
+mod acceptance;
 mod admin;
 mod certificates;
 mod clock;
@@ -20,6 +21,7 @@ mod error;
 mod gate;
 mod in_force;
 mod incoming;
+mod judgement;
 mod messages;
 mod outgoing;
 mod proving;

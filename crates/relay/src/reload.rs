@@ -5,7 +5,6 @@ use std::{path::PathBuf, sync::Arc};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use kuriiri_engine::{Event, Retention};
-use kuriiri_policy::Policy;
 use kuriiri_seal::Verifier;
 use kuriiri_tlog::ReceiptVerifier;
 use kuriiri_transport::{Endpoint, IdentityError, Trust};
@@ -13,15 +12,15 @@ use kuriiri_types::{Code, FileKind, SpiffeId};
 use tokio::sync::Mutex;
 
 use crate::{
-    clock,
+    acceptance, clock,
     config::Config,
     desk::Desk,
     error::{ConfigError, RelayError},
-    in_force::{self, Judgement},
+    in_force::InForce,
+    judgement::{Judgement, judge},
     outgoing::{Addresses, Dialler},
     record::Record,
     rollback::Rollback,
-    signed::{FileVersion, SignedFiles},
 };
 
 /// A signed file that somebody hands in: kind, name, bytes, signatures.
@@ -44,39 +43,6 @@ pub(crate) struct Reloader {
     pub(crate) current: Mutex<InForce>,
 }
 
-/// The signed files in force and what they come to.
-#[derive(Debug, Clone)]
-pub(crate) struct InForce {
-    pub(crate) policy: Arc<Policy>,
-    pub(crate) files: SignedFiles,
-    pub(crate) versions: Vec<FileVersion>,
-}
-
-impl InForce {
-    pub(crate) fn of(config: &Config) -> Self {
-        Self {
-            policy: Arc::clone(&config.policy),
-            files: config.signed.clone(),
-            versions: config.versions.clone(),
-        }
-    }
-
-    /// What a relay does with its files when it starts: what was accepted takes its place, and
-    /// goes on record.
-    pub(crate) fn take_up(&self, config: &Config) -> Result<(), RelayError> {
-        let settled = self.files.0.iter().try_for_each(|file| {
-            if config.record.digest(&file.name()) == Some(file.digest().to_string().as_str()) {
-                file.settle()
-            } else {
-                file.discard();
-                Ok(())
-            }
-        });
-        let stored = settled.and_then(|()| Record::of(&self.versions).store(&config.state));
-        stored.map_err(|error| ConfigError::new(&config.state, Code::STORE_IO, error).into())
-    }
-}
-
 impl Reloader {
     /// What dials peers.
     pub(crate) fn dialler(&self) -> Dialler {
@@ -97,7 +63,7 @@ impl Reloader {
     pub(crate) async fn reload(&self) -> Result<(), RelayError> {
         let mut current = self.current.lock().await;
         let config = Config::read(&self.file, None)?;
-        let judgement = in_force::judge(clock::now(), &current.policy, &current.versions, &config);
+        let judgement = judge(clock::now(), &current.policy, &current.versions, &config);
         refuse(&judgement, &config)?;
         self.record(&config)?;
         self.put_in_force(&mut current, config, None).await
@@ -113,7 +79,7 @@ impl Reloader {
         let files =
             current.files.with(offered).map_err(|what| self.wrong(Code::POLICY_FILE, what))?;
         let config = Config::read(&self.file, Some(files))?;
-        let judgement = in_force::judge(clock::now(), &current.policy, &current.versions, &config);
+        let judgement = judge(clock::now(), &current.policy, &current.versions, &config);
         if let Err(error) = refuse(&judgement, &config) {
             tracing::warn!(%error, code = %error.code(), "signed files were handed in and refused");
             return Ok(judgement);
@@ -176,7 +142,7 @@ impl Reloader {
 /// somebody tries to bring back what was replaced, or signs two things.
 fn refuse(judgement: &Judgement, config: &Config) -> Result<(), ConfigError> {
     let Some((version, acceptance)) = judgement.problem() else { return Ok(()) };
-    let code = in_force::code(acceptance).unwrap_or(Code::INTERNAL);
+    let code = acceptance::code(acceptance).unwrap_or(Code::INTERNAL);
     if matches!(code, Code::POLICY_ROLLBACK | Code::POLICY_EQUIVOCATION) {
         tracing::error!(file = version.name, serial = version.serial, %acceptance, "alarm");
     }

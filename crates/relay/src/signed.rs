@@ -2,6 +2,7 @@
 //! signatures beside it.
 
 use std::{
+    collections::BTreeMap,
     fs, io,
     path::{Path, PathBuf},
 };
@@ -43,6 +44,9 @@ impl Part {
         }
     }
 }
+
+/// The persons who may sign each part.
+pub(crate) type Signers = BTreeMap<Part, PinnedSigners>;
 
 /// One signed file.
 #[derive(Debug, Clone)]

@@ -16,13 +16,13 @@ use kuriiri_types::{Code, Ministry, SpiffeId};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Logs, Signers,
+    logs::Logs,
     raw::{KeyPair, RawConfig, RawSigners},
 };
 use crate::{
     error::ConfigError,
     record::Record,
-    signed::{Part, SignedFile, SignedFiles},
+    signed::{Part, SignedFile, SignedFiles, Signers},
 };
 
 /// Bits of a file's mode that let others than its owner at it.

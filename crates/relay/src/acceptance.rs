@@ -1,0 +1,87 @@
+//! Whether a signed file may be put in force: who signed it, and what is on record.
+
+use kuriiri_policy::{Acceptance, Candidate, Version, accept};
+use kuriiri_types::Code;
+
+use crate::{
+    clock,
+    error::ConfigError,
+    record::Record,
+    signed::{FileVersion, SignedFile, SignedFiles, Signers},
+};
+
+/// Holds the files of a relay that starts against the record of those that were in force last.
+/// What came in while it was down can no longer be compared, so it counts as widening.
+pub(crate) fn check_start(
+    files: &SignedFiles,
+    versions: &[FileVersion],
+    record: &Record,
+    signers: &Signers,
+) -> Result<(), ConfigError> {
+    for (file, version) in files.0.iter().zip(versions) {
+        let Some((serial, sha256)) = record.find(&version.name) else { continue };
+        let current = if sha256 == version.digest.to_string() {
+            Version { serial, digest: version.digest }
+        } else {
+            // Only whether the digests are equal is looked at.
+            Version { serial, digest: kuriiri_types::Digest([0; 32]) }
+        };
+        // A file in force stays so after its time: a frozen policy is safer than a dead network.
+        let candidate = Candidate { expires: None, ..candidate(file, version, signers, true) };
+        let acceptance = accept(clock::now(), Some(current), &candidate);
+        if let Some(code) = code(acceptance) {
+            let what = format!(
+                "{acceptance}: it has serial {}, and {serial} was in force when the relay ran last",
+                version.serial
+            );
+            return Err(ConfigError::new(&file.path, code, what));
+        }
+    }
+    Ok(())
+}
+
+/// Every file must be signed by somebody who may.
+pub(crate) fn check_signatures(files: &SignedFiles, signers: &Signers) -> Result<(), ConfigError> {
+    for file in &files.0 {
+        let pinned = signers.get(&file.part).ok_or_else(|| {
+            ConfigError::new(&file.path, Code::POLICY_SIGNATURE, "nobody may sign such a file")
+        })?;
+        file.verify(pinned, clock::now())?;
+    }
+    Ok(())
+}
+
+/// The number of what keeps a file from being put in force.
+pub(crate) fn code(acceptance: Acceptance) -> Option<Code> {
+    match acceptance {
+        Acceptance::Accept | Acceptance::Unchanged => None,
+        Acceptance::Signature => Some(Code::POLICY_SIGNATURE),
+        Acceptance::Rollback => Some(Code::POLICY_ROLLBACK),
+        Acceptance::Equivocation => Some(Code::POLICY_EQUIVOCATION),
+        Acceptance::Expired => Some(Code::POLICY_EXPIRED),
+        Acceptance::Lint => Some(Code::POLICY_LINT),
+        Acceptance::Tests => Some(Code::POLICY_TESTS),
+        Acceptance::SecondSignature => Some(Code::POLICY_SECOND_SIGNATURE),
+    }
+}
+
+/// A file as it is judged.
+pub(crate) fn candidate(
+    file: &SignedFile,
+    version: &FileVersion,
+    signers: &Signers,
+    widens: bool,
+) -> Candidate {
+    let verified =
+        signers.get(&file.part).and_then(|pinned| file.verify(pinned, clock::now()).ok());
+    let count = verified.as_ref().map_or(0, |verified| verified.signers().len());
+    Candidate {
+        version: Version { serial: version.serial, digest: version.digest },
+        expires: version.expires,
+        signature_ok: verified.is_some(),
+        signers: u32::try_from(count).unwrap_or(u32::MAX),
+        lint_ok: true,
+        tests_ok: true,
+        widens,
+    }
+}
