@@ -18,25 +18,26 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::{
     clock,
-    desk::Desk,
     error::{LinkError, RelayError},
+    handing_out,
     in_force::InForce,
     judgement::{self, Judgement},
     reload::Reloader,
+    shared::Shared,
 };
 
 /// One link of an officer or operator.
 pub(crate) struct AdminSession {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     reloader: Arc<Reloader>,
     person: SpiffeId,
     link: Link,
 }
 
 impl AdminSession {
-    pub(crate) fn new(desk: Arc<Desk>, reloader: Arc<Reloader>, link: Link) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, reloader: Arc<Reloader>, link: Link) -> Self {
         let person = link.peer().id().clone();
-        Self { desk, reloader, person, link }
+        Self { shared, reloader, person, link }
     }
 
     /// Serves the link until it ends: one request a stream.
@@ -125,7 +126,7 @@ impl AdminSession {
     }
 
     async fn ask(&self, event: impl FnOnce(Token) -> Event) -> Result<AdminReply, LinkError> {
-        let reply = self.desk.ask(event).await?.await.map_err(|_| LinkError::Closing)?;
+        let reply = self.shared.inbox.ask(event).await?.await.map_err(|_| LinkError::Closing)?;
         self.reply(reply).await
     }
 
@@ -154,15 +155,15 @@ impl AdminSession {
     async fn held(&self, state: HoldState) -> Result<HeldMessage, LinkError> {
         let HoldState { envelope, needed, approvals, missing, body, .. } = state;
         let signers = approvals.iter().map(|signed| signed.proof.signer);
-        let certificates = self.desk.book.certificates(signers.chain([envelope.proof.signer]));
-        let body = self.desk.body(body).await?;
+        let certificates = self.shared.certificates.of(signers.chain([envelope.proof.signer]));
+        let body = handing_out::body(&self.shared.store, body).await?;
         Ok(HeldMessage { envelope, body, needed, approvals, certificates, missing })
     }
 
     async fn approve(&self, approve: Approve) -> Result<AdminReply, LinkError> {
         let Approve { approval, certificate } = approve;
-        let certificates = self.desk.signers(vec![certificate], [approval.proof.signer]);
-        let approval = match self.desk.check_approval(approval) {
+        let certificates = self.shared.checks.signers(vec![certificate], [approval.proof.signer]);
+        let approval = match self.shared.checks.approval(approval) {
             Ok(approval) => Box::new(approval),
             Err(refusal) => return Ok(AdminReply::Refused(refusal)),
         };
@@ -181,7 +182,7 @@ impl AdminSession {
             let reason = "this relay is configured to keep headers for good".into();
             return refused(Code::LOG_KEPT, reason);
         }
-        let (store, until) = (Arc::clone(&self.desk.store), clock::now());
+        let (store, until) = (Arc::clone(&self.shared.store), clock::now());
         let counted = spawn_blocking(move || store.prunable(until)).await;
         let headers = match counted.map_err(|error| LinkError::Task(error.to_string()))? {
             Ok(0) => return refused(Code::LOG_KEPT, "no header's time is over".into()),
@@ -206,7 +207,7 @@ impl AdminSession {
     ) -> Result<AdminReply, LinkError> {
         let mut headers = Vec::new();
         if header {
-            let store = Arc::clone(&self.desk.store);
+            let store = Arc::clone(&self.shared.store);
             let is_it = move |bytes: &[u8]| {
                 kuriiri_wire::header::decode(bytes).is_ok_and(|header| header.id == message)
             };

@@ -15,7 +15,7 @@ const CERTIFICATES_IN_MEMORY_MAX: usize = 4096;
 
 /// All certificates that this relay can give along with what they signed.
 #[derive(Debug)]
-pub(crate) struct Book {
+pub(crate) struct Certificates {
     store: Arc<Store>,
     known: Mutex<Known>,
 }
@@ -26,8 +26,8 @@ struct Known {
     order: VecDeque<Fingerprint>,
 }
 
-impl Book {
-    /// A book with nothing in memory.
+impl Certificates {
+    /// Those of the store, with nothing in memory.
     pub(crate) fn new(store: Arc<Store>) -> Self {
         Self { store, known: Mutex::default() }
     }
@@ -40,10 +40,7 @@ impl Book {
 
     /// The certificates of these signers, each once. One that is nowhere is left out: the receiver will
     /// say so.
-    pub(crate) fn certificates(
-        &self,
-        signers: impl IntoIterator<Item = Fingerprint>,
-    ) -> Vec<Bytes> {
+    pub(crate) fn of(&self, signers: impl IntoIterator<Item = Fingerprint>) -> Vec<Bytes> {
         let mut named: Vec<Fingerprint> = signers.into_iter().collect();
         named.sort_unstable();
         named.dedup();

@@ -18,21 +18,25 @@ use tokio::{
 
 use crate::{
     admin::AdminSession,
-    certificates::Book,
+    certificates::Certificates,
+    checks::Checks,
     clock,
     config::Config,
-    desk::Desk,
     dispatch::Links,
     driver::{Driver, Spread},
     error::RelayError,
     in_force::InForce,
+    inbox::Inbox,
     incoming::Inbound,
     messages::{INBOX_MAX, Input},
     outgoing::CONTRACT_VERSION,
+    peers::Peers,
+    proving::Prover,
     publish::{Publisher, publish},
     reload::{Reloader, close_unaccepted},
     rollback::{Rollback, WITNESSED, keep},
     session::Session,
+    shared::Shared,
     state::store_options,
 };
 
@@ -85,7 +89,7 @@ impl Relay {
         let (inbox, events) = mpsc::channel(INBOX_MAX);
         let verifier = Verifier::new(std::mem::take(&mut config.authorities));
         let receipts = ReceiptVerifier::new(config.logs.keys.clone());
-        let desk = Arc::new(desk(&config, &store, (verifier, receipts), inbox));
+        let shared = Arc::new(shared(&config, &store, (verifier, receipts), inbox));
         let witnesses = std::mem::take(&mut config.logs.witnesses);
         let peers: Vec<_> = config.peers.keys().cloned().collect();
         let (ministry, file, state) = (config.ministry, config.file, config.state);
@@ -96,7 +100,7 @@ impl Relay {
             endpoint,
             trust: Arc::new(ArcSwap::from_pointee(config.trust)),
             addresses: Arc::new(ArcSwap::from_pointee(config.peers)),
-            desk: Arc::clone(&desk),
+            shared: Arc::clone(&shared),
             rollback: Arc::new(rollback),
             pruning: Mutex::new(()),
             retention: ArcSwap::from_pointee(config.retention),
@@ -110,7 +114,8 @@ impl Relay {
         let (engine, first) = Engine::restore(parts, peers, clock::now(), &mut random, &*store)?;
         let links = Links::new(reloader.dialler());
         let rollback = Arc::clone(&reloader.rollback);
-        let publisher = Publisher::new(desk, Arc::clone(&store), witnesses, Arc::clone(&rollback));
+        let publisher =
+            Publisher::new(shared, Arc::clone(&store), witnesses, Arc::clone(&rollback));
         door.spawn(look_for_expired(Arc::clone(&reloader)));
         let (last_round, told) = oneshot::channel();
         let mut publishing = JoinSet::new();
@@ -250,22 +255,29 @@ fn parts(config: &Config, restored: Option<Bytes>) -> Result<kuriiri_engine::Con
     })
 }
 
-fn desk(
+fn shared(
     config: &Config,
     store: &Arc<Store>,
-    verifiers: (Verifier, ReceiptVerifier),
+    (verifier, receipts): (Verifier, ReceiptVerifier),
     inbox: mpsc::Sender<Input>,
-) -> Desk {
-    let hello = Hello {
-        version: CONTRACT_VERSION,
-        software: SOFTWARE.into(),
-        federation_serial: config.federation_serial,
-        policy_digest: None,
-        witnessed: None,
-    };
-    let book = Book::new(Arc::clone(store));
-    let name = format!("{}/{}", config.ministry, config.name);
-    Desk::new(verifiers, book, Arc::clone(store), hello, name, inbox)
+) -> Shared {
+    let certificates = Arc::new(Certificates::new(Arc::clone(store)));
+    Shared {
+        checks: Checks::new(verifier, receipts, Arc::clone(&certificates)),
+        certificates,
+        inbox: Inbox::new(inbox),
+        peers: Peers::default(),
+        store: Arc::clone(store),
+        prover: Prover::new(Arc::clone(store)),
+        hello: Hello {
+            version: CONTRACT_VERSION,
+            software: SOFTWARE.into(),
+            federation_serial: config.federation_serial,
+            policy_digest: None,
+            witnessed: None,
+        },
+        relay: format!("{}/{}", config.ministry, config.name),
+    }
 }
 
 /// Links outlive their certificates unless somebody looks.
@@ -294,7 +306,7 @@ async fn keep_door(reloader: Arc<Reloader>) {
 }
 
 async fn let_in(handshake: Handshake, reloader: Arc<Reloader>) {
-    let (address, desk) = (handshake.remote_address(), Arc::clone(&reloader.desk));
+    let (address, shared) = (handshake.remote_address(), Arc::clone(&reloader.shared));
     match handshake.complete().await {
         Err(error) => {
             let code: Code = error.code();
@@ -302,10 +314,10 @@ async fn let_in(handshake: Handshake, reloader: Arc<Reloader>) {
         }
         Ok(link) => match link.conversation() {
             Conversation::Relay => {
-                Inbound::new(desk, Arc::clone(&reloader.rollback), link).serve().await
+                Inbound::new(shared, Arc::clone(&reloader.rollback), link).serve().await
             }
-            Conversation::Client => Session::new(desk, link).serve().await,
-            Conversation::Admin => AdminSession::new(desk, reloader, link).serve().await,
+            Conversation::Client => Session::new(shared, link).serve().await,
+            Conversation::Admin => AdminSession::new(shared, reloader, link).serve().await,
         },
     }
 }

@@ -46,7 +46,7 @@ impl Links {
             Input::Link(peer, id, link, channel) => {
                 // A link that stood before loses its channel, and ends by that.
                 self.peers.insert(peer.clone(), (id, channel));
-                self.dialler.desk.link_stands(&peer, id, &link);
+                self.dialler.shared.peers.stands(&peer, id, &link);
                 Event::LinkUp { peer, link: id }
             }
             Input::Question(event, token, answer) => {
@@ -65,7 +65,7 @@ impl Links {
         if let Event::LinkDown { peer, link, .. } = event {
             self.peers.retain(|_, (standing, _)| standing != link);
             if let Some(peer) = peer {
-                self.dialler.desk.link_ended(peer, *link);
+                self.dialler.shared.peers.ended(peer, *link);
             }
         } else if let Event::Unsubscribed { subscription } = event {
             self.subscriptions.remove(subscription);

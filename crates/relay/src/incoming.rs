@@ -13,16 +13,17 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     convert,
-    desk::Desk,
     error::LinkError,
     gate::Gate,
+    handing_out,
     outgoing::{ANSWER_TIMEOUT, check_hello},
     rollback::Rollback,
+    shared::Shared,
 };
 
 /// One link that a peer dialled.
 pub(crate) struct Inbound {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     rollback: Arc<Rollback>,
     peer: Ministry,
     link: Link,
@@ -31,9 +32,9 @@ pub(crate) struct Inbound {
 }
 
 impl Inbound {
-    pub(crate) fn new(desk: Arc<Desk>, rollback: Arc<Rollback>, link: Link) -> Self {
-        let (peer, id) = (link.peer().id().ministry().clone(), desk.link());
-        Self { desk, rollback, peer, link, id, gate: Gate::new() }
+    pub(crate) fn new(shared: Arc<Shared>, rollback: Arc<Rollback>, link: Link) -> Self {
+        let (peer, id) = (link.peer().id().ministry().clone(), shared.inbox.new_link());
+        Self { shared, rollback, peer, link, id, gate: Gate::new() }
     }
 
     /// Serves the link until it ends.
@@ -55,14 +56,14 @@ impl Inbound {
         let (mut sender, mut receiver) = self.link.accept().await?;
         let frame = receiver.frame(Hello::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
         let hello = Hello::decode(frame)?;
-        sender.send(self.desk.hello(&self.peer).encode()).await?;
+        sender.send(self.shared.hello_to(&self.peer).encode()).await?;
         sender.finish()?;
         check_hello(&hello)?;
         if let Some(note) = &hello.witnessed {
-            self.rollback.held_by_witness(&self.desk.store, note)?;
+            self.rollback.held_by_witness(&self.shared.store, note)?;
         }
         tracing::info!(peer = %self.peer, software = hello.software, "peer came in");
-        self.desk.tell(Event::Heard { peer: self.peer.clone() }).await?;
+        self.shared.inbox.tell(Event::Heard { peer: self.peer.clone() }).await?;
         Ok(())
     }
 
@@ -86,7 +87,7 @@ impl Inbound {
         // A batch that failed leaves a gap in the order: the peer sends all of it again.
         self.link.close(CloseCode::Protocol, &error.to_string());
         let (link, problem) = (self.id, error.to_string());
-        let _ = self.desk.tell(Event::LinkDown { peer: None, link, problem }).await;
+        let _ = self.shared.inbox.tell(Event::LinkDown { peer: None, link, problem }).await;
         error
     }
 
@@ -104,21 +105,21 @@ impl Inbound {
     }
 
     async fn prove(&self, mut sender: Sender, places: &[Place]) -> Result<(), LinkError> {
-        sender.send(self.desk.prover.prove(places).encode()).await?;
+        sender.send(self.shared.prover.prove(places).encode()).await?;
         sender.finish()?;
         Ok(())
     }
 
     /// Cosigns a checkpoint of the peer's log, once it is durable that it was seen.
     async fn witness(&self, mut sender: Sender, request: WitnessRequest) -> Result<(), LinkError> {
-        let answer = match self.desk.check_checkpoint(&self.peer, &request.checkpoint) {
+        let answer = match self.shared.checks.checkpoint(&self.peer, &request.checkpoint) {
             Err(refusal) => Witnessed::Refused(refusal.coarse()),
             Ok(checkpoint) => {
                 let peer = self.peer.clone();
                 let WitnessRequest { old, proof, checkpoint: note } = request;
                 let shown = Shown { checkpoint, note, old, proof };
                 let event = |token| Event::CheckpointShown { peer, token, shown };
-                let answer = self.desk.ask(event).await?.await;
+                let answer = self.shared.inbox.ask(event).await?.await;
                 convert::witnessed(answer.map_err(|_| LinkError::Closing)?)
             }
         };
@@ -130,10 +131,10 @@ impl Inbound {
     async fn take_batch(&self, mut sender: Sender, batch: Batch) -> Result<(), LinkError> {
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
         let named = batch.parts.iter().flat_map(signers);
-        let certificates = self.desk.signers(batch.certificates, named);
+        let certificates = self.shared.checks.signers(batch.certificates, named);
         let parcels: Vec<_> = batch.parts.into_iter().flat_map(|part| self.check(part)).collect();
         let receipts: Vec<_> =
-            batch.receipts.into_iter().map(|r| self.desk.check_receipt(r)).collect();
+            batch.receipts.into_iter().map(|r| self.shared.checks.receipt(r)).collect();
         let (peer, link) = (self.peer.clone(), self.id);
         let event = move |token: Token, certificates: Vec<Certificate>| {
             if receipts.is_empty() {
@@ -143,12 +144,12 @@ impl Inbound {
             }
         };
         let turn = self.gate.turn(lane, number).await?;
-        let reply = self.desk.ask(|token| event(token, certificates)).await?;
+        let reply = self.shared.inbox.ask(|token| event(token, certificates)).await?;
         drop(turn);
         let Ok(Reply::Verdicts { verdicts, receipts }) = reply.await else {
             return Err(LinkError::Closing);
         };
-        let receipts = self.desk.prove(receipts)?;
+        let receipts = handing_out::prove(&self.shared.store, receipts)?;
         sender.set_priority(lane.number().into());
         sender.send(Verdicts { verdicts, receipts }.encode()).await?;
         sender.finish()?;
@@ -162,9 +163,9 @@ impl Inbound {
             approvals.push(signed);
             (header, body)
         });
-        let messages = self.desk.check_part(&signed, messages);
+        let messages = self.shared.checks.part(&signed, messages);
         // One that is not genuine counts for nothing; whether enough are is for the rules to say.
-        let known = |signed| self.desk.check_approval(signed).ok();
+        let known = |signed| self.shared.checks.approval(signed).ok();
         let arrival = |(message, approvals): (Result<_, _>, Vec<_>)| {
             let approvals = approvals.into_iter().filter_map(known).collect();
             Ok(Arrival { message: message?, dest: dest.clone(), path: path.clone(), approvals })

@@ -15,10 +15,11 @@ use kuriiri_wire::{
 use tokio::{sync::mpsc, task::JoinSet, time::timeout};
 
 use crate::{
-    desk::Desk,
     error::LinkError,
-    messages::{Input, TRANSMISSIONS_MAX, Transmission},
+    handing_out,
+    messages::{TRANSMISSIONS_MAX, Transmission},
     rollback::Rollback,
+    shared::Shared,
 };
 
 /// How long a Hello may take, and the verdicts of a batch: a peer that is alive but answers
@@ -31,7 +32,7 @@ pub(crate) const CONTRACT_VERSION: u32 = 2;
 #[derive(Clone)]
 pub(crate) struct Dialler {
     pub(crate) endpoint: Arc<Endpoint>,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) addresses: Arc<ArcSwap<Addresses>>,
     pub(crate) rollback: Arc<Rollback>,
 }
@@ -47,7 +48,7 @@ impl Dialler {
                 tracing::info!(peer = %peer, %error, "peer not reached");
                 let problem = error.to_string();
                 // When the loop is gone there is nobody left to tell.
-                let _ = self.desk.tell(Event::DialFailed { peer, problem }).await;
+                let _ = self.shared.inbox.tell(Event::DialFailed { peer, problem }).await;
             }
             Ok(link) => self.serve(peer, link).await,
         }
@@ -74,7 +75,7 @@ impl Dialler {
     /// Until the peer has answered, it has not judged our certificate.
     async fn greet(&self, peer: &Ministry, link: &Link) -> Result<(), LinkError> {
         let (mut sender, mut receiver) = link.open().await?;
-        sender.send(self.desk.hello(peer).encode()).await?;
+        sender.send(self.shared.hello_to(peer).encode()).await?;
         sender.finish()?;
         let answer = receiver.frame(Hello::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
         self.check_hello(&Hello::decode(answer)?)
@@ -83,7 +84,7 @@ impl Dialler {
     fn check_hello(&self, hello: &Hello) -> Result<(), LinkError> {
         check_hello(hello)?;
         match &hello.witnessed {
-            Some(note) => self.rollback.held_by_witness(&self.desk.store, note).map(drop),
+            Some(note) => self.rollback.held_by_witness(&self.shared.store, note).map(drop),
             None => Ok(()),
         }
     }
@@ -100,17 +101,18 @@ impl Dialler {
     }
 
     async fn serve(self, peer: Ministry, link: Link) {
-        let id = self.desk.link();
+        let id = self.shared.inbox.new_link();
         let (channel, transmissions) = mpsc::channel(TRANSMISSIONS_MAX);
-        let announced = Input::Link(peer.clone(), id, link.clone(), channel);
-        if self.desk.announce(announced).await.is_err() {
+        let announced = self.shared.inbox.announce(peer.clone(), id, link.clone(), channel);
+        if announced.await.is_err() {
             return;
         }
         tracing::info!(peer = %peer, address = %link.remote_address(), "peer linked");
-        let outbound = Outbound { desk: Arc::clone(&self.desk), peer: peer.clone(), link, id };
+        let outbound = Outbound { shared: Arc::clone(&self.shared), peer: peer.clone(), link, id };
         let problem = outbound.run(transmissions).await;
         tracing::info!(peer = %peer, problem, "peer link ended");
-        let _ = self.desk.tell(Event::LinkDown { peer: Some(peer), link: id, problem }).await;
+        let _ =
+            self.shared.inbox.tell(Event::LinkDown { peer: Some(peer), link: id, problem }).await;
     }
 }
 
@@ -126,7 +128,7 @@ pub(crate) fn check_hello(hello: &Hello) -> Result<(), LinkError> {
 /// One link while it stands.
 #[derive(Clone)]
 struct Outbound {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     peer: Ministry,
     link: Link,
     id: LinkId,
@@ -168,14 +170,17 @@ impl Outbound {
         let Verdicts { verdicts, receipts } = verdicts.await.map_err(|_| LinkError::Silent)??;
         let receipts = receipts.into_iter().filter_map(|receipt| self.believed(receipt)).collect();
         let (peer, link) = (self.peer, self.id);
-        self.desk.tell(Event::Answered { peer, link, lane, batch, verdicts, receipts }).await?;
+        self.shared
+            .inbox
+            .tell(Event::Answered { peer, link, lane, batch, verdicts, receipts })
+            .await?;
         Ok(())
     }
 
     /// A receipt of the peer, if it is genuine. Without one its word counts for nothing, so messages
     /// are given again and again: the operator must learn why.
     fn believed(&self, receipt: SignedReceipt) -> Option<VerifiedReceipt> {
-        match self.desk.check_receipt(receipt) {
+        match self.shared.checks.receipt(receipt) {
             Ok(verified) => Some(verified),
             Err(refusal) => {
                 let (code, why) = (refusal.code, refusal.reasons.join("; "));
@@ -192,14 +197,16 @@ impl Outbound {
         epoch: u32,
         load: Vec<Load>,
     ) -> Result<bytes::Bytes, LinkError> {
-        let certificates = self.desk.book.certificates(load.iter().flat_map(signers));
+        let certificates = self.shared.certificates.of(load.iter().flat_map(signers));
         let (mut messages, mut receipts) = (Vec::new(), Vec::new());
         for item in load {
             match item {
-                Load::Receipt(receipt) => receipts.push(self.desk.hand_out(receipt)?),
+                Load::Receipt(receipt) => {
+                    receipts.push(handing_out::receipt(&self.shared.store, receipt)?)
+                }
                 Load::Parcel { dest, path, envelope, approvals, body } => {
                     let Envelope { header, proof } = envelope;
-                    let body = self.desk.body(body).await?;
+                    let body = handing_out::body(&self.shared.store, body).await?;
                     let parcel = Parcel { header, body, approvals };
                     messages.push(Outgoing { dest, path, proof, parcel });
                 }

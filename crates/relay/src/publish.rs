@@ -23,7 +23,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use crate::{desk::Desk, error::LinkError, proving::Cosigned, rollback::Rollback};
+use crate::{error::LinkError, proving::Cosigned, rollback::Rollback, shared::Shared};
 
 /// How often the log is shown anew when it has grown: each time costs a sync of the checkpoint.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ const WITNESS_REST: Duration = Duration::from_secs(10);
 
 /// Shows the log, and asks witnesses.
 pub(crate) struct Publisher {
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) store: Arc<Store>,
     /// The keys of those who may be asked.
     pub(crate) witnesses: BTreeMap<Ministry, VerifierKey>,
@@ -55,13 +55,13 @@ struct Asked {
 
 impl Publisher {
     pub(crate) fn new(
-        desk: Arc<Desk>,
+        shared: Arc<Shared>,
         store: Arc<Store>,
         witnesses: BTreeMap<Ministry, VerifierKey>,
         rollback: Arc<Rollback>,
     ) -> Self {
         let (shown, asked) = (Cosigned::default(), HashMap::new());
-        Self { desk, store, witnesses, rollback, shown, asked }
+        Self { shared, store, witnesses, rollback, shown, asked }
     }
 
     /// Works until it is told to stop, and then once more: what is left behind should be witnessed.
@@ -92,7 +92,7 @@ impl Publisher {
         let mut asking = JoinSet::new();
         for (peer, key) in &self.witnesses {
             let asked = self.asked.entry(peer.clone()).or_default();
-            let Some((id, link)) = self.desk.peer_link(peer) else { continue };
+            let Some((id, link)) = self.shared.peers.link(peer) else { continue };
             let rests = asked.rests.is_some_and(|(on, until)| on == id && until > now);
             if asked.size >= self.shown.size || rests {
                 continue;
@@ -124,7 +124,7 @@ impl Publisher {
         if !has_more {
             return;
         }
-        self.desk.prover.note(self.shown.clone());
+        self.shared.prover.note(self.shown.clone());
         if let Err(error) = self.store.put_checkpoint(self.shown.note.clone()).await {
             tracing::error!(%error, code = %error.code(), "the log cannot be shown");
         }

@@ -14,13 +14,13 @@ use tokio::sync::Mutex;
 use crate::{
     acceptance, clock,
     config::Config,
-    desk::Desk,
     error::{ConfigError, RelayError},
     in_force::InForce,
     judgement::{Judgement, judge},
     outgoing::{Addresses, Dialler},
     record::Record,
     rollback::Rollback,
+    shared::Shared,
 };
 
 /// A signed file that somebody hands in: kind, name, bytes, signatures.
@@ -34,7 +34,7 @@ pub(crate) struct Reloader {
     pub(crate) endpoint: Arc<Endpoint>,
     pub(crate) trust: Arc<ArcSwap<Trust>>,
     pub(crate) addresses: Arc<ArcSwap<Addresses>>,
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) rollback: Arc<Rollback>,
     /// Held from finding out what may leave the log until it has left.
     pub(crate) pruning: Mutex<()>,
@@ -48,7 +48,7 @@ impl Reloader {
     pub(crate) fn dialler(&self) -> Dialler {
         Dialler {
             endpoint: Arc::clone(&self.endpoint),
-            desk: Arc::clone(&self.desk),
+            shared: Arc::clone(&self.shared),
             addresses: Arc::clone(&self.addresses),
             rollback: Arc::clone(&self.rollback),
         }
@@ -124,10 +124,14 @@ impl Reloader {
         self.retention.store(Arc::new(config.retention.clone()));
         close_unaccepted(&self.endpoint, &self.trust);
         let receipts = ReceiptVerifier::new(config.logs.keys);
-        self.desk.replace_verifiers(Verifier::new(config.authorities), receipts);
+        self.shared.checks.replace_verifiers(Verifier::new(config.authorities), receipts);
         let retention = Event::RetentionChanged(config.retention);
         for event in [retention, Event::PolicyChanged { policy: config.policy, files }] {
-            self.desk.tell(event).await.map_err(|closing| RelayError::Loop(closing.to_string()))?;
+            self.shared
+                .inbox
+                .tell(event)
+                .await
+                .map_err(|closing| RelayError::Loop(closing.to_string()))?;
         }
         tracing::info!("configuration in force");
         Ok(())

@@ -13,13 +13,13 @@ use kuriiri_wire::{
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
-    convert, desk::Desk, error::LinkError, gate::Gate, outgoing::ANSWER_TIMEOUT,
+    convert, error::LinkError, gate::Gate, handing_out, outgoing::ANSWER_TIMEOUT, shared::Shared,
     subscription::Subscription,
 };
 
 /// One link of a system.
 pub(crate) struct Session {
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) shared: Arc<Shared>,
     pub(crate) system: SpiffeId,
     link: Link,
     id: LinkId,
@@ -27,9 +27,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(desk: Arc<Desk>, link: Link) -> Self {
-        let (system, id) = (link.peer().id().clone(), desk.link());
-        Self { desk, system, link, id, gate: Gate::new() }
+    pub(crate) fn new(shared: Arc<Shared>, link: Link) -> Self {
+        let (system, id) = (link.peer().id().clone(), shared.inbox.new_link());
+        Self { shared, system, link, id, gate: Gate::new() }
     }
 
     /// Serves the link until it ends. A request that fails ends its own stream; one that breaks
@@ -44,7 +44,7 @@ impl Session {
         while requests.join_next().await.is_some() {}
         let (link, problem) = (session.id, error.to_string());
         // When the loop is gone there is nobody left to tell.
-        let _ = session.desk.tell(Event::LinkDown { peer: None, link, problem }).await;
+        let _ = session.shared.inbox.tell(Event::LinkDown { peer: None, link, problem }).await;
         tracing::info!(system = %session.system, %error, "system left");
     }
 
@@ -92,10 +92,10 @@ impl Session {
     async fn submit(&self, sender: &mut Sender, submission: Submission) -> Result<(), LinkError> {
         let Submission { epoch, number, lane, certificates, parts } = submission;
         let named = parts.iter().map(|part| part.signed.signer);
-        let certificates = self.desk.signers(certificates, named);
+        let certificates = self.shared.checks.signers(certificates, named);
         let check = |Part { signed, messages }: Part<Submitted>| {
             let messages = messages.into_iter().map(|Submitted { header, body }| (header, body));
-            self.desk.check_part(&signed, messages)
+            self.shared.checks.part(&signed, messages)
         };
         let messages: Vec<_> = parts.into_iter().flat_map(check).collect();
         let (system, link) = (self.system.clone(), self.id);
@@ -109,11 +109,11 @@ impl Session {
             certificates,
         };
         let turn = self.gate.turn(lane, number).await?;
-        let reply = self.desk.ask(event).await?;
+        let reply = self.shared.inbox.ask(event).await?;
         drop(turn);
         let reply = match reply.await {
             Ok(Reply::Verdicts { verdicts, receipts }) => {
-                let receipts = self.desk.prove(receipts)?;
+                let receipts = handing_out::prove(&self.shared.store, receipts)?;
                 client::Reply::Submission(SubmissionAnswer { verdicts, receipts })
             }
             Ok(other) => convert::refused(other),
@@ -126,7 +126,7 @@ impl Session {
         let client::Question { from, to, label, precedence, size } = question;
         let (system, question) =
             (self.system.clone(), Question { from, to, label, precedence, size });
-        let reply = self.desk.ask(|token| Event::Asked { system, token, question }).await?;
+        let reply = self.shared.inbox.ask(|token| Event::Asked { system, token, question }).await?;
         let reply = match reply.await {
             Ok(Reply::Outcome(outcome)) => client::Reply::Answer(client::Answer { outcome }),
             Ok(other) => convert::refused(other),
@@ -137,11 +137,11 @@ impl Session {
 
     async fn status(&self, sender: &mut Sender) -> Result<(), LinkError> {
         let system = self.system.clone();
-        let reply = self.desk.ask(|token| Event::StatusAsked { system, token }).await?;
+        let reply = self.shared.inbox.ask(|token| Event::StatusAsked { system, token }).await?;
         let reply = match reply.await {
             Ok(Reply::Status(status)) => {
                 let ministry = self.system.ministry().clone();
-                client::Reply::Status(convert::report(ministry, self.desk.relay.clone(), status))
+                client::Reply::Status(convert::report(ministry, self.shared.relay.clone(), status))
             }
             Ok(other) => convert::refused(other),
             Err(_) => return Err(LinkError::Closing),
@@ -156,7 +156,7 @@ impl Session {
         places: Vec<Place>,
     ) -> Result<(), LinkError> {
         let proved = if issuer == self.system.ministry() {
-            self.desk.prover.prove(&places)
+            self.shared.prover.prove(&places)
         } else {
             self.ask_peer(issuer, places).await
         };
@@ -170,7 +170,7 @@ impl Session {
     /// Asks the relay of another ministry for proofs of its log.
     async fn ask_peer(&self, peer: &Ministry, places: Vec<Place>) -> Proved {
         let refused = |why: String| Refusal { code: Code::UNREACHABLE, reasons: vec![why] };
-        let Some((_, link)) = self.desk.peer_link(peer) else {
+        let Some((_, link)) = self.shared.peers.link(peer) else {
             let why = format!(
                 "this relay has no link with {peer}'s; whoever has a copy of that log makes the proof                  with `kuriiri log prove`"
             );
@@ -198,7 +198,7 @@ impl Session {
     ) -> Result<(), LinkError> {
         let system = self.system.clone();
         let wanted = |subscription| Event::Wanted { system, subscription, mailbox, credit };
-        let subscription = Subscription::open(&self.desk, wanted).await?;
+        let subscription = Subscription::open(&self.shared, wanted).await?;
         subscription.serve_messages(sender, receiver).await
     }
 
@@ -211,7 +211,7 @@ impl Session {
     ) -> Result<(), LinkError> {
         let (system, mode) = (self.system.clone(), convert::mode(mode));
         let wanted = |subscription| Event::ReceiptsWanted { system, subscription, address, mode };
-        let subscription = Subscription::open(&self.desk, wanted).await?;
+        let subscription = Subscription::open(&self.shared, wanted).await?;
         subscription.serve_receipts(sender, receiver).await
     }
 }

@@ -16,9 +16,10 @@ use kuriiri_wire::{
 use tokio::sync::mpsc;
 
 use crate::{
-    desk::Desk,
     error::LinkError,
+    handing_out,
     messages::{PUSHES_MAX, Push},
+    shared::Shared,
 };
 
 /// Receipts in one frame, as the contract has it.
@@ -26,7 +27,7 @@ const RECEIPTS_PER_FRAME: usize = BATCH_MESSAGES_MAX;
 
 /// One open subscription.
 pub(crate) struct Subscription {
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
     id: SubscriptionId,
     pushes: mpsc::Receiver<Push>,
 }
@@ -34,13 +35,13 @@ pub(crate) struct Subscription {
 impl Subscription {
     /// Opens it with the engine.
     pub(crate) async fn open(
-        desk: &Arc<Desk>,
+        shared: &Arc<Shared>,
         wanted: impl FnOnce(SubscriptionId) -> Event,
     ) -> Result<Self, LinkError> {
-        let id = desk.subscription();
+        let id = shared.inbox.new_subscription();
         let (channel, pushes) = mpsc::channel(PUSHES_MAX);
-        desk.subscribe(wanted(id), id, channel).await?;
-        Ok(Self { desk: Arc::clone(desk), id, pushes })
+        shared.inbox.subscribe(wanted(id), id, channel).await?;
+        Ok(Self { shared: Arc::clone(shared), id, pushes })
     }
 
     /// Delivers messages and takes confirmations until either side ends it.
@@ -49,13 +50,13 @@ impl Subscription {
         mut sender: Sender,
         receiver: Receiver,
     ) -> Result<(), LinkError> {
-        let (desk, subscription) = (Arc::clone(&self.desk), self.id);
+        let (shared, subscription) = (Arc::clone(&self.shared), self.id);
         let confirmed = |FromReceiver::Confirm(tickets)| {
             let tickets = tickets.into_iter().map(from_wire).collect();
             Event::Confirmed { subscription, tickets }
         };
         let outcome = tokio::select! {
-            outcome = take_confirmations(&desk, receiver, confirmed) => outcome,
+            outcome = take_confirmations(&shared, receiver, confirmed) => outcome,
             outcome = self.push_messages(&mut sender) => outcome,
         };
         self.end().await;
@@ -68,11 +69,11 @@ impl Subscription {
         mut sender: Sender,
         receiver: Receiver,
     ) -> Result<(), LinkError> {
-        let (desk, subscription) = (Arc::clone(&self.desk), self.id);
+        let (shared, subscription) = (Arc::clone(&self.shared), self.id);
         let confirmed =
             |ConfirmReceipts { through }| Event::ReceiptsConfirmed { subscription, through };
         let outcome = tokio::select! {
-            outcome = take_confirmations(&desk, receiver, confirmed) => outcome,
+            outcome = take_confirmations(&shared, receiver, confirmed) => outcome,
             outcome = self.push_receipts(&mut sender) => outcome,
         };
         self.end().await;
@@ -124,12 +125,13 @@ impl Subscription {
             let approvals = item.approvals.iter().map(|signed| signed.proof.signer);
             [item.envelope.proof.signer].into_iter().chain(approvals)
         });
-        let certificates = self.desk.book.certificates(signers);
+        let certificates = self.shared.certificates.of(signers);
         let mut delivered = Vec::with_capacity(items.len());
         for Delivery { ticket, envelope: Envelope { header, proof }, approvals, handling, body } in
             items
         {
-            let (ticket, body) = (to_wire(ticket), self.desk.body(body).await?);
+            let (ticket, body) =
+                (to_wire(ticket), handing_out::body(&self.shared.store, body).await?);
             delivered.push((proof, DeliveredItem { ticket, header, approvals, handling, body }));
         }
         let parts = gather(delivered, |(proof, _)| proof, |_, _| true).into_iter();
@@ -150,8 +152,9 @@ impl Subscription {
         loop {
             let (now, later) = rest.split_at(rest.len().min(RECEIPTS_PER_FRAME));
             let next = later.first().map_or(next, |(seq, _)| *seq);
-            let proved =
-                now.iter().map(|(seq, receipt)| Ok((*seq, self.desk.hand_out(receipt.clone())?)));
+            let proved = now.iter().map(|(seq, receipt)| {
+                Ok((*seq, handing_out::receipt(&self.shared.store, receipt.clone())?))
+            });
             let receipts = proved.collect::<Result<_, LinkError>>()?;
             let batch = ReceiptBatch { receipts, next };
             sender.send(ToReceiptReader::Receipts(batch).encode()).await?;
@@ -164,18 +167,18 @@ impl Subscription {
 
     async fn end(self) {
         // When the loop is gone there is nobody left to tell.
-        let _ = self.desk.tell(Event::Unsubscribed { subscription: self.id }).await;
+        let _ = self.shared.inbox.tell(Event::Unsubscribed { subscription: self.id }).await;
     }
 }
 
 /// Tells the engine what the other side confirms, until it ends its half of the stream.
 async fn take_confirmations<F: Frame>(
-    desk: &Desk,
+    shared: &Shared,
     mut receiver: Receiver,
     event: impl Fn(F) -> Event,
 ) -> Result<(), LinkError> {
     while let Some(frame) = receiver.frame(F::BYTES_MAX).await? {
-        desk.tell(event(F::decode(frame)?)).await?;
+        shared.inbox.tell(event(F::decode(frame)?)).await?;
     }
     Ok(())
 }

@@ -1,0 +1,35 @@
+//! What leaves gets what the store has of it: receipts their proofs, messages their bodies.
+
+use bytes::Bytes;
+use kuriiri_engine::{Body, ReceiptOut, Unproved};
+use kuriiri_store::{BodyError, Store};
+use kuriiri_types::SignedReceipt;
+
+use crate::error::LinkError;
+
+/// Gives receipts of this relay their proofs. Their step must be durable.
+pub(crate) fn prove(
+    store: &Store,
+    receipts: Vec<Unproved>,
+) -> Result<Vec<SignedReceipt>, LinkError> {
+    store.prove(receipts).map_err(|error| LinkError::Proof(error.to_string()))
+}
+
+/// A receipt as it leaves, whoever issued it.
+pub(crate) fn receipt(store: &Store, receipt: ReceiptOut) -> Result<SignedReceipt, LinkError> {
+    match receipt {
+        ReceiptOut::Other(signed) => Ok(signed),
+        ReceiptOut::Own(unproved) => {
+            let missing = || LinkError::Proof("the store gave no proof".into());
+            prove(store, vec![unproved])?.pop().ok_or_else(missing)
+        }
+    }
+}
+
+/// Salt and body, wherever they are.
+pub(crate) async fn body(store: &Store, body: Body) -> Result<Bytes, BodyError> {
+    match body {
+        Body::Inline(body) => Ok(body),
+        Body::File(place) => store.read_body(place).await,
+    }
+}
