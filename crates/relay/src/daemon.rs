@@ -22,7 +22,7 @@ use crate::{
     checks::Checks,
     clock,
     config::Config,
-    dispatch::Links,
+    dispatch::Dispatcher,
     driver::{Driver, Spread},
     error::RelayError,
     in_force::InForce,
@@ -112,7 +112,7 @@ impl Relay {
 
         let mut random = Spread::new();
         let (engine, first) = Engine::restore(parts, peers, clock::now(), &mut random, &*store)?;
-        let links = Links::new(reloader.dialler());
+        let dispatcher = Dispatcher::new(reloader.dialler());
         let rollback = Arc::clone(&reloader.rollback);
         let publisher =
             Publisher::new(shared, Arc::clone(&store), witnesses, Arc::clone(&rollback));
@@ -122,7 +122,7 @@ impl Relay {
         publishing.spawn(publisher.run(told));
         let inbox = events;
         let store_of_loop = Arc::clone(&store);
-        let driver = Driver { engine, store: store_of_loop, links, inbox, random, rollback };
+        let driver = Driver { engine, store: store_of_loop, dispatcher, inbox, random, rollback };
         let (stop, stopped) = oneshot::channel();
         #[expect(clippy::disallowed_methods, reason = "its handle is kept and awaited")]
         let driver = tokio::spawn(driver.run(first, stopped));

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The channels of one relay.
-pub(crate) struct Links {
+pub(crate) struct Dispatcher {
     dialler: Dialler,
     /// The links to peers; they end with the loop.
     tasks: JoinSet<()>,
@@ -25,7 +25,7 @@ pub(crate) struct Links {
     questions: HashMap<Token, oneshot::Sender<Reply>>,
 }
 
-impl Links {
+impl Dispatcher {
     pub(crate) fn new(dialler: Dialler) -> Self {
         Self {
             dialler,

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep_until, timeout_at},
 };
 
-use crate::{clock, dispatch::Links, error::RelayError, messages::Input, rollback::Rollback};
+use crate::{clock, dispatch::Dispatcher, error::RelayError, messages::Input, rollback::Rollback};
 
 /// Longest time without a step, so that a clock that was set does not hold up an expiry.
 const IDLE_MAX: Duration = Duration::from_secs(10);
@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(5);
 pub(crate) struct Driver {
     pub(crate) engine: Engine,
     pub(crate) store: Arc<Store>,
-    pub(crate) links: Links,
+    pub(crate) dispatcher: Dispatcher,
     pub(crate) inbox: mpsc::Receiver<Input>,
     pub(crate) random: Spread,
     pub(crate) rollback: Arc<Rollback>,
@@ -51,7 +51,7 @@ impl Driver {
             if !goes_on {
                 return Ok(());
             }
-            let events = inputs.drain(..).map(|input| self.links.register(input)).collect();
+            let events = inputs.drain(..).map(|input| self.dispatcher.register(input)).collect();
             let now = clock::now();
             let step = self.engine.step(now, &mut self.random, &*self.store, events)?;
             wake = self.perform(step).await?;
@@ -61,7 +61,7 @@ impl Driver {
     /// Makes the step durable, then speaks.
     async fn perform(&mut self, step: Step) -> Result<Option<Timestamp>, RelayError> {
         self.store.commit(step.commit).await?;
-        self.links.perform(step.actions);
+        self.dispatcher.perform(step.actions);
         Ok(step.wake)
     }
 
