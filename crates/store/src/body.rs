@@ -14,6 +14,7 @@ use kuriiri_engine::{BodyFile, BodyRef};
 
 use crate::{
     error::{BodyError, CommitError, OpenError},
+    folder::sync_dir,
     store::Store,
 };
 
@@ -127,11 +128,6 @@ impl Bodies {
             }
         })
     }
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
 }
 
 fn fill(file: &mut File, bodies: &[Bytes], sync: bool) -> io::Result<()> {

@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::body::sync_dir;
+use crate::folder::sync_dir;
 
 /// The folder in a state folder.
 pub(crate) const DIR: &str = "journal";

@@ -72,6 +72,7 @@ mod body;
 mod commit;
 mod emptying;
 mod error;
+mod folder;
 mod journal;
 mod key;
 mod log;

@@ -45,7 +45,7 @@ pub use beside::Named;
 pub(crate) use beside::{Beside, Headed as HeadedEntry};
 pub(crate) use going::{Going, Left};
 pub(crate) use headers::{Emptied, bundle_of, bundles};
-pub(crate) use open::{Shape, WAITING};
+pub(crate) use open::Shape;
 pub use show::Published;
 pub(crate) use show::UNSYNCED_MAX;
 

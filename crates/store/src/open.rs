@@ -15,14 +15,15 @@ use bytes::Bytes;
 use kuriiri_engine::ViewError;
 
 use crate::{
-    body::{Bodies, sync_dir},
+    body::Bodies,
     error::OpenError,
+    folder::{bodies_path, create_dir, db_path, sync_dir},
     key::Key,
     log::{Going, Left, Log, Named, Shape, UNSYNCED_MAX},
     settle::{clear, take_up},
     sled_log::{self, Mark},
-    store::{Disk, Store, db_path},
-    survey::{begin, clear_unfinished, create_dir, lock, lost, required, survey, wait},
+    store::{Disk, Store},
+    survey::{begin, clear_unfinished, lock, lost, required, survey, wait},
     tip::{NAME, Tip},
     tree::Tree,
     value, view,
@@ -308,10 +309,6 @@ fn first_commit() -> Result<sled::Batch, postcard::Error> {
     batch.insert(Key::Format.encode(), value::encode(&FORMAT)?);
     batch.insert(Key::Commits.encode(), value::encode(&Mark::new(1))?);
     Ok(batch)
-}
-
-fn bodies_path(dir: &Path) -> PathBuf {
-    dir.join("bodies")
 }
 
 #[cfg(test)]

@@ -14,10 +14,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Options,
     error::OpenError,
+    folder::db_path,
     key::Key,
     open::{FORMAT, Records},
     sled_log::Mark,
-    store::{Disk, Store, db_path},
+    store::{Disk, Store},
     value, view,
 };
 

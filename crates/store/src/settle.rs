@@ -12,10 +12,11 @@ use std::{
 
 use crate::{
     error::{CommitError, OpenError},
+    folder::db_path,
     journal::{self, Changes, Fault, Journal, Recorded},
     key::Key,
     sled_log::Mark,
-    store::{Disk, db_path},
+    store::Disk,
     value,
 };
 

@@ -20,7 +20,7 @@ use crate::{
     body::Bodies,
     commit::{COMMITS_WAITING_MAX, Committer, Job},
     error::{CommitError, OpenError},
-    journal,
+    folder, journal,
     log::{Going, Log, Published},
     settle::Settling,
     tip::{self, Tip},
@@ -251,11 +251,11 @@ impl Drop for Store {
 
 impl Disk {
     pub(crate) fn db_path(&self) -> PathBuf {
-        db_path(&self.dir)
+        folder::db_path(&self.dir)
     }
 
     pub(crate) fn blobs_path(&self) -> PathBuf {
-        blobs_path(&self.dir)
+        folder::blobs_path(&self.dir)
     }
 
     pub(crate) fn log_path(&self) -> &Path {
@@ -269,14 +269,6 @@ impl Disk {
     pub(crate) fn tip_path(&self) -> PathBuf {
         self.dir.join(tip::NAME)
     }
-}
-
-pub(crate) fn db_path(dir: &Path) -> PathBuf {
-    dir.join("db")
-}
-
-pub(crate) fn blobs_path(dir: &Path) -> PathBuf {
-    dir.join("blobs")
 }
 
 #[cfg(test)]

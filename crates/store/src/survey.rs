@@ -1,41 +1,23 @@
 //! What can be said of a state folder before sled may touch it.
 
 use std::{
-    fs::{self, DirBuilder, File},
+    fs::{self, File},
     io,
-    os::unix::fs::DirBuilderExt,
     path::Path,
     thread,
     time::{Duration, Instant},
 };
 
 use crate::{
-    body::sync_dir,
     error::OpenError,
-    log::WAITING,
+    folder::{WAITING, blobs_path, db_path, sync_dir},
     settle::journal_begins,
     sled_log,
-    store::{blobs_path, db_path},
     tip::{self, Tip},
 };
 
 /// Between two looks at a lock.
 const LOCK_POLL: Duration = Duration::from_millis(20);
-
-/// Makes a folder, and those above it, unless it is there.
-pub(crate) fn create_dir(dir: &Path) -> Result<(), OpenError> {
-    if dir.is_dir() {
-        return Ok(());
-    }
-    let parent = match dir.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    create_dir(parent)?;
-    let created = DirBuilder::new().mode(0o700).create(dir);
-    created.map_err(OpenError::io(dir))?;
-    sync_dir(parent).map_err(OpenError::io(parent))
-}
 
 /// Opens and locks the tip. Where there is a database it must exist already.
 pub(crate) fn lock(dir: &Path, deadline: Instant) -> Result<Tip, OpenError> {

@@ -19,7 +19,7 @@ use kuriiri_tlog::{
 };
 
 use super::{beside::as_parts, edge::Full, fault::Fault};
-use crate::{body::sync_dir, error::OpenError};
+use crate::{error::OpenError, folder::sync_dir};
 
 pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Where files and folders are made before they get their names.

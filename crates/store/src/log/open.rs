@@ -23,11 +23,13 @@ use super::{
     show::Shown,
 };
 use crate::{
-    body::sync_dir, error::OpenError, key::Key, renew::LogBegun, store::db_path, tree::Tree, view,
+    error::OpenError,
+    folder::{WAITING, db_path, sync_dir},
+    key::Key,
+    renew::LogBegun,
+    tree::Tree,
+    view,
 };
-
-/// The folder in that of the state where files wait for the next checkpoint.
-pub(crate) const WAITING: &str = "log-waiting";
 
 /// How a log is kept.
 #[derive(Debug)]
