@@ -17,9 +17,10 @@ use crate::{
     journal,
     key::Key,
     log::{Going, Grown},
+    records,
     sled_log::Mark,
     tree::Tree,
-    value, view,
+    value,
 };
 
 /// A commit that was checked and encoded; nothing of it is applied yet.
@@ -139,7 +140,7 @@ impl Changes<'_> {
         let done = Key::Done(key.clone());
         let encoded = done.encode();
         let stored = self.db.contains_key(&encoded);
-        if self.records.contains_key(&encoded) || stored.map_err(view::unreadable(&done))? {
+        if self.records.contains_key(&encoded) || stored.map_err(records::unreadable(&done))? {
             self.delete(&done);
         }
         Ok(())
@@ -149,7 +150,7 @@ impl Changes<'_> {
         for (_, value) in self.records.range_mut(range.clone()) {
             *value = None;
         }
-        for key in view::keys(self.db, range) {
+        for key in records::keys(self.db, range) {
             self.delete(&key?);
         }
         Ok(())
@@ -187,7 +188,7 @@ impl Changes<'_> {
     fn count(&self, counts: &BTreeMap<u64, u32>, file: u64) -> Result<Option<u32>, CommitError> {
         match counts.get(&file) {
             Some(count) => Ok(Some(*count)),
-            None => Ok(view::record(self.db, &Key::BodyFile(file))?),
+            None => Ok(records::record(self.db, &Key::BodyFile(file))?),
         }
     }
 }

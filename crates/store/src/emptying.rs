@@ -12,10 +12,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     key::Key,
-    log::{Emptied, Going, bundle_of},
+    log::{Emptied, Going, recorded},
+    records::last_key,
     store::Disk,
     tree::Tree,
-    view,
 };
 
 /// Records of what was done that go with one commit.
@@ -120,9 +120,9 @@ impl Emptying {
         if let Some(at) = &self.at {
             range.end = range.end.min(at.encode());
         }
-        let recorded = view::first_entry(db)?.unwrap_or(u64::MAX);
-        while let Some(key) = view::last_key(db, range.clone())? {
-            let bundle = bundle_of(key.clone())?;
+        let recorded = recorded::first_entry(db)?.unwrap_or(u64::MAX);
+        while let Some(key) = last_key(db, range.clone())? {
+            let bundle = recorded::bundle_of(key.clone())?;
             if bundle < recorded / u64::from(TILE_WIDTH) {
                 return Ok(Some((key, bundle)));
             }
@@ -176,7 +176,10 @@ mod tests {
     use kuriiri_types::Timestamp;
 
     use super::*;
-    use crate::{Named, Options, Store};
+    use crate::{
+        Named, Options, Store,
+        records::{keys, record},
+    };
 
     fn second(seconds: i64) -> Timestamp {
         Timestamp::from_millis(1000 * seconds)
@@ -217,7 +220,7 @@ mod tests {
             Ok(Key::Kept(until, bundle)) => (until, bundle),
             other => panic!("{other:?}"),
         };
-        view::keys(store.tree(), Key::kept()).map(time).collect()
+        keys(store.tree(), Key::kept()).map(time).collect()
     }
 
     #[tokio::test]
@@ -252,8 +255,8 @@ mod tests {
             assert_eq!(kept(&store), left, "{until}");
         }
         let prunings: Vec<Key> =
-            view::keys(store.tree(), Key::pruned()).collect::<Result<_, _>>().unwrap();
+            keys(store.tree(), Key::pruned()).collect::<Result<_, _>>().unwrap();
         assert_eq!(prunings.len(), 1, "one covers the others");
-        assert_eq!(view::record(store.tree(), &prunings[0]), Ok(Some((second(9), true))));
+        assert_eq!(record(store.tree(), &prunings[0]), Ok(Some((second(9), true))));
     }
 }

@@ -77,6 +77,7 @@ mod journal;
 mod key;
 mod log;
 mod open;
+mod records;
 mod renew;
 mod settle;
 mod sled_log;

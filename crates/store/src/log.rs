@@ -20,6 +20,7 @@ mod headers;
 mod open;
 mod prove;
 mod recent;
+pub(crate) mod recorded;
 mod show;
 
 use std::{
@@ -42,9 +43,8 @@ use recent::Recent;
 use show::Shown;
 
 pub use beside::Named;
-pub(crate) use beside::{Beside, Headed as HeadedEntry};
 pub(crate) use going::{Going, Left};
-pub(crate) use headers::{Emptied, bundle_of, bundles};
+pub(crate) use headers::Emptied;
 pub(crate) use open::Shape;
 pub use show::Published;
 pub(crate) use show::UNSYNCED_MAX;
@@ -57,9 +57,6 @@ const TILE_BYTES: usize = 16 * 1024;
 const TILES_BYTES_MAX: usize = 256 * TILE_BYTES;
 /// Bytes of bundles kept in memory; one has some hundred KiB.
 const BUNDLES_BYTES_MAX: usize = 8 * 1024 * 1024;
-
-/// Entries that were written by one commit, in the tree of records.
-pub(crate) type LogPack = Vec<Bytes>;
 
 /// The log on disk.
 #[derive(Debug)]

@@ -20,13 +20,14 @@ use crate::{
     folder::{bodies_path, create_dir, db_path, sync_dir},
     key::Key,
     log::{Going, Left, Log, Named, Shape, UNSYNCED_MAX},
+    records,
     settle::{clear, take_up},
     sled_log::{self, Mark},
     store::{Disk, Store},
     survey::{begin, clear_unfinished, lock, lost, required, survey, wait},
     tip::{NAME, Tip},
     tree::Tree,
-    value, view,
+    value,
 };
 
 /// The version of keys and values: 3 since the end of each chain is a record of its own, 4 since headers
@@ -240,12 +241,12 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 fn check(tree: &Tree, dir: &Path, required: u64) -> Result<u64, OpenError> {
     let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
     let unreadable = |error: ViewError| damaged(error.0);
-    let mark = view::record::<Mark>(tree, &Key::Commits).map_err(unreadable)?;
+    let mark = records::record::<Mark>(tree, &Key::Commits).map_err(unreadable)?;
     let last = mark.map_or(0, Mark::number);
     if last < required {
         return Err(lost(&db_path(dir), last, required));
     }
-    let format = view::record::<u32>(tree, &Key::Format).map_err(unreadable)?;
+    let format = records::record::<u32>(tree, &Key::Format).map_err(unreadable)?;
     match format {
         Some(FORMAT) => {}
         Some(found) => {
@@ -259,7 +260,7 @@ fn check(tree: &Tree, dir: &Path, required: u64) -> Result<u64, OpenError> {
 
 /// The body files that records refer to.
 fn bodies(tree: &Tree) -> Result<BTreeSet<u64>, ViewError> {
-    view::keys(tree, Key::body_files()).map(|key| body_file(key?)).collect()
+    records::keys(tree, Key::body_files()).map(|key| body_file(key?)).collect()
 }
 
 fn body_file(key: Key) -> Result<u64, ViewError> {

@@ -17,9 +17,10 @@ use crate::{
     folder::db_path,
     key::Key,
     open::{FORMAT, Records},
+    records,
     sled_log::Mark,
     store::{Disk, Store},
-    value, view,
+    value,
 };
 
 /// Which of its ministry's logs a state has.
@@ -43,7 +44,7 @@ impl Store {
     /// # Errors
     /// When the state cannot be read.
     pub fn log_begun(&self) -> Result<LogBegun, ViewError> {
-        Ok(view::record(self.tree(), &Key::LogBegun)?.unwrap_or_default())
+        Ok(records::record(self.tree(), &Key::LogBegun)?.unwrap_or_default())
     }
 
     /// How it stands with the log of a state, by its records alone: the log's folder may be missing, or
@@ -55,8 +56,8 @@ impl Store {
         let records = Records::open(dir, options)?;
         let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
         let tree = &records.tree;
-        let begun = view::record(tree, &Key::LogBegun).map_err(damaged)?;
-        let head = view::record(tree, &Key::LogHead).map_err(damaged)?;
+        let begun = records::record(tree, &Key::LogBegun).map_err(damaged)?;
+        let head = records::record(tree, &Key::LogHead).map_err(damaged)?;
         Ok((begun.unwrap_or_default(), head.unwrap_or_default()))
     }
 
@@ -85,7 +86,7 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
     let of_log = [Key::channel_ends(), Key::entries(), Key::headers(), Key::kept()];
     let left = [Key::pruned(), Key::erased()];
     for range in of_log.into_iter().chain(left).chain([Key::packs(), Key::done(), Key::due()]) {
-        for key in view::keys(tree, range) {
+        for key in records::keys(tree, range) {
             let key = key.map_err(unreadable)?;
             if goes(&key) {
                 remove(key);

@@ -1,21 +1,16 @@
 //! What the engine sees: the committed state, read straight from the records.
 
-use std::{ops::Range, sync::Arc};
-
 use bytes::Bytes;
 use kuriiri_engine::{
     ChannelEnd, Done, Hold, HoldNumber, LaneSpan, LogHead, Pack, PackKey, QueueId, SeenLog,
     SeenRun, Seq, View, ViewError,
 };
-use kuriiri_tlog::TILE_WIDTH;
 use kuriiri_types::{Fingerprint, Lane, Ministry, Timestamp};
-use serde::de::DeserializeOwned;
 
 use crate::{
     key::Key,
-    log::{Beside, HeadedEntry, LogPack},
+    records::{decode_key, keys, last_key, record, unreadable},
     store::Store,
-    tree::Tree,
     value,
 };
 
@@ -161,82 +156,6 @@ impl Store {
     fn done(&self, key: &PackKey) -> Result<Done, ViewError> {
         Ok(record(self.tree(), &Key::Done(key.clone()))?.unwrap_or(0))
     }
-}
-
-/// A record, if it is there.
-pub(crate) fn record<T: DeserializeOwned>(tree: &Tree, key: &Key) -> Result<Option<T>, ViewError> {
-    let stored = tree.get(&key.encode()).map_err(unreadable(key))?;
-    stored.map(|stored| value::decode(key, &stored)).transpose()
-}
-
-/// The place of the first entry of the log that stands among the records.
-pub(crate) fn first_entry(tree: &Tree) -> Result<Option<u64>, ViewError> {
-    match keys(tree, Key::entries()).next().transpose()? {
-        Some(Key::Entries(first)) => Ok(Some(first)),
-        Some(key) => Err(ViewError(format!("{key:?} stands among the log's entries"))),
-        None => Ok(None),
-    }
-}
-
-/// The entries of the log that stand among the records, in order, each pack with its place.
-pub(crate) fn entries(tree: &Tree) -> impl Iterator<Item = Result<(u64, LogPack), ViewError>> {
-    tree.range(Key::entries()).map(|entry| {
-        let (key, stored) = entry.map_err(unreadable(&"entries of the log"))?;
-        let key = decode_key(&key)?;
-        let Key::Entries(first) = key else {
-            return Err(ViewError(format!("{key:?} stands among the log's entries")));
-        };
-        Ok((first, value::decode(&key, &stored)?))
-    })
-}
-
-/// The headers among the records beside entries of the log, in order, each with the entry's place.
-pub(crate) fn headed(
-    tree: &Tree,
-    range: Range<Vec<u8>>,
-) -> impl Iterator<Item = Result<(u64, HeadedEntry), ViewError>> {
-    tree.range(range).map(|entry| {
-        let (key, stored) = entry.map_err(unreadable(&"headers beside the log"))?;
-        let key = decode_key(&key)?;
-        let Key::Headers(index) = key else {
-            return Err(ViewError(format!("{key:?} stands among the headers beside the log")));
-        };
-        Ok((index, value::decode(&key, &stored)?))
-    })
-}
-
-/// Those beside the entries of one bundle.
-pub(crate) fn headed_in(tree: &Tree, bundle: u64) -> Result<Beside, ViewError> {
-    let width = u64::from(TILE_WIDTH);
-    let headed = headed(tree, Key::headers_in(bundle * width..(bundle + 1) * width));
-    let beside = headed.map(|headed| {
-        let (index, headed) = headed?;
-        Ok((u8::try_from(index % width).unwrap_or(u8::MAX), Arc::new(headed)))
-    });
-    beside.collect()
-}
-
-/// The keys in a range, in order.
-pub(crate) fn keys(
-    tree: &Tree,
-    range: Range<Vec<u8>>,
-) -> impl Iterator<Item = Result<Key, ViewError>> {
-    tree.range(range).map(|record| decode_key(&record.map_err(unreadable(&"a key"))?.0))
-}
-
-/// The last key in a range.
-pub(crate) fn last_key(tree: &Tree, range: Range<Vec<u8>>) -> Result<Option<Key>, ViewError> {
-    let last = tree.last(range).map_err(unreadable(&"a key"))?;
-    last.map(|(key, _)| decode_key(&key)).transpose()
-}
-
-/// The error for a record that sled could not read.
-pub(crate) fn unreadable(what: &dyn std::fmt::Debug) -> impl Fn(sled::Error) -> ViewError {
-    move |error| ViewError(format!("{what:?}: {error}"))
-}
-
-fn decode_key(bytes: &[u8]) -> Result<Key, ViewError> {
-    Key::decode(bytes).ok_or_else(|| ViewError(format!("{bytes:02x?} is not a key")))
 }
 
 fn pack_key(key: Key) -> Result<PackKey, ViewError> {

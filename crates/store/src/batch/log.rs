@@ -11,8 +11,8 @@ use crate::{
     emptying::Done,
     error::CommitError,
     key::Key,
-    log::{Going, Grown, LogPack, bundles},
-    view,
+    log::{Going, Grown, recorded, recorded::LogPack},
+    records::{keys, record},
 };
 
 /// Records of entries and headers that leave with one commit, beside as many as come: removals take
@@ -74,11 +74,11 @@ impl Changes<'_> {
         durable: u64,
         mut most: usize,
     ) -> Result<u64, CommitError> {
-        let mut until = view::first_entry(self.db)?.unwrap_or(durable);
+        let mut until = recorded::first_entry(self.db)?.unwrap_or(durable);
         while until < durable {
             let places = until..until + WIDTH;
-            let entries = view::keys(self.db, Key::entries_in(places.clone()));
-            let headers = view::keys(self.db, Key::headers_in(places));
+            let entries = keys(self.db, Key::entries_in(places.clone()));
+            let headers = keys(self.db, Key::headers_in(places));
             let leaving = entries.chain(headers).collect::<Result<Vec<Key>, _>>()?;
             let Some(left) = most.checked_sub(leaving.len()) else { break };
             leaving.iter().for_each(|key| self.delete(key));
@@ -98,7 +98,7 @@ impl Changes<'_> {
             self.put(&Key::Erased(*header), &(before, false))?;
         }
         for range in self.may_leave(going)? {
-            for headed in view::headed(self.db, range) {
+            for headed in recorded::headed(self.db, range) {
                 let (index, mut headed) = headed?;
                 if going.touches(index, &headed) {
                     emptied.erased.extend(going.empty(index, &mut headed));
@@ -116,8 +116,8 @@ impl Changes<'_> {
             return Ok(vec![Key::headers()]);
         }
         let Some(until) = going.until() else { return Ok(Vec::new()) };
-        let recorded = view::first_entry(self.db)?.unwrap_or(u64::MAX) / WIDTH;
-        let bundles = bundles(self.db, Key::kept_through(until))?.split_off(&recorded);
+        let recorded = recorded::first_entry(self.db)?.unwrap_or(u64::MAX) / WIDTH;
+        let bundles = recorded::bundles(self.db, Key::kept_through(until))?.split_off(&recorded);
         let range = |bundle: u64| Key::headers_in(bundle * WIDTH..(bundle + 1) * WIDTH);
         Ok(bundles.into_iter().map(range).collect())
     }
@@ -133,7 +133,7 @@ impl Changes<'_> {
         for (before, until) in done.finished.pruned {
             // A later one may have covered it.
             let key = Key::Pruned(before);
-            if view::record::<(Timestamp, bool)>(self.db, &key)?.is_some() {
+            if record::<(Timestamp, bool)>(self.db, &key)?.is_some() {
                 self.put(&key, &(until, true))?;
             }
         }

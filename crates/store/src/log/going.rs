@@ -11,7 +11,7 @@ use kuriiri_merkle::leaf;
 use kuriiri_types::{Digest, Timestamp};
 
 use super::beside::Headed;
-use crate::{key::Key, tree::Tree, view};
+use crate::{key::Key, records, tree::Tree};
 
 /// Headers that leave.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -112,20 +112,20 @@ pub(crate) struct Left {
 impl Left {
     pub(crate) fn load(db: &Tree) -> Result<Self, ViewError> {
         let mut left = Self::default();
-        for key in view::keys(db, Key::pruned()) {
+        for key in records::keys(db, Key::pruned()) {
             let key = key?;
             let Key::Pruned(before) = key else { continue };
-            let noted: Option<(Timestamp, bool)> = view::record(db, &key)?;
+            let noted: Option<(Timestamp, bool)> = records::record(db, &key)?;
             let Some((until, done)) = noted else { continue };
             left.gone.pruned.insert(before, until);
             if !done {
                 left.outstanding.pruned.insert(before, until);
             }
         }
-        for key in view::keys(db, Key::erased()) {
+        for key in records::keys(db, Key::erased()) {
             let key = key?;
             let Key::Erased(header) = key else { continue };
-            if let Some((before, false)) = view::record(db, &key)? {
+            if let Some((before, false)) = records::record(db, &key)? {
                 left.outstanding.erased.insert(header, before);
             }
         }

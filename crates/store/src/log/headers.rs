@@ -3,7 +3,6 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     io,
-    ops::Range,
     sync::Arc,
 };
 
@@ -19,9 +18,9 @@ use super::{
     edge::{Edge, Full},
     fault::Fault,
     going::Going,
-    lock,
+    lock, recorded,
 };
-use crate::{error::CommitError, key::Key, tree::Tree, view};
+use crate::{error::CommitError, key::Key, records::record, tree::Tree};
 
 /// What emptying the places beside the entries of a bundle came to.
 #[derive(Debug, Default)]
@@ -90,14 +89,14 @@ impl Log {
         if gone.takes(index, named.keep_until, header) {
             return Ok(true);
         }
-        let erased: Option<(u64, bool)> = view::record(db, &Key::Erased(*header))?;
+        let erased: Option<(u64, bool)> = record(db, &Key::Erased(*header))?;
         Ok(erased.is_some_and(|(before, _)| index < before))
     }
 
     /// How many headers are left that are kept until this time at most.
     pub(crate) fn prunable(&self, db: &Tree, until: Timestamp) -> Result<u64, ViewError> {
         let (edge, mut count) = (self.edge(), 0);
-        for bundle in bundles(db, Key::kept_through(until))? {
+        for bundle in recorded::bundles(db, Key::kept_through(until))? {
             let before = self.gone();
             let beside = self.beside(&edge, bundle)?;
             let gone = [before, self.gone()];
@@ -122,7 +121,7 @@ impl Log {
         is_it: impl Fn(&[u8]) -> bool,
     ) -> Result<BTreeSet<Digest>, ViewError> {
         let mut found = BTreeSet::new();
-        for bundle in bundles(db, Key::kept())?.into_iter().rev() {
+        for bundle in recorded::bundles(db, Key::kept())?.into_iter().rev() {
             for index in self.places_of(bundle, &is_it)? {
                 let left = self.headers(db, index)?;
                 let left = left.iter().flatten().filter(|header| is_it(header));
@@ -224,7 +223,7 @@ impl Log {
         let _shown = lock(&self.shown);
         let size = self.size();
         for index in bundles {
-            let beside = view::headed_in(db, *index)?;
+            let beside = recorded::headed_in(db, *index)?;
             let rest = u16::try_from(size - index * WIDTH).unwrap_or(TILE_WIDTH);
             let file = Full::Headers(Bundle { index: *index, width: rest.min(TILE_WIDTH) }, beside);
             self.show_one_emptied(&file).map_err(CommitError::io(&self.files.log))?;
@@ -267,19 +266,6 @@ impl Log {
     fn gone(&self) -> Arc<Going> {
         Arc::clone(&self.locked().gone)
     }
-}
-
-/// The bundles in keys of the time for which headers are kept.
-pub(crate) fn bundles(db: &Tree, range: Range<Vec<u8>>) -> Result<BTreeSet<u64>, ViewError> {
-    view::keys(db, range).map(|key| bundle_of(key?)).collect()
-}
-
-/// The bundle in a key of the time for which headers are kept.
-pub(crate) fn bundle_of(key: Key) -> Result<u64, ViewError> {
-    if let Key::Kept(_, bundle) = key {
-        return Ok(bundle);
-    }
-    Err(ViewError(format!("{key:?} stands among the times for which headers are kept")))
 }
 
 /// A copy, because who keeps it must not keep its whole file in memory.

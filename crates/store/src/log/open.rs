@@ -20,15 +20,16 @@ use super::{
     going::Going,
     is_of, lock,
     recent::Recent,
+    recorded,
     show::Shown,
 };
 use crate::{
     error::OpenError,
     folder::{WAITING, db_path, sync_dir},
     key::Key,
+    records::record,
     renew::LogBegun,
     tree::Tree,
-    view,
 };
 
 /// How a log is kept.
@@ -44,8 +45,8 @@ pub(crate) struct Shape {
     pub(crate) unsynced_max: u64,
 }
 
-/// What the records say of the log.
-struct Records {
+/// What the records say of the log as of the last commit.
+struct Acknowledged {
     head: LogHead,
     /// The signed checkpoint of the head.
     note: Bytes,
@@ -64,7 +65,7 @@ impl Log {
         Shape { log, synced, read_named, unsynced_max }: Shape,
         gone: Going,
     ) -> Result<Self, OpenError> {
-        let Records { head, note, first, number } = records(db, &db_path(dir))?;
+        let Acknowledged { head, note, first, number } = acknowledged(db, &db_path(dir))?;
         make_way(&log, number)?;
         let files = Files::open(log, dir.join(WAITING))?;
         let edge = Edge::load(first, |tile| files.read_tile(tile))?;
@@ -157,17 +158,17 @@ fn make_way(log: &Path, number: u32) -> Result<(), OpenError> {
     }
 }
 
-fn records(db: &Tree, path: &Path) -> Result<Records, OpenError> {
+fn acknowledged(db: &Tree, path: &Path) -> Result<Acknowledged, OpenError> {
     let damaged = |error: ViewError| OpenError::corrupt(path, error.0);
-    let head: LogHead = view::record(db, &Key::LogHead).map_err(damaged)?.unwrap_or_default();
-    let note: Option<Bytes> = view::record(db, &Key::LogNote).map_err(damaged)?;
-    let first = view::first_entry(db).map_err(damaged)?.unwrap_or(head.size);
+    let head: LogHead = record(db, &Key::LogHead).map_err(damaged)?.unwrap_or_default();
+    let note: Option<Bytes> = record(db, &Key::LogNote).map_err(damaged)?;
+    let first = recorded::first_entry(db).map_err(damaged)?.unwrap_or(head.size);
     if !first.is_multiple_of(WIDTH) || first > head.size {
         return Err(OpenError::corrupt(path, "the log's last entries are missing"));
     }
-    let begun: Option<LogBegun> = view::record(db, &Key::LogBegun).map_err(damaged)?;
+    let begun: Option<LogBegun> = record(db, &Key::LogBegun).map_err(damaged)?;
     let (note, number) = (note.unwrap_or_default(), begun.unwrap_or_default().number);
-    Ok(Records { head, note, first, number })
+    Ok(Acknowledged { head, note, first, number })
 }
 
 /// What became of the entries among the records.
@@ -184,8 +185,8 @@ struct Replayed {
 fn replay(db: &Tree, path: &Path, files: &Files, mut edge: Edge) -> Result<Replayed, OpenError> {
     let damaged = |error: ViewError| OpenError::corrupt(path, error.0);
     let (mut waiting, mut bytes) = (Vec::new(), 0);
-    let mut headed = view::headed(db, Key::headers()).peekable();
-    for pack in view::entries(db) {
+    let mut headed = recorded::headed(db, Key::headers()).peekable();
+    for pack in recorded::entries(db) {
         let (first, pack) = pack.map_err(damaged)?;
         if first != edge.size() {
             let what = format!("entries {} to {first} of the log are missing", edge.size());
