@@ -1,20 +1,17 @@
 //! The committer: one thread that makes commits durable, one after the other.
 
-use std::{
-    fs, io,
-    sync::{Arc, atomic::Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use kuriiri_engine::{BodyRef, Commit};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
     batch::{self, LogChanges, Prepared},
+    disk::Disk,
     emptying::{Asked, Emptying},
     error::CommitError,
     log::Going,
     settle::Settling,
-    store::Disk,
 };
 
 /// Commits that wait for the committer; the engine makes one at a time. More wait to get in.
@@ -169,29 +166,4 @@ fn going(commit: &Commit) -> Result<Going, CommitError> {
         return Err(CommitError::Inconsistent(what.into()));
     }
     Ok(going)
-}
-
-impl Disk {
-    /// sled's barrier: after it, everything that was put there is durable.
-    pub(crate) fn flush(&self) -> Result<(), CommitError> {
-        let failed = |error| CommitError::io(self.db_path())(error);
-        self.db.flush().map_err(|error| failed(error.into()))?;
-        self.refuse_blobs().map_err(CommitError::io(self.blobs_path()))?;
-        if self.synced {
-            self.db_file.sync_data().map_err(failed)?;
-        }
-        Ok(())
-    }
-
-    fn note(&self, number: u64) -> Result<(), CommitError> {
-        self.tip.write(number).map_err(CommitError::io(self.tip_path()))
-    }
-
-    /// sled never syncs what it puts there, so nothing may be acknowledged that is.
-    fn refuse_blobs(&self) -> io::Result<()> {
-        match fs::read_dir(self.blobs_path())?.next() {
-            None => Ok(()),
-            Some(_) => Err(io::Error::other("sled put a page there, which it never syncs")),
-        }
-    }
 }

@@ -11,10 +11,10 @@ use kuriiri_types::Digest;
 use tokio::sync::oneshot;
 
 use crate::{
+    disk::Disk,
     key::Key,
     log::{Emptied, Going, recorded},
     records::last_key,
-    store::Disk,
     tree::Tree,
 };
 

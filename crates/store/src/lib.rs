@@ -70,6 +70,7 @@
 mod batch;
 mod body;
 mod commit;
+mod disk;
 mod emptying;
 mod error;
 mod folder;

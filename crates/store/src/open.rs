@@ -16,6 +16,7 @@ use kuriiri_engine::ViewError;
 
 use crate::{
     body::Bodies,
+    disk::Disk,
     error::OpenError,
     folder::{bodies_path, create_dir, db_path, sync_dir},
     key::Key,
@@ -23,7 +24,7 @@ use crate::{
     records,
     settle::{clear, take_up},
     sled_log::{self, Mark},
-    store::{Disk, Store},
+    store::Store,
     survey::{begin, clear_unfinished, lock, lost, required, survey, wait},
     tip::{NAME, Tip},
     tree::Tree,

@@ -13,13 +13,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Options,
+    disk::Disk,
     error::OpenError,
     folder::db_path,
     key::Key,
     open::{FORMAT, Records},
     records,
     sled_log::Mark,
-    store::{Disk, Store},
+    store::Store,
     value,
 };
 

@@ -11,12 +11,12 @@ use std::{
 };
 
 use crate::{
+    disk::Disk,
     error::{CommitError, OpenError},
     folder::db_path,
     journal::{self, Changes, Fault, Journal, Recorded},
     key::Key,
     sled_log::Mark,
-    store::Disk,
     value,
 };
 

@@ -1,12 +1,7 @@
 //! The store as the relay holds it.
 
 use std::{
-    fs::File,
-    path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     thread::{self, JoinHandle},
 };
 
@@ -17,13 +12,12 @@ use kuriiri_types::{Digest, SignedReceipt, Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
-    body::Bodies,
     commit::{COMMITS_WAITING_MAX, Committer, Job},
+    disk::Disk,
     error::{CommitError, OpenError},
-    folder, journal,
+    journal,
     log::{Going, Log, Published},
     settle::Settling,
-    tip::{self, Tip},
     tree::Tree,
 };
 
@@ -47,26 +41,6 @@ pub struct Store {
 struct Handle {
     jobs: mpsc::Sender<Job>,
     thread: JoinHandle<Result<(), CommitError>>,
-}
-
-/// The open files of a store. The order of the fields is the order in which they are closed.
-#[derive(Debug)]
-pub(crate) struct Disk {
-    /// All records: what sled has, and what is in the journal alone.
-    pub(crate) tree: Tree,
-    pub(crate) db: sled::Db,
-    /// A second handle on sled's file, for its barrier.
-    pub(crate) db_file: File,
-    pub(crate) bodies: Bodies,
-    pub(crate) log: Log,
-    /// False leaves out every sync.
-    pub(crate) synced: bool,
-    /// Set by the first commit that fails.
-    pub(crate) failed: AtomicBool,
-    /// How often the barrier was passed.
-    pub(crate) barriers: AtomicU64,
-    pub(crate) dir: PathBuf,
-    pub(crate) tip: Tip,
 }
 
 impl Store {
@@ -249,32 +223,12 @@ impl Drop for Store {
     }
 }
 
-impl Disk {
-    pub(crate) fn db_path(&self) -> PathBuf {
-        folder::db_path(&self.dir)
-    }
-
-    pub(crate) fn blobs_path(&self) -> PathBuf {
-        folder::blobs_path(&self.dir)
-    }
-
-    pub(crate) fn log_path(&self) -> &Path {
-        self.log.path()
-    }
-
-    pub(crate) fn journal_path(&self) -> PathBuf {
-        self.dir.join(journal::DIR)
-    }
-
-    pub(crate) fn tip_path(&self) -> PathBuf {
-        self.dir.join(tip::NAME)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use kuriiri_engine::{View, Write};
     use kuriiri_types::Code;
+
+    use std::fs::File;
 
     use super::*;
     use crate::Options;

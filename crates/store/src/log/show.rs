@@ -110,7 +110,7 @@ mod tests {
     use rustix::fs::{Mode, OFlags, open};
 
     use super::*;
-    use crate::{Options, log::Going, store::Disk};
+    use crate::{Options, disk::Disk, log::Going};
 
     fn append(log: &Log, frontier: &mut Frontier, count: u64) {
         append_each(log, frontier, count, b"entry");
