@@ -15,29 +15,7 @@ use kuriiri_engine::{BodyFile, BodyRef};
 use crate::{
     error::{BodyError, CommitError, OpenError},
     folder::sync_dir,
-    store::Store,
 };
-
-impl Store {
-    /// Salt and body of one message. Blocks on the disk; see [`read_body`](Self::read_body).
-    ///
-    /// # Errors
-    /// When the file is missing or shorter than the reference says, or the disk fails.
-    pub fn body(&self, body: BodyRef) -> Result<Bytes, BodyError> {
-        self.disk().bodies.read(body)
-    }
-
-    /// Salt and body of one message, read away from the async threads.
-    ///
-    /// # Errors
-    /// As [`body`](Self::body).
-    pub async fn read_body(&self, body: BodyRef) -> Result<Bytes, BodyError> {
-        let disk = self.disk().clone();
-        let path = disk.bodies.path(body.file);
-        let read = tokio::task::spawn_blocking(move || disk.bodies.read(body)).await;
-        read.unwrap_or_else(|error| Err(BodyError::Io { path, source: error.into() }))
-    }
-}
 
 /// The folder of body files.
 #[derive(Debug)]
@@ -117,7 +95,8 @@ impl Bodies {
         if sync { file.sync_data() } else { Ok(()) }
     }
 
-    fn read(&self, body: BodyRef) -> Result<Bytes, BodyError> {
+    /// Reads one body. Blocks on the disk.
+    pub(crate) fn read(&self, body: BodyRef) -> Result<Bytes, BodyError> {
         let path = self.path(body.file);
         read_part(&path, body).map_err(|source| {
             let kind = source.kind();

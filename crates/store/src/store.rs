@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_engine::{Commit, Unproved, ViewError};
+use kuriiri_engine::{BodyRef, Commit, Unproved, ViewError};
 use kuriiri_merkle::Nodes;
 use kuriiri_types::{Digest, SignedReceipt, Timestamp};
 use tokio::sync::{mpsc, oneshot};
@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::{
     commit::{COMMITS_WAITING_MAX, Committer, Job},
     disk::Disk,
-    error::{CommitError, OpenError},
+    error::{BodyError, CommitError, OpenError},
     journal,
     log::{Going, Log, Published},
     settle::Settling,
@@ -164,6 +164,25 @@ impl Store {
     /// When the log cannot be read, or has no such entry.
     pub fn prove(&self, receipts: Vec<Unproved>) -> Result<Vec<SignedReceipt>, ViewError> {
         self.disk.log.prove(receipts)
+    }
+
+    /// Salt and body of one message. Blocks on the disk; see [`read_body`](Self::read_body).
+    ///
+    /// # Errors
+    /// When the file is missing or shorter than the reference says, or the disk fails.
+    pub fn body(&self, body: BodyRef) -> Result<Bytes, BodyError> {
+        self.disk.bodies.read(body)
+    }
+
+    /// Salt and body of one message, read away from the async threads.
+    ///
+    /// # Errors
+    /// As [`body`](Self::body).
+    pub async fn read_body(&self, body: BodyRef) -> Result<Bytes, BodyError> {
+        let disk = self.disk.clone();
+        let path = disk.bodies.path(body.file);
+        let read = tokio::task::spawn_blocking(move || disk.bodies.read(body)).await;
+        read.unwrap_or_else(|error| Err(BodyError::Io { path, source: error.into() }))
     }
 
     /// How many entries the log has.
