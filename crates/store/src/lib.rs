@@ -90,7 +90,6 @@ mod value;
 mod view;
 
 pub use error::{BodyError, CommitError, OpenError};
-pub use log::{Named, Published};
+pub use log::{LogBegun, Named, Published};
 pub use open::Options;
-pub use renew::LogBegun;
 pub use store::Store;

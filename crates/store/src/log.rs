@@ -11,6 +11,7 @@
 //! Headers stand beside the entries that name them, and go the same way. They are in no tree: each is
 //! held against the digest in its entry, and a missing one against what left.
 
+mod begun;
 mod beside;
 mod edge;
 mod fault;
@@ -42,6 +43,7 @@ use files::{Files, path_of};
 use recent::Recent;
 use show::Shown;
 
+pub use begun::LogBegun;
 pub use beside::Named;
 pub(crate) use going::{Going, Left};
 pub(crate) use headers::Emptied;

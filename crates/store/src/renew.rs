@@ -6,10 +6,8 @@
 
 use std::path::Path;
 
-use bytes::Bytes;
 use kuriiri_engine::{LogHead, PackKey, QueueId, ViewError};
 use kuriiri_types::Lane;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Options,
@@ -17,27 +15,13 @@ use crate::{
     error::OpenError,
     folder::db_path,
     key::Key,
+    log::LogBegun,
     open::{FORMAT, Records},
     records,
     sled_log::Mark,
     store::Store,
     value,
 };
-
-/// Which of its ministry's logs a state has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LogBegun {
-    /// Its number; the first is 1.
-    pub number: u32,
-    /// The last checkpoint that is known of the log before; none for the first.
-    pub last: Option<Bytes>,
-}
-
-impl Default for LogBegun {
-    fn default() -> Self {
-        Self { number: 1, last: None }
-    }
-}
 
 impl Store {
     /// Which log it has.

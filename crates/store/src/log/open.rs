@@ -13,6 +13,7 @@ use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, log_number};
 
 use super::{
     BUNDLES_BYTES_MAX, Log, State, TILES_BYTES_MAX, WIDTH,
+    begun::LogBegun,
     beside::ReadNamed,
     edge::{Edge, Full},
     fault::Fault,
@@ -28,7 +29,6 @@ use crate::{
     folder::{WAITING, db_path, sync_dir},
     key::Key,
     records::record,
-    renew::LogBegun,
     tree::Tree,
 };
 
