@@ -78,6 +78,7 @@ mod journal;
 mod key;
 mod log;
 mod open;
+mod options;
 mod records;
 mod renew;
 mod settle;
@@ -91,5 +92,5 @@ mod view;
 
 pub use error::{BodyError, CommitError, OpenError};
 pub use log::{LogBegun, Named, Published};
-pub use open::Options;
+pub use options::Options;
 pub use store::Store;

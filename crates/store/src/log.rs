@@ -49,7 +49,6 @@ pub(crate) use going::{Going, Left};
 pub(crate) use headers::Emptied;
 pub(crate) use open::Shape;
 pub use show::Published;
-pub(crate) use show::UNSYNCED_MAX;
 
 /// Hashes in a full tile, and entries in a full bundle.
 const WIDTH: u64 = TILE_WIDTH as u64;

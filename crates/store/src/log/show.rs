@@ -6,10 +6,8 @@ use bytes::Bytes;
 
 use super::{Log, State, WIDTH, lock};
 
-/// Entries whose files are not known to be durable before the disk is asked to make them so: what a
-/// start has to write again, and what stands twice. Unless said otherwise.
-pub(crate) const UNSYNCED_MAX: u64 = 65_536;
-/// The same for their bytes, with the headers beside them.
+/// Bytes of entries and of the headers beside them whose files are not known to be durable before the disk
+/// is asked to make them so.
 const UNSYNCED_BYTES_MAX: u64 = 64 << 20;
 
 /// What the world was shown of the log.
@@ -110,7 +108,7 @@ mod tests {
     use rustix::fs::{Mode, OFlags, open};
 
     use super::*;
-    use crate::{Options, disk::Disk, log::Going};
+    use crate::{Options, disk::Disk, log::Going, options::UNSYNCED_MAX};
 
     fn append(log: &Log, frontier: &mut Frontier, count: u64) {
         append_each(log, frontier, count, b"entry");
