@@ -1,12 +1,12 @@
 //! What a commit changes in the records of the log.
 
-use std::ops::Range;
+use std::{collections::BTreeSet, ops::Range};
 
 use kuriiri_engine::{ChannelEnd, LogAppend};
 use kuriiri_tlog::TILE_WIDTH;
-use kuriiri_types::{Timestamp, limits::PACK_BYTES_MAX};
+use kuriiri_types::{Digest, Timestamp, limits::PACK_BYTES_MAX};
 
-use super::{Changes, EmptiedRecords};
+use super::draft::Draft;
 use crate::{
     emptying::Done,
     error::CommitError,
@@ -25,7 +25,16 @@ const ENTRIES_BYTES_MAX: usize = PACK_BYTES_MAX - 64;
 /// Entries of a full bundle.
 const WIDTH: u64 = TILE_WIDTH as u64;
 
-impl Changes<'_> {
+/// Headers that leave and are among the records.
+#[derive(Debug, Default)]
+pub(crate) struct EmptiedRecords {
+    /// The bundles beside which they stand.
+    pub(crate) bundles: BTreeSet<u64>,
+    /// Those that are erased.
+    pub(crate) erased: Vec<Digest>,
+}
+
+impl Draft<'_> {
     /// Entries stand in packs, none of which reaches over the end of a bundle; the headers beside each
     /// stand alone. Returns how many records there are.
     pub(super) fn add_log(
@@ -151,8 +160,6 @@ impl Changes<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::tree::Tree;
 
@@ -162,9 +169,9 @@ mod tests {
             db.insert(key.encode(), &[]).unwrap();
         }
         let tree = Tree::new(db);
-        let mut changes = Changes { db: &tree, records: BTreeMap::new() };
-        let until = changes.forget_entries(durable, most).unwrap();
-        tree.put(changes.records);
+        let mut draft = Draft::new(&tree);
+        let until = draft.forget_entries(durable, most).unwrap();
+        tree.put(draft.records);
         let left = records.iter().filter(|key| tree.contains_key(&key.encode()).unwrap());
         (until, left.cloned().collect())
     }
