@@ -13,6 +13,7 @@
 
 mod begun;
 mod beside;
+mod cache;
 mod edge;
 mod fault;
 mod files;
@@ -20,9 +21,8 @@ mod going;
 mod headers;
 mod open;
 mod prove;
-mod recent;
+mod publish;
 pub(crate) mod recorded;
-mod show;
 
 use std::{
     collections::BTreeSet,
@@ -37,18 +37,18 @@ use kuriiri_types::{Digest, Timestamp};
 
 use crate::error::CommitError;
 use beside::{Headed, ReadNamed};
+use cache::Cache;
 use edge::{Edge, Full};
 use fault::Fault;
 use files::{Files, path_of};
-use recent::Recent;
-use show::Shown;
+use publish::Shown;
 
 pub use begun::LogBegun;
 pub use beside::Named;
 pub(crate) use going::{Going, Left};
 pub(crate) use headers::Emptied;
 pub(crate) use open::Shape;
-pub use show::Published;
+pub use publish::Published;
 
 /// Hashes in a full tile, and entries in a full bundle.
 const WIDTH: u64 = TILE_WIDTH as u64;
@@ -69,8 +69,8 @@ pub(crate) struct Log {
     state: Mutex<State>,
     /// Who writes to the log's folder has this. Locked before `state`.
     shown: Mutex<Shown>,
-    tiles: Mutex<Recent<Tile, Arc<Tree>>>,
-    bundles: Mutex<Recent<Bundle, Arc<Vec<Bytes>>>>,
+    tiles: Mutex<Cache<Tile, Arc<Tree>>>,
+    bundles: Mutex<Cache<Bundle, Arc<Vec<Bytes>>>>,
 }
 
 /// The log as of the last commit; it changes as a whole.

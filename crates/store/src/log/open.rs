@@ -15,14 +15,14 @@ use super::{
     BUNDLES_BYTES_MAX, Log, State, TILES_BYTES_MAX, WIDTH,
     begun::LogBegun,
     beside::ReadNamed,
+    cache::Cache,
     edge::{Edge, Full},
     fault::Fault,
     files::{CHECKPOINT, Files, path_of},
     going::Going,
     is_of, lock,
-    recent::Recent,
+    publish::Shown,
     recorded,
-    show::Shown,
 };
 use crate::{
     error::OpenError,
@@ -89,8 +89,8 @@ impl Log {
             unsynced_max,
             state: Mutex::new(state),
             shown: Mutex::new(Shown::default()),
-            tiles: Mutex::new(Recent::new(TILES_BYTES_MAX)),
-            bundles: Mutex::new(Recent::new(BUNDLES_BYTES_MAX)),
+            tiles: Mutex::new(Cache::new(TILES_BYTES_MAX)),
+            bundles: Mutex::new(Cache::new(BUNDLES_BYTES_MAX)),
         };
         log.restore()?;
         Ok(log)

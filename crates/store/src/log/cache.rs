@@ -1,4 +1,4 @@
-//! What was read of late.
+//! What was read of late, kept in memory.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -7,14 +7,14 @@ use std::{
 
 /// Things that were read, up to so many bytes of them. When it is full, what was read first goes.
 #[derive(Debug)]
-pub(crate) struct Recent<K, V> {
+pub(crate) struct Cache<K, V> {
     kept: HashMap<K, V>,
     order: VecDeque<(K, usize)>,
     bytes: usize,
     bytes_max: usize,
 }
 
-impl<K: Hash + Eq + Copy, V: Clone> Recent<K, V> {
+impl<K: Hash + Eq + Copy, V: Clone> Cache<K, V> {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { kept: HashMap::new(), order: VecDeque::new(), bytes: 0, bytes_max }
     }
@@ -44,20 +44,20 @@ mod tests {
 
     #[test]
     fn what_was_read_first_goes_when_there_is_too_much() {
-        let mut recent = Recent::new(10);
-        let kept = |recent: &Recent<u8, u8>| (0..9).filter(|i| recent.get(i).is_some()).collect();
+        let mut cache = Cache::new(10);
+        let kept = |cache: &Cache<u8, u8>| (0..9).filter(|i| cache.get(i).is_some()).collect();
         for i in 0..3 {
-            recent.put(i, i, 5);
+            cache.put(i, i, 5);
             // Two threads may read the same at the same time.
-            recent.put(i, i, 5);
+            cache.put(i, i, 5);
         }
-        let now: Vec<u8> = kept(&recent);
+        let now: Vec<u8> = kept(&cache);
         assert_eq!(now, [1, 2]);
-        recent.put(7, 7, 11);
-        let now: Vec<u8> = kept(&recent);
+        cache.put(7, 7, 11);
+        let now: Vec<u8> = kept(&cache);
         assert_eq!(now, [7]);
-        recent.put(8, 8, 1);
-        let now: Vec<u8> = kept(&recent);
+        cache.put(8, 8, 1);
+        let now: Vec<u8> = kept(&cache);
         assert_eq!(now, [8]);
     }
 }
