@@ -125,7 +125,7 @@ impl Committer {
         disk.note(number)?;
         self.erase(&commit.erased);
         if let Some(grown) = grown {
-            log.take(grown, &going)?;
+            log.take_over(grown, &going)?;
         }
         log.show_emptied(&disk.tree, &emptied.bundles)?;
         self.emptying.add(going, &emptied.erased);

@@ -14,8 +14,8 @@ use super::{
     going::Going,
 };
 
-/// Hashes in a full tile.
-const WIDTH: u64 = TILE_WIDTH as u64;
+/// Hashes in a full tile, and entries in a full bundle.
+pub(super) const WIDTH: u64 = TILE_WIDTH as u64;
 
 /// A file with what is in it; most are full.
 #[derive(Debug)]

@@ -13,12 +13,12 @@ use kuriiri_tlog::{Bundle, EntryHeaders, TILE_WIDTH};
 use kuriiri_types::{Digest, Timestamp};
 
 use super::{
-    Log, WIDTH,
     beside::{Beside, Headed, Named, has_headers},
-    edge::{Edge, Full},
+    edge::{Edge, Full, WIDTH},
     fault::Fault,
     going::Going,
-    lock, recorded,
+    recorded,
+    state::{Log, lock},
 };
 use crate::{error::CommitError, key::Key, records::record, tree::Tree};
 
@@ -261,10 +261,6 @@ impl Log {
             let mut state = self.locked();
             Arc::make_mut(&mut state.gone).erased.retain(|header, _| !headers.contains_key(header));
         }
-    }
-
-    fn gone(&self) -> Arc<Going> {
-        Arc::clone(&self.locked().gone)
     }
 }
 

@@ -12,17 +12,16 @@ use kuriiri_merkle::{leaf, root};
 use kuriiri_tlog::{Bundle, TILE_HEIGHT, TILE_WIDTH, Tile, log_number};
 
 use super::{
-    BUNDLES_BYTES_MAX, Log, State, TILES_BYTES_MAX, WIDTH,
     begun::LogBegun,
     beside::ReadNamed,
     cache::Cache,
-    edge::{Edge, Full},
+    edge::{Edge, Full, WIDTH},
     fault::Fault,
     files::{CHECKPOINT, Files, path_of},
     going::Going,
-    is_of, lock,
-    publish::Shown,
+    read::is_of,
     recorded,
+    state::{BUNDLES_BYTES_MAX, Log, Shown, State, TILES_BYTES_MAX, lock},
 };
 use crate::{
     error::OpenError,

@@ -4,7 +4,7 @@ use kuriiri_engine::{Unproved, ViewError};
 use kuriiri_merkle::{Nodes, inclusion};
 use kuriiri_types::{Digest, SignedReceipt};
 
-use super::{Log, edge::Edge};
+use super::{edge::Edge, state::Log};
 
 /// The tree at one moment, while the log may grow.
 struct AsOf<'a> {

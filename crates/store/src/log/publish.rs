@@ -4,7 +4,10 @@ use std::io;
 
 use bytes::Bytes;
 
-use super::{Log, State, WIDTH, lock};
+use super::{
+    edge::WIDTH,
+    state::{Log, Shown, State, lock},
+};
 
 /// Bytes of entries and of the headers beside them whose files are not known to be durable before the disk
 /// is asked to make them so.
@@ -17,19 +20,6 @@ pub struct Published {
     pub size: u64,
     /// The signed checkpoint.
     pub note: Bytes,
-}
-
-/// What is shown.
-#[derive(Debug, Default)]
-pub(crate) struct Shown {
-    pub(crate) size: u64,
-    /// The checkpoint as the log signed it.
-    pub(crate) note: Bytes,
-    /// Set when the disk did not make files durable. It tells so once and may drop what it had, so
-    /// only a start, which writes all again, can help.
-    sync_failed: bool,
-    /// Bytes of what is shown, as [`State::bytes`] counts them.
-    pub(crate) bytes: u64,
 }
 
 impl Log {
@@ -133,7 +123,7 @@ mod tests {
             news: true,
         };
         let nothing = Going::default();
-        log.take(log.grow(&append, &nothing).unwrap(), &nothing).unwrap();
+        log.take_over(log.grow(&append, &nothing).unwrap(), &nothing).unwrap();
     }
 
     fn disk(dir: &Path) -> Disk {
