@@ -111,7 +111,7 @@ impl Committer {
             grown: grown.as_ref(),
             going: &going,
             covered: log.covered(&going),
-            done: self.emptying.take_done(),
+            finished: self.emptying.take_finished(),
             durable: Some(log.durable())
                 // What leaves the records cannot be written from them again.
                 .filter(|durable| *durable > self.forgotten && going.is_empty()),

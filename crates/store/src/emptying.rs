@@ -18,19 +18,19 @@ use crate::{
     tree::Tree,
 };
 
-/// Records of what was done that go with one commit.
-const DONE_MAX: usize = 1024;
+/// Records of what is finished that go with one commit.
+const FINISHED_MAX: usize = 1024;
 
 /// Whom to tell that no file has what left.
 pub(crate) type Asked = oneshot::Sender<Result<(), ViewError>>;
 
-/// What is done, for the next commit to note.
+/// What is finished, for the next commit to note.
 #[derive(Debug, Default)]
-pub(crate) struct Done {
+pub(crate) struct Finished {
     /// When headers of bundles leave: a record that goes, and one that takes its place if any is left.
     pub(crate) kept: Vec<(Key, Option<Key>)>,
     /// Headers that no file has any more.
-    pub(crate) finished: Going,
+    pub(crate) gone: Going,
 }
 
 /// The work that is outstanding.
@@ -40,7 +40,7 @@ pub(crate) struct Emptying {
     going: Going,
     /// Where the search is: bundles with this key and later ones were looked at.
     at: Option<Key>,
-    done: Done,
+    finished: Finished,
     asked: Vec<Asked>,
     /// Why some of it has to wait for the next start.
     failed: Option<ViewError>,
@@ -57,7 +57,7 @@ impl Emptying {
     pub(crate) fn add(&mut self, mut going: Going, found: &[Digest]) {
         for header in found {
             let before = going.erased.remove(header);
-            self.done.finished.erased.extend(before.map(|before| (*header, before)));
+            self.finished.gone.erased.extend(before.map(|before| (*header, before)));
         }
         if !going.is_empty() {
             self.going.add(going);
@@ -78,10 +78,10 @@ impl Emptying {
     }
 
     /// What the next commit is to note; it must, or nothing may come after it.
-    pub(crate) fn take_done(&mut self) -> Done {
-        let most = self.done.kept.len().min(DONE_MAX);
-        let kept = self.done.kept.drain(..most).collect();
-        Done { kept, finished: std::mem::take(&mut self.done.finished) }
+    pub(crate) fn take_finished(&mut self) -> Finished {
+        let most = self.finished.kept.len().min(FINISHED_MAX);
+        let kept = self.finished.kept.drain(..most).collect();
+        Finished { kept, gone: std::mem::take(&mut self.finished.gone) }
     }
 
     /// Looks at one bundle. Blocks on the disk.
@@ -135,13 +135,13 @@ impl Emptying {
         if let (Some(next), Key::Kept(_, bundle)) = (emptied.next, &key) {
             let next = next.map(|until| Key::Kept(until, *bundle));
             if next.as_ref() != Some(&key) {
-                self.done.kept.push((key, next));
+                self.finished.kept.push((key, next));
             }
         }
         for header in emptied.erased {
             let before = self.going.erased.remove(&header);
             let found = before.map(|before| (header, before));
-            self.done.finished.erased.extend(found);
+            self.finished.gone.erased.extend(found);
         }
         if !self.has_work() {
             self.finish(disk);
@@ -153,10 +153,10 @@ impl Emptying {
         let rest = std::mem::take(&mut self.going);
         self.at = None;
         if self.failed.is_none() {
-            self.done.finished.pruned.extend(rest.pruned);
-            self.done.finished.erased.extend(rest.erased);
+            self.finished.gone.pruned.extend(rest.pruned);
+            self.finished.gone.erased.extend(rest.erased);
         }
-        disk.log.forget_erased(&self.done.finished.erased);
+        disk.log.forget_erased(&self.finished.gone.erased);
         self.answer();
     }
 

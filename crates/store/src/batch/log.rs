@@ -8,7 +8,7 @@ use kuriiri_types::{Digest, Timestamp, limits::PACK_BYTES_MAX};
 
 use super::draft::Draft;
 use crate::{
-    emptying::Done,
+    emptying::Finished,
     error::CommitError,
     key::Key,
     log::{Going, Grown, recorded, recorded::LogPack},
@@ -132,21 +132,21 @@ impl Draft<'_> {
     }
 
     /// Notes which headers no file has any more.
-    pub(super) fn note_done(&mut self, done: Done) -> Result<(), CommitError> {
-        for (old, new) in done.kept {
+    pub(super) fn note_finished(&mut self, finished: Finished) -> Result<(), CommitError> {
+        for (old, new) in finished.kept {
             self.delete(&old);
             if let Some(new) = new {
                 self.put(&new, &())?;
             }
         }
-        for (before, until) in done.finished.pruned {
+        for (before, until) in finished.gone.pruned {
             // A later one may have covered it.
             let key = Key::Pruned(before);
             if record::<(Timestamp, bool)>(self.db, &key)?.is_some() {
                 self.put(&key, &(until, true))?;
             }
         }
-        for (header, before) in done.finished.erased {
+        for (header, before) in finished.gone.erased {
             self.put(&Key::Erased(header), &(before, true))?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use super::{
     log::{EmptiedRecords, FORGOTTEN_MAX},
 };
 use crate::{
-    emptying::Done,
+    emptying::Finished,
     error::CommitError,
     journal::Changes,
     key::Key,
@@ -39,7 +39,7 @@ pub(crate) struct LogChanges<'a> {
     /// Prunings that have no effect besides.
     pub(crate) covered: Vec<u64>,
     /// Headers that no file has any more.
-    pub(crate) done: Done,
+    pub(crate) finished: Finished,
     /// Entries before this one are durable in their files, and some are still among the records.
     pub(crate) durable: Option<u64>,
 }
@@ -50,13 +50,13 @@ pub(crate) fn prepare(
     db: &Tree,
     commit: &Commit,
     number: u64,
-    LogChanges { grown, going, covered, done, durable }: LogChanges<'_>,
+    LogChanges { grown, going, covered, finished, durable }: LogChanges<'_>,
 ) -> Result<Prepared, CommitError> {
     let mut draft = Draft::new(db);
     for write in &commit.writes {
         draft.add(write)?;
     }
-    draft.note_done(done)?;
+    draft.note_finished(finished)?;
     draft.forget_prunings(&covered);
     let emptied = draft.empty_headers(going)?;
     let log = commit.log.as_ref().zip(grown);
