@@ -5,8 +5,8 @@ use kuriiri_types::{Lane, MessageId, Ministry, SignedReceipt, Verdict};
 
 use crate::{
     network::Cargo,
-    officers::{Deed, Seen},
     releases::AtPeace,
+    word::{Deed, Seen},
 };
 
 /// One thing on the agenda.

@@ -57,6 +57,7 @@ mod smuggling;
 mod statements;
 mod sums;
 mod twists;
+mod word;
 mod workload;
 mod world;
 

@@ -13,8 +13,8 @@ use crate::{
     disk::Disk,
     failure::{Failure, hold},
     network::Cargo,
-    officers::{Deed, Word},
     rng::Rng,
+    word::{Deed, Word},
 };
 
 /// A relay as a machine would run it, but for the machine.

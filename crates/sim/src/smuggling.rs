@@ -7,7 +7,7 @@ use crate::{
     course::Giver,
     judgement::officers_at_least,
     network::{Caller, Cargo, Parcel},
-    officers::{Deed, Seen, given, sign},
+    word::{Deed, Seen, given, sign},
     workload::Sent,
     world::World,
 };
