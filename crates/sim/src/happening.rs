@@ -4,8 +4,8 @@ use kuriiri_engine::{Delivery, Event, LinkId, Seq, SubscriptionId};
 use kuriiri_types::{Lane, MessageId, Ministry, SignedReceipt, Verdict};
 
 use crate::{
+    at_peace::AtPeace,
     network::Cargo,
-    releases::AtPeace,
     word::{Deed, Seen},
 };
 

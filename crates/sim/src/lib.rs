@@ -22,6 +22,7 @@
 //! # Ok::<(), kuriiri_sim::Failure>(())
 //! ```
 
+mod at_peace;
 mod beside;
 mod cast;
 mod circulars;

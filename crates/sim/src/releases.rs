@@ -11,6 +11,7 @@ use kuriiri_types::{
 use kuriiri_wire::approval;
 
 use crate::{
+    at_peace::AtPeace,
     failure::{Check, hold},
     judgement::{Matter, officers_at_least, persons, words},
     ledger::Ledger,
@@ -213,25 +214,6 @@ impl Ledger {
 
 // === some time after the rules have changed ===
 
-/// Which of a relay's queues were at peace when the rules changed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AtPeace {
-    /// All.
-    All,
-    /// The outboxes but these: something may be under way from them.
-    OutboxesBut(BTreeSet<Ministry>),
-}
-
-impl AtPeace {
-    fn has(&self, queue: &QueueId) -> bool {
-        match (self, queue) {
-            (Self::All, _) => true,
-            (Self::OutboxesBut(busy), QueueId::Outbox(peer)) => !busy.contains(peer),
-            (Self::OutboxesBut(_), QueueId::Mailbox(_) | QueueId::Receipts(_)) => false,
-        }
-    }
-}
-
 impl Ledger {
     /// What the rules no longer allow is withdrawn, what they now want people for waits for them,
     /// and what they want nobody for goes: soon after they have changed, whether or not a peer can
@@ -243,7 +225,7 @@ impl Ledger {
         at_peace: &AtPeace,
     ) -> Check {
         for (key, seq, parcel) in node.disk.open_parcels() {
-            if !at_peace.has(&key.queue) {
+            if !at_peace.has_queue(&key.queue) {
                 continue;
             }
             let message = self.sent_with(&parcel.header)?;

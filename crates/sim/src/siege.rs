@@ -6,7 +6,7 @@ use kuriiri_engine::Event;
 use kuriiri_types::Ministry;
 
 use crate::{
-    failure::Check, happening::Happening, network::Caller, releases::AtPeace, rng::Rng,
+    at_peace::AtPeace, failure::Check, happening::Happening, network::Caller, rng::Rng,
     sabotage::Sabotage, world::World,
 };
 

@@ -1,0 +1,26 @@
+//! Which queues of a relay are at peace: nothing is under way from them.
+
+use std::collections::BTreeSet;
+
+use kuriiri_engine::QueueId;
+use kuriiri_types::Ministry;
+
+/// Which of a relay's queues were at peace when the rules changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum AtPeace {
+    /// All.
+    All,
+    /// The outboxes but these: something may be under way from them.
+    OutboxesBut(BTreeSet<Ministry>),
+}
+
+impl AtPeace {
+    /// Whether this queue is among them.
+    pub(crate) fn has_queue(&self, queue: &QueueId) -> bool {
+        match (self, queue) {
+            (Self::All, _) => true,
+            (Self::OutboxesBut(busy), QueueId::Outbox(peer)) => !busy.contains(peer),
+            (Self::OutboxesBut(_), QueueId::Mailbox(_) | QueueId::Receipts(_)) => false,
+        }
+    }
+}
