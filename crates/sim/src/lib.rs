@@ -46,6 +46,7 @@ mod network;
 mod node;
 mod officers;
 mod paper;
+mod passed;
 mod people;
 mod proving;
 mod receiver;

@@ -14,7 +14,7 @@ use kuriiri_types::{
 };
 use kuriiri_wire::receipt;
 
-use crate::sums::Passed;
+use crate::passed::Passed;
 
 /// What one relay has stated of a message, a recipient.
 pub(crate) type Statement = (Digest, Address, ReceiptKind);

@@ -1,61 +1,19 @@
 //! What must always hold of the sums of channels. Each check is called as its invariant is.
 
-use std::collections::BTreeMap;
-
 use kuriiri_merkle::{Frontier, leaf};
-use kuriiri_types::{
-    ChannelHead, Digest, Direction, Giver, LogEvent, Ministry, Receipt, ReceiptKind, Timestamp,
-};
-use kuriiri_wire::receipt;
+use kuriiri_types::{Digest, LogEvent, Ministry};
 
 use crate::{
     failure::{Check, hold},
     logbook::Logbook,
 };
 
-/// Milliseconds of what is summed up at once.
-const MINUTE: i64 = 60_000;
-
-/// The messages of each channel and minute that are not summed up yet, as the entries since the last start
-/// tell them.
-#[derive(Debug, Default)]
-pub(crate) struct Passed(BTreeMap<(Ministry, Direction, Timestamp), Vec<Digest>>);
-
-impl Passed {
-    /// Takes an entry in.
-    pub(crate) fn note(&mut self, event: &LogEvent) {
-        if let LogEvent::Booted { .. } = event {
-            self.0.clear();
-        } else if let LogEvent::ChannelHeads(heads) = event {
-            heads.iter().for_each(|head| drop(self.0.remove(&key(head))));
-        } else if let LogEvent::Receipt(said) = event
-            && let Some(Giver::Peer(peer)) = &said.by
-        {
-            self.add(peer, Direction::In, said);
-        } else if let LogEvent::ReceiptIn { from, receipt } = event
-            && let Ok(said) = receipt::decode(&receipt.entry)
-            && said.issuer == *from
-        {
-            self.add(from, Direction::Out, &said);
-        }
-    }
-
-    fn add(&mut self, peer: &Ministry, direction: Direction, said: &Receipt) {
-        if said.kind == ReceiptKind::Relayed {
-            let millis = said.at.as_millis().div_euclid(MINUTE).saturating_mul(MINUTE);
-            let minute = (peer.clone(), direction, Timestamp::from_millis(millis));
-            let headers = said.subjects.iter().map(|told| told.subject.header);
-            self.0.entry(minute).or_default().extend(headers);
-        }
-    }
-}
-
 /// A sum is that of all messages of its minute that passed since the last one, and names the end of its
 /// chain.
 pub(crate) fn sums_add_up(home: &Ministry, book: &Logbook, event: &LogEvent) -> Check {
     let LogEvent::ChannelHeads(heads) = event else { return Ok(()) };
     for head in heads {
-        let mut headers = book.passed.0.get(&key(head)).cloned().unwrap_or_default();
+        let mut headers = book.passed.of(head);
         headers.sort_unstable();
         let mut tree = Frontier::new();
         headers.iter().for_each(|header| tree.push(leaf(header.as_bytes())));
@@ -68,8 +26,4 @@ pub(crate) fn sums_add_up(home: &Ministry, book: &Logbook, event: &LogEvent) -> 
         })?;
     }
     Ok(())
-}
-
-fn key(head: &ChannelHead) -> (Ministry, Direction, Timestamp) {
-    (head.peer.clone(), head.direction, head.minute)
 }
