@@ -3,11 +3,7 @@
 use kuriiri_engine::{BodyFile, BodyRef, Commit, LogAppend, Pack, PackKey, QueueId, Write};
 use kuriiri_types::{SignedApproval, limits::PACK_MESSAGES_MAX};
 
-use crate::{
-    clock::BEGINNING,
-    disk::Disk,
-    sabotage::{Sabotage, Saboteur},
-};
+use crate::{clock::BEGINNING, disk::Disk, sabotage::Sabotage, saboteur::Saboteur};
 
 /// Whose deed a relay's memory would make up for.
 const MUST_CRASH: [Sabotage; 3] =

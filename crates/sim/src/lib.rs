@@ -54,6 +54,7 @@ mod releases;
 mod rng;
 mod rulebook;
 mod sabotage;
+mod saboteur;
 mod siege;
 mod smuggling;
 mod statements;

@@ -7,7 +7,7 @@ use kuriiri_types::{
     limits::{BATCH_MESSAGES_MAX, CREDIT_MAX, ENTRY_BYTES_MAX},
 };
 
-use crate::sabotage::{Sabotage, Saboteur};
+use crate::{sabotage::Sabotage, saboteur::Saboteur};
 
 impl Saboteur {
     /// Changes an action before it is performed.

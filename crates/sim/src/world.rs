@@ -18,7 +18,8 @@ use crate::{
     officers::LAST_ROUNDS_WITHIN,
     receiver::{Reader, Taker},
     rng::Rng,
-    sabotage::{Sabotage, Saboteur},
+    sabotage::Sabotage,
+    saboteur::Saboteur,
     siege::Siege,
     workload::Sender,
 };
