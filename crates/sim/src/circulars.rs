@@ -4,9 +4,10 @@
 use kuriiri_types::{Address, Header, Precedence, Recipient, Role, Timestamp, WireLabel};
 
 use crate::{
+    drafts::sealing,
     failure::Failure,
     rng::Rng,
-    workload::{Draft, Sender, sealing},
+    sender::{Draft, Sender},
 };
 
 /// Messages of one circular, at most.

@@ -16,7 +16,7 @@ use crate::{
     happening::{Answer, Happening},
     network::{Caller, Cargo, Parcel},
     node::{Claim, Question},
-    workload::Sent,
+    sender::Sent,
     world::World,
 };
 

@@ -23,7 +23,7 @@ use crate::{
     ledger::{Ledger, pairs},
     node::{Claim, Node},
     receiver::{Reader, Taker},
-    workload::Sent,
+    sender::Sent,
 };
 
 // === at each commit ===

@@ -8,7 +8,7 @@ use kuriiri_types::{
 };
 use kuriiri_wire::approval;
 
-use crate::{cast::Cast, workload::Sent};
+use crate::{cast::Cast, sender::Sent};
 
 /// A message on one step of its way.
 pub(crate) struct Matter<'a> {

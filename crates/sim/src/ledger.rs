@@ -16,7 +16,7 @@ use crate::{
     failure::Check,
     logbook::Logbook,
     node::{Claim, Node},
-    workload::Sent,
+    sender::Sent,
 };
 
 /// Everything that invariants need to know.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use kuriiri_engine::LinkId;
 use kuriiri_types::{Envelope, Lane, Ministry, SignedApproval, SignedReceipt};
 
-use crate::workload::Sent;
+use crate::sender::Sent;
 
 /// Batches that may come again long after their time.
 const OLD_BATCHES_MAX: usize = 32;

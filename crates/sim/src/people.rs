@@ -14,7 +14,7 @@ use crate::{
     node::Question,
     receiver::{Habit, Reader, Stream, Taker},
     sabotage::Sabotage,
-    workload::Submission,
+    sender::Submission,
     world::World,
 };
 

@@ -16,7 +16,7 @@ use crate::{
     judgement::{Matter, officers_at_least, persons, words},
     ledger::Ledger,
     node::Node,
-    workload::Sent,
+    sender::Sent,
 };
 
 // === at each commit ===

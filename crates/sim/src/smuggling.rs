@@ -7,8 +7,8 @@ use crate::{
     course::Giver,
     judgement::officers_at_least,
     network::{Caller, Cargo, Parcel},
+    sender::Sent,
     word::{Deed, Seen, given, sign},
-    workload::Sent,
     world::World,
 };
 

@@ -9,7 +9,7 @@ use kuriiri_types::{
 };
 use kuriiri_wire::approval;
 
-use crate::{cast::ROLE, rng::Rng, workload::Sent};
+use crate::{cast::ROLE, rng::Rng, sender::Sent};
 
 /// More officers than any rule asks for: whoever signs under this was told something wrong.
 const TOO_MANY: u32 = 9;

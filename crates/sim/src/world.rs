@@ -20,8 +20,8 @@ use crate::{
     rng::Rng,
     sabotage::Sabotage,
     saboteur::Saboteur,
+    sender::Sender,
     siege::Siege,
-    workload::Sender,
 };
 
 /// How long things break.
