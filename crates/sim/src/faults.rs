@@ -1,16 +1,11 @@
 //! What breaks in a storm.
 
 use kuriiri_engine::{Event, LinkId};
-use kuriiri_types::{Lane, Ministry, limits::OUTBOX_MESSAGES_MAX};
+use kuriiri_types::Ministry;
 
 use crate::{
-    course::{Giver, claims},
-    failure::Check,
-    happening::Happening,
-    network::{Caller, Cargo},
-    node::{Fate, Question},
-    sabotage::Sabotage,
-    world::World,
+    batches::Giver, failure::Check, happening::Happening, network::Caller, node::Fate,
+    sabotage::Sabotage, world::World,
 };
 
 impl World {
@@ -88,22 +83,6 @@ impl World {
         }
     }
 
-    /// A queue of a relay that is down will look full when it starts, until it is read.
-    pub(crate) fn crowd(&mut self, relay: &Ministry) {
-        if self.is_calm || !self.rng.chance(30) {
-            return;
-        }
-        let choice = self.rng.below(u64::MAX);
-        let disk = self.nodes.get_mut(relay).map(|node| &mut node.disk);
-        let key = disk.and_then(|disk| disk.overstate(OUTBOX_MESSAGES_MAX, choice));
-        if let Some(key) = key {
-            if let Some(node) = self.nodes.get_mut(relay) {
-                node.is_crowded = true;
-            }
-            self.log.line(self.agenda.now(), format_args!("{relay} will find {key:?} crowded"));
-        }
-    }
-
     /// More large messages for one mailbox than its relay keeps in memory.
     fn flood(&mut self) -> Check {
         if std::mem::replace(&mut self.is_flooded, true) {
@@ -131,13 +110,5 @@ impl World {
         self.repeat(Giver { caller: Caller::Relay(peer), link, lane }, &relay, cargo);
         let problem = "it was a ghost".to_owned();
         self.tell(&relay, Event::LinkDown { peer: None, link, problem });
-    }
-
-    pub(crate) fn repeat(&mut self, giver: Giver, relay: &Ministry, cargo: Cargo) {
-        debug_assert!(giver.lane != Lane::Receipts || matches!(cargo, Cargo::Receipts(_)));
-        if self.nodes.get(relay).is_some_and(|node| node.is_up()) {
-            let question = Question::Nobody(claims(&cargo));
-            self.hand_over(&giver, relay, cargo, question);
-        }
     }
 }

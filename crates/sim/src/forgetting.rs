@@ -1,15 +1,11 @@
 //! What people have a relay forget: messages that the law wants erased, and headers whose time is over.
 
-use std::time::Duration;
-
 use kuriiri_engine::{Event, LogDeed, Token};
 use kuriiri_merkle::leaf;
 use kuriiri_types::{Digest, MessageId, Ministry, SpiffeId, Timestamp};
 use kuriiri_wire::header;
 
 use crate::{
-    cast::KEEP_DAYS,
-    clock::BEGINNING,
     failure::{Check, hold},
     node::Question,
     world::World,
@@ -17,8 +13,6 @@ use crate::{
 
 /// On which basis it is done.
 const BASIS: &str = "a basis in law";
-/// Of the messages of a storm, the headers of those go in the end that were taken by then.
-const PRUNED_AFTER: Duration = Duration::from_secs(25);
 
 impl World {
     /// Somebody has a message erased, with its header or without: one of these if there are any.
@@ -60,18 +54,6 @@ impl World {
     fn person_of(&self, relay: &Ministry) -> Option<SpiffeId> {
         let mut ids = self.officers.iter().map(|signer| signer.id());
         ids.find(|id| id.ministry() == relay).cloned()
-    }
-
-    /// In the end the time of some headers is over, of others not.
-    pub(crate) fn prune_all(&mut self) -> Check {
-        let keep = Duration::from_secs(u64::from(KEEP_DAYS) * 24 * 3600);
-        let until = BEGINNING.after(keep).after(PRUNED_AFTER);
-        let wait = until.max(self.now()).since(self.now());
-        self.pass(wait)?;
-        let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
-        homes.iter().for_each(|home| self.prune(home, until));
-        self.pass(Duration::from_secs(1))?;
-        self.nodes.values().try_for_each(|node| self.ledger.headers_stay_beside(node))
     }
 
     /// A relay says that it has erased a message: then nothing of it waits there.

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use kuriiri_engine::{Action, Event, Reply, Resolution, Step, Token};
-use kuriiri_types::{Ministry, Verdict, limits::EVENTS_PER_STEP_MAX};
+use kuriiri_engine::{Action, Reply, Resolution, Step, Token};
+use kuriiri_types::{
+    Ministry, Verdict,
+    limits::{EVENTS_PER_STEP_MAX, OUTBOX_MESSAGES_MAX},
+};
 
 use crate::{
     failure::{Check, hold},
@@ -18,25 +21,6 @@ use crate::{
 const COUNT_EVERY: u64 = 50;
 
 impl World {
-    /// Hands an event to a relay; it works on it soon.
-    pub(crate) fn tell(&mut self, relay: &Ministry, event: Event) {
-        if let Some(node) = self.nodes.get_mut(relay) {
-            node.tell(event);
-        }
-        self.plan_step(relay);
-    }
-
-    fn plan_step(&mut self, relay: &Ministry) {
-        let wait = self.rng.between(1, 4);
-        if let Some(node) = self.nodes.get_mut(relay)
-            && node.has_work()
-            && !node.is_step_planned
-        {
-            node.is_step_planned = true;
-            self.agenda.after(wait, Happening::Step(relay.clone(), node.run));
-        }
-    }
-
     /// Starts a relay that is down.
     pub(crate) fn restart(&mut self, relay: &Ministry) -> Check {
         let now = self.now();
@@ -166,6 +150,22 @@ impl World {
             {
                 self.ledger.on_decided(claims, verdicts);
             }
+        }
+    }
+
+    /// A queue of a relay that is down will look full when it starts, until it is read.
+    fn crowd(&mut self, relay: &Ministry) {
+        if self.is_calm || !self.rng.chance(30) {
+            return;
+        }
+        let choice = self.rng.below(u64::MAX);
+        let disk = self.nodes.get_mut(relay).map(|node| &mut node.disk);
+        let key = disk.and_then(|disk| disk.overstate(OUTBOX_MESSAGES_MAX, choice));
+        if let Some(key) = key {
+            if let Some(node) = self.nodes.get_mut(relay) {
+                node.is_crowded = true;
+            }
+            self.log.line(self.agenda.now(), format_args!("{relay} will find {key:?} crowded"));
         }
     }
 

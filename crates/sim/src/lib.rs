@@ -22,15 +22,17 @@
 //! # Ok::<(), kuriiri_sim::Failure>(())
 //! ```
 
+mod ages;
 mod at_peace;
+mod batches;
 mod beside;
 mod cast;
 mod circulars;
 mod clock;
 mod compose;
-mod course;
 mod deeds;
 mod disk;
+mod dispatch;
 mod drafts;
 mod evidence;
 mod failure;
@@ -43,6 +45,7 @@ mod invariants;
 mod judgement;
 mod ledger;
 mod liar;
+mod links;
 mod log;
 mod logbook;
 mod network;
@@ -56,11 +59,13 @@ mod proving;
 mod receiver;
 mod releases;
 mod rng;
+mod rule_changes;
 mod rulebook;
 mod sabotage;
 mod saboteur;
 mod sender;
 mod siege;
+mod siege_plan;
 mod smuggling;
 mod statements;
 mod sums;
@@ -68,6 +73,7 @@ mod twists;
 mod word;
 mod world;
 
+pub use ages::Report;
 pub use failure::Failure;
 pub use sabotage::Sabotage;
-pub use world::{Report, World};
+pub use world::World;

@@ -4,7 +4,7 @@ use kuriiri_engine::{Event, LinkId};
 use kuriiri_types::{Ministry, SignedApproval};
 
 use crate::{
-    course::Giver,
+    batches::Giver,
     judgement::officers_at_least,
     network::{Caller, Cargo, Parcel},
     sender::Sent,

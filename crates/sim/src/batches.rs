@@ -1,4 +1,4 @@
-//! The course of things: what each happening does.
+//! Batches on their way: handed over to a relay, checked as it does, and answered.
 
 use std::sync::Arc;
 
@@ -28,120 +28,7 @@ pub(crate) struct Giver {
 }
 
 impl World {
-    pub(crate) fn happen(&mut self, happening: Happening) -> Check {
-        self.count_step();
-        match happening {
-            Happening::Answer { link, lane, number, answer } => {
-                return self.on_answer(link, lane, number, answer);
-            }
-            Happening::Call(sender) => self.call(sender),
-            Happening::CalledNotices(link) => self.called_notices(link),
-            Happening::CallerNotices(link) => self.caller_notices(link),
-            Happening::Cargo { link, lane, number, cargo } => {
-                self.on_cargo(link, lane, number, cargo);
-            }
-            Happening::Compose(sender) => return self.compose(sender),
-            Happening::Confirm(subscription) => self.confirm(subscription),
-            Happening::Confirmed { subscription, tickets } => {
-                return self.on_confirmed(subscription, &tickets);
-            }
-            Happening::Cut(link) => self.cut(link),
-            Happening::Delivered { subscription, items } => {
-                return self.on_delivered(subscription, items);
-            }
-            Happening::Dialled { from, run, to } => self.on_dialled(from, run, to),
-            Happening::Fault => return self.fault(),
-            Happening::Heal(one, other) => self.heal(&one, &other),
-            Happening::Audit { relay, run, change, at_peace } => {
-                return self.audit(&relay, run, change, &at_peace);
-            }
-            Happening::Rules(relay) => self.change_policy(&relay),
-            Happening::Round { officer, rounds } => self.round(officer, rounds),
-            Happening::Ask { officer, message, deed } => self.ask_for_hold(officer, message, deed),
-            Happening::Say { officer, seen, deed } => return self.say(officer, &seen, deed),
-            Happening::Read { mailbox, again } => self.read(mailbox, again),
-            Happening::Receipts { subscription, receipts, next } => {
-                return self.on_receipts(subscription, &receipts, next);
-            }
-            Happening::Restart(relay) => return self.restart(&relay),
-            Happening::Step(relay, run) | Happening::Wake(relay, run) => {
-                return self.step_if(&relay, run);
-            }
-            Happening::Tell { relay, run, event } => {
-                if self.nodes.get(&relay).is_some_and(|node| node.run == run) {
-                    self.tell(&relay, event);
-                }
-            }
-            Happening::Vanish(subscription) => self.vanish(subscription),
-            Happening::Visit { mailbox, again } => self.visit(mailbox, again),
-        }
-        Ok(())
-    }
-
-    // === links ===
-
-    fn on_dialled(&mut self, from: Ministry, run: u64, to: Ministry) {
-        if self.nodes.get(&from).is_none_or(|node| node.run != run || !node.is_up()) {
-            return;
-        }
-        let is_up = self.nodes.get(&to).is_some_and(|node| node.is_up());
-        let is_bad_luck = !self.is_calm && self.rng.chance(10);
-        if !is_up || is_bad_luck || self.network.are_apart(&from, &to) {
-            self.log.line(self.agenda.now(), format_args!("{from} does not reach {to}"));
-            return self.tell(&from, Event::DialFailed { peer: to, problem: "no answer".into() });
-        }
-        let link = LinkId(self.number());
-        self.log.line(self.agenda.now(), format_args!("{from} reaches {to}: {link:?}"));
-        self.network.open(link, Caller::Relay(from.clone()), to.clone());
-        if !self.is_calm && self.rng.chance(30) {
-            self.agenda.after(self.rng.between(100, 6000), Happening::Cut(link));
-        }
-        self.tell(&to, Event::Heard { peer: from.clone() });
-        self.tell(&from, Event::LinkUp { peer: to, link });
-    }
-
-    /// A link is lost; its ends learn it one after the other.
-    pub(crate) fn cut(&mut self, id: LinkId) {
-        let Some(link) = self.network.link_mut(id).filter(|link| !link.is_cut) else {
-            return;
-        };
-        link.is_cut = true;
-        self.log.line(self.agenda.now(), format_args!("{id:?} is lost"));
-        let (one, other) = (self.delay(), self.delay());
-        self.agenda.after(one, Happening::CallerNotices(id));
-        self.agenda.after(other, Happening::CalledNotices(id));
-    }
-
-    fn caller_notices(&mut self, id: LinkId) {
-        let Some(link) = self.network.link_mut(id).filter(|link| link.caller_open) else {
-            return self.network.tidy(id);
-        };
-        link.caller_open = false;
-        let (caller, called) = (link.caller.clone(), link.called.clone());
-        self.network.tidy(id);
-        match caller {
-            Caller::Relay(relay) => {
-                let problem = "lost".to_owned();
-                self.tell(&relay, Event::LinkDown { peer: Some(called), link: id, problem });
-            }
-            Caller::System(sender) => self.hang_up(sender, id),
-        }
-    }
-
-    fn called_notices(&mut self, id: LinkId) {
-        let Some(link) = self.network.link_mut(id).filter(|link| link.called_open) else {
-            return self.network.tidy(id);
-        };
-        link.called_open = false;
-        let called = link.called.clone();
-        self.network.tidy(id);
-        let problem = "lost".to_owned();
-        self.tell(&called, Event::LinkDown { peer: None, link: id, problem });
-    }
-
-    // === batches ===
-
-    fn on_cargo(&mut self, id: LinkId, lane: Lane, number: u64, cargo: Cargo) {
+    pub(crate) fn on_cargo(&mut self, id: LinkId, lane: Lane, number: u64, cargo: Cargo) {
         let Some(link) = self.network.link(id).filter(|link| link.called_open) else {
             return;
         };
@@ -177,7 +64,7 @@ impl World {
                     return;
                 };
                 let messages = messages.iter().map(|m| (m.envelope.clone(), m.body.clone()));
-                let messages = self.verify(messages);
+                let messages = self.verify_messages(messages);
                 Event::Submitted { system, link, token, lane, epoch, messages, certificates }
             }
             (Caller::Relay(peer), Cargo::Parcels(epoch, parcels)) => {
@@ -205,6 +92,15 @@ impl World {
         }
     }
 
+    /// Hands a batch over from which nobody expects an answer.
+    pub(crate) fn repeat(&mut self, giver: Giver, relay: &Ministry, cargo: Cargo) {
+        debug_assert!(giver.lane != Lane::Receipts || matches!(cargo, Cargo::Receipts(_)));
+        if self.nodes.get(relay).is_some_and(|node| node.is_up()) {
+            let question = Question::Nobody(claims(&cargo));
+            self.hand_over(&giver, relay, cargo, question);
+        }
+    }
+
     fn verify_receipt(&self, signed: SignedReceipt) -> Result<VerifiedReceipt, Refusal> {
         let verified = self.cast.receipts.receipt(signed, |bytes| receipt::decode(bytes));
         verified.map_err(|error| Refusal::bare(error.code()))
@@ -212,7 +108,7 @@ impl World {
 
     /// Gathers messages as whoever hands them over does, and checks them as a relay does: those that were
     /// signed together at once.
-    fn verify(
+    fn verify_messages(
         &self,
         messages: impl Iterator<Item = (Envelope, Bytes)>,
     ) -> Vec<Result<VerifiedMessage, Refusal>> {
@@ -233,7 +129,7 @@ impl World {
 
     fn verify_parcels(&self, parcels: Vec<Parcel>) -> Vec<Result<Arrival, Refusal>> {
         let messages = parcels.iter().map(|p| (p.envelope.clone(), p.body.clone()));
-        let messages = self.verify(messages);
+        let messages = self.verify_messages(messages);
         let read = |bytes: &Bytes| approval::decode(bytes);
         let known = |signed| self.cast.verifier.approval(signed, read, self.now()).ok();
         let arrival = |(message, parcel): (Result<_, _>, Parcel)| {
@@ -273,7 +169,13 @@ impl World {
         self.nodes.get_mut(relay).map(|node| node.note(certificates)).unwrap_or_default()
     }
 
-    fn on_answer(&mut self, id: LinkId, lane: Lane, number: u64, answer: Answer) -> Check {
+    pub(crate) fn on_answer(
+        &mut self,
+        id: LinkId,
+        lane: Lane,
+        number: u64,
+        answer: Answer,
+    ) -> Check {
         let Some(link) = self.network.link(id).filter(|link| link.caller_open) else {
             return Ok(());
         };

@@ -1,0 +1,71 @@
+//! New rules for a relay: when they come, and what must have become of all that waits soon after.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use kuriiri_engine::Event;
+use kuriiri_types::Ministry;
+
+use crate::{
+    at_peace::AtPeace, failure::Check, happening::Happening, network::Caller, node::Node,
+    sabotage::Sabotage, world::World,
+};
+
+/// How long a relay may take to review all that waits; hosts are late now and then.
+pub(crate) const REVIEW_WITHIN: Duration = Duration::from_secs(8);
+
+impl World {
+    /// A relay is given other rules, or those of the example again.
+    pub(crate) fn change_policy(&mut self, relay: &Ministry) {
+        let plan = self.saboteur.plan;
+        if matches!(plan, Sabotage::ForgedRules | Sabotage::AsksForNoOfficers) {
+            return;
+        }
+        let now = self.now();
+        let tighter = self.rng.pick(&self.cast.rules.tighter).cloned();
+        let example = ("the example's", self.cast.rules.example.clone());
+        let is_back = self.rng.chance(35);
+        let (name, policy) = tighter.filter(|_| !is_back).unwrap_or(example);
+        let Some(node) = self.nodes.get_mut(relay) else {
+            return;
+        };
+        node.policy = policy.clone();
+        self.log.line(self.agenda.now(), format_args!("{relay} is given rules: {name}"));
+        if plan == Sabotage::KeepsOldRules {
+            node.goes_by(now, policy);
+        } else {
+            let files = Box::new(self.cast.rules.files(&policy));
+            self.tell(relay, Event::PolicyChanged { policy, files });
+        }
+    }
+
+    /// Plans a look at what a relay has made of rules that it has just been given.
+    pub(crate) fn plan_audit(&mut self, relay: &Ministry) {
+        let caller = Caller::Relay(relay.clone());
+        let busy = self.network.all(|link| link.caller == caller && link.caller_open);
+        let busy = busy.into_iter().filter_map(|id| self.network.link(id));
+        let busy: BTreeSet<Ministry> = busy.map(|link| link.called.clone()).collect();
+        let Some(node) = self.nodes.get(relay) else {
+            return;
+        };
+        let (run, change, relay) = (node.run, node.changes, relay.clone());
+        let at_peace = AtPeace::OutboxesBut(busy);
+        let at = self.now().after(REVIEW_WITHIN);
+        self.agenda.at(at, Happening::Audit { relay, run, change, at_peace });
+    }
+
+    /// If it has them still.
+    pub(crate) fn audit(
+        &mut self,
+        relay: &Ministry,
+        run: u64,
+        change: u64,
+        at_peace: &AtPeace,
+    ) -> Check {
+        let now = self.now();
+        let same = |node: &&Node| node.run == run && node.changes == change && node.is_up();
+        let Some(node) = self.nodes.get(relay).filter(same) else {
+            return Ok(());
+        };
+        self.ledger.nothing_waits_against_the_rules(now, node, at_peace)
+    }
+}
