@@ -60,8 +60,8 @@ pub struct Report {
     pub commits: u64,
     /// Starts of relays, the first of each included.
     pub starts: u64,
-    /// The digest of the log: the same for the same seed.
-    pub log: Digest,
+    /// The digest of the trace: the same for the same seed.
+    pub trace: Digest,
 }
 
 impl World {
@@ -82,19 +82,19 @@ impl World {
 
     fn report(&self) -> Report {
         Report {
-            sent: self.ledger.sent.len(),
-            acknowledged: self.ledger.acknowledged.len(),
-            confirmed: self.ledger.confirmed.len(),
-            held: self.ledger.once_held.len(),
+            sent: self.observer.sent.len(),
+            acknowledged: self.observer.acknowledged.len(),
+            confirmed: self.observer.confirmed.len(),
+            held: self.observer.once_held.len(),
             released: self.released,
             erased: self.erased,
             pruned: self.pruned,
-            together: self.ledger.books.values().map(|book| book.classes.0).sum(),
-            parted: self.ledger.books.values().map(|book| book.classes.1).sum(),
-            doubtful: self.ledger.contradictions(),
+            together: self.observer.logs.values().map(|log| log.classes.0).sum(),
+            parted: self.observer.logs.values().map(|log| log.classes.1).sum(),
+            doubtful: self.observer.contradictions(),
             commits: self.nodes.values().map(|node| node.steps).sum(),
             starts: self.nodes.values().map(|node| node.run).sum(),
-            log: self.digest(),
+            trace: self.digest(),
         }
     }
 
@@ -130,7 +130,7 @@ impl World {
 
     /// Everything is mended, and diligent people come to every mailbox.
     fn calm(&mut self) -> Check {
-        self.log.line(self.agenda.now(), format_args!("=== calm ==="));
+        self.trace.line(self.agenda.now(), format_args!("=== calm ==="));
         if self.saboteur.plan != Sabotage::NeverHeals {
             self.network.join_all();
         }
@@ -172,16 +172,16 @@ impl World {
     fn rest(&mut self) -> Check {
         // What was said last has still to be heard.
         self.pass(Duration::from_secs(5))?;
-        self.log.line(self.agenda.now(), format_args!("=== rest ==="));
-        self.ledger.no_acknowledged_message_lost()?;
+        self.trace.line(self.agenda.now(), format_args!("=== rest ==="));
+        self.observer.no_acknowledged_message_lost()?;
         for node in self.nodes.values() {
-            self.ledger.references_are_counted(node)?;
-            self.ledger.nothing_is_left_behind(node)?;
-            self.ledger.log_stays_as_it_was(node)?;
-            self.ledger.headers_stay_beside(node)?;
-            self.ledger.shown_receipts_stand(node)?;
+            self.observer.references_are_counted(node)?;
+            self.observer.nothing_is_left_behind(node)?;
+            self.observer.log_stays_as_it_was(node)?;
+            self.observer.headers_stay_beside(node)?;
+            self.observer.shown_receipts_stand(node)?;
         }
-        self.ledger.logs_agree()?;
+        self.observer.logs_agree()?;
         self.saboteur.is_at_rest = true;
         self.ask_for_status();
         let before: BTreeMap<Ministry, u64> = self.step_counts();
@@ -218,7 +218,7 @@ impl World {
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         homes.iter().for_each(|home| self.prune(home, until));
         self.pass(Duration::from_secs(1))?;
-        self.nodes.values().try_for_each(|node| self.ledger.headers_stay_beside(node))
+        self.nodes.values().try_for_each(|node| self.observer.headers_stay_beside(node))
     }
 
     fn is_at_rest(&self) -> bool {

@@ -197,7 +197,7 @@ impl World {
             }
             Caller::System(sender) => {
                 for receipt in &receipts {
-                    self.ledger.on_read(receipt)?;
+                    self.observer.on_read(receipt)?;
                 }
                 self.hear(sender, lane, number, verdicts);
                 Ok(())
@@ -214,9 +214,9 @@ impl World {
         };
         let forgets = || !is_calm && rng.chance(3);
         for (message, verdict) in system.on_answer(now, (lane, number), verdicts, forgets) {
-            self.ledger.on_heard(&message, &verdict);
+            self.observer.on_heard(&message, &verdict);
             let (index, system) = (message.index, &message.system);
-            self.log.line(now, format_args!("{system} hears of {index}: {verdict:?}"));
+            self.trace.line(now, format_args!("{system} hears of {index}: {verdict:?}"));
         }
         self.agenda.after(0, Happening::Call(sender));
     }

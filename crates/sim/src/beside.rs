@@ -7,21 +7,21 @@ use kuriiri_types::{Decided, Digest, Giver, LogEvent, Ministry, Timestamp};
 use kuriiri_wire::header;
 
 use crate::{
+    committed_log::CommittedLog,
     failure::{Check, hold},
-    ledger::Ledger,
-    logbook::Logbook,
     node::Node,
+    observer::Observer,
 };
 
 // === at each commit ===
 
-impl Ledger {
+impl Observer {
     /// Beside an entry that brings a signed batch are the headers of its messages, in their order, and
     /// beside no other is any; and no decision speaks of a message whose header the log does not have.
     pub(crate) fn headers_stand_beside_their_entry(
         &self,
         home: &Ministry,
-        book: &Logbook,
+        log: &CommittedLog,
         event: &LogEvent,
         headers: &[Bytes],
     ) -> Check {
@@ -37,7 +37,7 @@ impl Ledger {
         hold(name, stand == expected, || {
             format!("{home}: {} headers beside {event:?}", headers.len())
         })?;
-        let unknown = named.iter().find(|digest| !is_first && !book.read.contains_key(*digest));
+        let unknown = named.iter().find(|digest| !is_first && !log.read.contains_key(*digest));
         hold(name, unknown.is_none(), || format!("{home} has no header of {unknown:?}"))
     }
 
@@ -94,30 +94,30 @@ impl Ledger {
         home: &Ministry,
         commit: &Commit,
     ) -> Check {
-        let Some(book) = self.books.get_mut(home) else { return Ok(()) };
-        let leaving = &book.leaving;
+        let Some(log) = self.logs.get_mut(home) else { return Ok(()) };
+        let leaving = &log.leaving;
         let are_pruned = leaving.pruned.iter().map(|(until, _)| *until).eq(commit.pruned)
-            && leaving.pruned.iter().all(|(until, count)| book.count_until(*until) == *count);
+            && leaving.pruned.iter().all(|(until, count)| log.count_until(*until) == *count);
         let erased = commit.erased_headers.iter().collect::<std::collections::BTreeSet<_>>();
         let are_erased = leaving.erased.keys().eq(erased);
         hold("headers_leave_as_the_log_says", are_pruned && are_erased, || {
             let Commit { pruned, erased_headers, .. } = commit;
             format!("{home}: {leaving:?} is said, and what goes is {pruned:?}, {erased_headers:?}")
         })?;
-        book.strike_out();
+        log.strike_out();
         Ok(())
     }
 }
 
 // === when a relay starts, and when all is quiet ===
 
-impl Ledger {
+impl Observer {
     /// A header is what its entry names, and stands where it was put until the log says that it has left;
     /// then it is gone.
     pub(crate) fn headers_stay_beside(&self, node: &Node) -> Check {
-        let Some(book) = self.books.get(&node.home) else { return Ok(()) };
-        for (index, beside) in &book.beside {
-            let kept = node.disk.paper.headers(*index);
+        let Some(log) = self.logs.get(&node.home) else { return Ok(()) };
+        for (index, beside) in &log.beside {
+            let kept = node.disk.log.headers(*index);
             let is_it = |(header, (hash, stands)): (&Option<Bytes>, &(Digest, bool))| {
                 header.as_ref().map(|header| leaf(header)) == stands.then_some(*hash)
             };

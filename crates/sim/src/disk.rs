@@ -9,7 +9,7 @@ use kuriiri_engine::{
 };
 use kuriiri_types::{Fingerprint, Lane, Ministry, Timestamp};
 
-use crate::paper::Paper;
+use crate::disk_log::DiskLog;
 
 /// A disk that keeps what it is given and counts as the store does.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ pub(crate) struct Disk {
     certificates: BTreeMap<Fingerprint, Bytes>,
     witnessed: BTreeMap<Ministry, SeenLog>,
     /// The transparency log.
-    pub(crate) paper: Paper,
+    pub(crate) log: DiskLog,
     pub(crate) bodies: BTreeMap<u64, Bodies>,
     /// For canaries: no packs are found, or no holds.
     pub(crate) is_blind: bool,
@@ -53,11 +53,11 @@ impl Disk {
         commit.released.iter().try_for_each(|place| self.release(place))?;
         commit.erased.iter().for_each(|place| self.overwrite(place));
         let append = commit.log.as_ref();
-        append.map_or(Ok(()), |append: &LogAppend| self.paper.append(append))?;
+        append.map_or(Ok(()), |append: &LogAppend| self.log.append(append))?;
         if let Some(until) = commit.pruned {
-            self.paper.prune(until);
+            self.log.prune(until);
         }
-        self.paper.erase(&commit.erased_headers);
+        self.log.erase(&commit.erased_headers);
         Ok(())
     }
 
@@ -332,14 +332,14 @@ impl View for Disk {
     }
 
     fn log_head(&self) -> Result<LogHead, ViewError> {
-        Ok(self.paper.head().clone())
+        Ok(self.log.head().clone())
     }
 
     fn channel_ends(&self) -> Result<Vec<ChannelEnd>, ViewError> {
-        Ok(self.paper.ends().cloned().collect())
+        Ok(self.log.ends().cloned().collect())
     }
 
     fn log_entry(&self, index: u64) -> Result<Option<Bytes>, ViewError> {
-        Ok(self.paper.entry(index).cloned())
+        Ok(self.log.entry(index).cloned())
     }
 }

@@ -15,11 +15,11 @@ use kuriiri_types::{
 use kuriiri_wire::{approval, entry, header, receipt};
 
 use crate::{
+    committed_log::{CommittedLog, Copied, Statement, statements},
     failure::{Check, Failure, hold},
-    ledger::Ledger,
-    logbook::{Copied, Logbook, Statement, statements},
     network::Cargo,
     node::{Claim, Node},
+    observer::Observer,
     statements::one_entry_for_one_statement,
     sums::sums_add_up,
 };
@@ -28,38 +28,38 @@ const NOTHING: Digest = Digest([0; 32]);
 
 // === at each commit ===
 
-impl Ledger {
+impl Observer {
     /// Takes in what a commit appends to a relay's log. Gives the decisions among it.
     pub(crate) fn on_append(
         &mut self,
         home: &Ministry,
         append: Option<&LogAppend>,
     ) -> Result<Vec<(Timestamp, Decided)>, Failure> {
-        let mut book = self.books.remove(home).unwrap_or_default();
-        book.turn_page();
+        let mut log = self.logs.remove(home).unwrap_or_default();
+        log.turn_page();
         let mut decided = Vec::new();
         if let Some(append) = append {
-            self.log_append_only(home, &book, append)?;
+            self.log_append_only(home, &log, append)?;
             for (index, bytes) in (append.first..).zip(&append.entries) {
                 let read = entry::decode(bytes);
                 let error = read.as_ref().err().map(ToString::to_string).unwrap_or_default();
                 hold("entries_can_be_read", read.is_ok(), || format!("{home}: {error}"))?;
                 let Ok(entry) = read else { continue };
-                channels_are_contiguous(home, &book, &entry)?;
+                channels_are_contiguous(home, &log, &entry)?;
                 let headers = append.headers.iter().find(|(place, _)| *place == index);
                 let headers = headers.map_or(&[][..], |(_, headers)| headers);
-                self.entry_holds(home, &book, &entry, headers)?;
-                decided.extend(book.note(bytes, entry, headers));
+                self.entry_holds(home, &log, &entry, headers)?;
+                decided.extend(log.note(bytes, entry, headers));
             }
-            self.log_is_signed_as_it_stands(home, &book, append)?;
+            self.log_is_signed_as_it_stands(home, &log, append)?;
         }
-        self.books.insert(home.clone(), book);
+        self.logs.insert(home.clone(), log);
         Ok(decided)
     }
 
     /// What is appended comes after all that was ever committed.
-    fn log_append_only(&self, home: &Ministry, book: &Logbook, append: &LogAppend) -> Check {
-        let size = book.tree.size();
+    fn log_append_only(&self, home: &Ministry, log: &CommittedLog, append: &LogAppend) -> Check {
+        let size = log.tree.size();
         hold("log_append_only", append.first == size, || {
             format!("{home} has written {size} entries and goes on at {}", append.first)
         })
@@ -69,18 +69,18 @@ impl Ledger {
     fn log_is_signed_as_it_stands(
         &self,
         home: &Ministry,
-        book: &Logbook,
+        log: &CommittedLog,
         append: &LogAppend,
     ) -> Check {
-        let frontier = book.tree.frontier();
+        let frontier = log.tree.frontier();
         let LogHead { size, frontier: nodes, .. } = &append.head;
         let is_head = *size == frontier.size() && *nodes == frontier.nodes();
         let key = self.cast.houses.get(home).map(|house| house.log.verifier_key());
         let signed = key.and_then(|key| Checkpoint::verify(&append.checkpoint, key).ok());
         let is_signed =
-            signed.is_some_and(|s| (s.size, s.root) == (book.tree.size(), book.tree.root()));
+            signed.is_some_and(|s| (s.size, s.root) == (log.tree.size(), log.tree.root()));
         hold("log_append_only", is_head && is_signed, || {
-            format!("{home} does not sign what stands: {}", book.tree.size())
+            format!("{home} does not sign what stands: {}", log.tree.size())
         })
     }
 
@@ -88,19 +88,19 @@ impl Ledger {
     fn entry_holds(
         &self,
         home: &Ministry,
-        book: &Logbook,
+        log: &CommittedLog,
         entry: &Entry,
         headers: &[Bytes],
     ) -> Check {
-        self.headers_stand_beside_their_entry(home, book, &entry.event, headers)?;
-        sums_add_up(home, book, &entry.event)?;
+        self.headers_stand_beside_their_entry(home, log, &entry.event, headers)?;
+        sums_add_up(home, log, &entry.event)?;
         match &entry.event {
             LogEvent::Decided(decided) => {
                 self.a_class_proves_its_own_signature(home, entry.at, decided, headers)?;
                 self.headers_are_kept_by_their_labels(home, entry.at, decided, headers)
             }
             LogEvent::Receipt(receipt) => self.no_receipt_speaks_of_two_senders(home, receipt),
-            LogEvent::ReceiptIn { receipt, .. } => one_entry_for_one_statement(home, book, receipt),
+            LogEvent::ReceiptIn { receipt, .. } => one_entry_for_one_statement(home, log, receipt),
             LogEvent::TurnedAway { .. }
             | LogEvent::Approved { .. }
             | LogEvent::Certificate { .. }
@@ -131,7 +131,7 @@ impl Ledger {
         hold(name, policy.is_some(), || format!("{home} by unknown rules: {:?}", decided.policy))?;
         let Some(policy) = policy else { return Ok(()) };
         for Subject { message, header: digest } in &decided.subjects {
-            let bytes = self.books.get(home).and_then(|book| book.read.get(digest));
+            let bytes = self.logs.get(home).and_then(|log| log.read.get(digest));
             let header = bytes.and_then(|bytes| header::decode(bytes).ok());
             let header = header.filter(|header| header.id == *message);
             hold(name, header.is_some(), || format!("{home} has no header of {message:?}"))?;
@@ -148,9 +148,9 @@ impl Ledger {
 }
 
 /// The numbers of a chain have no gap, and each link names the one before it, over every restart.
-fn channels_are_contiguous(home: &Ministry, book: &Logbook, entry: &Entry) -> Check {
+fn channels_are_contiguous(home: &Ministry, log: &CommittedLog, entry: &Entry) -> Check {
     for link in &entry.channels {
-        let end = book.ends.get(&(link.peer.clone(), link.direction)).copied();
+        let end = log.ends.get(&(link.peer.clone(), link.direction)).copied();
         let end = end.unwrap_or((0, NOTHING));
         hold("channels_are_contiguous", (link.seq, link.prev) == end, || {
             format!("{home}: {link:?} comes after {end:?}")
@@ -161,7 +161,7 @@ fn channels_are_contiguous(home: &Ministry, book: &Logbook, entry: &Entry) -> Ch
 
 // === when something is said ===
 
-impl Ledger {
+impl Observer {
     /// A receipt that anybody is handed stands in the log of the relay that issued it, with these
     /// very bytes, at the place that it names; and the proof that comes with it says so.
     pub(crate) fn receipts_are_in_the_log(
@@ -175,7 +175,7 @@ impl Ledger {
         hold(name, verified.is_ok(), || format!("{by} hands out what is in no log: {error}"))?;
         let Ok(verified) = verified else { return Ok(()) };
         let (issuer, hash) = (verified.receipt().issuer.clone(), leaf(&signed.entry));
-        let stands = self.books.get(&issuer).and_then(|book| book.leaf(signed.index));
+        let stands = self.logs.get(&issuer).and_then(|log| log.leaf(signed.index));
         hold(name, stands == Some(hash), || {
             format!("{by} hands out entry {} of {issuer}, which has another", signed.index)
         })?;
@@ -248,7 +248,7 @@ impl Ledger {
         to: &Address,
         kind: ReceiptKind,
     ) -> Check {
-        let stands = self.books.get(relay).is_some_and(|book| book.says(message, to, kind));
+        let stands = self.logs.get(relay).is_some_and(|log| log.says(message, to, kind));
         hold("every_fate_is_logged", stands, || {
             format!("{relay} says {kind} of {message:?} to {to}, and its log does not")
         })
@@ -282,7 +282,7 @@ impl Ledger {
 
     fn receipt_in_is_logged(&self, relay: &Ministry, signed: &SignedReceipt) -> Check {
         let hash = leaf(&signed.entry);
-        let stands = self.books.get(relay).is_some_and(|book| book.received.contains(&hash));
+        let stands = self.logs.get(relay).is_some_and(|log| log.received.contains(&hash));
         hold("every_fate_is_logged", stands, || {
             format!("{relay} took entry {} of another log and does not say so", signed.index)
         })
@@ -290,8 +290,8 @@ impl Ledger {
 
     /// The receipt that an item of a queue refers to; one of this relay is not proven yet.
     pub(crate) fn queued_receipt(&self, node: &Node, index: u64) -> Result<Receipt, Failure> {
-        let fresh = self.books.get(&node.home).and_then(|book| book.fresh(index));
-        let bytes = fresh.or_else(|| node.disk.paper.entry(index));
+        let fresh = self.logs.get(&node.home).and_then(|log| log.fresh(index));
+        let bytes = fresh.or_else(|| node.disk.log.entry(index));
         let read = bytes.and_then(|bytes| entry::decode(bytes).ok()).map(|entry| entry.event);
         match read {
             Some(LogEvent::Receipt(said)) => {
@@ -309,11 +309,11 @@ impl Ledger {
 
 // === when a relay starts, and when all is quiet ===
 
-impl Ledger {
+impl Observer {
     /// No entry ever gets other bytes, and none goes.
     pub(crate) fn log_stays_as_it_was(&self, node: &Node) -> Check {
-        let leaves = self.books.get(&node.home).map_or(&[][..], |book| &book.leaves);
-        let kept = node.disk.paper.entries();
+        let leaves = self.logs.get(&node.home).map_or(&[][..], |log| &log.leaves);
+        let kept = node.disk.log.entries();
         hold("log_append_only", kept.len() == leaves.len(), || {
             format!("{}: {} entries were written, {} stand", node.home, leaves.len(), kept.len())
         })?;
@@ -326,7 +326,7 @@ impl Ledger {
     /// What was ever handed out as a receipt is still what stands at its place.
     pub(crate) fn shown_receipts_stand(&self, node: &Node) -> Check {
         for (_, index, hash) in self.shown.iter().filter(|(issuer, ..)| *issuer == node.home) {
-            let stands = node.disk.paper.entry(*index).map(|bytes| leaf(bytes));
+            let stands = node.disk.log.entry(*index).map(|bytes| leaf(bytes));
             hold("receipts_are_in_the_log", stands == Some(*hash), || {
                 format!("{}: entry {index} is not what was handed out", node.home)
             })?;
@@ -336,19 +336,19 @@ impl Ledger {
 
     /// What the log of one relay says of what went to another, the log of the other says too.
     pub(crate) fn logs_agree(&self) -> Check {
-        for (home, book) in &self.books {
-            for ((issuer, said), (index, hash)) in &book.heard {
-                let there = self.books.get(issuer);
+        for (home, log) in &self.logs {
+            for ((issuer, said), (index, hash)) in &log.heard {
+                let there = self.logs.get(issuer);
                 let stands =
                     there.is_some_and(|t| t.leaf(*index) == Some(*hash) && t.said.contains(said));
                 hold("logs_agree", stands, || format!("{home} has {said:?} of {issuer}"))?;
             }
-            for copy in &book.out {
-                self.a_copy_has_an_end(home, book, copy)?;
+            for copy in &log.out {
+                self.a_copy_has_an_end(home, log, copy)?;
             }
-            for (peer, message, dest) in &book.taken {
+            for (peer, message, dest) in &log.taken {
                 let copy = (home.clone(), *message, dest.clone());
-                let went = self.books.get(peer).is_some_and(|there| there.out.contains(&copy));
+                let went = self.logs.get(peer).is_some_and(|there| there.out.contains(&copy));
                 hold("logs_agree", went, || {
                     format!("{home} has {message:?} for {dest} from {peer}, which never sent it")
                 })?;
@@ -359,13 +359,13 @@ impl Ledger {
 
     /// Of a copy that was to go to a peer, either the peer has stated what became of it, or the
     /// relay itself that it did not go.
-    fn a_copy_has_an_end(&self, home: &Ministry, book: &Logbook, copy: &Copied) -> Check {
+    fn a_copy_has_an_end(&self, home: &Ministry, log: &CommittedLog, copy: &Copied) -> Check {
         let (peer, message, dest) = copy;
         let Some(sent) = self.sent.get(message) else { return Ok(()) };
         for to in sent.header.recipients_at(dest).map(|recipient| &recipient.address) {
             let theirs =
-                |kind| book.heard.contains_key(&(peer.clone(), (*message, to.clone(), kind)));
-            let ours = |kind| book.says(*message, to, kind);
+                |kind| log.heard.contains_key(&(peer.clone(), (*message, to.clone(), kind)));
+            let ours = |kind| log.says(*message, to, kind);
             let has_end = theirs(ReceiptKind::Relayed)
                 || ours(ReceiptKind::Refused)
                 || ours(ReceiptKind::Expired);
@@ -374,7 +374,7 @@ impl Ledger {
                 format!("{home}: nothing is known of {index} of {system} to {to} by {peer}")
             })?;
             let is_taken = !theirs(ReceiptKind::Relayed)
-                || self.books.get(peer).is_some_and(|there| {
+                || self.logs.get(peer).is_some_and(|there| {
                     there.taken.contains(&(home.clone(), *message, dest.clone()))
                 });
             hold("logs_agree", is_taken, || format!("{peer} has {message:?} and not from {home}"))?;

@@ -46,7 +46,7 @@ impl World {
         let Some(node) = self.nodes.get_mut(relay).filter(|node| node.is_up()) else {
             return;
         };
-        self.log.line(self.agenda.now(), format_args!("{relay} is doomed: {fate:?}"));
+        self.trace.line(self.agenda.now(), format_args!("{relay} is doomed: {fate:?}"));
         node.fate = fate;
         if fate.is_none() {
             self.crash(relay);
@@ -55,7 +55,7 @@ impl World {
 
     /// Two relays lose sight of each other for a while.
     fn part(&mut self, one: &Ministry, other: &Ministry) {
-        self.log.line(self.agenda.now(), format_args!("{one} and {other} are parted"));
+        self.trace.line(self.agenda.now(), format_args!("{one} and {other} are parted"));
         self.network.part(one, other);
         let between = |caller: &Caller, called: &Ministry| match caller {
             Caller::Relay(relay) => {
@@ -92,9 +92,9 @@ impl World {
         let mailbox = self.rng.pick(&self.mailboxes).map(|(_, address)| address.clone());
         let now = self.now();
         if let (Some(system), Some(mailbox)) = (self.senders.get_mut(sender), mailbox) {
-            self.log.line(now, format_args!("{} floods {mailbox}", system.system));
+            self.trace.line(now, format_args!("{} floods {mailbox}", system.system));
             let messages = system.flood(now, &mut self.rng, &mailbox)?;
-            self.ledger.on_composed(messages);
+            self.observer.on_composed(messages);
         }
         self.call(sender);
         Ok(())
@@ -105,7 +105,7 @@ impl World {
         let Some((peer, relay, lane, cargo)) = self.rng.pick(self.network.old()).cloned() else {
             return;
         };
-        self.log.line(self.agenda.now(), format_args!("{peer} repeats a batch to {relay}"));
+        self.trace.line(self.agenda.now(), format_args!("{peer} repeats a batch to {relay}"));
         let link = LinkId(self.number());
         self.repeat(Giver { caller: Caller::Relay(peer), link, lane }, &relay, cargo);
         let problem = "it was a ghost".to_owned();

@@ -19,13 +19,13 @@ impl World {
     pub(crate) fn erase(&mut self, relay: &Ministry, among: &[Digest]) {
         let Some(node) = self.nodes.get(relay).filter(|node| node.is_up()) else { return };
         let is_among = |header: &&bytes::Bytes| among.is_empty() || among.contains(&leaf(header));
-        let standing: Vec<_> = node.disk.paper.standing().filter(is_among).collect();
+        let standing: Vec<_> = node.disk.log.standing().filter(is_among).collect();
         let Some(bytes) = self.rng.pick(&standing).copied() else { return };
         let (Ok(header), digest) = (header::decode(bytes), leaf(bytes)) else { return };
         let headers = if self.rng.chance(60) { vec![digest] } else { Vec::new() };
         let (message, count) = (header.id, headers.len());
         let Some(person) = self.person_of(relay) else { return };
-        self.log.line(
+        self.trace.line(
             self.agenda.now(),
             format_args!("{relay} is to erase {message} and {count} headers of it"),
         );
@@ -39,10 +39,10 @@ impl World {
     /// Somebody has the headers leave whose time is over.
     pub(crate) fn prune(&mut self, relay: &Ministry, until: Timestamp) {
         let Some(node) = self.nodes.get(relay).filter(|node| node.is_up()) else { return };
-        let headers = node.disk.paper.count_until(until);
+        let headers = node.disk.log.count_until(until);
         let Some(person) = self.person_of(relay) else { return };
         self.pruned = self.pruned.saturating_add(headers);
-        self.log.line(self.agenda.now(), format_args!("{relay} is to prune {headers} headers"));
+        self.trace.line(self.agenda.now(), format_args!("{relay} is to prune {headers} headers"));
         let (token, basis) = (Token(self.number()), BASIS.to_owned());
         let deed = LogDeed::Prune { basis, until, headers };
         if let Some(node) = self.nodes.get_mut(relay) {
@@ -63,7 +63,7 @@ impl World {
         message: MessageId,
         digest: Digest,
     ) -> Check {
-        self.log.line(self.agenda.now(), format_args!("{relay} has erased {message}"));
+        self.trace.line(self.agenda.now(), format_args!("{relay} has erased {message}"));
         self.erased = self.erased.saturating_add(1);
         let Some(node) = self.nodes.get(relay) else { return Ok(()) };
         let is_it = |header: &bytes::Bytes| leaf(header) == digest;

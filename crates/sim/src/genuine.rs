@@ -12,12 +12,12 @@ use kuriiri_wire::receipt;
 
 use crate::{
     failure::{Check, Failure, hold},
-    ledger::{Ledger, pairs},
     node::Node,
+    observer::{Observer, pairs},
     sender::Sent,
 };
 
-impl Ledger {
+impl Observer {
     /// What proves the messages of a pack: each gets its own proof back from the parts.
     pub(crate) fn proofs_of(&self, pack: &Pack) -> Result<Vec<(Digest, BatchProof)>, Failure> {
         let is_message = |item: &&Item| matches!(item, Item::Parcel(_));

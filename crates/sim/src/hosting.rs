@@ -32,8 +32,8 @@ impl World {
         };
         self.saboteur.damage_disk(&mut node.disk);
         if self.saboteur.plan != Sabotage::CutsTheLogBack {
-            self.ledger.log_stays_as_it_was(node)?;
-            self.ledger.headers_stay_beside(node)?;
+            self.observer.log_stays_as_it_was(node)?;
+            self.observer.headers_stay_beside(node)?;
         }
         let rules = &self.cast.rules;
         if self.saboteur.plan == Sabotage::ForgedRules {
@@ -46,7 +46,7 @@ impl World {
         let (retention, codec) = (&self.cast.retention, self.saboteur.codec(relay));
         let config = house.config(relay, in_force, retention, codec);
         let step = node.start(config, &house.peers, now)?;
-        self.log.line(now, format_args!("{relay} starts"));
+        self.trace.line(now, format_args!("{relay} starts"));
         self.plan_audit(relay);
         self.finish(relay, step)?;
         self.come_back(relay);
@@ -105,7 +105,7 @@ impl World {
         let now = self.now();
         if let Some(node) = self.nodes.get_mut(relay) {
             self.saboteur.forge(&node.disk, &mut commit);
-            self.ledger.on_commit(now, node, &commit)?;
+            self.observer.on_commit(now, node, &commit)?;
             if self.saboteur.damage(&node.disk, &mut commit) {
                 fate = Some(Fate::AmidActions);
             }
@@ -113,7 +113,7 @@ impl World {
             let agrees = applied.is_ok();
             hold("commits_agree_with_the_state", agrees, || format!("{relay}: {applied:?}"))?;
             if node.steps % COUNT_EVERY == 0 && self.saboteur.plan == Sabotage::None {
-                self.ledger.references_are_counted(node)?;
+                self.observer.references_are_counted(node)?;
             }
         }
         match fate {
@@ -148,7 +148,7 @@ impl World {
             if let Action::Answer(token, Reply::Verdicts { verdicts, .. }) = action
                 && let Some(claims) = node.claims(*token)
             {
-                self.ledger.on_decided(claims, verdicts);
+                self.observer.on_decided(claims, verdicts);
             }
         }
     }
@@ -165,13 +165,13 @@ impl World {
             if let Some(node) = self.nodes.get_mut(relay) {
                 node.is_crowded = true;
             }
-            self.log.line(self.agenda.now(), format_args!("{relay} will find {key:?} crowded"));
+            self.trace.line(self.agenda.now(), format_args!("{relay} will find {key:?} crowded"));
         }
     }
 
     /// A relay is gone, with all but its disk. The others learn it in time.
     pub(crate) fn crash(&mut self, relay: &Ministry) {
-        self.log.line(self.agenda.now(), format_args!("{relay} crashes"));
+        self.trace.line(self.agenda.now(), format_args!("{relay} crashes"));
         if let Some(node) = self.nodes.get_mut(relay) {
             node.crash();
         }
@@ -217,7 +217,7 @@ impl World {
                 }
                 Action::Transmit { peer, link, lane, batch, epoch, load } => {
                     let cargo = self.load(relay, &peer, link, lane, (epoch, load))?;
-                    self.log.line(
+                    self.trace.line(
                         self.agenda.now(),
                         format_args!("{relay} sends {lane:?} {batch:?} epoch {epoch} on {link:?}"),
                     );
@@ -239,11 +239,11 @@ impl World {
                 Question::Batch { link, lane, number, claims, cargo },
                 Reply::Verdicts { verdicts, receipts },
             ) => {
-                self.ledger.acknowledged_only_after_commit(relay, &claims, &verdicts)?;
-                self.ledger.every_fate_is_logged(relay, &claims, &verdicts)?;
-                self.ledger.receipts_in_are_logged(relay, &cargo, &verdicts)?;
+                self.observer.acknowledged_only_after_commit(relay, &claims, &verdicts)?;
+                self.observer.every_fate_is_logged(relay, &claims, &verdicts)?;
+                self.observer.receipts_in_are_logged(relay, &cargo, &verdicts)?;
                 let receipts = self.prove_all(relay, receipts)?;
-                self.ledger.answers_bring_their_receipts(relay, &claims, &verdicts, &receipts)?;
+                self.observer.answers_bring_their_receipts(relay, &claims, &verdicts, &receipts)?;
                 self.keep_for_later(relay, link, lane, &verdicts, cargo);
                 let answer = Answer { verdicts, receipts };
                 let wait = self.delay();
@@ -251,11 +251,11 @@ impl World {
                 Ok(())
             }
             (Question::Nobody(claims), Reply::Verdicts { verdicts, .. }) => {
-                self.ledger.acknowledged_only_after_commit(relay, &claims, &verdicts)
+                self.observer.acknowledged_only_after_commit(relay, &claims, &verdicts)
             }
             (Question::Status, Reply::Status(status)) if self.is_calm => {
                 let node = self.nodes.get(relay);
-                node.map_or(Ok(()), |node| self.ledger.what_waits_is_counted(node, &status))
+                node.map_or(Ok(()), |node| self.observer.what_waits_is_counted(node, &status))
             }
             (Question::Status, Reply::Status(_)) => Ok(()),
             (Question::Holds(officer), Reply::Holds(holds, more)) => {

@@ -15,15 +15,15 @@ use kuriiri_types::{
 use crate::{
     failure::{Check, hold},
     judgement::{Matter, words},
-    ledger::{Ledger, pairs},
     node::{Claim, Node},
+    observer::{Observer, pairs},
     receiver::{Reader, Taker},
     sender::Sent,
 };
 
 // === at each commit ===
 
-impl Ledger {
+impl Observer {
     /// A stored value has a bound, and a pack has one bit for each item.
     pub(crate) fn packs_fit_a_stored_value(&self, pack: &Pack) -> Check {
         let bytes = pack.weight();

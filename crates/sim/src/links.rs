@@ -13,11 +13,11 @@ impl World {
         let is_up = self.nodes.get(&to).is_some_and(|node| node.is_up());
         let is_bad_luck = !self.is_calm && self.rng.chance(10);
         if !is_up || is_bad_luck || self.network.are_apart(&from, &to) {
-            self.log.line(self.agenda.now(), format_args!("{from} does not reach {to}"));
+            self.trace.line(self.agenda.now(), format_args!("{from} does not reach {to}"));
             return self.tell(&from, Event::DialFailed { peer: to, problem: "no answer".into() });
         }
         let link = LinkId(self.number());
-        self.log.line(self.agenda.now(), format_args!("{from} reaches {to}: {link:?}"));
+        self.trace.line(self.agenda.now(), format_args!("{from} reaches {to}: {link:?}"));
         self.network.open(link, Caller::Relay(from.clone()), to.clone());
         if !self.is_calm && self.rng.chance(30) {
             self.agenda.after(self.rng.between(100, 6000), Happening::Cut(link));
@@ -32,7 +32,7 @@ impl World {
             return;
         };
         link.is_cut = true;
-        self.log.line(self.agenda.now(), format_args!("{id:?} is lost"));
+        self.trace.line(self.agenda.now(), format_args!("{id:?} is lost"));
         let (one, other) = (self.delay(), self.delay());
         self.agenda.after(one, Happening::CallerNotices(id));
         self.agenda.after(other, Happening::CalledNotices(id));

@@ -36,7 +36,7 @@ fn run(wish: &Wish) -> Result<Report, Failure> {
     let mut world = World::new(wish.seed)?.with(wish.steps, usize::MAX);
     let outcome = world.run();
     world.lines().for_each(|line| println!("{line}"));
-    println!("log digest {}", world.digest());
+    println!("trace digest {}", world.digest());
     outcome
 }
 

@@ -5,11 +5,11 @@ use kuriiri_types::{Envelope, SignedReceipt, Timestamp};
 
 use crate::{
     failure::Check,
-    ledger::{Fresh, Ledger, pairs},
     node::Node,
+    observer::{Fresh, Observer, pairs},
 };
 
-impl Ledger {
+impl Observer {
     /// A commit is about to become durable.
     pub(crate) fn on_commit(&mut self, now: Timestamp, node: &Node, commit: &Commit) -> Check {
         self.fresh = Fresh::default();

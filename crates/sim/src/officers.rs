@@ -75,7 +75,7 @@ impl World {
         more: bool,
     ) -> Check {
         if let Some(node) = self.nodes.get(relay) {
-            self.ledger.officers_see_what_waits(node, &holds, more)?;
+            self.observer.officers_see_what_waits(node, &holds, more)?;
         }
         for state in holds {
             let leaf = leaf(&state.envelope.header);
@@ -133,7 +133,7 @@ impl World {
         state: HoldState,
     ) -> Check {
         if let Some(node) = self.nodes.get(relay) {
-            self.ledger.a_hold_is_shown_as_it_is(node, &state)?;
+            self.observer.a_hold_is_shown_as_it_is(node, &state)?;
         }
         if state.needed > 0 {
             let seen = Box::new(seen(relay, &state));
@@ -158,10 +158,10 @@ impl World {
         };
         let verified = self.verify_word(signed)?;
         let proof = verified.signed().proof.clone();
-        let sent = self.ledger.sent.get(&seen.leaf);
+        let sent = self.observer.sent.get(&seen.leaf);
         let what = sent.map(|sent| format!("{} of {}", sent.index, sent.system));
         let by = signer.id();
-        self.log.line(now, format_args!("{by} means to {deed:?} {}", what.unwrap_or_default()));
+        self.trace.line(now, format_args!("{by} means to {deed:?} {}", what.unwrap_or_default()));
         let relay = &seen.relay;
         if !self.nodes.get(relay).is_some_and(|node| node.is_up()) {
             return Ok(());
@@ -222,22 +222,22 @@ impl World {
         let Some(node) = self.nodes.get(relay) else {
             return Ok(());
         };
-        self.ledger.void_words_count_for_nothing(
+        self.observer.void_words_count_for_nothing(
             !deed.is_void() || matches!(reply, Reply::Refused(_)),
             || format!("{relay}: {officer} can {deed:?} {leaf:?}: {reply:?}"),
         )?;
         let outcome = match reply {
             Reply::Resolved(Resolution::Counted { .. }) => {
-                self.ledger.counted_words_are_kept(node, *leaf, officer)?;
+                self.observer.counted_words_are_kept(node, *leaf, officer)?;
                 "counts".to_owned()
             }
             Reply::Resolved(Resolution::Released) => {
-                self.ledger.releases_are_made(node, *leaf)?;
+                self.observer.releases_are_made(node, *leaf)?;
                 self.released = self.released.saturating_add(1);
                 "releases it".to_owned()
             }
             Reply::Resolved(Resolution::Rejected) => {
-                self.ledger.rejections_are_told(node, *leaf)?;
+                self.observer.rejections_are_told(node, *leaf)?;
                 "sends it back".to_owned()
             }
             Reply::Refused(refusal) => format!("is refused: {:?}", refusal.code),
@@ -255,7 +255,7 @@ impl World {
                 });
             }
         };
-        self.log.line(now, format_args!("the word of {officer} {outcome}"));
+        self.trace.line(now, format_args!("the word of {officer} {outcome}"));
         Ok(())
     }
 }

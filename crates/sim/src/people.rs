@@ -42,9 +42,9 @@ impl World {
             for message in &messages {
                 let (index, system) = (message.index, &message.system);
                 let to: Vec<&Address> = message.header.to.iter().map(|r| &r.address).collect();
-                self.log.line(now, format_args!("{system} writes {index} to {to:?}"));
+                self.trace.line(now, format_args!("{system} writes {index} to {to:?}"));
             }
-            self.ledger.on_composed(messages);
+            self.observer.on_composed(messages);
         }
         self.call(sender);
         Ok(())
@@ -138,7 +138,7 @@ impl World {
             stream,
         };
         self.takers.insert(subscription, taker);
-        self.log.line(
+        self.trace.line(
             self.agenda.now(),
             format_args!("{subscription:?} receives {mailbox}, credit {credit}, {habit:?}"),
         );
@@ -172,16 +172,16 @@ impl World {
             return Ok(());
         };
         taker.unconfirmed = taker.unconfirmed.saturating_add(items.len());
-        self.ledger.messages_are_handed_out_in_order(taker, &items)?;
+        self.observer.messages_are_handed_out_in_order(taker, &items)?;
         if let Some(node) = self.nodes.get(&taker.relay) {
             for item in &items {
-                let message = self.ledger.signed_bytes_are_verbatim(&item.envelope)?;
-                self.ledger.signers_are_known(node, &item.envelope.proof)?;
+                let message = self.observer.signed_bytes_are_verbatim(&item.envelope)?;
+                self.observer.signers_are_known(node, &item.envelope.proof)?;
                 for signed in &item.approvals {
-                    self.ledger.signers_are_known(node, &signed.proof)?;
+                    self.observer.signers_are_known(node, &signed.proof)?;
                 }
                 let (relay, approvals) = (&taker.relay, &item.approvals);
-                self.ledger.released_by_enough_officers(now, relay, &message, approvals)?;
+                self.observer.released_by_enough_officers(now, relay, &message, approvals)?;
                 let body = node.disk.body(&item.body);
                 let same = body.is_ok_and(|body| body == message.body);
                 hold("bodies_are_there", same, || format!("of {} in {to:?}", message.index))?;
@@ -228,7 +228,7 @@ impl World {
         }
         let (relay, run, mailbox) = (taker.relay.clone(), taker.run, taker.mailbox.clone());
         let leaves = confirmed.iter().map(|(_, leaf)| (*leaf, mailbox.clone()));
-        self.ledger.confirmed.extend(leaves);
+        self.observer.confirmed.extend(leaves);
         let tickets = confirmed.iter().map(|(ticket, _)| *ticket).collect();
         taker.confirmed.extend(confirmed);
         let event = Event::Confirmed { subscription, tickets };
@@ -245,8 +245,8 @@ impl World {
             return Ok(());
         };
         for leaf in tickets.iter().filter_map(|ticket| taker.confirmed.get(ticket)) {
-            self.ledger.delivery_is_logged(*leaf, &taker.mailbox)?;
-            self.ledger.settled.insert((*leaf, taker.mailbox.clone()));
+            self.observer.delivery_is_logged(*leaf, &taker.mailbox)?;
+            self.observer.settled.insert((*leaf, taker.mailbox.clone()));
         }
         Ok(())
     }
@@ -270,7 +270,7 @@ impl World {
         let from = bookmark.filter(|_| watches);
         let mode = if watches { ReceiptMode::Watch(from) } else { ReceiptMode::Consume };
         let (relay, run) = self.home_of(&address);
-        self.log.line(
+        self.trace.line(
             self.agenda.now(),
             format_args!("{subscription:?} reads receipts of {address}, {mode:x?}"),
         );
@@ -307,7 +307,7 @@ impl World {
             receipts.pop();
         }
         if let Some(node) = self.nodes.get(relay) {
-            self.ledger.watches_miss_nothing(node, reader, &receipts, next)?;
+            self.observer.watches_miss_nothing(node, reader, &receipts, next)?;
         }
         reader.cursor = Some(next);
         self.push(to, Happening::Receipts { subscription: to, receipts, next });
@@ -332,8 +332,8 @@ impl World {
         }
         let (relay, run) = (reader.relay.clone(), reader.run);
         for (seq, signed) in receipts {
-            self.ledger.on_read(signed)?;
-            self.ledger.read.insert((reader.address.clone(), *seq));
+            self.observer.on_read(signed)?;
+            self.observer.read.insert((reader.address.clone(), *seq));
         }
         let confirms = self.is_calm || self.rng.chance(80);
         if let Some((through, _)) = receipts.last().filter(|_| confirms) {
@@ -360,7 +360,7 @@ impl World {
             gone = Some((reader.relay.clone(), reader.run));
         }
         if let Some((relay, run)) = gone {
-            self.log.line(self.agenda.now(), format_args!("{subscription:?} vanishes"));
+            self.trace.line(self.agenda.now(), format_args!("{subscription:?} vanishes"));
             let event = Event::Unsubscribed { subscription };
             let wait = self.delay();
             self.agenda.after(wait, Happening::Tell { relay, run, event });

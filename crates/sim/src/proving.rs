@@ -18,7 +18,7 @@ impl World {
         receipt: Unproved,
     ) -> Result<SignedReceipt, Failure> {
         let index = receipt.index;
-        let proved = self.nodes.get(relay).and_then(|node| node.disk.paper.prove(receipt));
+        let proved = self.nodes.get(relay).and_then(|node| node.disk.log.prove(receipt));
         hold("receipts_are_in_the_log", proved.is_some(), || {
             format!("{relay} hands out entry {index}, and its log is not so long")
         })?;
@@ -44,8 +44,8 @@ impl World {
         match receipt {
             ReceiptOut::Own(unproved) => self.prove(relay, unproved),
             ReceiptOut::Other(signed) => {
-                self.ledger.statements_fit(relay, &signed)?;
-                self.ledger.receipts_are_in_the_log(relay, &signed)?;
+                self.observer.statements_fit(relay, &signed)?;
+                self.observer.receipts_are_in_the_log(relay, &signed)?;
                 Ok(signed)
             }
         }
@@ -63,7 +63,7 @@ impl World {
         (epoch, load): (u32, Vec<Load>),
     ) -> Result<Cargo, Failure> {
         let under_way = self.network.depart(link, lane);
-        self.ledger.batches_are_bounded(&load, under_way)?;
+        self.observer.batches_are_bounded(&load, under_way)?;
         let (mut parcels, mut receipts) = (Vec::new(), Vec::new());
         for item in load {
             self.may_be_handed_over(relay, peer, &item)?;
@@ -88,10 +88,15 @@ impl World {
         let Some(node) = self.nodes.get(relay) else { return Ok(()) };
         let forged = self.saboteur.plan == Sabotage::ForgedRules;
         let policy = if forged { &self.cast.rules.example } else { &node.in_force };
-        self.ledger.nothing_reaches_an_uncleared_relay(self.now(), policy, (relay, peer), item)?;
+        self.observer.nothing_reaches_an_uncleared_relay(
+            self.now(),
+            policy,
+            (relay, peer),
+            item,
+        )?;
         let Load::Parcel { envelope, approvals, .. } = item else { return Ok(()) };
-        self.ledger.signers_are_known(node, &envelope.proof)?;
-        approvals.iter().try_for_each(|signed| self.ledger.signers_are_known(node, &signed.proof))
+        self.observer.signers_are_known(node, &envelope.proof)?;
+        approvals.iter().try_for_each(|signed| self.observer.signers_are_known(node, &signed.proof))
     }
 
     fn body_of(

@@ -14,14 +14,14 @@ use crate::{
     at_peace::AtPeace,
     failure::{Check, hold},
     judgement::{Matter, officers_at_least, persons, words},
-    ledger::Ledger,
     node::Node,
+    observer::Observer,
     sender::Sent,
 };
 
 // === at each commit ===
 
-impl Ledger {
+impl Observer {
     /// A hold is one stored value, of one message for all its time, with one word of each officer.
     pub(crate) fn holds_stay_what_they_are(
         &self,
@@ -132,7 +132,7 @@ impl Ledger {
 
 // === at each answer to an officer ===
 
-impl Ledger {
+impl Observer {
     /// An officer is shown what waits: truly, and all of it up to the last when there is more.
     pub(crate) fn officers_see_what_waits(
         &self,
@@ -214,7 +214,7 @@ impl Ledger {
 
 // === some time after the rules have changed ===
 
-impl Ledger {
+impl Observer {
     /// What the rules no longer allow is withdrawn, what they now want people for waits for them,
     /// and what they want nobody for goes: soon after they have changed, whether or not a peer can
     /// be reached. What was under way then is spared.

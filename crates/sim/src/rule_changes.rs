@@ -29,7 +29,7 @@ impl World {
             return;
         };
         node.policy = policy.clone();
-        self.log.line(self.agenda.now(), format_args!("{relay} is given rules: {name}"));
+        self.trace.line(self.agenda.now(), format_args!("{relay} is given rules: {name}"));
         if plan == Sabotage::KeepsOldRules {
             node.goes_by(now, policy);
         } else {
@@ -66,6 +66,6 @@ impl World {
         let Some(node) = self.nodes.get(relay).filter(same) else {
             return Ok(());
         };
-        self.ledger.nothing_waits_against_the_rules(now, node, at_peace)
+        self.observer.nothing_waits_against_the_rules(now, node, at_peace)
     }
 }

@@ -43,13 +43,13 @@ impl Saboteur {
         } else if self.plan == Sabotage::LosesAHold {
             disk.holds.pop_first();
         } else if self.plan == Sabotage::CutsTheLogBack {
-            disk.paper.cut_back();
+            disk.log.cut_back();
         } else if self.plan == Sabotage::RewritesTheLog {
-            disk.paper.rewrite();
+            disk.log.rewrite();
         } else if self.plan == Sabotage::LosesAHeader {
-            disk.paper.lose_a_header();
+            disk.log.lose_a_header();
         } else if self.plan == Sabotage::DamagesTheHead {
-            disk.paper.damage_head();
+            disk.log.damage_head();
         }
     }
 

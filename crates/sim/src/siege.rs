@@ -18,7 +18,7 @@ impl World {
     /// Nobody reaches anybody, every relay is given other rules, and all of them must reach what
     /// waits.
     pub(crate) fn siege(&mut self) -> Check {
-        self.log.line(self.agenda.now(), format_args!("=== siege ==="));
+        self.trace.line(self.agenda.now(), format_args!("=== siege ==="));
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         for home in &homes {
             self.restart(home)?;
@@ -52,7 +52,7 @@ impl World {
         self.pass(REVIEW_WITHIN)?;
         let now = self.now();
         for node in self.nodes.values().filter(|node| node.is_up()) {
-            self.ledger.nothing_waits_against_the_rules(now, node, &AtPeace::All)?;
+            self.observer.nothing_waits_against_the_rules(now, node, &AtPeace::All)?;
         }
         self.blind(false);
         Ok(())

@@ -28,7 +28,7 @@ impl World {
     /// The relay of a message's origin skips its officers, and hands it over with what it has.
     pub(crate) fn smuggle(&mut self) {
         let secret = |sent: &&std::sync::Arc<Sent>| officers_at_least(sent) > 0;
-        let secrets: Vec<_> = self.ledger.sent.values().filter(secret).cloned().collect();
+        let secrets: Vec<_> = self.observer.sent.values().filter(secret).cloned().collect();
         let Some(message) = self.rng.pick(&secrets).cloned() else {
             return;
         };
@@ -40,7 +40,7 @@ impl World {
         };
         let approvals = self.pretend(&message, &origin);
         let (index, count) = (message.index, approvals.len());
-        self.log.line(
+        self.trace.line(
             self.agenda.now(),
             format_args!("{origin} smuggles {index} to {dest} with {count} approvals"),
         );

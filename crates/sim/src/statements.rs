@@ -5,12 +5,12 @@ use kuriiri_types::{Digest, Ministry, Receipt, SignedReceipt};
 use kuriiri_wire::limits::SIGNED_RECEIPT_BYTES_MAX;
 
 use crate::{
+    committed_log::CommittedLog,
     failure::{Check, hold},
-    ledger::Ledger,
-    logbook::Logbook,
+    observer::Observer,
 };
 
-impl Ledger {
+impl Observer {
     /// A statement speaks of messages of its sender alone: nobody learns from it of others.
     pub(crate) fn no_receipt_speaks_of_two_senders(
         &self,
@@ -38,10 +38,10 @@ impl Ledger {
 /// What another relay states is in a log once, however often it came.
 pub(crate) fn one_entry_for_one_statement(
     home: &Ministry,
-    book: &Logbook,
+    log: &CommittedLog,
     receipt: &SignedReceipt,
 ) -> Check {
-    let is_new = !book.received.contains(&leaf(&receipt.entry));
+    let is_new = !log.received.contains(&leaf(&receipt.entry));
     hold("one_entry_for_one_statement", is_new, || {
         format!("{home} has entry {} of another log once more", receipt.index)
     })

@@ -11,23 +11,23 @@ use crate::{
     clock::Agenda,
     failure::Failure,
     happening::Happening,
-    ledger::Ledger,
-    log::Log,
     network::Network,
     node::Node,
+    observer::Observer,
     receiver::{Reader, Taker},
     rng::Rng,
     sabotage::Sabotage,
     saboteur::Saboteur,
     sender::Sender,
     siege_plan::Siege,
+    trace::Trace,
 };
 
 /// Things that happen in a storm, at most, unless somebody asks for another number.
 const STEPS: u64 = 20_000;
 /// Tells the numbers that sieges are drawn by from those of the rest of a world.
 const SIEGES: u64 = 0x9e37_79b9_7f4a_7c15;
-/// Lines of the log that are kept unless somebody asks for all.
+/// Lines of the trace that are kept unless somebody asks for all.
 const LINES_KEPT: usize = 200;
 
 /// Several relays in one process, in virtual time, with everything that can go wrong between them.
@@ -44,8 +44,8 @@ pub struct World {
     pub(crate) readers: BTreeMap<SubscriptionId, Reader>,
     /// Where the last watch of an address broke off.
     pub(crate) bookmarks: BTreeMap<Address, Seq>,
-    pub(crate) ledger: Ledger,
-    pub(crate) log: Log,
+    pub(crate) observer: Observer,
+    pub(crate) trace: Trace,
     pub(crate) saboteur: Saboteur,
     pub(crate) siege: Siege,
     pub(crate) is_calm: bool,
@@ -100,8 +100,8 @@ impl World {
             takers: BTreeMap::new(),
             readers: BTreeMap::new(),
             bookmarks: BTreeMap::new(),
-            ledger: Ledger::new(Arc::clone(&cast)),
-            log: Log::new(LINES_KEPT),
+            observer: Observer::new(Arc::clone(&cast)),
+            trace: Trace::new(LINES_KEPT),
             saboteur: Saboteur::new(sabotage),
             siege: Siege::of(&mut Rng::new(seed.wrapping_mul(SIEGES))),
             is_calm: false,
@@ -118,22 +118,22 @@ impl World {
         })
     }
 
-    /// Ends the storm after so many things have happened, and keeps so many lines of the log.
+    /// Ends the storm after so many things have happened, and keeps so many lines of the trace.
     #[must_use]
     pub fn with(mut self, steps_max: u64, lines_kept: usize) -> Self {
         self.steps_max = steps_max;
-        self.log = Log::new(lines_kept);
+        self.trace = Trace::new(lines_kept);
         self
     }
 
-    /// The last lines of the log.
+    /// The last lines of the trace.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
-        self.log.lines()
+        self.trace.lines()
     }
 
-    /// The digest of the whole log so far.
+    /// The digest of the whole trace so far.
     pub fn digest(&self) -> Digest {
-        self.log.digest()
+        self.trace.digest()
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -182,6 +182,6 @@ impl World {
 
 impl std::fmt::Debug for World {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("World").field("log", &self.log.digest()).finish_non_exhaustive()
+        f.debug_struct("World").field("trace", &self.trace.digest()).finish_non_exhaustive()
     }
 }

@@ -79,5 +79,5 @@ fn the_same_seed_is_the_same_world() {
     let run = |seed| World::new(seed).unwrap().run().unwrap();
     let (one, again, other) = (run(7), run(7), run(8));
     assert_eq!(one, again);
-    assert_ne!(one.log, other.log);
+    assert_ne!(one.trace, other.trace);
 }

@@ -15,7 +15,7 @@ type Headers = BTreeMap<u64, Vec<Option<Bytes>>>;
 
 /// Entries, the tree over them, the headers beside them, and what the last commit said of them.
 #[derive(Clone, Default)]
-pub(crate) struct Paper {
+pub(crate) struct DiskLog {
     entries: Vec<Bytes>,
     tree: Growth,
     headers: Headers,
@@ -32,7 +32,7 @@ struct Said {
     checkpoint: Bytes,
 }
 
-impl Paper {
+impl DiskLog {
     /// Keeps what a commit appends.
     ///
     /// # Errors
@@ -168,8 +168,8 @@ impl Paper {
     }
 }
 
-impl fmt::Debug for Paper {
+impl fmt::Debug for DiskLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Paper").field("head", &self.last.head).finish_non_exhaustive()
+        f.debug_struct("DiskLog").field("head", &self.last.head).finish_non_exhaustive()
     }
 }

@@ -8,10 +8,10 @@ use std::{
 use kuriiri_engine::{QueueId, Seq};
 use kuriiri_types::{Address, Digest, Lane, Ministry, Receipt, ReceiptKind, SpiffeId, Verdict};
 
-use crate::{cast::Cast, logbook::Logbook, node::Claim, sender::Sent};
+use crate::{cast::Cast, committed_log::CommittedLog, node::Claim, sender::Sent};
 
 /// Everything that invariants need to know.
-pub(crate) struct Ledger {
+pub(crate) struct Observer {
     pub(crate) cast: Arc<Cast>,
     /// Every message that was ever signed.
     pub(crate) sent: BTreeMap<Digest, Arc<Sent>>,
@@ -42,7 +42,7 @@ pub(crate) struct Ledger {
     /// The final receipts that a system has read.
     pub(crate) finals: BTreeMap<(Digest, Address), BTreeSet<ReceiptKind>>,
     /// What was ever committed to the log of each relay.
-    pub(crate) books: BTreeMap<Ministry, Logbook>,
+    pub(crate) logs: BTreeMap<Ministry, CommittedLog>,
     /// The receipts that anybody was ever handed: whose log, which place, which leaf.
     pub(crate) shown: BTreeSet<(Ministry, u64, Digest)>,
     /// What the last commit did.
@@ -60,7 +60,7 @@ pub(crate) struct Fresh {
     pub(crate) ended: BTreeSet<Digest>,
 }
 
-impl Ledger {
+impl Observer {
     pub(crate) fn new(cast: Arc<Cast>) -> Self {
         Self {
             cast,
@@ -78,7 +78,7 @@ impl Ledger {
             said: BTreeSet::new(),
             read: BTreeSet::new(),
             finals: BTreeMap::new(),
-            books: BTreeMap::new(),
+            logs: BTreeMap::new(),
             shown: BTreeSet::new(),
             fresh: Fresh::default(),
         }

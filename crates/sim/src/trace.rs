@@ -7,17 +7,17 @@ use kuriiri_types::{Digest, Timestamp};
 
 use crate::clock::BEGINNING;
 
-/// The log of a run. No line has anything of a key or a signature in it, so the same seed gives
-/// the same log in every process, though keys are made anew.
+/// The trace of a run. No line has anything of a key or a signature in it, so the same seed gives
+/// the same trace in every process, though keys are made anew.
 #[derive(Debug)]
-pub(crate) struct Log {
+pub(crate) struct Trace {
     digest: Digest,
     kept: VecDeque<String>,
     keep_max: usize,
 }
 
-impl Log {
-    /// A log that keeps so many of its last lines.
+impl Trace {
+    /// A trace that keeps so many of its last lines.
     pub(crate) fn new(keep_max: usize) -> Self {
         Self { digest: leaf(b"the beginning"), kept: VecDeque::new(), keep_max }
     }

@@ -23,7 +23,7 @@ pub(crate) type Copied = (Ministry, Digest, Ministry);
 
 /// The log of one relay.
 #[derive(Default)]
-pub(crate) struct Logbook {
+pub(crate) struct CommittedLog {
     /// The tree over all of it.
     pub(crate) tree: Growth,
     /// The leaf hashes of all of it.
@@ -72,7 +72,7 @@ pub(crate) struct Leaving {
     pub(crate) erased: BTreeMap<Digest, u64>,
 }
 
-impl Logbook {
+impl CommittedLog {
     /// A new commit begins.
     pub(crate) fn turn_page(&mut self) {
         self.fresh.clear();
@@ -213,8 +213,8 @@ pub(crate) fn statements(receipt: &Receipt) -> impl Iterator<Item = Statement> {
     told.map(|told| (told.subject.header, told.recipient.clone(), receipt.kind))
 }
 
-impl fmt::Debug for Logbook {
+impl fmt::Debug for CommittedLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Logbook").field("size", &self.leaves.len()).finish_non_exhaustive()
+        f.debug_struct("CommittedLog").field("size", &self.leaves.len()).finish_non_exhaustive()
     }
 }
