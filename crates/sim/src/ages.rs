@@ -8,9 +8,9 @@ use crate::{
     cast::KEEP_DAYS,
     clock::BEGINNING,
     failure::{Check, Failure, hold},
-    happening::Happening,
     node::Node,
     officers::LAST_ROUNDS_WITHIN,
+    planned::Planned,
     sabotage::Sabotage,
     sender::Sender,
     world::World,
@@ -104,26 +104,26 @@ impl World {
             self.restart(home)?;
         }
         for sender in 0..self.senders.len() {
-            self.agenda.after(self.rng.below(500), Happening::Call(sender));
-            self.agenda.after(self.rng.below(2000), Happening::Compose(sender));
+            self.agenda.after(self.rng.below(500), Planned::Call(sender));
+            self.agenda.after(self.rng.below(2000), Planned::Compose(sender));
         }
         for mailbox in 0..self.mailboxes.len() {
             let again = true;
-            self.agenda.after(self.rng.below(3000), Happening::Visit { mailbox, again });
-            self.agenda.after(self.rng.below(3000), Happening::Read { mailbox, again });
+            self.agenda.after(self.rng.below(3000), Planned::Visit { mailbox, again });
+            self.agenda.after(self.rng.below(3000), Planned::Read { mailbox, again });
         }
         self.begin_rounds();
-        self.agenda.after(1000, Happening::Fault);
+        self.agenda.after(1000, Planned::Fault);
         Ok(())
     }
 
     fn storm(&mut self) -> Check {
         let end = BEGINNING.after(STORM);
         while self.steps < self.steps_max {
-            let Some(happening) = self.agenda.next_until(end) else {
+            let Some(planned) = self.agenda.next_until(end) else {
                 break;
             };
-            self.happen(happening)?;
+            self.dispatch(planned)?;
         }
         Ok(())
     }
@@ -142,8 +142,8 @@ impl World {
         self.dismiss_everybody();
         for mailbox in 0..self.mailboxes.len() {
             let again = false;
-            self.agenda.after(self.rng.below(1000), Happening::Visit { mailbox, again });
-            self.agenda.after(self.rng.below(1000), Happening::Read { mailbox, again });
+            self.agenda.after(self.rng.below(1000), Planned::Visit { mailbox, again });
+            self.agenda.after(self.rng.below(1000), Planned::Read { mailbox, again });
         }
         self.begin_last_rounds();
         let limit = self.agenda.now().after(REST_WITHIN);

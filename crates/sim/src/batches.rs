@@ -13,9 +13,9 @@ use kuriiri_wire::{approval, header, receipt};
 
 use crate::{
     failure::Check,
-    happening::{Answer, Happening},
     network::{Caller, Cargo, Parcel},
     node::{Claim, Question},
+    planned::{Answer, Planned},
     sender::Sent,
     world::World,
 };
@@ -218,7 +218,7 @@ impl World {
             let (index, system) = (message.index, &message.system);
             self.trace.line(now, format_args!("{system} hears of {index}: {verdict:?}"));
         }
-        self.agenda.after(0, Happening::Call(sender));
+        self.agenda.after(0, Planned::Call(sender));
     }
 }
 

@@ -2,66 +2,66 @@
 
 use std::time::Duration;
 
-use crate::{failure::Check, happening::Happening, world::World};
+use crate::{failure::Check, planned::Planned, world::World};
 
 impl World {
     /// Lets time pass, with all that happens in it.
     pub(crate) fn pass(&mut self, time: Duration) -> Check {
         let until = self.agenda.now().after(time);
-        while let Some(happening) = self.agenda.next_until(until) {
-            self.happen(happening)?;
+        while let Some(planned) = self.agenda.next_until(until) {
+            self.dispatch(planned)?;
         }
         self.agenda.sleep_until(until);
         Ok(())
     }
 
-    /// Does one thing.
-    pub(crate) fn happen(&mut self, happening: Happening) -> Check {
+    /// Gives one thing to whom it concerns.
+    pub(crate) fn dispatch(&mut self, planned: Planned) -> Check {
         self.count_step();
-        match happening {
-            Happening::Answer { link, lane, number, answer } => {
+        match planned {
+            Planned::Answer { link, lane, number, answer } => {
                 return self.on_answer(link, lane, number, answer);
             }
-            Happening::Call(sender) => self.call(sender),
-            Happening::CalledNotices(link) => self.called_notices(link),
-            Happening::CallerNotices(link) => self.caller_notices(link),
-            Happening::Cargo { link, lane, number, cargo } => {
+            Planned::Call(sender) => self.call(sender),
+            Planned::CalledNotices(link) => self.called_notices(link),
+            Planned::CallerNotices(link) => self.caller_notices(link),
+            Planned::Cargo { link, lane, number, cargo } => {
                 self.on_cargo(link, lane, number, cargo);
             }
-            Happening::Compose(sender) => return self.compose(sender),
-            Happening::Confirm(subscription) => self.confirm(subscription),
-            Happening::Confirmed { subscription, tickets } => {
+            Planned::Compose(sender) => return self.compose(sender),
+            Planned::Confirm(subscription) => self.confirm(subscription),
+            Planned::Confirmed { subscription, tickets } => {
                 return self.on_confirmed(subscription, &tickets);
             }
-            Happening::Cut(link) => self.cut(link),
-            Happening::Delivered { subscription, items } => {
+            Planned::Cut(link) => self.cut(link),
+            Planned::Delivered { subscription, items } => {
                 return self.on_delivered(subscription, items);
             }
-            Happening::Dialled { from, run, to } => self.on_dialled(from, run, to),
-            Happening::Fault => return self.fault(),
-            Happening::Heal(one, other) => self.heal(&one, &other),
-            Happening::Audit { relay, run, change, at_peace } => {
+            Planned::Dialled { from, run, to } => self.on_dialled(from, run, to),
+            Planned::Fault => return self.fault(),
+            Planned::Heal(one, other) => self.heal(&one, &other),
+            Planned::Audit { relay, run, change, at_peace } => {
                 return self.audit(&relay, run, change, &at_peace);
             }
-            Happening::Rules(relay) => self.change_policy(&relay),
-            Happening::Round { officer, rounds } => self.round(officer, rounds),
-            Happening::Ask { officer, message, deed } => self.ask_for_hold(officer, message, deed),
-            Happening::Say { officer, seen, deed } => return self.say(officer, &seen, deed),
-            Happening::Read { mailbox, again } => self.read(mailbox, again),
-            Happening::Receipts { subscription, receipts, next } => {
+            Planned::Rules(relay) => self.change_policy(&relay),
+            Planned::Round { officer, rounds } => self.round(officer, rounds),
+            Planned::Ask { officer, message, deed } => self.ask_for_hold(officer, message, deed),
+            Planned::Say { officer, seen, deed } => return self.say(officer, &seen, deed),
+            Planned::Read { mailbox, again } => self.read(mailbox, again),
+            Planned::Receipts { subscription, receipts, next } => {
                 return self.on_receipts(subscription, &receipts, next);
             }
-            Happening::Restart(relay) => return self.restart(&relay),
-            Happening::Step(relay, run) | Happening::Wake(relay, run) => {
+            Planned::Restart(relay) => return self.restart(&relay),
+            Planned::Step(relay, run) | Planned::Wake(relay, run) => {
                 return self.step_if(&relay, run);
             }
-            Happening::Tell { relay, run, event } => {
+            Planned::Tell { relay, run, event } => {
                 if self.nodes.get(&relay).is_some_and(|node| node.run == run) {
                     self.tell(&relay, event);
                 }
             }
-            Happening::Vanish(subscription) => self.vanish(subscription),
-            Happening::Visit { mailbox, again } => self.visit(mailbox, again),
+            Planned::Vanish(subscription) => self.vanish(subscription),
+            Planned::Visit { mailbox, again } => self.visit(mailbox, again),
         }
         Ok(())
     }

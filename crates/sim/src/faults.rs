@@ -4,7 +4,7 @@ use kuriiri_engine::{Event, LinkId};
 use kuriiri_types::Ministry;
 
 use crate::{
-    batches::Giver, failure::Check, happening::Happening, network::Caller, node::Fate,
+    batches::Giver, failure::Check, network::Caller, node::Fate, planned::Planned,
     sabotage::Sabotage, world::World,
 };
 
@@ -14,7 +14,7 @@ impl World {
         if self.is_calm {
             return Ok(());
         }
-        self.agenda.after(self.rng.between(200, 2500), Happening::Fault);
+        self.agenda.after(self.rng.between(200, 2500), Planned::Fault);
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         let (one, other) = (self.rng.pick(&homes).cloned(), self.rng.pick(&homes).cloned());
         let (Some(one), Some(other)) = (one, other) else {
@@ -67,7 +67,7 @@ impl World {
             self.cut(link);
         }
         let wait = self.rng.between(300, 9000);
-        self.agenda.after(wait, Happening::Heal(one.clone(), other.clone()));
+        self.agenda.after(wait, Planned::Heal(one.clone(), other.clone()));
     }
 
     pub(crate) fn heal(&mut self, one: &Ministry, other: &Ministry) {

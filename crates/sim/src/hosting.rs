@@ -10,9 +10,9 @@ use kuriiri_types::{
 
 use crate::{
     failure::{Check, hold},
-    happening::{Answer, Happening},
     network::{Caller, Cargo},
     node::{Fate, Node, Question},
+    planned::{Answer, Planned},
     sabotage::Sabotage,
     world::World,
 };
@@ -136,7 +136,7 @@ impl World {
         let at = wake.max(self.now()).after(std::time::Duration::from_millis(late));
         if let Some(node) = self.nodes.get_mut(relay) {
             node.wake = Some(wake);
-            self.agenda.at(at, Happening::Wake(relay.clone(), node.run));
+            self.agenda.at(at, Planned::Wake(relay.clone(), node.run));
         }
     }
 
@@ -188,7 +188,7 @@ impl World {
         self.takers.retain(|_, taker| taker.relay != *relay);
         self.readers.retain(|_, reader| reader.relay != *relay);
         let wait = self.rng.between(10, 4000);
-        self.agenda.after(wait, Happening::Restart(relay.clone()));
+        self.agenda.after(wait, Planned::Restart(relay.clone()));
     }
 
     // === actions ===
@@ -198,8 +198,8 @@ impl World {
             match self.saboteur.twist(action) {
                 Action::Answer(token, reply) => self.answer(relay, token, reply)?,
                 Action::Confirm { subscription, tickets } => {
-                    let happening = Happening::Confirmed { subscription, tickets };
-                    self.push(subscription, happening);
+                    let planned = Planned::Confirmed { subscription, tickets };
+                    self.push(subscription, planned);
                 }
                 Action::Deliver { subscription, items } => self.deliver(subscription, items)?,
                 Action::DeliverReceipts { subscription, receipts, next } => {
@@ -208,7 +208,7 @@ impl World {
                 Action::Dial(peer) => {
                     let run = self.nodes.get(relay).map_or(0, |node| node.run);
                     let wait = self.delay();
-                    let dialled = Happening::Dialled { from: relay.clone(), run, to: peer };
+                    let dialled = Planned::Dialled { from: relay.clone(), run, to: peer };
                     self.agenda.after(wait, dialled);
                 }
                 Action::Refuse(subscription, refusal) => {
@@ -223,7 +223,7 @@ impl World {
                     );
                     let wait = self.delay();
                     let number = batch.0;
-                    self.agenda.after(wait, Happening::Cargo { link, lane, number, cargo });
+                    self.agenda.after(wait, Planned::Cargo { link, lane, number, cargo });
                 }
             }
         }
@@ -247,7 +247,7 @@ impl World {
                 self.keep_for_later(relay, link, lane, &verdicts, cargo);
                 let answer = Answer { verdicts, receipts };
                 let wait = self.delay();
-                self.agenda.after(wait, Happening::Answer { link, lane, number, answer });
+                self.agenda.after(wait, Planned::Answer { link, lane, number, answer });
                 Ok(())
             }
             (Question::Nobody(claims), Reply::Verdicts { verdicts, .. }) => {

@@ -3,7 +3,7 @@
 use kuriiri_engine::{Event, LinkId};
 use kuriiri_types::Ministry;
 
-use crate::{happening::Happening, network::Caller, world::World};
+use crate::{network::Caller, planned::Planned, world::World};
 
 impl World {
     pub(crate) fn on_dialled(&mut self, from: Ministry, run: u64, to: Ministry) {
@@ -20,7 +20,7 @@ impl World {
         self.trace.line(self.agenda.now(), format_args!("{from} reaches {to}: {link:?}"));
         self.network.open(link, Caller::Relay(from.clone()), to.clone());
         if !self.is_calm && self.rng.chance(30) {
-            self.agenda.after(self.rng.between(100, 6000), Happening::Cut(link));
+            self.agenda.after(self.rng.between(100, 6000), Planned::Cut(link));
         }
         self.tell(&to, Event::Heard { peer: from.clone() });
         self.tell(&from, Event::LinkUp { peer: to, link });
@@ -34,8 +34,8 @@ impl World {
         link.is_cut = true;
         self.trace.line(self.agenda.now(), format_args!("{id:?} is lost"));
         let (one, other) = (self.delay(), self.delay());
-        self.agenda.after(one, Happening::CallerNotices(id));
-        self.agenda.after(other, Happening::CalledNotices(id));
+        self.agenda.after(one, Planned::CallerNotices(id));
+        self.agenda.after(other, Planned::CalledNotices(id));
     }
 
     pub(crate) fn caller_notices(&mut self, id: LinkId) {

@@ -10,8 +10,8 @@ use kuriiri_wire::approval;
 
 use crate::{
     failure::{Check, Failure},
-    happening::Happening,
     node::Question,
+    planned::Planned,
     rng::Rng,
     sabotage::Sabotage,
     word::{Deed, Seen, Word, given, sign},
@@ -31,7 +31,7 @@ impl World {
     /// Officers come from the beginning on.
     pub(crate) fn begin_rounds(&mut self) {
         for officer in 0..self.officers.len() {
-            let round = Happening::Round { officer, rounds: u32::MAX };
+            let round = Planned::Round { officer, rounds: u32::MAX };
             self.agenda.after(self.rng.between(500, STORM_ROUND), round);
         }
     }
@@ -39,7 +39,7 @@ impl World {
     /// In a calm they come a few times more.
     pub(crate) fn begin_last_rounds(&mut self) {
         for officer in 0..self.officers.len() {
-            let round = Happening::Round { officer, rounds: CALM_ROUNDS };
+            let round = Planned::Round { officer, rounds: CALM_ROUNDS };
             self.agenda.after(self.rng.between(500, STORM_ROUND), round);
         }
     }
@@ -55,8 +55,8 @@ impl World {
             return;
         }
         let wait = if self.is_calm { CALM_ROUND } else { STORM_ROUND };
-        let next = Happening::Round { officer, rounds: rounds.saturating_sub(1) };
-        let next = if self.is_calm { next } else { Happening::Round { officer, rounds } };
+        let next = Planned::Round { officer, rounds: rounds.saturating_sub(1) };
+        let next = if self.is_calm { next } else { Planned::Round { officer, rounds } };
         self.agenda.after(self.rng.between(500, wait), next);
         let relay = id.ministry().clone();
         let token = Token(self.number());
@@ -87,10 +87,10 @@ impl World {
             };
             let wait = self.rng.between(50, 3000);
             let what = if self.rng.chance(20) {
-                Happening::Ask { officer, message: state.header.id, deed }
+                Planned::Ask { officer, message: state.header.id, deed }
             } else {
                 let seen = seen(relay, &state);
-                Happening::Say { officer, seen: Box::new(seen), deed }
+                Planned::Say { officer, seen: Box::new(seen), deed }
             };
             self.agenda.after(wait, what);
         }
@@ -137,7 +137,7 @@ impl World {
         }
         if state.needed > 0 {
             let seen = Box::new(seen(relay, &state));
-            self.agenda.after(self.rng.between(10, 500), Happening::Say { officer, seen, deed });
+            self.agenda.after(self.rng.between(10, 500), Planned::Say { officer, seen, deed });
         }
         Ok(())
     }
@@ -179,7 +179,7 @@ impl World {
         if deed == Deed::Release && self.rng.chance(10) {
             // Whoever does not hear in time says it again; so does who wants to count twice.
             let (seen, wait) = (Box::new(seen.clone()), self.rng.between(1, 400));
-            self.agenda.after(wait, Happening::Say { officer, seen, deed });
+            self.agenda.after(wait, Planned::Say { officer, seen, deed });
         }
         Ok(())
     }

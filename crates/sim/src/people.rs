@@ -9,9 +9,9 @@ use kuriiri_types::{Address, Ministry, SignedReceipt, SpiffeId};
 
 use crate::{
     failure::{Check, hold},
-    happening::Happening,
     network::{Caller, Cargo},
     node::Question,
+    planned::Planned,
     receiver::{Habit, Reader, Stream, Taker},
     sabotage::Sabotage,
     sender::Submission,
@@ -29,7 +29,7 @@ impl World {
             return Ok(());
         }
         self.write(sender)?;
-        self.agenda.after(self.rng.between(300, 5000), Happening::Compose(sender));
+        self.agenda.after(self.rng.between(300, 5000), Planned::Compose(sender));
         Ok(())
     }
 
@@ -57,14 +57,14 @@ impl World {
         };
         let is_linked = self.senders.get(sender).is_some_and(|system| system.link.is_some());
         if !is_linked && !self.nodes.get(&home).is_some_and(|node| node.is_up()) {
-            self.agenda.after(self.rng.between(100, 800), Happening::Call(sender));
+            self.agenda.after(self.rng.between(100, 800), Planned::Call(sender));
             return;
         }
         if !is_linked {
             let link = LinkId(self.number());
             self.network.open(link, Caller::System(sender), home);
             if !self.is_calm && self.rng.chance(50) {
-                self.agenda.after(self.rng.between(300, 9000), Happening::Cut(link));
+                self.agenda.after(self.rng.between(300, 9000), Planned::Cut(link));
             }
             if let Some(system) = self.senders.get_mut(sender) {
                 system.link = Some(link);
@@ -83,10 +83,10 @@ impl World {
         for Submission { lane, number, epoch, messages } in submissions {
             let cargo = Cargo::Messages(epoch, messages);
             let wait = self.delay();
-            self.agenda.after(wait, Happening::Cargo { link, lane, number, cargo });
+            self.agenda.after(wait, Planned::Cargo { link, lane, number, cargo });
         }
         if let Some(again) = again {
-            self.agenda.at(again, Happening::Call(sender));
+            self.agenda.at(again, Planned::Call(sender));
         }
     }
 
@@ -94,7 +94,7 @@ impl World {
     pub(crate) fn hang_up(&mut self, sender: usize, link: LinkId) {
         if let Some(system) = self.senders.get_mut(sender).filter(|s| s.link == Some(link)) {
             system.on_link_down();
-            self.agenda.after(self.rng.between(50, 500), Happening::Call(sender));
+            self.agenda.after(self.rng.between(50, 500), Planned::Call(sender));
         }
     }
 
@@ -106,7 +106,7 @@ impl World {
         };
         let subscription = self.subscribe(&mailbox);
         if self.comes_again(again, subscription) {
-            let next = Happening::Visit { mailbox: place, again };
+            let next = Planned::Visit { mailbox: place, again };
             self.agenda.after(self.rng.between(500, 6000), next);
         }
         let Some(subscription) = subscription else {
@@ -150,7 +150,7 @@ impl World {
         let is_up = self.nodes.get(address.ministry()).is_some_and(|node| node.is_up());
         let subscription = SubscriptionId(self.number());
         if is_up && !self.is_calm {
-            self.agenda.after(self.rng.between(200, 8000), Happening::Vanish(subscription));
+            self.agenda.after(self.rng.between(200, 8000), Planned::Vanish(subscription));
         }
         is_up.then_some(subscription)
     }
@@ -187,19 +187,19 @@ impl World {
                 hold("bodies_are_there", same, || format!("of {} in {to:?}", message.index))?;
             }
         }
-        self.push(to, Happening::Delivered { subscription: to, items });
+        self.push(to, Planned::Delivered { subscription: to, items });
         Ok(())
     }
 
     /// Plans something that travels on a subscription's stream.
-    pub(crate) fn push(&mut self, to: SubscriptionId, happening: Happening) {
+    pub(crate) fn push(&mut self, to: SubscriptionId, planned: Planned) {
         let wait = std::time::Duration::from_millis(self.delay());
         let alone = self.now().after(wait);
         let taker = self.takers.get_mut(&to).map(|taker| &mut taker.stream);
         let reader = self.readers.get_mut(&to).map(|reader| &mut reader.stream);
         if let Some(stream) = taker.or(reader) {
             let at = stream.arrival(alone);
-            self.agenda.at(at, happening);
+            self.agenda.at(at, planned);
         }
     }
 
@@ -211,7 +211,7 @@ impl World {
             let leaf = kuriiri_merkle::leaf(&item.envelope.header);
             taker.holding.push((item.ticket, leaf));
         }
-        self.agenda.after(self.rng.between(0, 300), Happening::Confirm(to));
+        self.agenda.after(self.rng.between(0, 300), Planned::Confirm(to));
         Ok(())
     }
 
@@ -221,7 +221,7 @@ impl World {
         };
         let confirmed = taker.confirmations(&mut self.rng);
         if !taker.holding.is_empty() && taker.habit == Habit::Odd {
-            self.agenda.after(self.rng.between(50, 800), Happening::Confirm(subscription));
+            self.agenda.after(self.rng.between(50, 800), Planned::Confirm(subscription));
         }
         if confirmed.is_empty() {
             return;
@@ -233,7 +233,7 @@ impl World {
         taker.confirmed.extend(confirmed);
         let event = Event::Confirmed { subscription, tickets };
         let wait = self.delay();
-        self.agenda.after(wait, Happening::Tell { relay, run, event });
+        self.agenda.after(wait, Planned::Tell { relay, run, event });
     }
 
     pub(crate) fn on_confirmed(
@@ -259,7 +259,7 @@ impl World {
         };
         let subscription = self.subscribe(&address);
         if self.comes_again(again, subscription) {
-            let next = Happening::Read { mailbox: place, again };
+            let next = Planned::Read { mailbox: place, again };
             self.agenda.after(self.rng.between(500, 5000), next);
         }
         let Some(subscription) = subscription else {
@@ -310,7 +310,7 @@ impl World {
             self.observer.watches_miss_nothing(node, reader, &receipts, next)?;
         }
         reader.cursor = Some(next);
-        self.push(to, Happening::Receipts { subscription: to, receipts, next });
+        self.push(to, Planned::Receipts { subscription: to, receipts, next });
         Ok(())
     }
 
@@ -341,7 +341,7 @@ impl World {
             let through = through.saturating_add(unread);
             let event = Event::ReceiptsConfirmed { subscription: from, through };
             let wait = self.delay();
-            self.agenda.after(wait, Happening::Tell { relay, run, event });
+            self.agenda.after(wait, Planned::Tell { relay, run, event });
         }
         Ok(())
     }
@@ -363,7 +363,7 @@ impl World {
             self.trace.line(self.agenda.now(), format_args!("{subscription:?} vanishes"));
             let event = Event::Unsubscribed { subscription };
             let wait = self.delay();
-            self.agenda.after(wait, Happening::Tell { relay, run, event });
+            self.agenda.after(wait, Planned::Tell { relay, run, event });
         }
     }
 
@@ -373,8 +373,8 @@ impl World {
             let is_here = self.mailboxes.get(mailbox).is_some_and(|(_, a)| a.ministry() == relay);
             if is_here && self.rng.chance(40) {
                 let again = false;
-                self.agenda.after(self.rng.below(50), Happening::Visit { mailbox, again });
-                self.agenda.after(self.rng.below(50), Happening::Read { mailbox, again });
+                self.agenda.after(self.rng.below(50), Planned::Visit { mailbox, again });
+                self.agenda.after(self.rng.below(50), Planned::Read { mailbox, again });
             }
         }
     }

@@ -6,7 +6,7 @@ use kuriiri_engine::Event;
 use kuriiri_types::Ministry;
 
 use crate::{
-    at_peace::AtPeace, failure::Check, happening::Happening, network::Caller, node::Node,
+    at_peace::AtPeace, failure::Check, network::Caller, node::Node, planned::Planned,
     sabotage::Sabotage, world::World,
 };
 
@@ -50,7 +50,7 @@ impl World {
         let (run, change, relay) = (node.run, node.changes, relay.clone());
         let at_peace = AtPeace::OutboxesBut(busy);
         let at = self.now().after(REVIEW_WITHIN);
-        self.agenda.at(at, Happening::Audit { relay, run, change, at_peace });
+        self.agenda.at(at, Planned::Audit { relay, run, change, at_peace });
     }
 
     /// If it has them still.

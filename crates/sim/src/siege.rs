@@ -5,7 +5,7 @@ use std::time::Duration;
 use kuriiri_types::Ministry;
 
 use crate::{
-    at_peace::AtPeace, failure::Check, happening::Happening, network::Caller,
+    at_peace::AtPeace, failure::Check, network::Caller, planned::Planned,
     rule_changes::REVIEW_WITHIN, sabotage::Sabotage, siege_plan::Siege, world::World,
 };
 
@@ -36,7 +36,7 @@ impl World {
         self.write_all()?;
         for home in &homes {
             for _ in 0..self.rng.count(3) {
-                self.agenda.after(self.rng.below(120), Happening::Rules(home.clone()));
+                self.agenda.after(self.rng.below(120), Planned::Rules(home.clone()));
             }
         }
         self.is_turbulent = is_turbulent;

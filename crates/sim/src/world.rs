@@ -10,10 +10,10 @@ use crate::{
     cast::Cast,
     clock::Agenda,
     failure::Failure,
-    happening::Happening,
     network::Network,
     node::Node,
     observer::Observer,
+    planned::Planned,
     receiver::{Reader, Taker},
     rng::Rng,
     sabotage::Sabotage,
@@ -34,7 +34,7 @@ const LINES_KEPT: usize = 200;
 pub struct World {
     pub(crate) cast: Arc<Cast>,
     pub(crate) rng: Rng,
-    pub(crate) agenda: Agenda<Happening>,
+    pub(crate) agenda: Agenda<Planned>,
     pub(crate) nodes: BTreeMap<Ministry, Node>,
     pub(crate) network: Network,
     pub(crate) senders: Vec<Sender>,
@@ -156,7 +156,7 @@ impl World {
             && !node.is_step_planned
         {
             node.is_step_planned = true;
-            self.agenda.after(wait, Happening::Step(relay.clone(), node.run));
+            self.agenda.after(wait, Planned::Step(relay.clone(), node.run));
         }
     }
 

@@ -11,7 +11,7 @@ use crate::{
 
 /// One thing on the agenda.
 #[derive(Debug)]
-pub(crate) enum Happening {
+pub(crate) enum Planned {
     /// A dial that a relay began in this run of it is decided.
     Dialled { from: Ministry, run: u64, to: Ministry },
     /// A batch reaches the relay that was called.
