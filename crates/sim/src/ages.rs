@@ -73,7 +73,7 @@ impl World {
         self.begin()?;
         self.storm()?;
         self.is_calm = true;
-        self.siege()?;
+        self.change_rules_in_isolation()?;
         self.calm()?;
         self.rest()?;
         self.grow_old()?;

@@ -40,8 +40,8 @@ impl World {
             Planned::Dialled { from, run, to } => self.on_dialled(from, run, to),
             Planned::Fault => return self.fault(),
             Planned::Heal(one, other) => self.heal(&one, &other),
-            Planned::Audit { relay, run, change, at_peace } => {
-                return self.audit(&relay, run, change, &at_peace);
+            Planned::Audit { relay, run, change, quiet } => {
+                return self.audit(&relay, run, change, &quiet);
             }
             Planned::Rules(relay) => self.change_policy(&relay),
             Planned::Round { officer, rounds } => self.round(officer, rounds),

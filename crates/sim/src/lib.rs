@@ -23,7 +23,6 @@
 //! ```
 
 mod ages;
-mod at_peace;
 mod batches;
 mod beside;
 mod cast;
@@ -43,6 +42,8 @@ mod forgetting;
 mod genuine;
 mod hosting;
 mod invariants;
+mod isolation;
+mod isolation_plan;
 mod judgement;
 mod liar;
 mod links;
@@ -55,6 +56,7 @@ mod passed;
 mod people;
 mod planned;
 mod proving;
+mod quiet_queues;
 mod receiver;
 mod releases;
 mod rng;
@@ -63,8 +65,6 @@ mod rulebook;
 mod sabotage;
 mod saboteur;
 mod sender;
-mod siege;
-mod siege_plan;
 mod smuggling;
 mod statements;
 mod sums;

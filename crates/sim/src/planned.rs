@@ -4,8 +4,8 @@ use kuriiri_engine::{Delivery, Event, LinkId, Seq, SubscriptionId};
 use kuriiri_types::{Lane, MessageId, Ministry, SignedReceipt, Verdict};
 
 use crate::{
-    at_peace::AtPeace,
     network::Cargo,
+    quiet_queues::QuietQueues,
     word::{Deed, Seen},
 };
 
@@ -61,7 +61,7 @@ pub(crate) enum Planned {
     /// A relay is given other rules.
     Rules(Ministry),
     /// A relay has had time to review what waits by its new rules.
-    Audit { relay: Ministry, run: u64, change: u64, at_peace: AtPeace },
+    Audit { relay: Ministry, run: u64, change: u64, quiet: QuietQueues },
     /// Something breaks.
     Fault,
 }

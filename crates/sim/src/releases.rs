@@ -11,11 +11,11 @@ use kuriiri_types::{
 use kuriiri_wire::approval;
 
 use crate::{
-    at_peace::AtPeace,
     failure::{Check, hold},
     judgement::{Matter, officers_at_least, persons, words},
     node::Node,
     observer::Observer,
+    quiet_queues::QuietQueues,
     sender::Sent,
 };
 
@@ -222,10 +222,10 @@ impl Observer {
         &self,
         now: Timestamp,
         node: &Node,
-        at_peace: &AtPeace,
+        quiet: &QuietQueues,
     ) -> Check {
         for (key, seq, parcel) in node.disk.open_parcels() {
-            if !at_peace.has_queue(&key.queue) {
+            if !quiet.has_queue(&key.queue) {
                 continue;
             }
             let message = self.sent_with(&parcel.header)?;

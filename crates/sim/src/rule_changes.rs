@@ -6,7 +6,7 @@ use kuriiri_engine::Event;
 use kuriiri_types::Ministry;
 
 use crate::{
-    at_peace::AtPeace, failure::Check, network::Caller, node::Node, planned::Planned,
+    failure::Check, network::Caller, node::Node, planned::Planned, quiet_queues::QuietQueues,
     sabotage::Sabotage, world::World,
 };
 
@@ -48,9 +48,9 @@ impl World {
             return;
         };
         let (run, change, relay) = (node.run, node.changes, relay.clone());
-        let at_peace = AtPeace::OutboxesBut(busy);
+        let quiet = QuietQueues::OutboxesBut(busy);
         let at = self.now().after(REVIEW_WITHIN);
-        self.agenda.at(at, Planned::Audit { relay, run, change, at_peace });
+        self.agenda.at(at, Planned::Audit { relay, run, change, quiet });
     }
 
     /// If it has them still.
@@ -59,13 +59,13 @@ impl World {
         relay: &Ministry,
         run: u64,
         change: u64,
-        at_peace: &AtPeace,
+        quiet: &QuietQueues,
     ) -> Check {
         let now = self.now();
         let same = |node: &&Node| node.run == run && node.changes == change && node.is_up();
         let Some(node) = self.nodes.get(relay).filter(same) else {
             return Ok(());
         };
-        self.observer.nothing_waits_against_the_rules(now, node, at_peace)
+        self.observer.nothing_waits_against_the_rules(now, node, quiet)
     }
 }

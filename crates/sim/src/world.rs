@@ -10,6 +10,7 @@ use crate::{
     cast::Cast,
     clock::Agenda,
     failure::Failure,
+    isolation_plan::IsolationPlan,
     network::Network,
     node::Node,
     observer::Observer,
@@ -19,14 +20,13 @@ use crate::{
     sabotage::Sabotage,
     saboteur::Saboteur,
     sender::Sender,
-    siege_plan::Siege,
     trace::Trace,
 };
 
 /// Things that happen in a storm, at most, unless somebody asks for another number.
 const STEPS: u64 = 20_000;
-/// Tells the numbers that sieges are drawn by from those of the rest of a world.
-const SIEGES: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Tells the numbers that isolations are drawn by from those of the rest of a world.
+const ISOLATIONS: u64 = 0x9e37_79b9_7f4a_7c15;
 /// Lines of the trace that are kept unless somebody asks for all.
 const LINES_KEPT: usize = 200;
 
@@ -47,7 +47,7 @@ pub struct World {
     pub(crate) observer: Observer,
     pub(crate) trace: Trace,
     pub(crate) saboteur: Saboteur,
-    pub(crate) siege: Siege,
+    pub(crate) isolation_plan: IsolationPlan,
     pub(crate) is_calm: bool,
     pub(crate) is_flooded: bool,
     /// Rules change when messages come.
@@ -103,7 +103,7 @@ impl World {
             observer: Observer::new(Arc::clone(&cast)),
             trace: Trace::new(LINES_KEPT),
             saboteur: Saboteur::new(sabotage),
-            siege: Siege::of(&mut Rng::new(seed.wrapping_mul(SIEGES))),
+            isolation_plan: IsolationPlan::of(&mut Rng::new(seed.wrapping_mul(ISOLATIONS))),
             is_calm: false,
             is_flooded: false,
             is_turbulent: false,

@@ -1,20 +1,20 @@
-//! Which queues of a relay are at peace: nothing is under way from them.
+//! Which queues of a relay are quiet: nothing is under way from them.
 
 use std::collections::BTreeSet;
 
 use kuriiri_engine::QueueId;
 use kuriiri_types::Ministry;
 
-/// Which of a relay's queues were at peace when the rules changed.
+/// Which of a relay's queues were quiet when the rules changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum AtPeace {
+pub(crate) enum QuietQueues {
     /// All.
     All,
     /// The outboxes but these: something may be under way from them.
     OutboxesBut(BTreeSet<Ministry>),
 }
 
-impl AtPeace {
+impl QuietQueues {
     /// Whether this queue is among them.
     pub(crate) fn has_queue(&self, queue: &QueueId) -> bool {
         match (self, queue) {

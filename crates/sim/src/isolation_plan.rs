@@ -1,10 +1,10 @@
-//! How a siege comes about.
+//! How the rules change while relays are isolated.
 
 use crate::rng::Rng;
 
-/// How a siege comes about; drawn by seed.
+/// How the rules change while relays are isolated; drawn by seed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Siege {
+pub(crate) struct IsolationPlan {
     /// Relays lose sight of each other before the rules change, and not while what was decided by
     /// the old ones is still under way.
     pub(crate) comes_early: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Siege {
     pub(crate) is_turbulent: bool,
 }
 
-impl Siege {
+impl IsolationPlan {
     /// Chance decides.
     pub(crate) fn of(rng: &mut Rng) -> Self {
         let mut one_in_two = || rng.chance(50);

@@ -1,12 +1,12 @@
-//! A siege: nobody reaches anybody, and every relay is given other rules.
+//! A isolation_plan: nobody reaches anybody, and every relay is given other rules.
 
 use std::time::Duration;
 
 use kuriiri_types::Ministry;
 
 use crate::{
-    at_peace::AtPeace, failure::Check, network::Caller, planned::Planned,
-    rule_changes::REVIEW_WITHIN, sabotage::Sabotage, siege_plan::Siege, world::World,
+    failure::Check, isolation_plan::IsolationPlan, network::Caller, planned::Planned,
+    quiet_queues::QuietQueues, rule_changes::REVIEW_WITHIN, sabotage::Sabotage, world::World,
 };
 
 /// How long it takes until every relay has other rules.
@@ -17,14 +17,14 @@ const COME_BACK_WITHIN: Duration = Duration::from_secs(4);
 impl World {
     /// Nobody reaches anybody, every relay is given other rules, and all of them must reach what
     /// waits.
-    pub(crate) fn siege(&mut self) -> Check {
+    pub(crate) fn change_rules_in_isolation(&mut self) -> Check {
         self.trace.line(self.agenda.now(), format_args!("=== siege ==="));
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         for home in &homes {
             self.restart(home)?;
         }
         self.nodes.values_mut().for_each(|node| node.fate = None);
-        let Siege { comes_early, crashes, is_turbulent } = self.siege;
+        let IsolationPlan { comes_early, crashes, is_turbulent } = self.isolation_plan;
         if comes_early {
             self.isolate(&homes);
             self.write_all()?;
@@ -52,7 +52,7 @@ impl World {
         self.pass(REVIEW_WITHIN)?;
         let now = self.now();
         for node in self.nodes.values().filter(|node| node.is_up()) {
-            self.observer.nothing_waits_against_the_rules(now, node, &AtPeace::All)?;
+            self.observer.nothing_waits_against_the_rules(now, node, &QuietQueues::All)?;
         }
         self.blind(false);
         Ok(())
