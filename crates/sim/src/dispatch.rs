@@ -45,8 +45,10 @@ impl World {
             }
             Planned::Rules(relay) => self.change_policy(&relay),
             Planned::Round { officer, rounds } => self.round(officer, rounds),
-            Planned::Ask { officer, message, deed } => self.ask_for_hold(officer, message, deed),
-            Planned::Say { officer, seen, deed } => return self.say(officer, &seen, deed),
+            Planned::Ask { officer, message, intent } => {
+                self.ask_for_hold(officer, message, intent)
+            }
+            Planned::Say { officer, seen, intent } => return self.say(officer, &seen, intent),
             Planned::Read { mailbox, again } => self.read(mailbox, again),
             Planned::Receipts { subscription, receipts, next } => {
                 return self.on_receipts(subscription, &receipts, next);

@@ -261,8 +261,8 @@ impl World {
             (Question::Holds(officer), Reply::Holds(holds, more)) => {
                 self.on_holds(relay, officer, holds, more)
             }
-            (Question::Hold(officer, deed), Reply::Hold(state)) => {
-                self.on_hold(relay, officer, deed, *state)
+            (Question::Hold(officer, intent), Reply::Hold(state)) => {
+                self.on_hold(relay, officer, intent, *state)
             }
             (Question::Hold(..), Reply::Refused(_)) => Ok(()),
             (Question::Word(word), Reply::Resolved(_))
@@ -284,7 +284,7 @@ impl World {
             {
                 self.on_erased(relay, message, digest)
             }
-            (Question::Erase(..), Reply::Refused(_)) | (Question::Deed, Reply::Noted) => Ok(()),
+            (Question::Erase(..), Reply::Refused(_)) | (Question::LogDeed, Reply::Noted) => Ok(()),
             (question, reply) => hold("replies_fit_their_questions", false, || {
                 format!("{relay}: {question:?} is answered by {reply:?}")
             }),

@@ -14,7 +14,7 @@ use crate::{
     failure::{Failure, hold},
     network::Cargo,
     rng::Rng,
-    word::{Deed, Word},
+    word::{Intent, Word},
 };
 
 /// A relay as a machine would run it, but for the machine.
@@ -75,13 +75,13 @@ pub(crate) enum Question {
     /// The officer with this number, who wants to see what waits.
     Holds(usize),
     /// An officer who looks at one message once more before dealing with it.
-    Hold(usize, Deed),
+    Hold(usize, Intent),
     /// An officer who has given a word on a message.
     Word(Word),
     /// Somebody who wants this message erased; its header has this leaf hash.
     Erase(MessageId, Digest),
     /// Somebody who has done something to the log.
-    Deed,
+    LogDeed,
 }
 
 /// What a batch asks a relay to take: a message, for one ministry if it comes from a peer.
@@ -222,7 +222,7 @@ impl Node {
             | Question::Hold(..)
             | Question::Word(_)
             | Question::Erase(..)
-            | Question::Deed => None,
+            | Question::LogDeed => None,
         }
     }
 

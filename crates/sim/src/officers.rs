@@ -14,7 +14,7 @@ use crate::{
     planned::Planned,
     rng::Rng,
     sabotage::Sabotage,
-    word::{Deed, Seen, Word, given, sign},
+    word::{Intent, Seen, Word, given, sign},
     world::World,
 };
 
@@ -82,15 +82,15 @@ impl World {
             if state.needed == 0 || !self.cares(leaf) {
                 continue;
             }
-            let Some(deed) = self.choose(officer, &state.header) else {
+            let Some(intent) = self.choose(officer, &state.header) else {
                 continue;
             };
             let wait = self.rng.between(50, 3000);
             let what = if self.rng.chance(20) {
-                Planned::Ask { officer, message: state.header.id, deed }
+                Planned::Ask { officer, message: state.header.id, intent }
             } else {
                 let seen = seen(relay, &state);
-                Planned::Say { officer, seen: Box::new(seen), deed }
+                Planned::Say { officer, seen: Box::new(seen), intent }
             };
             self.agenda.after(wait, what);
         }
@@ -103,23 +103,23 @@ impl World {
         first % 8 != 0 && (self.is_calm || self.rng.chance(45))
     }
 
-    fn choose(&mut self, officer: usize, header: &Header) -> Option<Deed> {
+    fn choose(&mut self, officer: usize, header: &Header) -> Option<Intent> {
         let id = self.officers.get(officer)?.id();
         if header.is_drafted_by(id) {
-            return self.rng.chance(20).then_some(Deed::ReleaseOwn);
+            return self.rng.chance(20).then_some(Intent::ReleaseOwn);
         }
         Some(if self.is_calm { choose_calmly(&mut self.rng) } else { choose(&mut self.rng) })
     }
 
     /// An officer asks for one message.
-    pub(crate) fn ask_for_hold(&mut self, officer: usize, message: MessageId, deed: Deed) {
+    pub(crate) fn ask_for_hold(&mut self, officer: usize, message: MessageId, intent: Intent) {
         let Some(id) = self.officers.get(officer).map(|signer| signer.id().clone()) else {
             return;
         };
         let relay = id.ministry().clone();
         let token = Token(self.number());
         if let Some(node) = self.nodes.get_mut(&relay).filter(|node| node.is_up()) {
-            node.ask(token, Question::Hold(officer, deed));
+            node.ask(token, Question::Hold(officer, intent));
             self.tell(&relay, Event::HoldAsked { officer: id, token, message });
         }
     }
@@ -129,7 +129,7 @@ impl World {
         &mut self,
         relay: &Ministry,
         officer: usize,
-        deed: Deed,
+        intent: Intent,
         state: HoldState,
     ) -> Check {
         if let Some(node) = self.nodes.get(relay) {
@@ -137,7 +137,7 @@ impl World {
         }
         if state.needed > 0 {
             let seen = Box::new(seen(relay, &state));
-            self.agenda.after(self.rng.between(10, 500), Planned::Say { officer, seen, deed });
+            self.agenda.after(self.rng.between(10, 500), Planned::Say { officer, seen, intent });
         }
         Ok(())
     }
@@ -145,12 +145,12 @@ impl World {
     // === what they say ===
 
     /// An officer signs, and hands it in if the relay is there; else it is lost.
-    pub(crate) fn say(&mut self, officer: usize, seen: &Seen, deed: Deed) -> Check {
-        let Some((signer, giver)) = self.hands(officer, deed) else {
+    pub(crate) fn say(&mut self, officer: usize, seen: &Seen, intent: Intent) -> Check {
+        let Some((signer, giver)) = self.hands(officer, intent) else {
             return Ok(());
         };
         let now = self.now();
-        let Some(given) = given(&mut self.rng, now, seen, deed, signer.id()) else {
+        let Some(given) = given(&mut self.rng, now, seen, intent, signer.id()) else {
             return Ok(());
         };
         let Some(signed) = sign(&signer, &given) else {
@@ -161,7 +161,7 @@ impl World {
         let sent = self.observer.sent.get(&seen.leaf);
         let what = sent.map(|sent| format!("{} of {}", sent.index, sent.system));
         let by = signer.id();
-        self.trace.line(now, format_args!("{by} means to {deed:?} {}", what.unwrap_or_default()));
+        self.trace.line(now, format_args!("{by} means to {intent:?} {}", what.unwrap_or_default()));
         let relay = &seen.relay;
         if !self.nodes.get(relay).is_some_and(|node| node.is_up()) {
             return Ok(());
@@ -169,39 +169,39 @@ impl World {
         let token = Token(self.number());
         let trusts = self.saboteur.plan == Sabotage::TrustsAnybody;
         let giver = if trusts { by.clone() } else { giver };
-        let word = Word { officer: giver.clone(), leaf: seen.leaf, deed };
+        let word = Word { officer: giver.clone(), leaf: seen.leaf, intent };
         let certificates = self.new_certificates(relay, &[proof]);
         if let Some(node) = self.nodes.get_mut(relay) {
             node.ask(token, Question::Word(word));
         }
         let approval = Box::new(verified);
         self.tell(relay, Event::Approved { officer: giver, token, approval, certificates });
-        if deed == Deed::Release && self.rng.chance(10) {
+        if intent == Intent::Release && self.rng.chance(10) {
             // Whoever does not hear in time says it again; so does who wants to count twice.
             let (seen, wait) = (Box::new(seen.clone()), self.rng.between(1, 400));
-            self.agenda.after(wait, Planned::Say { officer, seen, deed });
+            self.agenda.after(wait, Planned::Say { officer, seen, intent });
         }
         Ok(())
     }
 
     /// Who signs, and who hands it in.
-    fn hands(&mut self, officer: usize, deed: Deed) -> Option<(Arc<Signer>, SpiffeId)> {
+    fn hands(&mut self, officer: usize, intent: Intent) -> Option<(Arc<Signer>, SpiffeId)> {
         let here = Arc::clone(self.officers.get(officer)?);
         let others = self.officers.iter().filter(|o| o.id() != here.id());
         let at_home = |o: &&Arc<Signer>| o.id().ministry() == here.id().ministry();
         let (ours, foreign): (Vec<_>, Vec<_>) = others.cloned().partition(|o| at_home(&o));
-        let signer = match deed {
-            Deed::Borrow => self.rng.pick(&ours)?,
-            Deed::Meddle => self.rng.pick(&foreign)?,
-            Deed::Release
-            | Deed::ReleaseBriefly
-            | Deed::Reject
-            | Deed::ReleaseOwn
-            | Deed::Miscount
-            | Deed::ReleaseEdited
-            | Deed::ReleaseTooLate => &here,
+        let signer = match intent {
+            Intent::Borrow => self.rng.pick(&ours)?,
+            Intent::Meddle => self.rng.pick(&foreign)?,
+            Intent::Release
+            | Intent::ReleaseBriefly
+            | Intent::Reject
+            | Intent::ReleaseOwn
+            | Intent::Miscount
+            | Intent::ReleaseEdited
+            | Intent::ReleaseTooLate => &here,
         };
-        let giver = if deed == Deed::Borrow { here.id() } else { signer.id() };
+        let giver = if intent == Intent::Borrow { here.id() } else { signer.id() };
         Some((Arc::clone(signer), giver.clone()))
     }
 
@@ -217,14 +217,14 @@ impl World {
         word: &Word,
         reply: &Reply,
     ) -> Check {
-        let Word { officer, leaf, deed } = word;
+        let Word { officer, leaf, intent } = word;
         let now = self.now();
         let Some(node) = self.nodes.get(relay) else {
             return Ok(());
         };
         self.observer.void_words_count_for_nothing(
-            !deed.is_void() || matches!(reply, Reply::Refused(_)),
-            || format!("{relay}: {officer} can {deed:?} {leaf:?}: {reply:?}"),
+            !intent.is_void() || matches!(reply, Reply::Refused(_)),
+            || format!("{relay}: {officer} can {intent:?} {leaf:?}: {reply:?}"),
         )?;
         let outcome = match reply {
             Reply::Resolved(Resolution::Counted { .. }) => {
@@ -260,21 +260,21 @@ impl World {
     }
 }
 
-fn choose(rng: &mut Rng) -> Deed {
+fn choose(rng: &mut Rng) -> Intent {
     match rng.below(100) {
-        0..=66 => Deed::Release,
-        67..=72 => Deed::ReleaseBriefly,
-        73..=80 => Deed::Reject,
-        81..=84 => Deed::Miscount,
-        85..=88 => Deed::ReleaseEdited,
-        89..=92 => Deed::ReleaseTooLate,
-        93..=96 => Deed::Borrow,
-        _ => Deed::Meddle,
+        0..=66 => Intent::Release,
+        67..=72 => Intent::ReleaseBriefly,
+        73..=80 => Intent::Reject,
+        81..=84 => Intent::Miscount,
+        85..=88 => Intent::ReleaseEdited,
+        89..=92 => Intent::ReleaseTooLate,
+        93..=96 => Intent::Borrow,
+        _ => Intent::Meddle,
     }
 }
 
-fn choose_calmly(rng: &mut Rng) -> Deed {
-    if rng.chance(90) { Deed::Release } else { Deed::Reject }
+fn choose_calmly(rng: &mut Rng) -> Intent {
+    if rng.chance(90) { Intent::Release } else { Intent::Reject }
 }
 
 fn seen(relay: &Ministry, state: &HoldState) -> Seen {

@@ -6,7 +6,7 @@ use kuriiri_types::{Lane, MessageId, Ministry, SignedReceipt, Verdict};
 use crate::{
     network::Cargo,
     quiet_queues::QuietQueues,
-    word::{Deed, Seen},
+    word::{Intent, Seen},
 };
 
 /// One thing on the agenda.
@@ -55,9 +55,9 @@ pub(crate) enum Planned {
     /// An officer looks at what waits, and will so many times more.
     Round { officer: usize, rounds: u32 },
     /// An officer looks at one message once more.
-    Ask { officer: usize, message: MessageId, deed: Deed },
+    Ask { officer: usize, message: MessageId, intent: Intent },
     /// An officer deals with a message.
-    Say { officer: usize, seen: Box<Seen>, deed: Deed },
+    Say { officer: usize, seen: Box<Seen>, intent: Intent },
     /// A relay is given other rules.
     Rules(Ministry),
     /// A relay has had time to review what waits by its new rules.

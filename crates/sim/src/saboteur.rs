@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kuriiri_types::{Codec, Ministry, SignedApproval};
 use kuriiri_wire::WireCodec;
 
-use crate::{disk::Disk, liar::Liar, sabotage::Sabotage};
+use crate::{disk::Disk, lying_codec::LyingCodec, sabotage::Sabotage};
 
 /// Carries out what concerns commits, disks, what is said and what is read.
 #[derive(Debug, Default)]
@@ -72,7 +72,7 @@ impl Saboteur {
             Sabotage::Scribbles,
         ];
         if LIES.contains(&self.plan) {
-            Arc::new(Liar::new(self.plan, home.clone()))
+            Arc::new(LyingCodec::new(self.plan, home.clone()))
         } else {
             Arc::new(WireCodec)
         }

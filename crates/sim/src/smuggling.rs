@@ -8,21 +8,21 @@ use crate::{
     judgement::officers_at_least,
     network::{Caller, Cargo, Parcel},
     sender::Sent,
-    word::{Deed, Seen, given, sign},
+    word::{Intent, Seen, given, sign},
     world::World,
 };
 
 /// What a smuggler shows instead of enough releases. Only what all of them come short of.
-const PRETENCES: [&[Deed]; 6] = [
+const PRETENCES: [&[Intent]; 6] = [
     &[],
-    &[Deed::ReleaseOwn],
-    &[Deed::ReleaseEdited, Deed::ReleaseEdited],
-    &[Deed::ReleaseTooLate, Deed::ReleaseTooLate],
-    &[Deed::Meddle, Deed::Meddle],
-    &[Deed::Reject, Deed::Reject],
+    &[Intent::ReleaseOwn],
+    &[Intent::ReleaseEdited, Intent::ReleaseEdited],
+    &[Intent::ReleaseTooLate, Intent::ReleaseTooLate],
+    &[Intent::Meddle, Intent::Meddle],
+    &[Intent::Reject, Intent::Reject],
 ];
 /// The same person twice, which is one too few where two are needed.
-const TWICE: &[Deed] = &[Deed::Release, Deed::ReleaseBriefly];
+const TWICE: &[Intent] = &[Intent::Release, Intent::ReleaseBriefly];
 
 impl World {
     /// The relay of a message's origin skips its officers, and hands it over with what it has.
@@ -60,10 +60,10 @@ impl World {
         let deeds = if two && self.rng.chance(30) { TWICE } else { deeds };
         let first = self.rng.below(u64::MAX);
         let mut approvals = Vec::new();
-        for (place, deed) in (0u64..).zip(deeds) {
+        for (place, intent) in (0u64..).zip(deeds) {
             // One and the same person, or one after the other.
             let person = if deeds == TWICE { first } else { first.wrapping_add(place) };
-            approvals.extend(self.pretence(message, origin, *deed, person));
+            approvals.extend(self.pretence(message, origin, *intent, person));
         }
         approvals
     }
@@ -72,19 +72,19 @@ impl World {
         &mut self,
         message: &Sent,
         origin: &Ministry,
-        deed: Deed,
+        intent: Intent,
         person: u64,
     ) -> Option<SignedApproval> {
-        let fits = |id: &kuriiri_types::SpiffeId| match deed {
-            Deed::Meddle => id.ministry() != origin,
-            Deed::ReleaseOwn => message.header.is_drafted_by(id),
-            Deed::Release
-            | Deed::ReleaseBriefly
-            | Deed::Reject
-            | Deed::Miscount
-            | Deed::ReleaseEdited
-            | Deed::ReleaseTooLate
-            | Deed::Borrow => id.ministry() == origin,
+        let fits = |id: &kuriiri_types::SpiffeId| match intent {
+            Intent::Meddle => id.ministry() != origin,
+            Intent::ReleaseOwn => message.header.is_drafted_by(id),
+            Intent::Release
+            | Intent::ReleaseBriefly
+            | Intent::Reject
+            | Intent::Miscount
+            | Intent::ReleaseEdited
+            | Intent::ReleaseTooLate
+            | Intent::Borrow => id.ministry() == origin,
         };
         let signers: Vec<_> = self.officers.iter().filter(|o| fits(o.id())).cloned().collect();
         let place = person.checked_rem(signers.len() as u64)?;
@@ -92,6 +92,6 @@ impl World {
         let needed = u32::try_from(officers_at_least(message)).ok()?;
         let seen = Seen::of(message, needed);
         let now = self.now();
-        sign(signer, &given(&mut self.rng, now, &seen, deed, signer.id())?)
+        sign(signer, &given(&mut self.rng, now, &seen, intent, signer.id())?)
     }
 }

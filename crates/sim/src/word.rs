@@ -16,7 +16,7 @@ const TOO_MANY: u32 = 9;
 
 /// What an officer does with a message, rightly or wrongly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Deed {
+pub(crate) enum Intent {
     /// Releases it.
     Release,
     /// Releases it, for a short time.
@@ -37,7 +37,7 @@ pub(crate) enum Deed {
     Meddle,
 }
 
-impl Deed {
+impl Intent {
     /// True when it must not count, whatever the rules.
     pub(crate) fn is_void(self) -> bool {
         match self {
@@ -74,13 +74,13 @@ impl Seen {
 pub(crate) struct Word {
     pub(crate) officer: SpiffeId,
     pub(crate) leaf: Digest,
-    pub(crate) deed: Deed,
+    pub(crate) intent: Intent,
 }
 
 impl Word {
     /// True when it must not count, whatever the rules.
     pub(crate) fn is_void(&self) -> bool {
-        self.deed.is_void()
+        self.intent.is_void()
     }
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn given(
     rng: &mut Rng,
     now: Timestamp,
     seen: &Seen,
-    deed: Deed,
+    intent: Intent,
     officer: &SpiffeId,
 ) -> Option<Approval> {
     let header = &seen.header;
@@ -109,18 +109,18 @@ pub(crate) fn given(
         at: now,
     };
     let soon = now.after(Duration::from_millis(rng.between(100, 20_000)));
-    Some(match deed {
-        Deed::Release | Deed::ReleaseOwn | Deed::Borrow | Deed::Meddle => given,
-        Deed::ReleaseBriefly => Approval { until: Some(soon), ..given },
-        Deed::ReleaseTooLate => {
+    Some(match intent {
+        Intent::Release | Intent::ReleaseOwn | Intent::Borrow | Intent::Meddle => given,
+        Intent::ReleaseBriefly => Approval { until: Some(soon), ..given },
+        Intent::ReleaseTooLate => {
             Approval { until: Some(now.before(Duration::from_secs(1))), ..given }
         }
-        Deed::Miscount => Approval { needed: TOO_MANY, ..given },
-        Deed::Reject => {
+        Intent::Miscount => Approval { needed: TOO_MANY, ..given },
+        Intent::Reject => {
             let note = "not like this".to_owned();
             Approval { act: ApprovalAct::Reject { note }, ..given }
         }
-        Deed::ReleaseEdited => edited(rng, given),
+        Intent::ReleaseEdited => edited(rng, given),
     })
 }
 

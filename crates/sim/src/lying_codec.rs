@@ -20,7 +20,7 @@ use kuriiri_wire::{WireCodec, receipt};
 use crate::sabotage::Sabotage;
 
 /// Reads signed bytes, and gives out something else.
-pub(crate) struct Liar {
+pub(crate) struct LyingCodec {
     plan: Sabotage,
     home: Ministry,
     /// Approvals read so far.
@@ -32,7 +32,7 @@ pub(crate) struct Liar {
     came: Mutex<Option<LogEvent>>,
 }
 
-impl Liar {
+impl LyingCodec {
     pub(crate) fn new(plan: Sabotage, home: Ministry) -> Self {
         let (last, stated, came) = (Mutex::default(), Mutex::default(), Mutex::default());
         Self { plan, home, read: AtomicU64::new(0), last, stated, came }
@@ -107,7 +107,7 @@ impl Liar {
     }
 }
 
-impl Codec for Liar {
+impl Codec for LyingCodec {
     fn header(&self, bytes: &Bytes) -> Option<Header> {
         *locked(&self.last) = Some(leaf(bytes));
         let header = WireCodec.header(bytes)?;

@@ -46,7 +46,7 @@ impl World {
         let (token, basis) = (Token(self.number()), BASIS.to_owned());
         let deed = LogDeed::Prune { basis, until, headers };
         if let Some(node) = self.nodes.get_mut(relay) {
-            node.ask(token, Question::Deed);
+            node.ask(token, Question::LogDeed);
         }
         self.tell(relay, Event::LogDeed { person, token, deed });
     }
