@@ -14,14 +14,13 @@ use kuriiri_types::{
 };
 use kuriiri_wire::{approval, entry, header, receipt};
 
+use super::{statements::one_entry_for_one_statement, sums::sums_add_up};
 use crate::{
     committed_log::{CommittedLog, Copied, Statement, statements},
     failure::{Check, Failure, hold},
     network::Cargo,
     node::{Claim, Node},
     observer::Observer,
-    statements::one_entry_for_one_statement,
-    sums::sums_add_up,
 };
 
 const NOTHING: Digest = Digest([0; 32]);
