@@ -28,6 +28,7 @@ pub(crate) struct Giver {
 }
 
 impl World {
+    /// A batch reaches the relay that was called.
     pub(crate) fn on_cargo(&mut self, id: LinkId, lane: Lane, number: u64, cargo: Cargo) {
         let Some(link) = self.network.link(id).filter(|link| link.called_open) else {
             return;
@@ -169,6 +170,7 @@ impl World {
         self.nodes.get_mut(relay).map(|node| node.note(certificates)).unwrap_or_default()
     }
 
+    /// Verdicts reach the caller.
     pub(crate) fn on_answer(
         &mut self,
         id: LinkId,

@@ -195,7 +195,7 @@ impl World {
 
     fn perform(&mut self, relay: &Ministry, actions: Vec<Action>) -> Check {
         for action in actions {
-            match self.saboteur.twist(action) {
+            match self.saboteur.forge_action(action) {
                 Action::Answer(token, reply) => self.answer(relay, token, reply)?,
                 Action::Confirm { subscription, tickets } => {
                     let planned = Planned::Confirmed { subscription, tickets };

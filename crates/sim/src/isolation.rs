@@ -1,4 +1,4 @@
-//! A isolation_plan: nobody reaches anybody, and every relay is given other rules.
+//! Isolation: nobody reaches anybody, and every relay is given other rules.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl World {
     /// Nobody reaches anybody, every relay is given other rules, and all of them must reach what
     /// waits.
     pub(crate) fn change_rules_in_isolation(&mut self) -> Check {
-        self.trace.line(self.agenda.now(), format_args!("=== siege ==="));
+        self.trace.line(self.agenda.now(), format_args!("=== isolation ==="));
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         for home in &homes {
             self.restart(home)?;

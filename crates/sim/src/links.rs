@@ -6,6 +6,7 @@ use kuriiri_types::Ministry;
 use crate::{network::Caller, planned::Planned, world::World};
 
 impl World {
+    /// A dial is decided.
     pub(crate) fn on_dialled(&mut self, from: Ministry, run: u64, to: Ministry) {
         if self.nodes.get(&from).is_none_or(|node| node.run != run || !node.is_up()) {
             return;
@@ -38,6 +39,7 @@ impl World {
         self.agenda.after(other, Planned::CalledNotices(id));
     }
 
+    /// The caller notices that a link is gone.
     pub(crate) fn caller_notices(&mut self, id: LinkId) {
         let Some(link) = self.network.link_mut(id).filter(|link| link.caller_open) else {
             return self.network.tidy(id);
@@ -54,6 +56,7 @@ impl World {
         }
     }
 
+    /// The called relay notices that a link is gone.
     pub(crate) fn called_notices(&mut self, id: LinkId) {
         let Some(link) = self.network.link_mut(id).filter(|link| link.called_open) else {
             return self.network.tidy(id);

@@ -11,9 +11,9 @@ use crate::{sabotage::Sabotage, saboteur::Saboteur};
 
 impl Saboteur {
     /// Changes an action before it is performed.
-    pub(crate) fn twist(&self, action: Action) -> Action {
+    pub(crate) fn forge_action(&self, action: Action) -> Action {
         match action {
-            Action::Answer(token, reply) => Action::Answer(token, self.twist_reply(reply)),
+            Action::Answer(token, reply) => Action::Answer(token, self.forge_reply(reply)),
             Action::Confirm { subscription, tickets } => {
                 if self.plan == Sabotage::TurnsReceiversAway {
                     return Action::Refuse(subscription, Refusal::bare(Code::NOT_YOURS));
@@ -39,7 +39,7 @@ impl Saboteur {
         }
     }
 
-    fn twist_reply(&self, reply: Reply) -> Reply {
+    fn forge_reply(&self, reply: Reply) -> Reply {
         match (self.plan, reply) {
             (Sabotage::AnswersSomethingElse, Reply::Verdicts { .. }) => Reply::Noted,
             (Sabotage::MiscountsWhatWaits, Reply::Status(status)) => {

@@ -5,7 +5,7 @@ use kuriiri_types::{SignedApproval, limits::PACK_MESSAGES_MAX};
 
 use crate::{clock::BEGINNING, disk::Disk, sabotage::Sabotage, saboteur::Saboteur};
 
-/// Whose deed a relay's memory would make up for.
+/// Sabotage that a relay's memory would make up for.
 const MUST_CRASH: [Sabotage; 3] =
     [Sabotage::LosesAPack, Sabotage::DamagesASignature, Sabotage::KeepsAHold];
 /// A body file that no relay ever writes.
@@ -54,7 +54,7 @@ impl Saboteur {
         if !is_time {
             return false;
         }
-        self.is_done = self.deed(disk, commit);
+        self.is_done = self.damage_once(disk, commit);
         self.is_done && MUST_CRASH.contains(&self.plan)
     }
 
@@ -78,7 +78,7 @@ impl Saboteur {
     }
 
     /// True when it is done, once and for all.
-    fn deed(&self, disk: &Disk, commit: &mut Commit) -> bool {
+    fn damage_once(&self, disk: &Disk, commit: &mut Commit) -> bool {
         let plan = self.plan;
         (plan == Sabotage::LosesAPack && lose_a_pack(commit))
             || (plan == Sabotage::KeepsABody && commit.released.pop().is_some())

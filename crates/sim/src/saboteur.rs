@@ -11,7 +11,7 @@ use crate::{disk::Disk, lying_codec::LyingCodec, sabotage::Sabotage};
 #[derive(Debug, Default)]
 pub(crate) struct Saboteur {
     pub(crate) plan: Sabotage,
-    /// Commits that are left alone first, and whether the deed is done.
+    /// Commits that are left alone first, and whether it is done.
     pub(crate) patience: u32,
     pub(crate) is_done: bool,
     /// True when the storm is long over, and people have gone home.

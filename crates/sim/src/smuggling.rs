@@ -56,13 +56,13 @@ impl World {
 
     fn pretend(&mut self, message: &Sent, origin: &Ministry) -> Vec<SignedApproval> {
         let two = officers_at_least(message) > 1;
-        let deeds = self.rng.pick(&PRETENCES).copied().unwrap_or_default();
-        let deeds = if two && self.rng.chance(30) { TWICE } else { deeds };
+        let intents = self.rng.pick(&PRETENCES).copied().unwrap_or_default();
+        let intents = if two && self.rng.chance(30) { TWICE } else { intents };
         let first = self.rng.below(u64::MAX);
         let mut approvals = Vec::new();
-        for (place, intent) in (0u64..).zip(deeds) {
+        for (place, intent) in (0u64..).zip(intents) {
             // One and the same person, or one after the other.
-            let person = if deeds == TWICE { first } else { first.wrapping_add(place) };
+            let person = if intents == TWICE { first } else { first.wrapping_add(place) };
             approvals.extend(self.pretence(message, origin, *intent, person));
         }
         approvals
