@@ -26,10 +26,11 @@ use crate::{
     inbox::{Inbox, ReceiveOptions},
     lane::Lane,
     limits::CONFIRMATIONS_AWAITED,
-    link::{Line, Standing, farewell, keep},
+    link::{Line, Standing},
     profile::Profile,
     queue::Queues,
     receipts::{Receipts, Watch},
+    redial::{farewell, keep},
     refresh::{KeptError, kept, refresh},
     sending::{Fate, Row},
 };

@@ -75,6 +75,7 @@ mod queue;
 mod reader;
 mod reading;
 mod receipts;
+mod redial;
 mod refresh;
 mod sending;
 

@@ -23,7 +23,8 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     connect::{Caller, Dialler},
     error::{CallError, ConnectError, OfficerError, Unacceptable},
-    link::{Standing, farewell, keep},
+    link::Standing,
+    redial::{farewell, keep},
 };
 pub use profile::{OfficerProfile, OfficerProfileBuilder};
 pub use shown::Shown;
