@@ -33,35 +33,6 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Reads `system.toml` in a folder, and everything that it names. Nothing is written and no
-    /// socket is opened.
-    ///
-    /// ```toml
-    /// system = "spiffe://sm.example/system/kirjaamo"
-    /// address = "kirjaamo@sm.example"        # its own mailbox
-    /// relay = "127.0.0.1:7101"               # host:port
-    /// tls = { certificate = "tls.pem", key = "tls.key" }
-    /// signing = { certificate = "signing.pem", key = "signing.key" }
-    /// sealing-key = "sealing.key"            # only to receive sealed messages
-    /// trust = "../../../federation/trust"
-    /// ```
-    ///
-    /// Paths are relative to the folder. Nobody but their owner may read the key files (mode
-    /// 0600). The folder `trust` holds for every ministry `<ministry>.ca.pem`,
-    /// `<ministry>.crl.pem`, `<ministry>.log.vkey` to believe the receipts of its relay and, to send
-    /// sealed messages there, `<ministry>.seal.pub`; and `<own ministry>.release.pub`, to send sealed
-    /// messages that officers release. Only the own ministry's `.log.vkey` must be there: without
-    /// another's, the receipts of that relay are reported as not genuine.
-    ///
-    /// A `.log.vkey` is one line, the public key of a relay's log as C2SP `signed-note` writes it,
-    /// under the name of the first log, `<ministry>/log`.
-    ///
-    /// # Errors
-    /// The file, the place in it, and what is wrong; an unknown key with the nearest known one.
-    pub fn load(folder: &Path) -> Result<Self, ProfileError> {
-        files::load(folder)
-    }
-
     /// A profile from what is at hand, without files.
     ///
     /// `relay` is `host:port`; the host may be a name, which is looked up at every connection.
