@@ -11,7 +11,7 @@ use crate::{
     compose::Composed,
     desk::Desk,
     error::{ReceiptFault, Unproven},
-    receipts::receipt_proof,
+    proof::receipt_proof,
 };
 
 /// The own relay holds a message durably and answers for it from now on.

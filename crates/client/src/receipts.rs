@@ -8,7 +8,7 @@ use std::{
 };
 
 use futures_core::Stream;
-use kuriiri_tlog::{TlogProof, VerifiedReceipt};
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{Address, MessageId, Receipt, SignedReceipt};
 use kuriiri_wire::client::ReceiptMode;
 use tokio::{
@@ -16,7 +16,10 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{client::Client, error::ReceiveError, limits::RECEIPTS_BUFFERED, reader::Reader};
+use crate::{
+    client::Client, error::ReceiveError, limits::RECEIPTS_BUFFERED, proof::receipt_proof,
+    reader::Reader,
+};
 
 /// A receipt that is known to be genuine: it stands in the log of its issuer's relay. It says one
 /// thing about many messages.
@@ -58,22 +61,6 @@ impl PlacedReceipt {
     pub fn place(&self) -> u64 {
         self.place.number
     }
-}
-
-/// A receipt as a file of its own, to be named `.tlog-proof` (C2SP `tlog-proof`), with the entry's
-/// bytes as its extra data: `kuriiri-verify receipt FILE` reads it, and so does any program that
-/// knows the format. One file proves what the receipt says of every message that it names.
-///
-/// Nothing is checked here: it proves what `signed` proves, to whoever has the key of the issuer's
-/// log.
-pub fn receipt_proof(signed: &SignedReceipt) -> Vec<u8> {
-    let proof = TlogProof {
-        extra: signed.entry.to_vec(),
-        index: signed.index,
-        hashes: signed.path.clone(),
-        checkpoint: signed.checkpoint.clone(),
-    };
-    proof.to_bytes().into()
 }
 
 /// Where a receipt stands. Later is greater, and every subscription begins anew: what was given on
