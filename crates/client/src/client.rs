@@ -22,7 +22,6 @@ use crate::{
     desk::Desk,
     draft::Draft,
     error::{CallError, ConnectError, ReceiveError, SendError},
-    handling::{self, Handling},
     inbox::{Inbox, ReceiveOptions},
     lane::Lane,
     limits::CONFIRMATIONS_AWAITED,
@@ -33,6 +32,7 @@ use crate::{
     redial::{farewell, keep},
     refresh::{KeptError, kept, refresh},
     sending::{Fate, Row},
+    terms::{self, Handling},
 };
 
 /// A system's link to its own relay. Cheap to clone; all clones are one client.
@@ -146,7 +146,7 @@ impl Client {
         let case = self.desk.case(draft);
         check_draft(draft, &case).map_err(|error| CallError::Draft(Box::new(error)))?;
         let size = u64::try_from(draft.body.len()).unwrap_or(u64::MAX);
-        handling::ask(&self.line()?, handling::question(draft, &case.from, size)).await
+        terms::ask(&self.line()?, terms::question(draft, &case.from, size)).await
     }
 
     // === receiving ===

@@ -11,7 +11,7 @@ use crate::{
     desk::Desk,
     draft::Draft,
     error::SendError,
-    handling::{Case, Terms},
+    terms::{Case, Terms},
 };
 
 /// A message that only needs a signature.

@@ -19,10 +19,10 @@ use tokio::{
 use crate::{
     draft::Draft,
     error::ReceiptFault,
-    handling::{Case, Handling},
     link::Standing,
     profile::log_key_file,
     queue::Queues,
+    terms::{Case, Handling},
 };
 
 /// Shared by every task and handle of a client.

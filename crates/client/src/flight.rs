@@ -16,10 +16,10 @@ use crate::{
     compose::Composed,
     desk::Desk,
     error::{CallError, SendError, Unproven},
-    handling::Case,
     lane::Signed,
     link::Line,
     queue::Answer,
+    terms::Case,
 };
 
 /// A batch under way.

@@ -32,7 +32,7 @@ use crate::{
     limits::CREDIT,
     link::{Line, next_line},
     message::{Arrival, Message},
-    reading::meet,
+    open::meet,
 };
 
 /// How messages are received.

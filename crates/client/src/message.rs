@@ -11,7 +11,7 @@ use crate::{
     desk::Desk,
     error::{ConfirmError, ReceiveError, Unacceptable},
     ledger::Ledger,
-    reading::{opened, releases},
+    open::{opened, releases},
 };
 
 /// A message that is known to be genuine: its sender's system signed it for this mailbox, and the

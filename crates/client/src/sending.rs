@@ -9,8 +9,8 @@ use crate::{
     desk::Desk,
     draft::Draft,
     error::SendError,
-    handling::{Case, Terms},
     queue::Waiting,
+    terms::{Case, Terms},
 };
 
 /// Where the fate of a message will be told.

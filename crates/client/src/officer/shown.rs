@@ -10,7 +10,7 @@ use kuriiri_wire::admin::{HeldMessage, Hold};
 use crate::{
     clock,
     error::Unacceptable,
-    reading::{genuine, meet, opened, releases},
+    open::{genuine, meet, opened, releases},
 };
 
 /// A message that waits for officers, known to be genuine: a system of the ministry signed it, the
