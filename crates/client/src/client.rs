@@ -32,7 +32,7 @@ use crate::{
     redial::{farewell, keep},
     refresh::{KeptError, kept, refresh},
     sending::{Fate, Row},
-    terms::{self, Handling},
+    terms::{self, KnownTerms},
 };
 
 /// A system's link to its own relay. Cheap to clone; all clones are one client.
@@ -75,7 +75,7 @@ impl Client {
             release_key: profile.release_key,
             trust_folder: profile.trust_folder,
             standing: Arc::new(watch::Sender::new(Standing::Up(line.clone()))),
-            handling: Handling::default(),
+            terms: KnownTerms::default(),
             queues: Queues::default(),
             confirmations: Arc::new(Semaphore::new(
                 usize::try_from(CONFIRMATIONS_AWAITED).unwrap_or(0),
@@ -143,10 +143,10 @@ impl Client {
     /// # Errors
     /// When the draft is malformed, or no answer can be had at the moment.
     pub async fn ask(&self, draft: &Draft) -> Result<Outcome, CallError> {
-        let case = self.desk.case(draft);
-        check_draft(draft, &case).map_err(|error| CallError::Draft(Box::new(error)))?;
+        let key = self.desk.terms_key(draft);
+        check_draft(draft, &key.from).map_err(|error| CallError::Draft(Box::new(error)))?;
         let size = u64::try_from(draft.body.len()).unwrap_or(u64::MAX);
-        terms::ask(&self.line()?, terms::question(draft, &case.from, size)).await
+        terms::ask(&self.line()?, terms::question(draft, &key.from, size)).await
     }
 
     // === receiving ===

@@ -11,7 +11,7 @@ use crate::{
     desk::Desk,
     draft::Draft,
     error::SendError,
-    terms::{Case, Terms},
+    terms::{Terms, TermsKey},
 };
 
 /// A message that only needs a signature.
@@ -32,12 +32,12 @@ pub(crate) struct Composed {
 pub(crate) fn compose(
     desk: &Desk,
     draft: Draft,
-    case: Case,
+    key: TermsKey,
     terms: Terms,
 ) -> Result<Composed, SendError> {
     let id = new_id()?;
     let (sealing, carried) = if terms.seal {
-        let to = keys(desk, &case, terms)?;
+        let to = sealing_keys(desk, &key.destinations, terms)?;
         let (sealing, sealed) = seal(&draft.body, &to, &id).map_err(SendError::Seal)?;
         (Some(sealing), Bytes::from(sealed))
     } else {
@@ -50,15 +50,15 @@ pub(crate) fn compose(
     }
     let body = salted(&carried).map_err(SendError::Salt)?;
     let commitment = commit(&body).ok_or(SendError::Internal("a salted body has no salt"))?;
-    let header = Header { sealing, ..plain(draft, case.from, id, bytes, commitment) };
+    let header = Header { sealing, ..plain(draft, key.from, id, bytes, commitment) };
     let bytes = encode(&header)?;
     Ok(Composed { leaf: leaf(&bytes), header, bytes, body, approvals: terms.approvals })
 }
 
 /// Holds a draft against the rules of the format before anybody is asked about it.
-pub(crate) fn check_draft(draft: &Draft, case: &Case) -> Result<(), SendError> {
+pub(crate) fn check_draft(draft: &Draft, from: &Address) -> Result<(), SendError> {
     let unknown = Digest([0; 32]);
-    let header = plain(draft.clone(), case.from.clone(), new_id()?, size(&draft.body), unknown);
+    let header = plain(draft.clone(), from.clone(), new_id()?, size(&draft.body), unknown);
     encode(&header).map(|_| ())
 }
 
@@ -91,13 +91,13 @@ fn encode(header: &Header) -> Result<Bytes, SendError> {
 
 /// Who must be able to open the body: the recipients' ministries, and the officers who release it,
 /// for they have to read it first.
-fn keys(
+fn sealing_keys(
     desk: &Desk,
-    case: &Case,
+    destinations: &[Ministry],
     terms: Terms,
 ) -> Result<Vec<(Ministry, SealingPublicKey)>, SendError> {
-    let mut keys = Vec::with_capacity(case.destinations.len().saturating_add(1));
-    for ministry in &case.destinations {
+    let mut keys = Vec::with_capacity(destinations.len().saturating_add(1));
+    for ministry in destinations {
         keys.push(key_of(desk, ministry)?);
     }
     if terms.approvals > 0 {

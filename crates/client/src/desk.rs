@@ -22,7 +22,7 @@ use crate::{
     link::Standing,
     profile::log_key_file,
     queue::Queues,
-    terms::{Case, Handling},
+    terms::{KnownTerms, TermsKey},
 };
 
 /// Shared by every task and handle of a client.
@@ -40,7 +40,7 @@ pub(crate) struct Desk {
     pub(crate) release_key: Option<Box<SealingPublicKey>>,
     pub(crate) trust_folder: PathBuf,
     pub(crate) standing: Arc<watch::Sender<Standing>>,
-    pub(crate) handling: Handling,
+    pub(crate) terms: KnownTerms,
     pub(crate) queues: Queues,
     /// Confirmations under way each hold one place, so that whoever closes can wait for them.
     pub(crate) confirmations: Arc<Semaphore>,
@@ -53,10 +53,10 @@ impl Desk {
         self.system.ministry()
     }
 
-    /// What the handling of a draft depends on.
-    pub(crate) fn case(&self, draft: &Draft) -> Case {
+    /// What the terms for a draft depend on.
+    pub(crate) fn terms_key(&self, draft: &Draft) -> TermsKey {
         let from = draft.from.clone().unwrap_or_else(|| self.address.clone());
-        Case::of_draft(draft, from)
+        TermsKey::of_draft(draft, from)
     }
 
     /// The receipt, if it stands in the log of the ministry that it speaks for. It is shared by all

@@ -19,7 +19,7 @@ use crate::{
     lane::Signed,
     link::Line,
     queue::Answer,
-    terms::Case,
+    terms::TermsKey,
 };
 
 /// A batch under way.
@@ -106,7 +106,7 @@ impl Flight {
                 }
                 Verdict::Refused(refusal) => {
                     if contradicts_the_answer(&refusal) {
-                        self.desk.handling.forget(&Case::of_header(&signed.message.header));
+                        self.desk.terms.forget(&TermsKey::of_header(&signed.message.header));
                     }
                     let receipts = evidence.of_refusal(&self.desk, &signed.message);
                     tell(signed.answer, Err(SendError::Refused { refusal, receipts }));

@@ -10,7 +10,7 @@ use crate::{
     draft::Draft,
     error::SendError,
     queue::Waiting,
-    terms::{Case, Terms},
+    terms::{Terms, TermsKey},
 };
 
 /// Where the fate of a message will be told.
@@ -40,10 +40,10 @@ impl<'a> Row<'a> {
                 queue.room(draft.body.len()).await?
             }
         };
-        let case = desk.case(&draft);
-        let terms = self.terms(&case, &draft).await?;
+        let key = desk.terms_key(&draft);
+        let terms = self.terms(&key, &draft).await?;
         let precedence = draft.precedence;
-        let message = compose(desk, draft, case, terms)?;
+        let message = compose(desk, draft, key, terms)?;
         let (answer, fate) = oneshot::channel();
         if self.put(precedence, Waiting { message, answer, room }) {
             // Composing is work: others on this thread, the senders first, get their turn.
@@ -52,14 +52,14 @@ impl<'a> Row<'a> {
         Ok(fate)
     }
 
-    async fn terms(&mut self, case: &Case, draft: &Draft) -> Result<Terms, SendError> {
+    async fn terms(&mut self, key: &TermsKey, draft: &Draft) -> Result<Terms, SendError> {
         let mut standing = self.desk.standing.subscribe();
-        if let Some(terms) = self.desk.handling.known(&standing, case) {
+        if let Some(terms) = self.desk.terms.known(&standing, key) {
             return Ok(terms);
         }
         self.go();
-        check_draft(draft, case)?;
-        self.desk.handling.ask(&mut standing, case, draft).await
+        check_draft(draft, &key.from)?;
+        self.desk.terms.ask(&mut standing, key, draft).await
     }
 
     /// True when what has gathered made a whole batch, which went.

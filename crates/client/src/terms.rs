@@ -1,4 +1,4 @@
-//! How messages under a label are to be handled: asked of the relay once, and remembered.
+//! On what terms messages under a label may go: asked of the relay once, and remembered.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use crate::{
 
 /// What the relay's answer depends on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Case {
+pub(crate) struct TermsKey {
     pub(crate) from: Address,
     label: Option<WireLabel>,
     precedence: Precedence,
@@ -27,7 +27,7 @@ pub(crate) struct Case {
     pub(crate) destinations: Vec<Ministry>,
 }
 
-/// How messages of a case may go.
+/// How messages with one key may go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Terms {
     pub(crate) seal: bool,
@@ -39,7 +39,7 @@ pub(crate) struct Terms {
 /// The relay's answers, as long as the link stands on which they were given. Only what may go is
 /// remembered: whoever was refused has asked somebody to change that, and tries again.
 #[derive(Debug, Default)]
-pub(crate) struct Handling {
+pub(crate) struct KnownTerms {
     known: Mutex<Known>,
     asking: Turn<()>,
 }
@@ -47,10 +47,10 @@ pub(crate) struct Handling {
 #[derive(Debug, Default)]
 struct Known {
     generation: u64,
-    terms: HashMap<Case, Terms>,
+    terms: HashMap<TermsKey, Terms>,
 }
 
-impl Case {
+impl TermsKey {
     pub(crate) fn of_draft(draft: &Draft, from: Address) -> Self {
         Self {
             from,
@@ -72,15 +72,19 @@ impl Case {
     }
 }
 
-impl Handling {
+impl KnownTerms {
     /// The terms, if they are known on the link that stands.
-    pub(crate) fn known(&self, standing: &watch::Receiver<Standing>, case: &Case) -> Option<Terms> {
+    pub(crate) fn known(
+        &self,
+        standing: &watch::Receiver<Standing>,
+        key: &TermsKey,
+    ) -> Option<Terms> {
         let generation = match &*standing.borrow() {
             Standing::Up(line) => line.generation(),
             Standing::Down(_) | Standing::Ended => return None,
         };
         let known = self.locked();
-        known.terms.get(case).filter(|_| known.generation == generation).copied()
+        known.terms.get(key).filter(|_| known.generation == generation).copied()
     }
 
     /// Asks the relay, waiting for a link as long as it takes. Only one question is under way:
@@ -88,21 +92,21 @@ impl Handling {
     pub(crate) async fn ask(
         &self,
         standing: &mut watch::Receiver<Standing>,
-        case: &Case,
+        key: &TermsKey,
         draft: &Draft,
     ) -> Result<Terms, SendError> {
         let _turn = self.asking.lock().await;
         let mut after = None;
         loop {
-            if let Some(terms) = self.known(standing, case) {
+            if let Some(terms) = self.known(standing, key) {
                 return Ok(terms);
             }
             let line = next_line(standing, after).await.ok_or(SendError::Closed)?;
             // The size is asked as 0: the answer serves all sizes up to the one that it names.
-            match ask(&line, question(draft, &case.from, 0)).await {
+            match ask(&line, question(draft, &key.from, 0)).await {
                 Ok(Outcome::Permit { seal, size_max, approvals }) => {
                     let terms = Terms { seal, size_max, approvals };
-                    self.remember(line.generation(), case.clone(), terms);
+                    self.remember(line.generation(), key.clone(), terms);
                     return Ok(terms);
                 }
                 Ok(Outcome::Refuse(refusal)) | Err(CallError::Refused(refusal)) => {
@@ -117,17 +121,17 @@ impl Handling {
     }
 
     /// The relay no longer says what it said.
-    pub(crate) fn forget(&self, case: &Case) {
-        self.locked().terms.remove(case);
+    pub(crate) fn forget(&self, key: &TermsKey) {
+        self.locked().terms.remove(key);
     }
 
-    fn remember(&self, generation: u64, case: Case, terms: Terms) {
+    fn remember(&self, generation: u64, key: TermsKey, terms: Terms) {
         let mut known = self.locked();
         if known.generation != generation || known.terms.len() >= ANSWERS_REMEMBERED {
             known.terms.clear();
             known.generation = generation;
         }
-        known.terms.insert(case, terms);
+        known.terms.insert(key, terms);
     }
 
     fn locked(&self) -> MutexGuard<'_, Known> {
