@@ -9,9 +9,9 @@ use kuriiri_types::{
 
 use crate::{
     compose::Composed,
-    desk::Desk,
     error::{ReceiptFault, Unproven},
     proof::receipt_proof,
+    system::System,
 };
 
 /// The own relay holds a message durably and answers for it from now on.
@@ -62,14 +62,14 @@ struct Place {
 }
 
 impl Evidence {
-    pub(crate) fn read(desk: &Desk, handed_out: Vec<SignedReceipt>) -> Self {
+    pub(crate) fn read(system: &System, handed_out: Vec<SignedReceipt>) -> Self {
         let (mut receipts, mut fault) = (Vec::<Arc<VerifiedReceipt>>::new(), None);
         for signed in handed_out {
             // A relay may hand out the same once for each message.
             if receipts.iter().any(|known| *known.signed() == signed) {
                 continue;
             }
-            match desk.receipt(signed) {
+            match system.receipt(signed) {
                 Ok(verified) => receipts.push(verified),
                 Err(error) => {
                     tracing::warn!(%error, "the relay answered with a receipt that is not genuine");
@@ -86,11 +86,11 @@ impl Evidence {
     /// and none that says something else of it.
     pub(crate) fn of_acceptance(
         &self,
-        desk: &Desk,
+        system: &System,
         message: &Composed,
     ) -> Result<Vec<Arc<VerifiedReceipt>>, Unproven> {
         let other = self.about(message.leaf).find(|(receipt, told)| {
-            !(is_acceptance(desk, receipt.receipt()) && is_own(desk, message, receipt, told))
+            !(is_acceptance(system, receipt.receipt()) && is_own(system, message, receipt, told))
         });
         if let Some((other, _)) = other {
             return Err(Unproven::Other(other.receipt().issuer.clone()));
@@ -105,9 +105,13 @@ impl Evidence {
 
     /// What proves that the own relay refused a message. It is refused either way, so what proves
     /// nothing is left out.
-    pub(crate) fn of_refusal(&self, desk: &Desk, message: &Composed) -> Vec<Arc<VerifiedReceipt>> {
+    pub(crate) fn of_refusal(
+        &self,
+        system: &System,
+        message: &Composed,
+    ) -> Vec<Arc<VerifiedReceipt>> {
         each_once(self.about(message.leaf).filter(|(receipt, told)| {
-            receipt.receipt().kind == ReceiptKind::Refused && is_own(desk, message, receipt, told)
+            receipt.receipt().kind == ReceiptKind::Refused && is_own(system, message, receipt, told)
         }))
     }
 
@@ -143,16 +147,21 @@ fn each_once<'a>(
 }
 
 /// True for the word that messages of this very system were accepted.
-fn is_acceptance(desk: &Desk, receipt: &Receipt) -> bool {
-    let by = matches!(&receipt.by, Some(Giver::System(system)) if *system == desk.system);
-    receipt.kind == ReceiptKind::Accepted && by
+fn is_acceptance(system: &System, receipt: &Receipt) -> bool {
+    let is_by_it = matches!(&receipt.by, Some(Giver::System(giver)) if *giver == system.id);
+    receipt.kind == ReceiptKind::Accepted && is_by_it
 }
 
 /// True for the own relay's word on a message, whose header has the digest, and one of its
 /// recipients.
-fn is_own(desk: &Desk, message: &Composed, receipt: &VerifiedReceipt, told: &Addressed) -> bool {
+fn is_own(
+    system: &System,
+    message: &Composed,
+    receipt: &VerifiedReceipt,
+    told: &Addressed,
+) -> bool {
     let (receipt, header) = (receipt.receipt(), &message.header);
-    receipt.issuer == *desk.home()
+    receipt.issuer == *system.home()
         && receipt.sender == header.from
         && told.subject.message == header.id
         && header.to.iter().any(|to| to.address == told.recipient)

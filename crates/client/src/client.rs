@@ -5,15 +5,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use kuriiri_seal::Verifier;
-use kuriiri_tlog::{ReceiptVerifier, VerifiedReceipt};
+use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{Address, Outcome, Precedence, SpiffeId};
 use kuriiri_wire::client::{Reply, Request, StatusReport};
-use tokio::{
-    runtime::Handle,
-    sync::{Semaphore, watch},
-    task::JoinSet,
-};
+use tokio::task::JoinSet;
 
 use crate::{
     accepted::Accepted,
@@ -27,12 +22,12 @@ use crate::{
     limits::CONFIRMATIONS_AWAITED,
     link::{Line, Standing},
     profile::Profile,
-    queue::Queues,
     receipts::{Receipts, Watch},
     redial::{farewell, keep},
     refresh::{KeptError, kept, refresh},
     sending::{Fate, Row},
-    terms::{self, KnownTerms},
+    system::System,
+    terms::{self, TermsKey},
 };
 
 /// A system's link to its own relay. Cheap to clone; all clones are one client.
@@ -60,28 +55,9 @@ impl Client {
     /// When it does not answer, is not who it should be, or does not accept this system. Nothing is
     /// tried again: only a link that stood is made anew.
     pub async fn connect(profile: Profile) -> Result<Self, ConnectError> {
-        let party = profile.party;
-        let dialler = Dialler::new(&party, Caller::System)?;
+        let dialler = Dialler::new(&profile.party, Caller::System)?;
         let line = Box::pin(dialler.dial(0)).await?;
-        let desk = Arc::new(Desk {
-            system: party.id,
-            address: profile.address,
-            signer: profile.signer,
-            verifier: Verifier::new(party.authorities),
-            receipts: ReceiptVerifier::new(profile.log_keys),
-            members: party.members,
-            sealing_key: profile.sealing_key,
-            sealing_keys: profile.sealing_keys,
-            release_key: profile.release_key,
-            trust_folder: profile.trust_folder,
-            standing: Arc::new(watch::Sender::new(Standing::Up(line.clone()))),
-            terms: KnownTerms::default(),
-            queues: Queues::default(),
-            confirmations: Arc::new(Semaphore::new(
-                usize::try_from(CONFIRMATIONS_AWAITED).unwrap_or(0),
-            )),
-            runtime: Handle::current(),
-        });
+        let desk = Arc::new(Desk::new(System::new(profile), Standing::Up(line.clone())));
         let mut running = JoinSet::new();
         running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&desk.standing)));
         for precedence in Precedence::ALL {
@@ -93,12 +69,12 @@ impl Client {
 
     /// Who this system is.
     pub fn system(&self) -> &SpiffeId {
-        &self.desk.system
+        &self.desk.system.id
     }
 
     /// The mailbox from which it sends, and which it reads, unless told otherwise.
     pub fn address(&self) -> &Address {
-        &self.desk.address
+        &self.desk.system.address
     }
 
     // === sending ===
@@ -143,7 +119,7 @@ impl Client {
     /// # Errors
     /// When the draft is malformed, or no answer can be had at the moment.
     pub async fn ask(&self, draft: &Draft) -> Result<Outcome, CallError> {
-        let key = self.desk.terms_key(draft);
+        let key = TermsKey::of_draft(draft, self.address());
         check_draft(draft, &key.from).map_err(|error| CallError::Draft(Box::new(error)))?;
         let size = u64::try_from(draft.body.len()).unwrap_or(u64::MAX);
         terms::ask(&self.line()?, terms::question(draft, &key.from, size)).await
@@ -199,7 +175,7 @@ impl Client {
         &self,
         receipts: &[&VerifiedReceipt],
     ) -> Result<Vec<Option<VerifiedReceipt>>, CallError> {
-        refresh(&self.desk, &self.line()?, receipts).await
+        refresh(&self.desk.system, &self.line()?, receipts).await
     }
 
     /// The receipt in a file that [`receipt_proof`](crate::receipt_proof) made.
@@ -207,7 +183,7 @@ impl Client {
     /// # Errors
     /// When it is no such file, or no receipt of a member's log as it is now.
     pub fn kept_receipt(&self, file: &[u8]) -> Result<VerifiedReceipt, KeptError> {
-        kept(&self.desk, file)
+        kept(&self.desk.system, file)
     }
 
     /// Takes nothing more, waits until all that is under way has been answered, and says farewell

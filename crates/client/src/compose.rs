@@ -8,9 +8,9 @@ use kuriiri_wire::header;
 use uuid::Uuid;
 
 use crate::{
-    desk::Desk,
     draft::Draft,
     error::SendError,
+    system::System,
     terms::{Terms, TermsKey},
 };
 
@@ -30,14 +30,14 @@ pub(crate) struct Composed {
 
 /// Makes a message of a draft, under the terms that the relay gave.
 pub(crate) fn compose(
-    desk: &Desk,
+    system: &System,
     draft: Draft,
     key: TermsKey,
     terms: Terms,
 ) -> Result<Composed, SendError> {
     let id = new_id()?;
     let (sealing, carried) = if terms.seal {
-        let to = sealing_keys(desk, &key.destinations, terms)?;
+        let to = sealing_keys(system, &key.destinations, terms)?;
         let (sealing, sealed) = seal(&draft.body, &to, &id).map_err(SendError::Seal)?;
         (Some(sealing), Bytes::from(sealed))
     } else {
@@ -92,32 +92,32 @@ fn encode(header: &Header) -> Result<Bytes, SendError> {
 /// Who must be able to open the body: the recipients' ministries, and the officers who release it,
 /// for they have to read it first.
 fn sealing_keys(
-    desk: &Desk,
+    system: &System,
     destinations: &[Ministry],
     terms: Terms,
 ) -> Result<Vec<(Ministry, SealingPublicKey)>, SendError> {
     let mut keys = Vec::with_capacity(destinations.len().saturating_add(1));
     for ministry in destinations {
-        keys.push(key_of(desk, ministry)?);
+        keys.push(key_of(system, ministry)?);
     }
     if terms.approvals > 0 {
-        keys.push((desk.home().clone(), release_key(desk)?));
+        keys.push((system.home().clone(), release_key(system)?));
     }
     Ok(keys)
 }
 
-fn release_key(desk: &Desk) -> Result<SealingPublicKey, SendError> {
-    desk.release_key.as_deref().cloned().ok_or_else(|| {
-        let file = desk.trust_folder.join(format!("{}.release.pub", desk.home()));
+fn release_key(system: &System) -> Result<SealingPublicKey, SendError> {
+    system.release_key.as_deref().cloned().ok_or_else(|| {
+        let file = system.trust_folder.join(format!("{}.release.pub", system.home()));
         SendError::NoReleaseKey { file }
     })
 }
 
-fn key_of(desk: &Desk, ministry: &Ministry) -> Result<(Ministry, SealingPublicKey), SendError> {
-    match desk.sealing_keys.get(ministry) {
+fn key_of(system: &System, ministry: &Ministry) -> Result<(Ministry, SealingPublicKey), SendError> {
+    match system.sealing_keys.get(ministry) {
         Some(key) => Ok((ministry.clone(), key.clone())),
         None => {
-            let file = desk.trust_folder.join(format!("{ministry}.seal.pub"));
+            let file = system.trust_folder.join(format!("{ministry}.seal.pub"));
             Err(SendError::NoSealingKey { ministry: ministry.clone(), file })
         }
     }

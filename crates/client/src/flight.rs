@@ -86,7 +86,7 @@ impl Flight {
             epoch: self.epoch,
             number: self.number,
             lane: Lane::Messages(self.precedence),
-            certificates: vec![self.desk.signer.certificate().clone()],
+            certificates: vec![self.desk.system.signer.certificate().clone()],
             parts: parts.into_iter().map(part).collect(),
         };
         Request::Submit(submission).encode()
@@ -95,12 +95,12 @@ impl Flight {
     /// Tells each message's fate. Gives back those for which a queue was full.
     fn settle(self, answer: SubmissionAnswer) -> Vec<Signed> {
         let SubmissionAnswer { verdicts, receipts } = answer;
-        let evidence = Evidence::read(&self.desk, receipts);
+        let evidence = Evidence::read(&self.desk.system, receipts);
         let mut back = Vec::new();
         for (signed, verdict) in self.messages.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Accepted { at, repeat } => {
-                    let proven = evidence.of_acceptance(&self.desk, &signed.message);
+                    let proven = evidence.of_acceptance(&self.desk.system, &signed.message);
                     let Signed { message, answer, .. } = signed;
                     tell(answer, accepted(message, at, repeat, proven));
                 }
@@ -108,7 +108,7 @@ impl Flight {
                     if contradicts_the_answer(&refusal) {
                         self.desk.terms.forget(&TermsKey::of_header(&signed.message.header));
                     }
-                    let receipts = evidence.of_refusal(&self.desk, &signed.message);
+                    let receipts = evidence.of_refusal(&self.desk.system, &signed.message);
                     tell(signed.answer, Err(SendError::Refused { refusal, receipts }));
                 }
                 Verdict::Busy => back.push(signed),

@@ -68,7 +68,7 @@ pub struct Inbox {
 impl Inbox {
     pub(crate) fn open(client: Client, options: ReceiveOptions) -> Self {
         let desk = &client.desk;
-        let mailbox = options.mailbox.unwrap_or_else(|| desk.address.clone());
+        let mailbox = options.mailbox.unwrap_or_else(|| desk.system.address.clone());
         let ledger = Arc::new(Ledger::new(Arc::clone(&desk.confirmations)));
         let reception = Reception {
             desk: Arc::clone(desk),
@@ -186,7 +186,7 @@ impl Reception {
     }
 
     fn take(&self, delivery: Delivery) -> Result<(), End> {
-        meet(&self.desk.verifier, &delivery.certificates);
+        meet(&self.desk.system.verifier, &delivery.certificates);
         delivery.parts.into_iter().for_each(|part| self.take_part(part));
         let credit = usize::try_from(self.credit).unwrap_or(usize::MAX);
         if self.ledger.outstanding() > credit { Err(End::Credit) } else { Ok(()) }
@@ -196,12 +196,12 @@ impl Reception {
     fn take_part(&self, Part { signed, messages }: Part<DeliveredItem>) {
         let headers: Vec<Bytes> = messages.iter().map(|item| item.header.clone()).collect();
         let decode = |bytes: &Bytes| header::decode(bytes);
-        let verified = self.desk.verifier.headers(&signed, &headers, decode, clock::now());
+        let verified = self.desk.system.verifier.headers(&signed, &headers, decode, clock::now());
         for (item, verified) in messages.into_iter().zip(verified) {
             let ticket = item.ticket;
             let leaf = verified.as_ref().map_or_else(|_| leaf(&item.header), VerifiedHeader::leaf);
             if self.ledger.give(leaf, ticket) {
-                let arrival = Arrival::read(&self.desk, &self.mailbox, verified, item);
+                let arrival = Arrival::read(&self.desk.system, &self.mailbox, verified, item);
                 self.ledger.show(ticket, arrival);
             }
         }

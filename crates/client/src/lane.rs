@@ -140,7 +140,7 @@ impl Lane {
 
     fn sign(&mut self, batch: Vec<Waiting>) {
         let leaves: Vec<_> = batch.iter().map(|waiting| waiting.message.leaf).collect();
-        let proofs = self.desk.signer.sign(Purpose::Messages, &leaves);
+        let proofs = self.desk.system.signer.sign(Purpose::Messages, &leaves);
         self.signed.extend(batch.into_iter().zip(proofs).map(|(waiting, proof)| {
             let Waiting { message, answer, room } = waiting;
             Signed { message, proof, answer, _room: room }

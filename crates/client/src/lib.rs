@@ -78,6 +78,7 @@ mod receipts;
 mod redial;
 mod refresh;
 mod sending;
+mod system;
 mod terms;
 
 pub use accepted::Accepted;

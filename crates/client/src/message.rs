@@ -8,10 +8,10 @@ use kuriiri_types::{Address, Digest, Envelope, Handling, Header, MessageId, Spif
 use kuriiri_wire::{client::DeliveredItem, header};
 
 use crate::{
-    desk::Desk,
     error::{ConfirmError, ReceiveError, Unacceptable},
     ledger::Ledger,
     open::{opened, releases},
+    system::System,
 };
 
 /// A message that is known to be genuine: its sender's system signed it for this mailbox, and the
@@ -113,7 +113,7 @@ impl Drop for Message {
 impl Arrival {
     /// Opens what was delivered from a mailbox, if its header is genuine.
     pub(crate) fn read(
-        desk: &Desk,
+        system: &System,
         mailbox: &Address,
         verified: Result<VerifiedHeader, VerifyError>,
         item: DeliveredItem,
@@ -125,9 +125,9 @@ impl Arrival {
             if !verified.header().to.iter().any(|r| r.address == *mailbox) {
                 return Err(Unacceptable::NotForUs);
             }
-            let key = || desk.sealing_key.as_ref().ok_or(Unacceptable::NoSealingKey);
-            let body = opened(&verified, desk.home(), key)?;
-            let approvals = releases(&desk.verifier, &verified, item.approvals);
+            let key = || system.sealing_key.as_ref().ok_or(Unacceptable::NoSealingKey);
+            let body = opened(&verified, system.home(), key)?;
+            let approvals = releases(&system.verifier, &verified, item.approvals);
             Ok(Self { body, verified, handling: item.handling, approvals })
         };
         read().map_err(|source| {

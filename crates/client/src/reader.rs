@@ -127,7 +127,8 @@ impl Reader {
     fn check(&self, number: u64, signed: SignedReceipt) -> Item {
         let entry = signed.entry.clone();
         let check = || {
-            let verified = self.desk.receipt(signed).map_err(Unacceptable::ReceiptNotGenuine)?;
+            let verified =
+                self.desk.system.receipt(signed).map_err(Unacceptable::ReceiptNotGenuine)?;
             let receipt = verified.receipt();
             if receipt.sender != self.address {
                 return Err(Unacceptable::NotForUs);

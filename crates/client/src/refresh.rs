@@ -12,7 +12,7 @@ use kuriiri_wire::{
     receipt,
 };
 
-use crate::{desk::Desk, error::CallError, link::Line};
+use crate::{error::CallError, link::Line, system::System};
 
 /// Why a file is no receipt that was kept.
 #[derive(Debug, thiserror::Error)]
@@ -36,15 +36,15 @@ impl KeptError {
 }
 
 /// The receipt in a file.
-pub(crate) fn kept(desk: &Desk, file: &[u8]) -> Result<VerifiedReceipt, KeptError> {
+pub(crate) fn kept(system: &System, file: &[u8]) -> Result<VerifiedReceipt, KeptError> {
     let TlogProof { extra, index, hashes, checkpoint } = TlogProof::parse(file)?;
     let signed = SignedReceipt { entry: extra.into(), index, path: hashes, checkpoint };
-    Ok(desk.receipts.receipt(signed, |bytes| receipt::decode(bytes))?)
+    Ok(system.receipts.receipt(signed, |bytes| receipt::decode(bytes))?)
 }
 
 /// Asks for newer proofs, log by log.
 pub(crate) async fn refresh(
-    desk: &Desk,
+    system: &System,
     line: &Line,
     receipts: &[&VerifiedReceipt],
 ) -> Result<Vec<Option<VerifiedReceipt>>, CallError> {
@@ -61,7 +61,7 @@ pub(crate) async fn refresh(
             for ((at, old), path) in some.iter().zip(old).zip(proofs.paths) {
                 let (Some(path), Some(place)) = (path, refreshed.get_mut(*at)) else { continue };
                 let checkpoint = Bytes::copy_from_slice(&proofs.checkpoint);
-                *place = believed(desk, SignedReceipt { path, checkpoint, ..old.clone() });
+                *place = believed(system, SignedReceipt { path, checkpoint, ..old.clone() });
             }
         }
     }
@@ -86,8 +86,8 @@ async fn ask(
 }
 
 /// A proof that does not hold is none: the old one stays.
-fn believed(desk: &Desk, signed: SignedReceipt) -> Option<VerifiedReceipt> {
-    let verified = desk.receipts.receipt(signed, |bytes| receipt::decode(bytes));
+fn believed(system: &System, signed: SignedReceipt) -> Option<VerifiedReceipt> {
+    let verified = system.receipts.receipt(signed, |bytes| receipt::decode(bytes));
     let told = |error: &ReceiptError| tracing::warn!(%error, "a newer proof is not genuine");
     verified.inspect_err(told).ok()
 }

@@ -40,10 +40,10 @@ impl<'a> Row<'a> {
                 queue.room(draft.body.len()).await?
             }
         };
-        let key = desk.terms_key(&draft);
+        let key = TermsKey::of_draft(&draft, &desk.system.address);
         let terms = self.terms(&key, &draft).await?;
         let precedence = draft.precedence;
-        let message = compose(desk, draft, key, terms)?;
+        let message = compose(&desk.system, draft, key, terms)?;
         let (answer, fate) = oneshot::channel();
         if self.put(precedence, Waiting { message, answer, room }) {
             // Composing is work: others on this thread, the senders first, get their turn.

@@ -51,9 +51,10 @@ struct Known {
 }
 
 impl TermsKey {
-    pub(crate) fn of_draft(draft: &Draft, from: Address) -> Self {
+    /// `own` is the address of whoever names none in the draft.
+    pub(crate) fn of_draft(draft: &Draft, own: &Address) -> Self {
         Self {
-            from,
+            from: draft.from.as_ref().unwrap_or(own).clone(),
             label: draft.label.clone(),
             precedence: draft.precedence,
             destinations: draft.destinations(),
