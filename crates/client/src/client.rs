@@ -14,7 +14,7 @@ use crate::{
     accepted::Accepted,
     compose::check_draft,
     connect::{Caller, Dialler},
-    desk::Desk,
+    core::Core,
     draft::Draft,
     error::{CallError, ConnectError, ReceiveError, SendError},
     inbox::{Inbox, ReceiveOptions},
@@ -38,7 +38,7 @@ use crate::{
 /// [`close`](Self::close) finishes it first.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) core: Arc<Core>,
     pub(crate) tasks: Arc<Tasks>,
 }
 
@@ -57,24 +57,24 @@ impl Client {
     pub async fn connect(profile: Profile) -> Result<Self, ConnectError> {
         let dialler = Dialler::new(&profile.party, Caller::System)?;
         let line = Box::pin(dialler.dial(0)).await?;
-        let desk = Arc::new(Desk::new(System::new(profile), Standing::Up(line.clone())));
+        let core = Arc::new(Core::new(System::new(profile), Standing::Up(line.clone())));
         let mut running = JoinSet::new();
-        running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&desk.standing)));
+        running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&core.standing)));
         for precedence in Precedence::ALL {
-            running.spawn(Lane::new(Arc::clone(&desk), precedence).run());
+            running.spawn(Lane::new(Arc::clone(&core), precedence).run());
         }
         let running = Mutex::new(running);
-        Ok(Self { desk, tasks: Arc::new(Tasks { dialler, running }) })
+        Ok(Self { core, tasks: Arc::new(Tasks { dialler, running }) })
     }
 
     /// Who this system is.
     pub fn system(&self) -> &SpiffeId {
-        &self.desk.system.id
+        &self.core.system.id
     }
 
     /// The mailbox from which it sends, and which it reads, unless told otherwise.
     pub fn address(&self) -> &Address {
-        &self.desk.system.address
+        &self.core.system.address
     }
 
     // === sending ===
@@ -91,7 +91,7 @@ impl Client {
     /// # Errors
     /// Why the relay does not have the message; see [`SendError`].
     pub async fn send(&self, draft: Draft) -> Result<Accepted, SendError> {
-        let fate = Row::new(&self.desk).take(draft).await;
+        let fate = Row::new(&self.core).take(draft).await;
         told(fate).await
     }
 
@@ -101,7 +101,7 @@ impl Client {
     where
         I: IntoIterator<Item = Draft, IntoIter: Send>,
     {
-        let mut row = Row::new(&self.desk);
+        let mut row = Row::new(&self.core);
         let mut fates = Vec::new();
         for draft in drafts {
             fates.push(row.take(draft).await);
@@ -175,7 +175,7 @@ impl Client {
         &self,
         receipts: &[&VerifiedReceipt],
     ) -> Result<Vec<Option<VerifiedReceipt>>, CallError> {
-        refresh(&self.desk.system, &self.line()?, receipts).await
+        refresh(&self.core.system, &self.line()?, receipts).await
     }
 
     /// The receipt in a file that [`receipt_proof`](crate::receipt_proof) made.
@@ -183,7 +183,7 @@ impl Client {
     /// # Errors
     /// When it is no such file, or no receipt of a member's log as it is now.
     pub fn kept_receipt(&self, file: &[u8]) -> Result<VerifiedReceipt, KeptError> {
-        kept(&self.desk.system, file)
+        kept(&self.core.system, file)
     }
 
     /// Takes nothing more, waits until all that is under way has been answered, and says farewell
@@ -191,18 +191,18 @@ impl Client {
     ///
     /// While the relay cannot be reached it waits; who will not, drops the future and the client.
     pub async fn close(self) {
-        self.desk.queues.drain().await;
+        self.core.queues.drain().await;
         // It fails only when another has closed the client before.
-        let all = self.desk.confirmations.acquire_many(CONFIRMATIONS_AWAITED).await;
-        self.desk.confirmations.close();
+        let all = self.core.confirmations.acquire_many(CONFIRMATIONS_AWAITED).await;
+        self.core.confirmations.close();
         drop(all);
         self.tasks.running().abort_all();
-        farewell(&self.tasks.dialler, &self.desk.standing).await;
+        farewell(&self.tasks.dialler, &self.core.standing).await;
     }
 
     /// The link that stands now.
     fn line(&self) -> Result<Line, CallError> {
-        self.desk.standing.borrow().line()
+        self.core.standing.borrow().line()
     }
 }
 

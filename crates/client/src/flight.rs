@@ -14,7 +14,7 @@ use kuriiri_wire::{
 use crate::{
     accepted::{Accepted, Evidence},
     compose::Composed,
-    desk::Desk,
+    core::Core,
     error::{CallError, SendError, Unproven},
     lane::Signed,
     link::Line,
@@ -24,7 +24,7 @@ use crate::{
 
 /// A batch under way.
 pub(crate) struct Flight {
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) core: Arc<Core>,
     pub(crate) line: Line,
     pub(crate) precedence: Precedence,
     pub(crate) epoch: u32,
@@ -86,7 +86,7 @@ impl Flight {
             epoch: self.epoch,
             number: self.number,
             lane: Lane::Messages(self.precedence),
-            certificates: vec![self.desk.system.signer.certificate().clone()],
+            certificates: vec![self.core.system.signer.certificate().clone()],
             parts: parts.into_iter().map(part).collect(),
         };
         Request::Submit(submission).encode()
@@ -95,20 +95,20 @@ impl Flight {
     /// Tells each message's fate. Gives back those for which a queue was full.
     fn settle(self, answer: SubmissionAnswer) -> Vec<Signed> {
         let SubmissionAnswer { verdicts, receipts } = answer;
-        let evidence = Evidence::read(&self.desk.system, receipts);
+        let evidence = Evidence::read(&self.core.system, receipts);
         let mut back = Vec::new();
         for (signed, verdict) in self.messages.into_iter().zip(verdicts) {
             match verdict {
                 Verdict::Accepted { at, repeat } => {
-                    let proven = evidence.of_acceptance(&self.desk.system, &signed.message);
+                    let proven = evidence.of_acceptance(&self.core.system, &signed.message);
                     let Signed { message, answer, .. } = signed;
                     tell(answer, accepted(message, at, repeat, proven));
                 }
                 Verdict::Refused(refusal) => {
                     if contradicts_the_answer(&refusal) {
-                        self.desk.terms.forget(&TermsKey::of_header(&signed.message.header));
+                        self.core.terms.forget(&TermsKey::of_header(&signed.message.header));
                     }
-                    let receipts = evidence.of_refusal(&self.desk.system, &signed.message);
+                    let receipts = evidence.of_refusal(&self.core.system, &signed.message);
                     tell(signed.answer, Err(SendError::Refused { refusal, receipts }));
                 }
                 Verdict::Busy => back.push(signed),

@@ -26,7 +26,7 @@ use tokio::{task::JoinSet, time::sleep};
 use crate::{
     client::Client,
     clock,
-    desk::Desk,
+    core::Core,
     error::ReceiveError,
     ledger::Ledger,
     limits::CREDIT,
@@ -67,17 +67,17 @@ pub struct Inbox {
 
 impl Inbox {
     pub(crate) fn open(client: Client, options: ReceiveOptions) -> Self {
-        let desk = &client.desk;
-        let mailbox = options.mailbox.unwrap_or_else(|| desk.system.address.clone());
-        let ledger = Arc::new(Ledger::new(Arc::clone(&desk.confirmations)));
+        let core = &client.core;
+        let mailbox = options.mailbox.unwrap_or_else(|| core.system.address.clone());
+        let ledger = Arc::new(Ledger::new(Arc::clone(&core.confirmations)));
         let reception = Reception {
-            desk: Arc::clone(desk),
+            core: Arc::clone(core),
             ledger: Arc::clone(&ledger),
             mailbox: mailbox.clone(),
             credit: options.credit.clamp(1, CREDIT_MAX),
         };
         let mut task = JoinSet::new();
-        task.spawn_on(reception.run(), &desk.runtime);
+        task.spawn_on(reception.run(), &core.runtime);
         Self { ledger, mailbox, _task: task, _client: client }
     }
 
@@ -117,7 +117,7 @@ impl fmt::Debug for Inbox {
 
 /// Receives over one link after the other.
 struct Reception {
-    desk: Arc<Desk>,
+    core: Arc<Core>,
     ledger: Arc<Ledger>,
     mailbox: Address,
     credit: u32,
@@ -140,7 +140,7 @@ enum End {
 
 impl Reception {
     async fn run(self) {
-        let mut standing = self.desk.standing.subscribe();
+        let mut standing = self.core.standing.subscribe();
         let mut after = None;
         while let Some(line) = next_line(&mut standing, after).await {
             let end = self.receive(&line).await;
@@ -186,7 +186,7 @@ impl Reception {
     }
 
     fn take(&self, delivery: Delivery) -> Result<(), End> {
-        meet(&self.desk.system.verifier, &delivery.certificates);
+        meet(&self.core.system.verifier, &delivery.certificates);
         delivery.parts.into_iter().for_each(|part| self.take_part(part));
         let credit = usize::try_from(self.credit).unwrap_or(usize::MAX);
         if self.ledger.outstanding() > credit { Err(End::Credit) } else { Ok(()) }
@@ -196,12 +196,12 @@ impl Reception {
     fn take_part(&self, Part { signed, messages }: Part<DeliveredItem>) {
         let headers: Vec<Bytes> = messages.iter().map(|item| item.header.clone()).collect();
         let decode = |bytes: &Bytes| header::decode(bytes);
-        let verified = self.desk.system.verifier.headers(&signed, &headers, decode, clock::now());
+        let verified = self.core.system.verifier.headers(&signed, &headers, decode, clock::now());
         for (item, verified) in messages.into_iter().zip(verified) {
             let ticket = item.ticket;
             let leaf = verified.as_ref().map_or_else(|_| leaf(&item.header), VerifiedHeader::leaf);
             if self.ledger.give(leaf, ticket) {
-                let arrival = Arrival::read(&self.desk.system, &self.mailbox, verified, item);
+                let arrival = Arrival::read(&self.core.system, &self.mailbox, verified, item);
                 self.ledger.show(ticket, arrival);
             }
         }

@@ -13,7 +13,7 @@ use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::sleep};
 
 use crate::{
     compose::Composed,
-    desk::Desk,
+    core::Core,
     flight::{Flight, Landed, Outcome},
     limits::{BUSY_REST, BUSY_REST_MAX},
     link::{Line, next_line},
@@ -32,7 +32,7 @@ pub(crate) struct Signed {
 
 /// Sends what is put into the queue of one precedence.
 pub(crate) struct Lane {
-    desk: Arc<Desk>,
+    core: Arc<Core>,
     precedence: Precedence,
     /// Signed and not under way: what came back, and the rest of what was signed together.
     signed: VecDeque<Signed>,
@@ -58,13 +58,13 @@ enum Setback {
 }
 
 impl Lane {
-    pub(crate) fn new(desk: Arc<Desk>, precedence: Precedence) -> Self {
-        Self { desk, precedence, signed: VecDeque::new(), rest: BUSY_REST }
+    pub(crate) fn new(core: Arc<Core>, precedence: Precedence) -> Self {
+        Self { core, precedence, signed: VecDeque::new(), rest: BUSY_REST }
     }
 
     /// Sends over one link after the other, until the client is closed.
     pub(crate) async fn run(mut self) {
-        let mut standing = self.desk.standing.subscribe();
+        let mut standing = self.core.standing.subscribe();
         let mut after = None;
         while let Some(line) = next_line(&mut standing, after).await {
             after = Some(line.generation());
@@ -74,13 +74,13 @@ impl Lane {
 
     /// Sends over one link until it is gone, and keeps what came back.
     async fn follow(&mut self, mut course: Course) {
-        let desk = Arc::clone(&self.desk);
-        let queue = desk.queues.of(self.precedence);
+        let core = Arc::clone(&self.core);
+        let queue = core.queues.of(self.precedence);
         loop {
             while course.may_take_off()
                 && let Some(batch) = self.next_batch(queue)
             {
-                course.launch(&desk, self.precedence, batch);
+                course.launch(&core, self.precedence, batch);
             }
             tokio::select! {
                 Some(landed) = course.flights.join_next() => match landed {
@@ -140,7 +140,7 @@ impl Lane {
 
     fn sign(&mut self, batch: Vec<Waiting>) {
         let leaves: Vec<_> = batch.iter().map(|waiting| waiting.message.leaf).collect();
-        let proofs = self.desk.system.signer.sign(Purpose::Messages, &leaves);
+        let proofs = self.core.system.signer.sign(Purpose::Messages, &leaves);
         self.signed.extend(batch.into_iter().zip(proofs).map(|(waiting, proof)| {
             let Waiting { message, answer, room } = waiting;
             Signed { message, proof, answer, _room: room }
@@ -164,9 +164,9 @@ impl Course {
         self.setback.is_none() && self.flights.len() < BATCHES_IN_FLIGHT_MAX
     }
 
-    fn launch(&mut self, desk: &Arc<Desk>, precedence: Precedence, messages: Vec<Signed>) {
+    fn launch(&mut self, core: &Arc<Core>, precedence: Precedence, messages: Vec<Signed>) {
         let flight = Flight {
-            desk: Arc::clone(desk),
+            core: Arc::clone(core),
             line: self.line.clone(),
             precedence,
             epoch: self.epoch,

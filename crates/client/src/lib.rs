@@ -58,7 +58,7 @@ mod client;
 mod clock;
 mod compose;
 mod connect;
-mod desk;
+mod core;
 mod draft;
 mod error;
 mod flight;

@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use crate::{
-    desk::Desk,
+    core::Core,
     error::{ReceiveError, Unacceptable},
     limits::ANSWER_TIMEOUT,
     link::{Line, next_line},
@@ -24,7 +24,7 @@ use crate::{
 
 /// Reads the receipts of an address.
 pub(crate) struct Reader {
-    pub(crate) desk: Arc<Desk>,
+    pub(crate) core: Arc<Core>,
     pub(crate) address: Address,
     /// A watch goes on where it broke off.
     pub(crate) mode: ReceiptMode,
@@ -54,7 +54,7 @@ enum End {
 
 impl Reader {
     pub(crate) async fn run(mut self) {
-        let mut standing = self.desk.standing.subscribe();
+        let mut standing = self.core.standing.subscribe();
         let mut after = None;
         loop {
             let line = tokio::select! {
@@ -128,7 +128,7 @@ impl Reader {
         let entry = signed.entry.clone();
         let check = || {
             let verified =
-                self.desk.system.receipt(signed).map_err(Unacceptable::ReceiptNotGenuine)?;
+                self.core.system.receipt(signed).map_err(Unacceptable::ReceiptNotGenuine)?;
             let receipt = verified.receipt();
             if receipt.sender != self.address {
                 return Err(Unacceptable::NotForUs);

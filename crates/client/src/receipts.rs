@@ -90,7 +90,7 @@ impl Receipts {
         let (items, stream) = mpsc::channel(RECEIPTS_BUFFERED);
         let (confirmed, reader_confirmed) = watch::channel(None);
         let reader = Reader {
-            desk: Arc::clone(&client.desk),
+            core: Arc::clone(&client.core),
             address,
             mode: ReceiptMode::Consume,
             items,
@@ -99,7 +99,7 @@ impl Receipts {
             subscription: 0,
         };
         let mut task = JoinSet::new();
-        task.spawn_on(reader.run(), &client.desk.runtime);
+        task.spawn_on(reader.run(), &client.core.runtime);
         Self { stream, confirmed, task, client }
     }
 
@@ -150,7 +150,7 @@ impl Watch {
         let (items, stream) = mpsc::channel(RECEIPTS_BUFFERED);
         let (stands, standing) = oneshot::channel();
         let reader = Reader {
-            desk: Arc::clone(&client.desk),
+            core: Arc::clone(&client.core),
             address,
             mode: ReceiptMode::Watch { from: None },
             items,
@@ -159,7 +159,7 @@ impl Watch {
             subscription: 0,
         };
         let mut task = JoinSet::new();
-        task.spawn_on(reader.run(), &client.desk.runtime);
+        task.spawn_on(reader.run(), &client.core.runtime);
         let mut watch = Self { stream, _task: task, client };
         if standing.await.is_ok() {
             return Ok(watch);

@@ -6,7 +6,7 @@ use tokio::{sync::oneshot, task::yield_now};
 use crate::{
     accepted::Accepted,
     compose::{check_draft, compose},
-    desk::Desk,
+    core::Core,
     draft::Draft,
     error::SendError,
     queue::Waiting,
@@ -19,20 +19,20 @@ pub(crate) type Fate = oneshot::Receiver<Result<Accepted, SendError>>;
 /// Messages of one caller that are about to be put into a queue together, so that they travel
 /// together. They are put there before the caller waits for anything, and when this is dropped.
 pub(crate) struct Row<'a> {
-    desk: &'a Desk,
+    core: &'a Core,
     precedence: Precedence,
     waiting: Vec<Waiting>,
 }
 
 impl<'a> Row<'a> {
-    pub(crate) fn new(desk: &'a Desk) -> Self {
-        Self { desk, precedence: Precedence::default(), waiting: Vec::new() }
+    pub(crate) fn new(core: &'a Core) -> Self {
+        Self { core, precedence: Precedence::default(), waiting: Vec::new() }
     }
 
     /// Takes a draft. What is wrong with it is told at once, the rest when the relay has answered.
     pub(crate) async fn take(&mut self, draft: Draft) -> Result<Fate, SendError> {
-        let desk = self.desk;
-        let queue = desk.queues.of(draft.precedence);
+        let core = self.core;
+        let queue = core.queues.of(draft.precedence);
         let room = match queue.room_now(draft.body.len())? {
             Some(room) => room,
             None => {
@@ -40,10 +40,10 @@ impl<'a> Row<'a> {
                 queue.room(draft.body.len()).await?
             }
         };
-        let key = TermsKey::of_draft(&draft, &desk.system.address);
+        let key = TermsKey::of_draft(&draft, &core.system.address);
         let terms = self.terms(&key, &draft).await?;
         let precedence = draft.precedence;
-        let message = compose(&desk.system, draft, key, terms)?;
+        let message = compose(&core.system, draft, key, terms)?;
         let (answer, fate) = oneshot::channel();
         if self.put(precedence, Waiting { message, answer, room }) {
             // Composing is work: others on this thread, the senders first, get their turn.
@@ -53,13 +53,13 @@ impl<'a> Row<'a> {
     }
 
     async fn terms(&mut self, key: &TermsKey, draft: &Draft) -> Result<Terms, SendError> {
-        let mut standing = self.desk.standing.subscribe();
-        if let Some(terms) = self.desk.terms.known(&standing, key) {
+        let mut standing = self.core.standing.subscribe();
+        if let Some(terms) = self.core.terms.known(&standing, key) {
             return Ok(terms);
         }
         self.go();
         check_draft(draft, &key.from)?;
-        self.desk.terms.ask(&mut standing, key, draft).await
+        self.core.terms.ask(&mut standing, key, draft).await
     }
 
     /// True when what has gathered made a whole batch, which went.
@@ -79,7 +79,7 @@ impl<'a> Row<'a> {
     /// Puts what has gathered into its queue.
     fn go(&mut self) {
         if !self.waiting.is_empty() {
-            self.desk.queues.of(self.precedence).push(self.waiting.drain(..));
+            self.core.queues.of(self.precedence).push(self.waiting.drain(..));
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Shared by every task and handle of a client.
-pub(crate) struct Desk {
+pub(crate) struct Core {
     pub(crate) system: System,
     pub(crate) standing: Arc<watch::Sender<Standing>>,
     pub(crate) terms: KnownTerms,
@@ -22,7 +22,7 @@ pub(crate) struct Desk {
     pub(crate) runtime: Handle,
 }
 
-impl Desk {
+impl Core {
     /// Nothing is under way yet. It belongs to the runtime in which it is made.
     pub(crate) fn new(system: System, standing: Standing) -> Self {
         let confirmations = usize::try_from(CONFIRMATIONS_AWAITED).unwrap_or(0);
