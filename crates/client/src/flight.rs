@@ -12,10 +12,11 @@ use kuriiri_wire::{
 };
 
 use crate::{
-    accepted::{Accepted, Evidence},
+    accepted::Accepted,
     compose::Composed,
     core::Core,
     error::{CallError, SendError, Unproven},
+    evidence::Evidence,
     lane::Signed,
     link::Line,
     queue::Answer,

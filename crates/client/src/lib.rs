@@ -61,6 +61,7 @@ mod connect;
 mod core;
 mod draft;
 mod error;
+mod evidence;
 mod flight;
 mod inbox;
 mod lane;
