@@ -17,9 +17,9 @@ use crate::{
     core::Core,
     error::{CallError, SendError, Unproven},
     evidence::Evidence,
-    lane::Signed,
     link::Line,
     queue::Answer,
+    signed::Signed,
     terms::TermsKey,
 };
 

@@ -8,27 +8,17 @@ use std::{
 
 use kuriiri_seal::Purpose;
 use kuriiri_transport::CloseCode;
-use kuriiri_types::{BatchProof, Precedence, limits::BATCHES_IN_FLIGHT_MAX};
-use tokio::{sync::OwnedSemaphorePermit, task::JoinSet, time::sleep};
+use kuriiri_types::{Precedence, limits::BATCHES_IN_FLIGHT_MAX};
+use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
-    compose::Composed,
     core::Core,
     flight::{Flight, Landed, Outcome},
     limits::{BUSY_REST, BUSY_REST_MAX},
     link::{Line, next_line},
-    queue::{Answer, Queue, Waiting, take_batch},
+    queue::{Queue, Waiting, take_batch},
+    signed::Signed,
 };
-
-/// A message with its signature. It is sent with these very bytes until it is answered.
-#[derive(Debug)]
-pub(crate) struct Signed {
-    pub(crate) message: Composed,
-    pub(crate) proof: BatchProof,
-    pub(crate) answer: Answer,
-    /// Its room in the queue, given back with it.
-    pub(crate) _room: OwnedSemaphorePermit,
-}
 
 /// Sends what is put into the queue of one precedence.
 pub(crate) struct Lane {

@@ -79,6 +79,7 @@ mod receipts;
 mod redial;
 mod refresh;
 mod sending;
+mod signed;
 mod system;
 mod terms;
 
