@@ -24,6 +24,7 @@ use kuriiri_wire::{
 use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
+    arrival::Arrival,
     client::Client,
     clock,
     core::Core,
@@ -31,7 +32,7 @@ use crate::{
     ledger::Ledger,
     limits::CREDIT,
     link::{Line, next_line},
-    message::{Arrival, Message},
+    message::Message,
     open::meet,
 };
 

@@ -15,9 +15,9 @@ use kuriiri_wire::client::Ticket;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{
+    arrival::Arrival,
     error::{ConfirmError, ReceiveError},
     limits::DONE_REMEMBERED,
-    message::Arrival,
 };
 
 /// Shared by an inbox, its task and its messages. A message is known by the leaf hash of its

@@ -54,6 +54,7 @@
 //! keys to seal with are the system's own, so that a relay cannot name one of its own.
 
 mod accepted;
+mod arrival;
 mod client;
 mod clock;
 mod compose;

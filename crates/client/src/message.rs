@@ -3,16 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_seal::{VerifiedApproval, VerifiedHeader, VerifiedMessage, VerifyError};
-use kuriiri_types::{Address, Digest, Envelope, Handling, Header, MessageId, SpiffeId};
-use kuriiri_wire::{client::DeliveredItem, header};
+use kuriiri_seal::VerifiedApproval;
+use kuriiri_types::{Envelope, Handling, Header, MessageId, SpiffeId};
 
-use crate::{
-    error::{ConfirmError, ReceiveError, Unacceptable},
-    ledger::Ledger,
-    open::{opened, releases},
-    system::System,
-};
+use crate::{arrival::Arrival, error::ConfirmError, ledger::Ledger};
 
 /// A message that is known to be genuine: its sender's system signed it for this mailbox, and the
 /// body is the one that was signed.
@@ -24,15 +18,6 @@ pub struct Message {
     arrival: Arrival,
     ledger: Arc<Ledger>,
     is_confirmed: bool,
-}
-
-/// A message that was verified and not yet taken.
-#[derive(Debug)]
-pub(crate) struct Arrival {
-    verified: VerifiedMessage,
-    body: Bytes,
-    handling: Handling,
-    approvals: Vec<VerifiedApproval>,
 }
 
 impl Message {
@@ -107,36 +92,5 @@ impl Drop for Message {
         if !self.is_confirmed {
             self.ledger.let_go(self.arrival.leaf());
         }
-    }
-}
-
-impl Arrival {
-    /// Opens what was delivered from a mailbox, if its header is genuine.
-    pub(crate) fn read(
-        system: &System,
-        mailbox: &Address,
-        verified: Result<VerifiedHeader, VerifyError>,
-        item: DeliveredItem,
-    ) -> Result<Self, ReceiveError> {
-        let header = item.header;
-        let read = || {
-            let verified = verified.and_then(|header| header.with_body(item.body));
-            let verified = verified.map_err(Unacceptable::NotGenuine)?;
-            if !verified.header().to.iter().any(|r| r.address == *mailbox) {
-                return Err(Unacceptable::NotForUs);
-            }
-            let key = || system.sealing_key.as_ref().ok_or(Unacceptable::NoSealingKey);
-            let body = opened(&verified, system.home(), key)?;
-            let approvals = releases(&system.verifier, &verified, item.approvals);
-            Ok(Self { body, verified, handling: item.handling, approvals })
-        };
-        read().map_err(|source| {
-            let id = header::decode(&header).ok().map(|header| header.id);
-            ReceiveError::Unacceptable { id, source }
-        })
-    }
-
-    pub(crate) fn leaf(&self) -> Digest {
-        self.verified.leaf()
     }
 }
