@@ -1,14 +1,10 @@
 //! The handle of a system's program.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{Address, Outcome, Precedence, SpiffeId};
+use kuriiri_types::{Address, Outcome, SpiffeId};
 use kuriiri_wire::client::{Reply, Request, StatusReport};
-use tokio::task::JoinSet;
 
 use crate::{
     accepted::Accepted,
@@ -18,15 +14,14 @@ use crate::{
     draft::Draft,
     error::{CallError, ConnectError, ReceiveError, SendError},
     inbox::{Inbox, ReceiveOptions},
-    lane::Lane,
     limits::CONFIRMATIONS_AWAITED,
     link::{Line, Standing},
     profile::Profile,
     receipts::{Receipts, Watch},
-    redial::{farewell, keep},
     refresh::{KeptError, kept, refresh},
     sending::{Fate, Row},
     system::System,
+    tasks::Tasks,
     terms::{self, TermsKey},
 };
 
@@ -38,14 +33,8 @@ use crate::{
 /// [`close`](Self::close) finishes it first.
 #[derive(Clone)]
 pub struct Client {
-    pub(crate) core: Arc<Core>,
-    pub(crate) tasks: Arc<Tasks>,
-}
-
-/// What runs for as long as a handle is there.
-pub(crate) struct Tasks {
-    dialler: Arc<Dialler>,
-    running: Mutex<JoinSet<()>>,
+    core: Arc<Core>,
+    tasks: Arc<Tasks>,
 }
 
 impl Client {
@@ -58,13 +47,8 @@ impl Client {
         let dialler = Dialler::new(&profile.party, Caller::System)?;
         let line = Box::pin(dialler.dial(0)).await?;
         let core = Arc::new(Core::new(System::new(profile), Standing::Up(line.clone())));
-        let mut running = JoinSet::new();
-        running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&core.standing)));
-        for precedence in Precedence::ALL {
-            running.spawn(Lane::new(Arc::clone(&core), precedence).run());
-        }
-        let running = Mutex::new(running);
-        Ok(Self { core, tasks: Arc::new(Tasks { dialler, running }) })
+        let tasks = Arc::new(Tasks::start(&core, dialler, line));
+        Ok(Self { core, tasks })
     }
 
     /// Who this system is.
@@ -129,13 +113,13 @@ impl Client {
 
     /// The messages of a mailbox, as long as the inbox is held.
     pub fn receive(&self, options: ReceiveOptions) -> Inbox {
-        Inbox::open(self.clone(), options)
+        Inbox::open(&self.core, &self.tasks, options)
     }
 
     /// The receipts for what this system has sent, oldest first; those that are confirmed leave the
     /// relay.
     pub fn receipts(&self) -> Receipts {
-        Receipts::open(self.clone(), self.address().clone())
+        Receipts::open(&self.core, &self.tasks)
     }
 
     /// Looks on while receipts come in, and takes nothing away. Everything that comes in after this
@@ -144,7 +128,7 @@ impl Client {
     /// # Errors
     /// When the relay refuses it, or the client is closed.
     pub async fn watch(&self) -> Result<Watch, ReceiveError> {
-        Watch::open(self.clone(), self.address().clone()).await
+        Watch::open(&self.core, &self.tasks).await
     }
 
     // === the rest ===
@@ -196,19 +180,12 @@ impl Client {
         let all = self.core.confirmations.acquire_many(CONFIRMATIONS_AWAITED).await;
         self.core.confirmations.close();
         drop(all);
-        self.tasks.running().abort_all();
-        farewell(&self.tasks.dialler, &self.core.standing).await;
+        self.tasks.end(&self.core).await;
     }
 
     /// The link that stands now.
     fn line(&self) -> Result<Line, CallError> {
         self.core.standing.borrow().line()
-    }
-}
-
-impl Tasks {
-    fn running(&self) -> MutexGuard<'_, JoinSet<()>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,7 +25,6 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     arrival::Arrival,
-    client::Client,
     clock,
     core::Core,
     error::ReceiveError,
@@ -34,6 +33,7 @@ use crate::{
     link::{Line, next_line},
     message::Message,
     open::meet,
+    tasks::Tasks,
 };
 
 /// How messages are received.
@@ -63,12 +63,11 @@ pub struct Inbox {
     mailbox: Address,
     _task: JoinSet<()>,
     /// The client goes on while an inbox is there.
-    _client: Client,
+    _tasks: Arc<Tasks>,
 }
 
 impl Inbox {
-    pub(crate) fn open(client: Client, options: ReceiveOptions) -> Self {
-        let core = &client.core;
+    pub(crate) fn open(core: &Arc<Core>, tasks: &Arc<Tasks>, options: ReceiveOptions) -> Self {
         let mailbox = options.mailbox.unwrap_or_else(|| core.system.address.clone());
         let ledger = Arc::new(Ledger::new(Arc::clone(&core.confirmations)));
         let reception = Reception {
@@ -79,7 +78,7 @@ impl Inbox {
         };
         let mut task = JoinSet::new();
         task.spawn_on(reception.run(), &core.runtime);
-        Self { ledger, mailbox, _task: task, _client: client }
+        Self { ledger, mailbox, _task: task, _tasks: Arc::clone(tasks) }
     }
 
     /// The next message, or what is wrong with it, as soon as one comes. Nothing when the client was

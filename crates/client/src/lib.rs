@@ -82,6 +82,7 @@ mod refresh;
 mod sending;
 mod signed;
 mod system;
+mod tasks;
 mod terms;
 
 pub use accepted::Accepted;

@@ -17,8 +17,8 @@ use tokio::{
 };
 
 use crate::{
-    client::Client, error::ReceiveError, limits::RECEIPTS_BUFFERED, proof::receipt_proof,
-    reader::Reader,
+    core::Core, error::ReceiveError, limits::RECEIPTS_BUFFERED, proof::receipt_proof,
+    reader::Reader, tasks::Tasks,
 };
 
 /// A receipt that is known to be genuine: it stands in the log of its issuer's relay. It says one
@@ -81,17 +81,20 @@ pub(crate) type Item = Result<PlacedReceipt, ReceiveError>;
 pub struct Receipts {
     stream: mpsc::Receiver<Item>,
     confirmed: watch::Sender<Option<Place>>,
+    address: Address,
     task: JoinSet<()>,
-    client: Client,
+    /// The client goes on while this is there.
+    tasks: Arc<Tasks>,
 }
 
 impl Receipts {
-    pub(crate) fn open(client: Client, address: Address) -> Self {
+    pub(crate) fn open(core: &Arc<Core>, tasks: &Arc<Tasks>) -> Self {
+        let address = core.system.address.clone();
         let (items, stream) = mpsc::channel(RECEIPTS_BUFFERED);
         let (confirmed, reader_confirmed) = watch::channel(None);
         let reader = Reader {
-            core: Arc::clone(&client.core),
-            address,
+            core: Arc::clone(core),
+            address: address.clone(),
             mode: ReceiptMode::Consume,
             items,
             confirmed: Some(reader_confirmed),
@@ -99,8 +102,8 @@ impl Receipts {
             subscription: 0,
         };
         let mut task = JoinSet::new();
-        task.spawn_on(reader.run(), &client.core.runtime);
-        Self { stream, confirmed, task, client }
+        task.spawn_on(reader.run(), &core.runtime);
+        Self { stream, confirmed, address, task, tasks: Arc::clone(tasks) }
     }
 
     /// The next receipt, as soon as one comes. Nothing when the client was closed, or after
@@ -123,10 +126,10 @@ impl Receipts {
 
     /// Waits until the relay has what was confirmed, if the link stands, and ends.
     pub async fn close(self) {
-        let Self { stream, confirmed, task, client } = self;
+        let Self { stream, confirmed, task, tasks, .. } = self;
         drop((stream, confirmed));
         task.join_all().await;
-        drop(client);
+        drop(tasks);
     }
 }
 
@@ -141,17 +144,20 @@ impl Stream for Receipts {
 /// Receipts as they come, looked at and left where they are. A break of the link leaves none out.
 pub struct Watch {
     stream: mpsc::Receiver<Item>,
+    address: Address,
     _task: JoinSet<()>,
-    client: Client,
+    /// The client goes on while this is there.
+    _tasks: Arc<Tasks>,
 }
 
 impl Watch {
-    pub(crate) async fn open(client: Client, address: Address) -> Result<Self, ReceiveError> {
+    pub(crate) async fn open(core: &Arc<Core>, tasks: &Arc<Tasks>) -> Result<Self, ReceiveError> {
+        let address = core.system.address.clone();
         let (items, stream) = mpsc::channel(RECEIPTS_BUFFERED);
         let (stands, standing) = oneshot::channel();
         let reader = Reader {
-            core: Arc::clone(&client.core),
-            address,
+            core: Arc::clone(core),
+            address: address.clone(),
             mode: ReceiptMode::Watch { from: None },
             items,
             confirmed: None,
@@ -159,8 +165,8 @@ impl Watch {
             subscription: 0,
         };
         let mut task = JoinSet::new();
-        task.spawn_on(reader.run(), &client.core.runtime);
-        let mut watch = Self { stream, _task: task, client };
+        task.spawn_on(reader.run(), &core.runtime);
+        let mut watch = Self { stream, address, _task: task, _tasks: Arc::clone(tasks) };
         if standing.await.is_ok() {
             return Ok(watch);
         }
@@ -187,12 +193,12 @@ impl Stream for Watch {
 
 impl fmt::Debug for Receipts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Receipts").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("Receipts").field("address", &self.address).finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Watch").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("Watch").field("address", &self.address).finish_non_exhaustive()
     }
 }
