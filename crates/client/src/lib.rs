@@ -75,7 +75,6 @@ mod open;
 mod profile;
 mod proof;
 mod queue;
-mod reader;
 mod receipts;
 mod redial;
 mod refresh;

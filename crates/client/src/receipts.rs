@@ -1,5 +1,8 @@
 //! Reading what became of the messages that this system has sent.
 
+mod placed;
+mod task;
+
 use std::{
     fmt,
     pin::Pin,
@@ -8,71 +11,17 @@ use std::{
 };
 
 use futures_core::Stream;
-use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{Address, MessageId, Receipt, SignedReceipt};
+use kuriiri_types::Address;
 use kuriiri_wire::client::ReceiptMode;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
 };
 
-use crate::{
-    core::Core, error::ReceiveError, limits::RECEIPTS_BUFFERED, proof::receipt_proof,
-    reader::Reader, tasks::Tasks,
-};
-
-/// A receipt that is known to be genuine: it stands in the log of its issuer's relay. It says one
-/// thing about many messages.
-#[derive(Debug, Clone)]
-pub struct PlacedReceipt {
-    pub(crate) place: Place,
-    pub(crate) verified: Arc<VerifiedReceipt>,
-}
-
-impl PlacedReceipt {
-    /// What it says.
-    pub fn receipt(&self) -> &Receipt {
-        self.verified.receipt()
-    }
-
-    /// The messages that it speaks of, all of this system's address: each once for every recipient
-    /// for whom it says so.
-    pub fn about(&self) -> impl Iterator<Item = (MessageId, &Address)> {
-        let told = self.receipt().subjects.iter();
-        told.map(|told| (told.subject.message, &told.recipient))
-    }
-
-    /// The receipt without its place, to be kept without a copy.
-    pub fn verified(&self) -> &Arc<VerifiedReceipt> {
-        &self.verified
-    }
-
-    /// The log's entry, verbatim, with its proof: what it takes to prove it to a third party.
-    pub fn signed(&self) -> &SignedReceipt {
-        self.verified.signed()
-    }
-
-    /// The same as a file; see [`receipt_proof`].
-    pub fn proof(&self) -> Vec<u8> {
-        receipt_proof(self.signed())
-    }
-
-    /// Its place among the receipts of this system; later ones have higher places.
-    pub fn place(&self) -> u64 {
-        self.place.number
-    }
-}
-
-/// Where a receipt stands. Later is greater, and every subscription begins anew: what was given on
-/// an earlier one is given again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Place {
-    pub(crate) subscription: u64,
-    pub(crate) number: u64,
-}
-
-/// What a stream of receipts gives.
-pub(crate) type Item = Result<PlacedReceipt, ReceiveError>;
+use crate::{core::Core, error::ReceiveError, limits::RECEIPTS_BUFFERED, tasks::Tasks};
+pub use placed::PlacedReceipt;
+use placed::{Item, Place};
+use task::Reader;
 
 /// A system's receipts, oldest first, as they come.
 ///

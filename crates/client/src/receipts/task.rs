@@ -14,27 +14,27 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::placed::{Item, Place, PlacedReceipt};
 use crate::{
     core::Core,
     error::{ReceiveError, Unacceptable},
     limits::ANSWER_TIMEOUT,
     link::{Line, next_line},
-    receipts::{Item, Place, PlacedReceipt},
 };
 
 /// Reads the receipts of an address.
-pub(crate) struct Reader {
-    pub(crate) core: Arc<Core>,
-    pub(crate) address: Address,
+pub(super) struct Reader {
+    pub(super) core: Arc<Core>,
+    pub(super) address: Address,
     /// A watch goes on where it broke off.
-    pub(crate) mode: ReceiptMode,
-    pub(crate) items: mpsc::Sender<Item>,
+    pub(super) mode: ReceiptMode,
+    pub(super) items: mpsc::Sender<Item>,
     /// What the program has dealt with, for one that consumes. It closes the other end to finish.
-    pub(crate) confirmed: Option<watch::Receiver<Option<Place>>>,
+    pub(super) confirmed: Option<watch::Receiver<Option<Place>>>,
     /// Told when a watch stands for the first time.
-    pub(crate) stands: Option<oneshot::Sender<()>>,
+    pub(super) stands: Option<oneshot::Sender<()>>,
     /// How often it has subscribed.
-    pub(crate) subscription: u64,
+    pub(super) subscription: u64,
 }
 
 /// Why a stream of receipts ended.
@@ -53,7 +53,7 @@ enum End {
 }
 
 impl Reader {
-    pub(crate) async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         let mut standing = self.core.standing.subscribe();
         let mut after = None;
         loop {
