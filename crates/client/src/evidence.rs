@@ -16,14 +16,14 @@ use crate::{
 pub(crate) struct Evidence {
     receipts: Vec<Arc<VerifiedReceipt>>,
     /// Where each message is spoken of, in the order of the leaf hashes of their headers.
-    places: Vec<Place>,
+    mentions: Vec<Mention>,
     /// The first that is not genuine. Whose it was meant to be, nobody can tell.
     fault: Option<ReceiptFault>,
 }
 
 /// A message in a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Mention {
     header: Digest,
     receipt: usize,
     subject: usize,
@@ -45,9 +45,9 @@ impl Evidence {
                 }
             }
         }
-        let mut places: Vec<Place> = receipts.iter().enumerate().flat_map(places).collect();
-        places.sort_unstable();
-        Self { receipts, places, fault }
+        let mut mentions: Vec<Mention> = receipts.iter().enumerate().flat_map(mentions).collect();
+        mentions.sort_unstable();
+        Self { receipts, mentions, fault }
     }
 
     /// What proves that the own relay accepted a message: receipts that say so for every recipient,
@@ -85,28 +85,28 @@ impl Evidence {
 
     /// Where the message with this header is spoken of, receipt by receipt.
     fn about(&self, header: Digest) -> impl Iterator<Item = (&Arc<VerifiedReceipt>, &Addressed)> {
-        let from = self.places.partition_point(|place| place.header < header);
-        let places = self.places.iter().skip(from);
-        places.take_while(move |place| place.header == header).filter_map(|place| {
-            let receipt = self.receipts.get(place.receipt)?;
-            Some((receipt, receipt.receipt().subjects.get(place.subject)?))
+        let from = self.mentions.partition_point(|mention| mention.header < header);
+        let mentions = self.mentions.iter().skip(from);
+        mentions.take_while(move |mention| mention.header == header).filter_map(|mention| {
+            let receipt = self.receipts.get(mention.receipt)?;
+            Some((receipt, receipt.receipt().subjects.get(mention.subject)?))
         })
     }
 }
 
-fn places(
+fn mentions(
     (receipt, verified): (usize, &Arc<VerifiedReceipt>),
-) -> impl Iterator<Item = Place> + use<'_> {
+) -> impl Iterator<Item = Mention> + use<'_> {
     let subjects = verified.receipt().subjects.iter().enumerate();
-    subjects.map(move |(subject, told)| Place { header: told.subject.header, receipt, subject })
+    subjects.map(move |(subject, told)| Mention { header: told.subject.header, receipt, subject })
 }
 
-/// Those receipts, each once; all places in one follow each other.
+/// Those receipts, each once; all mentions in one follow each other.
 fn each_once<'a>(
-    places: impl Iterator<Item = (&'a Arc<VerifiedReceipt>, &'a Addressed)>,
+    mentions: impl Iterator<Item = (&'a Arc<VerifiedReceipt>, &'a Addressed)>,
 ) -> Vec<Arc<VerifiedReceipt>> {
     let mut receipts: Vec<Arc<VerifiedReceipt>> = Vec::with_capacity(1);
-    for (receipt, _) in places {
+    for (receipt, _) in mentions {
         if receipts.last().is_none_or(|last| !Arc::ptr_eq(last, receipt)) {
             receipts.push(Arc::clone(receipt));
         }
