@@ -36,17 +36,10 @@ pub(crate) struct Flight {
 /// How a batch came back.
 pub(crate) struct Landed {
     pub(crate) number: u64,
-    pub(crate) outcome: Outcome,
+    /// Whether the relay gave an answer that could be used. What comes back then found a full queue.
+    pub(crate) answered: Result<(), CallError>,
     /// What must be sent again, in the old order.
     pub(crate) back: Vec<Signed>,
-}
-
-/// What became of a batch.
-pub(crate) enum Outcome {
-    /// The relay answered. What came back found a full queue.
-    Answered,
-    /// There was no answer that could be used.
-    Failed(CallError),
 }
 
 impl Flight {
@@ -55,22 +48,22 @@ impl Flight {
         let priority = self.precedence.number().into();
         let reply = self.line.call_encoded(self.encode(), priority).await;
         let number = self.number;
-        let (outcome, back) = match reply {
+        let (answered, back) = match reply {
             Ok(Reply::Submission(answer)) if answer.verdicts.len() == self.messages.len() => {
-                (Outcome::Answered, self.settle(answer))
+                (Ok(()), self.settle(answer))
             }
             Ok(Reply::Refused(refusal)) => {
                 let refused =
                     |signed: Signed| tell(signed.answer, Err(SendError::refused(refusal.clone())));
                 self.messages.into_iter().for_each(refused);
-                (Outcome::Answered, Vec::new())
+                (Ok(()), Vec::new())
             }
             Ok(Reply::Submission(_) | Reply::Answer(_) | Reply::Status(_) | Reply::Proofs(_)) => {
-                (Outcome::Failed(CallError::Misfit), self.messages)
+                (Err(CallError::Misfit), self.messages)
             }
-            Err(error) => (Outcome::Failed(error), self.messages),
+            Err(error) => (Err(error), self.messages),
         };
-        Landed { number, outcome, back }
+        Landed { number, answered, back }
     }
 
     fn encode(&self) -> Bytes {

@@ -13,7 +13,7 @@ use tokio::{task::JoinSet, time::sleep};
 
 use crate::{
     core::Core,
-    flight::{Flight, Landed, Outcome},
+    flight::{Flight, Landed},
     limits::{BUSY_REST, BUSY_REST_MAX},
     link::{Line, next_line},
     queue::{Queue, Waiting, take_batch},
@@ -95,11 +95,11 @@ impl Lane {
     }
 
     fn land(&mut self, course: &mut Course, landed: Landed) {
-        let Landed { number, outcome, back } = landed;
-        match outcome {
-            Outcome::Answered if back.is_empty() => self.rest = BUSY_REST,
-            Outcome::Answered => course.set_back(Setback::Busy),
-            Outcome::Failed(error) => course.give_up(&error.to_string()),
+        let Landed { number, answered, back } = landed;
+        match answered {
+            Ok(()) if back.is_empty() => self.rest = BUSY_REST,
+            Ok(()) => course.set_back(Setback::Busy),
+            Err(error) => course.give_up(&error.to_string()),
         }
         course.back.insert(number, back);
     }
