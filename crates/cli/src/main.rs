@@ -5,9 +5,9 @@ mod bench;
 mod demo;
 mod documents;
 mod erase;
+mod error;
 mod example;
 mod exit;
-mod explain;
 mod hold;
 mod log;
 mod output;
@@ -89,7 +89,7 @@ enum Command {
     What(ask::WhatArgs),
     Policy(policy::Args),
     /// Explain an error number such as KRI-2101.
-    Error(explain::Args),
+    Error(error::Args),
 }
 
 fn main() -> ExitCode {
@@ -133,7 +133,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Who(args) => ask::who(&args, output).await,
             Command::What(args) => ask::what(&args, output).await,
             Command::Policy(args) => policy::run(&args, output).await,
-            Command::Error(args) => explain::run(&args, output),
+            Command::Error(args) => error::run(&args, output),
         }
     })
 }
