@@ -1,6 +1,5 @@
 //! `kuriiri`: one program for those who run relays and those who use them.
 
-mod ask;
 mod bench;
 mod demo;
 mod documents;
@@ -8,6 +7,7 @@ mod erase;
 mod error;
 mod example;
 mod exit;
+mod explain;
 mod hold;
 mod log;
 mod output;
@@ -23,6 +23,8 @@ mod status;
 mod system;
 mod trace;
 mod up;
+mod what;
+mod who;
 mod words;
 
 use std::process::ExitCode;
@@ -84,9 +86,9 @@ enum Command {
     Up(up::Args),
     /// Run one relay, or check its configuration.
     Relay(relay::Args),
-    Explain(ask::ExplainArgs),
-    Who(ask::WhoArgs),
-    What(ask::WhatArgs),
+    Explain(explain::Args),
+    Who(who::Args),
+    What(what::Args),
     Policy(policy::Args),
     /// Explain an error number such as KRI-2101.
     Error(error::Args),
@@ -129,9 +131,9 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,
             Command::Relay(args) => relay::run(&args, output).await,
-            Command::Explain(args) => ask::explain(&args, output).await,
-            Command::Who(args) => ask::who(&args, output).await,
-            Command::What(args) => ask::what(&args, output).await,
+            Command::Explain(args) => explain::run(&args, output).await,
+            Command::Who(args) => who::run(&args, output).await,
+            Command::What(args) => what::run(&args, output).await,
             Command::Policy(args) => policy::run(&args, output).await,
             Command::Error(args) => error::run(&args, output),
         }

@@ -2,6 +2,7 @@
 
 mod activate;
 mod active;
+mod answer;
 mod check;
 mod diff;
 mod folder;
@@ -13,6 +14,7 @@ mod trials;
 use clap::Subcommand;
 
 use crate::{exit::Outcome, output::Output};
+pub(crate) use answer::{Answer, unknown};
 pub(crate) use source::Source;
 
 /// Check, test, compare, sign and activate the files of a label policy.
