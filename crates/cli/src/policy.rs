@@ -6,10 +6,11 @@ mod answer;
 mod check;
 mod diff;
 mod folder;
+mod in_force;
 mod rehearse;
 mod sign;
 mod source;
-mod trials;
+mod test;
 
 use clap::Subcommand;
 
@@ -27,22 +28,22 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Args),
-    Test(trials::Args),
+    Test(test::Args),
     Diff(diff::Args),
     Rehearse(rehearse::Args),
     Sign(sign::Args),
     Activate(activate::Args),
-    Active(activate::ActiveArgs),
+    Active(active::Args),
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     match &args.command {
         Command::Check(args) => check::run(args, output),
-        Command::Test(args) => trials::run(args, output).await,
+        Command::Test(args) => test::run(args, output).await,
         Command::Diff(args) => diff::run(args, output),
         Command::Rehearse(args) => rehearse::run(args, output).await,
         Command::Sign(args) => sign::run(args, output),
         Command::Activate(args) => activate::run(args, output).await,
-        Command::Active(args) => activate::active(args, output).await,
+        Command::Active(args) => active::run(args, output).await,
     }
 }

@@ -1,17 +1,13 @@
-//! `kuriiri policy activate` and `kuriiri policy active`: signed files, put in force while messages
-//! flow, and those that are.
+//! `kuriiri policy activate`: signed files, put in force while messages flow.
 
-use std::{fs, path::PathBuf};
+use std::path::PathBuf;
 
 use bytes::Bytes;
 use kuriiri_client::{Activation, OfferedFile};
 use kuriiri_types::Code;
 use serde::Serialize;
 
-use super::{
-    active,
-    folder::{File, Files, signatures_of},
-};
+use super::folder::{File, Files};
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
     output::Output,
@@ -32,17 +28,6 @@ pub(crate) struct Args {
     files: Vec<PathBuf>,
 }
 
-/// Show the signed files that a relay has in force.
-#[derive(Debug, clap::Args)]
-pub(crate) struct ActiveArgs {
-    /// The folder of an officer or operator of the relay.
-    #[arg(long = "as", value_name = "DIR")]
-    folder: PathBuf,
-    /// Also write them, with their signatures, to this folder.
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
 #[derive(Serialize)]
 struct FileLine<'a> {
     event: &'static str,
@@ -60,14 +45,6 @@ struct DifferenceLine<'a> {
     left_out: u64,
 }
 
-#[derive(Serialize)]
-struct ActiveLine<'a> {
-    event: &'static str,
-    file: &'a str,
-    kind: &'static str,
-    serial: u64,
-}
-
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let mut offered = Vec::new();
     for path in &args.files {
@@ -82,28 +59,6 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let good = |acceptance: &str| matches!(acceptance, "ACCEPT" | "UNCHANGED");
     let all = activation.files.iter().all(|file| good(&file.acceptance));
     Ok(if all { DONE } else { REFUSED })
-}
-
-pub(crate) async fn active(args: &ActiveArgs, output: Output) -> Outcome {
-    let files = active::fetch(&args.folder).await?;
-    for file in &files.0 {
-        let line = ActiveLine {
-            event: "active",
-            file: &file.name,
-            kind: file.kind.as_str(),
-            serial: file.about()?.serial,
-        };
-        output.data(&line, || {
-            format!("{}: {}, serial {}", line.file, file.kind.title(), line.serial)
-        });
-        if let Some(folder) = &args.out {
-            fs::create_dir_all(folder)?;
-            fs::write(folder.join(&file.name), &file.text)?;
-            let signatures = file.signatures.as_deref().unwrap_or_default();
-            fs::write(signatures_of(&folder.join(&file.name)), signatures)?;
-        }
-    }
-    Ok(DONE)
 }
 
 fn one(path: &std::path::Path) -> Result<Vec<File>, Failure> {

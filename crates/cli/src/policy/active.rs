@@ -1,36 +1,52 @@
-//! What a running relay has in force, and what it decided of late.
+//! `kuriiri policy active`: the signed files that a relay has in force.
 
-use std::path::{Path, PathBuf};
+use std::{fs, path::PathBuf};
 
-use kuriiri_client::ActiveFile;
-use kuriiri_policy::Record;
+use serde::Serialize;
 
-use super::folder::{File, Files};
-use crate::{exit::Failure, person::connect};
+use super::{folder::signatures_of, in_force};
+use crate::{
+    exit::{DONE, Outcome},
+    output::Output,
+};
 
-/// The files in force.
-pub(crate) async fn fetch(folder: &Path) -> Result<Files, Failure> {
-    let officer = connect(folder).await?;
-    let active = officer.active().await.map_err(|error| Failure::new(error.code(), error))?;
-    officer.close().await;
-    active.files.into_iter().map(file).collect::<Result<_, _>>().map(Files)
+/// Show the signed files that a relay has in force.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The folder of an officer or operator of the relay.
+    #[arg(long = "as", value_name = "DIR")]
+    folder: PathBuf,
+    /// Also write them, with their signatures, to this folder.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
-/// The last decisions, newest first. One that this version cannot read is left out.
-pub(crate) async fn decisions(folder: &Path, limit: u32) -> Result<Vec<Record>, Failure> {
-    let officer = connect(folder).await?;
-    let told = officer.decisions(limit).await.map_err(|error| Failure::new(error.code(), error))?;
-    officer.close().await;
-    Ok(told.records.iter().filter_map(|record| serde_json::from_slice(record).ok()).collect())
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    file: &'a str,
+    kind: &'static str,
+    serial: u64,
 }
 
-fn file(active: ActiveFile) -> Result<File, Failure> {
-    let text = String::from_utf8(active.bytes.to_vec())?;
-    Ok(File {
-        kind: active.kind,
-        path: PathBuf::from(&active.name),
-        name: active.name,
-        text,
-        signatures: Some(active.signatures),
-    })
+pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
+    let files = in_force::fetch(&args.folder).await?;
+    for file in &files.0 {
+        let line = Line {
+            event: "active",
+            file: &file.name,
+            kind: file.kind.as_str(),
+            serial: file.about()?.serial,
+        };
+        output.data(&line, || {
+            format!("{}: {}, serial {}", line.file, file.kind.title(), line.serial)
+        });
+        if let Some(folder) = &args.out {
+            fs::create_dir_all(folder)?;
+            fs::write(folder.join(&file.name), &file.text)?;
+            let signatures = file.signatures.as_deref().unwrap_or_default();
+            fs::write(signatures_of(&folder.join(&file.name)), signatures)?;
+        }
+    }
+    Ok(DONE)
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{
     folder::{File, Files},
-    trials,
+    test,
 };
 use crate::{
     exit::{DONE, Outcome, REFUSED},
@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     findings.iter().for_each(|finding| show_finding(finding, output));
     let report = policy.run_tests();
     let failed: Vec<&TrialResult> = report.not_held().collect();
-    failed.iter().for_each(|result| trials::show(result, output));
+    failed.iter().for_each(|result| test::show(result, output));
     let summary = Summary {
         event: "checked",
         ok: serious == 0 && failed.is_empty(),

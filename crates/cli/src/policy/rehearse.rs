@@ -10,7 +10,7 @@ use kuriiri_policy::{Record, Rehearsal, Rehearsed};
 use kuriiri_types::Code;
 use serde::Serialize;
 
-use super::{active, folder::Files};
+use super::{folder::Files, in_force};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
@@ -58,7 +58,7 @@ struct Summary {
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let policy = Files::read(&args.new)?.policy()?;
     let records = match (&args.past.folder, &args.past.records) {
-        (Some(folder), _) => active::decisions(folder, DECISIONS).await?,
+        (Some(folder), _) => in_force::decisions(folder, DECISIONS).await?,
         (None, Some(file)) => read(file)?,
         (None, None) => return Err(Failure::usage("say --as or --records")),
     };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{active, folder::Files};
+use super::{folder::Files, in_force};
 use crate::exit::Failure;
 
 /// Which policy is asked.
@@ -22,7 +22,7 @@ impl Source {
     pub(crate) async fn files(&self) -> Result<Files, Failure> {
         match (&self.dir, &self.folder) {
             (Some(dir), _) => Files::read(dir),
-            (None, Some(folder)) => active::fetch(folder).await,
+            (None, Some(folder)) => in_force::fetch(folder).await,
             (None, None) => Err(Failure::usage("say --dir or --as")),
         }
     }
