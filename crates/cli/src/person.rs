@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use kuriiri_client::{Officer, OfficerProfile};
+use kuriiri_client::{Officer, OfficerError, OfficerProfile};
 
 use crate::{exit::Failure, system::patiently, words};
 
@@ -43,4 +43,9 @@ impl OnBasis {
 /// given some time, for it may just be starting.
 pub(crate) async fn connect(folder: &Path) -> Result<Officer, Failure> {
     patiently(|| OfficerProfile::load(folder), Officer::connect).await
+}
+
+/// Why an officer cannot see a message, or say anything about it.
+pub(crate) fn failure(error: OfficerError) -> Failure {
+    Failure::new(error.code(), error)
 }

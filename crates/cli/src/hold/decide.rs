@@ -3,11 +3,11 @@
 use kuriiri_client::{Approved, Officer, OfficerError, Shown};
 use kuriiri_types::{Code, MessageId, Timestamp};
 
-use super::{failure, plain};
+use super::readable::plain;
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
-    person::AsOfficer,
+    person::{AsOfficer, failure},
     words,
 };
 

@@ -3,7 +3,7 @@
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use kuriiri_client::{Hold, approved_by};
 
-use super::{addresses, plain, readable};
+use super::readable::{addresses, plain, recipients};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
@@ -58,7 +58,7 @@ fn table(holds: &[Hold]) -> String {
             hold.id.to_string(),
             plain(&hold.subject),
             hold.from.to_string(),
-            readable(&hold.recipients),
+            recipients(&hold.recipients),
             hold.label.to_string(),
             hold.precedence.as_str().to_owned(),
             format!("{} of {}", hold.approvals.len(), hold.needed),

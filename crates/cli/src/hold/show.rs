@@ -12,11 +12,11 @@ use anyhow::Context;
 use kuriiri_client::{Shown, VerifiedApproval};
 use kuriiri_types::{MessageId, SpiffeId};
 
-use super::{addresses, failure, plain, readable};
+use super::readable::{addresses, plain, recipients};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
-    person::AsOfficer,
+    person::{AsOfficer, failure},
     words::type_word,
 };
 
@@ -145,7 +145,7 @@ impl fmt::Display for Page<'_> {
             ("message", header.id.to_string()),
             ("subject", plain(&header.subject)),
             ("from", format!("{}, signed by {}", header.from, shown.sender())),
-            ("to", readable(&header.to)),
+            ("to", recipients(&header.to)),
             ("label", shown.label().to_string()),
             (
                 "urgency",
