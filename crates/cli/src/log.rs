@@ -3,23 +3,17 @@
 
 mod bundle;
 mod export;
+mod folder;
 mod keys;
 mod prove;
 mod prune;
 mod renew;
 mod status;
 
+pub(crate) use folder::{failed, open_all};
 pub(crate) use keys::NotePair;
 
-use std::path::{Path, PathBuf};
-
-use kuriiri_types::Code;
-use kuriiri_verify::{FolderError, LogFolder};
-
-use crate::{
-    exit::{Failure, Outcome},
-    output::Output,
-};
+use crate::{exit::Outcome, output::Output};
 
 /// Look into a relay's transparency log, and take evidence out of it
 #[derive(Debug, clap::Subcommand)]
@@ -51,19 +45,4 @@ pub(crate) async fn run(command: &Command, output: Output) -> Outcome {
         Command::Renew(args) => renew::run(args, output),
         Command::Keys(args) => keys::run(args, output),
     }
-}
-
-/// The log in a folder, which may be that of its relay.
-pub(crate) fn open(folder: &Path) -> Result<LogFolder, Failure> {
-    let inner = folder.join("log");
-    let is_relays = !folder.join("checkpoint").exists() && inner.is_dir();
-    LogFolder::open(if is_relays { &inner } else { folder }).map_err(failed)
-}
-
-pub(crate) fn open_all(folders: &[PathBuf]) -> Result<Vec<LogFolder>, Failure> {
-    folders.iter().map(|folder| open(folder)).collect()
-}
-
-pub(crate) fn failed(error: FolderError) -> Failure {
-    Failure::new(Code::LOG_FOLDER, error)
 }

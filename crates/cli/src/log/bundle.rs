@@ -6,7 +6,7 @@ use anyhow::Context;
 use kuriiri_types::MessageId;
 use kuriiri_verify::bundle_of;
 
-use super::{failed, open_all};
+use super::folder::{failed, open_all};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,

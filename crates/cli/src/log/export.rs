@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use kuriiri_types::{Ministry, Timestamp};
 use kuriiri_verify::{LogFolder, Selection, export, summary};
 
-use super::{failed, open};
+use super::folder::{failed, open};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,

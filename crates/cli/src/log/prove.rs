@@ -6,7 +6,7 @@ use anyhow::Context;
 use kuriiri_types::{Code, MessageId};
 use kuriiri_verify::{find, prove};
 
-use super::{failed, open};
+use super::folder::{failed, open};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use kuriiri_verify::{Summary, summary};
 
-use super::{failed, open};
+use super::folder::{failed, open};
 use crate::{
     exit::{DONE, Outcome},
     output::Output,
