@@ -1,6 +1,7 @@
 //! `kuriiri demo`: three ministries and a hub exchange real documents, an officer releases one, a
 //! relay is killed, and the logs of all are verified.
 
+mod draft;
 mod proof;
 mod release;
 mod stage;

@@ -3,7 +3,7 @@
 use kuriiri_client::{Approved, Draft, Officer, Shown};
 use kuriiri_types::{MessageId, Precedence};
 
-use super::{stage::Stage, story::draft, tally::Tally};
+use super::{draft::draft, stage::Stage, tally::Tally};
 use crate::{output::Output, system::Document};
 
 /// The label: class III, which an officer of the sender's ministry must release.

@@ -3,10 +3,11 @@
 use std::time::Instant;
 
 use anyhow::Context;
-use kuriiri_client::{Accepted, Draft, ReceiveOptions, SendError};
-use kuriiri_types::{Address, Precedence};
+use kuriiri_client::{Accepted, ReceiveOptions, SendError};
+use kuriiri_types::Precedence;
 
 use super::{
+    draft::draft,
     release::hold_and_release,
     stage::{SYSTEMS, Stage},
     tally::Tally,
@@ -212,23 +213,4 @@ async fn kill_and_recover(
         format!("  started again on what it left on disk; everything is delivered {took} ms later")
     });
     Ok(())
-}
-
-/// A message to the registries of some ministries.
-pub(super) fn draft(
-    to: &[&str],
-    label: &str,
-    precedence: Precedence,
-    document: &Document,
-) -> anyhow::Result<Draft> {
-    let address = |ministry: &&str| format!("kirjaamo@{ministry}.example").parse::<Address>();
-    let recipients = to.iter().map(address).collect::<Result<Vec<_>, _>>()?;
-    let (first, others) = recipients.split_first().context("nobody to send to")?;
-    let draft = others.iter().cloned().fold(Draft::to(first.clone()), Draft::action);
-    Ok(draft
-        .label(label.parse()?)
-        .precedence(precedence)
-        .subject(&document.name)
-        .content_type(document.content_type())
-        .body(document.body.clone()))
 }
