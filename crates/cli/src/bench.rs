@@ -72,8 +72,6 @@ pub(crate) struct Args {
     document_messages: Option<u64>,
 }
 
-/// Messages that go the whole way before a measurement begins: then every link is up.
-const WARM_UP: u64 = 1;
 /// Bytes of a large body: the largest that is kept beside its header, and not in a file of its own.
 const LARGE_BODY_BYTES: usize = 16 * 1024;
 

@@ -10,7 +10,11 @@ use std::{
 use anyhow::Context;
 use serde::Serialize;
 
-use super::{WARM_UP, load::Load, sender, worker::Worker};
+use super::{
+    load::{Load, WARM_UP},
+    sender,
+    worker::Worker,
+};
 use crate::{process::RelayProcess, system};
 
 /// What a backlog came to.

@@ -11,6 +11,8 @@ use kuriiri_types::limits::BODY_BYTES_MAX;
 
 use crate::system::files_in;
 
+/// Messages that go the whole way before a measurement begins: then every link is up.
+pub(super) const WARM_UP: u64 = 1;
 /// A body holds its number, so that no two are the same.
 const BODY_BYTES_MIN: usize = 8;
 /// Bytes of all documents of a folder: the sender holds them in memory, so that it measures no disk.

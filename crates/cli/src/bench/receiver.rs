@@ -6,7 +6,7 @@ use kuriiri_client::{Inbox, ReceiveOptions};
 use kuriiri_types::limits::CREDIT_MAX;
 use serde::{Deserialize, Serialize};
 
-use super::{WARM_UP, cpu::CpuTime};
+use super::{cpu::CpuTime, load::WARM_UP};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,

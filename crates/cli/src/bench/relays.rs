@@ -6,7 +6,11 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::{
-    WARM_UP, cpu::CpuTime, disk::bytes_below, load::Load, receiver, sender, worker::Worker,
+    cpu::CpuTime,
+    disk::bytes_below,
+    load::{Load, WARM_UP},
+    receiver, sender,
+    worker::Worker,
 };
 use crate::process::RelayProcess;
 

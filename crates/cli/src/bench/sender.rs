@@ -21,9 +21,8 @@ use tokio::{
 };
 
 use super::{
-    WARM_UP,
     cpu::CpuTime,
-    load::{Bodies, Documents},
+    load::{Bodies, Documents, WARM_UP},
 };
 use crate::{
     exit::{DONE, Failure, Outcome},
