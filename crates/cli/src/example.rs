@@ -1,6 +1,5 @@
 //! `kuriiri example`: writes a federation of three ministries and a hub, ready to run.
 
-mod files;
 mod member;
 mod people;
 mod signed;
@@ -15,8 +14,8 @@ use kuriiri_types::{Code, FileKind};
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::Output,
+    tree::Tree,
 };
-pub(crate) use files::Tree;
 pub(crate) use member::Member;
 use people::Steward;
 use signed::SignedFile;

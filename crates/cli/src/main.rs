@@ -22,6 +22,7 @@ mod send;
 mod status;
 mod system;
 mod trace;
+mod tree;
 mod up;
 mod what;
 mod who;

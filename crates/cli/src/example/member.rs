@@ -7,8 +7,8 @@ use kuriiri_seal::SealingKey;
 use kuriiri_tlog::VerifierKey;
 use kuriiri_types::{Ministry, SpiffeId, SpiffeRole, Timestamp};
 
-use super::{files::Tree, signed::SignedFile};
-use crate::log::NotePair;
+use super::signed::SignedFile;
+use crate::{log::NotePair, tree::Tree};
 
 /// Days for which the example's certificates and revocation lists hold.
 const DAYS: u32 = 365;

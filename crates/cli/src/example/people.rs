@@ -6,7 +6,8 @@ use kuriiri_certs::{Issued, Purpose};
 use kuriiri_seal::Signer;
 use kuriiri_types::SpiffeRole;
 
-use super::{Member, files::Tree};
+use super::Member;
+use crate::tree::Tree;
 
 /// The officers of each ministry.
 const OFFICERS: [&str; 3] = ["anna", "bertta", "cecilia"];

@@ -3,7 +3,8 @@
 use kuriiri_seal::sign_file;
 use kuriiri_types::FileKind;
 
-use super::{files::Tree, people::Steward};
+use super::people::Steward;
+use crate::tree::Tree;
 
 /// A file with the signatures that stand beside it.
 pub(super) struct SignedFile {

@@ -7,9 +7,9 @@ use kuriiri_tlog::{Cosigner, NoteSigner, VerifierKey, log_origin};
 use kuriiri_types::{Code, Ministry};
 
 use crate::{
-    example::Tree,
     exit::{DONE, Failure, Outcome},
     output::Output,
+    tree::Tree,
 };
 
 #[derive(Debug, clap::Args)]
