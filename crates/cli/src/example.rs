@@ -3,6 +3,7 @@
 mod member;
 mod people;
 mod signed;
+mod stewards;
 
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,8 @@ use crate::{
     tree::Tree,
 };
 pub(crate) use member::Member;
-use people::Steward;
 use signed::SignedFile;
+use stewards::Steward;
 
 /// Write an example federation of three ministries and a hub to a folder.
 #[derive(Debug, clap::Args)]

@@ -1,12 +1,9 @@
-//! The people of the example: officers and operators of each ministry, and the stewards of the
-//! federation who sign the files that all share.
+//! The people of the example: officers and operators of each ministry.
 
-use anyhow::Context;
-use kuriiri_certs::{Issued, Purpose};
-use kuriiri_seal::Signer;
+use kuriiri_certs::Purpose;
 use kuriiri_types::SpiffeRole;
 
-use super::Member;
+use super::{Member, stewards::STEWARDS};
 use crate::tree::Tree;
 
 /// The officers of each ministry.
@@ -15,10 +12,6 @@ const OFFICERS: [&str; 3] = ["anna", "bertta", "cecilia"];
 const RELEASE: &str = "release";
 /// The operator of each relay.
 const OPERATOR: &str = "anna";
-/// Officers of the hub's ministry who sign the shared files.
-const STEWARDS: [&str; 2] = ["sulo", "taru"];
-/// The folder of the member whose officers the stewards are.
-const STEWARDS_AT: &str = "hub";
 
 impl Member {
     /// The officers of its relay.
@@ -87,38 +80,4 @@ impl Member {
 
 fn pair(name: &str) -> String {
     format!("\n[{name}]\ncertificate = \"{name}.pem\"\nkey = \"{name}.key\"\n")
-}
-
-/// One of those who sign the shared files.
-pub(super) struct Steward {
-    name: &'static str,
-    issued: Issued,
-    signer: Signer,
-}
-
-impl Steward {
-    /// All of them.
-    pub(super) fn all(members: &[Member]) -> anyhow::Result<Vec<Self>> {
-        let home = members.iter().find(|member| member.folder() == STEWARDS_AT);
-        let home = home.context("nobody has the stewards")?;
-        let steward = |name| {
-            let issued = home.certify(&home.id(SpiffeRole::Officer, name)?, Purpose::Signing)?;
-            let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem)?;
-            Ok(Self { name, issued, signer })
-        };
-        STEWARDS.into_iter().map(steward).collect()
-    }
-
-    pub(super) fn signer(&self) -> &Signer {
-        &self.signer
-    }
-
-    /// Writes what this steward signs with, and the certificate by which relays know the signature.
-    pub(super) fn write(&self, tree: &Tree) -> anyhow::Result<()> {
-        let Issued { certificate_pem, key_pem, .. } = &self.issued;
-        let folder = format!("stewards/{}", self.name);
-        tree.text(&format!("{folder}/signing.pem"), certificate_pem)?;
-        tree.key(&format!("{folder}/signing.key"), key_pem)?;
-        tree.text(&format!("federation/signers/{}.pem", self.name), certificate_pem)
-    }
 }

@@ -3,7 +3,7 @@
 use kuriiri_seal::sign_file;
 use kuriiri_types::FileKind;
 
-use super::people::Steward;
+use super::stewards::Steward;
 use crate::tree::Tree;
 
 /// A file with the signatures that stand beside it.
