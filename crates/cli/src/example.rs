@@ -2,10 +2,16 @@
 
 mod member;
 mod people;
+mod relay;
 mod signed;
 mod stewards;
+mod systems;
+mod trust;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    slice,
+};
 
 use anyhow::Context;
 use kuriiri_policy::Federation;
@@ -96,8 +102,10 @@ fn write(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
     files.iter().try_for_each(|file| file.write(&tree, "federation"))?;
     stewards.iter().try_for_each(|steward| steward.write(&tree))?;
     for member in &members {
-        member.write_trust(&tree)?;
-        member.write(&tree, &files)?;
+        trust::write(member, &tree)?;
+        relay::write(member, &tree, &files)?;
+        people::write(member, &tree)?;
+        systems::write(member, &tree)?;
     }
     write_log_policies(&tree, &members)?;
     Ok(members)
@@ -107,22 +115,22 @@ fn write(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
 /// with its own as witnesses, and how many of them must have seen a checkpoint.
 fn write_log_policies(tree: &Tree, members: &[Member]) -> anyhow::Result<()> {
     let federation = Federation::parse(&federation_text(members))?;
-    let node = |member: &Member| federation.by_domain(member.ministry());
+    let node = |member: &Member| federation.by_domain(&member.ministry);
     for member in members {
         let linked = |other: &&Member| {
             let ends = node(member).zip(node(other)).filter(|(here, there)| here != there);
             ends.is_some_and(|(here, there)| federation.linked(here, there))
         };
         let witnesses: Vec<_> =
-            members.iter().filter(linked).map(|other| other.witness().clone()).collect();
+            members.iter().filter(linked).map(|other| other.witness.public.clone()).collect();
         let needed = witnesses_needed(witnesses.len());
-        let trust = Trust::new(&[member.log().clone()], &witnesses, needed)?;
+        let trust = Trust::new(slice::from_ref(&member.log.public), &witnesses, needed)?;
         let text = String::from_utf8(trust.to_bytes())?;
         tree.text(&format!("{}/log.policy", member.folder()), &text)?;
     }
     // All of them, for evidence that is of several logs. Every relay here has two links at least.
-    let logs: Vec<_> = members.iter().map(|member| member.log().clone()).collect();
-    let witnesses: Vec<_> = members.iter().map(|member| member.witness().clone()).collect();
+    let logs: Vec<_> = members.iter().map(|member| member.log.public.clone()).collect();
+    let witnesses: Vec<_> = members.iter().map(|member| member.witness.public.clone()).collect();
     let text = String::from_utf8(Trust::new(&logs, &witnesses, 2)?.to_bytes())?;
     tree.text("federation/logs.policy", &text)
 }

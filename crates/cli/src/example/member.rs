@@ -1,19 +1,15 @@
-//! One member of the example: its CA, its relay, its systems.
+//! One member of the example: its names, its keys, and the certificates that it issues.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_seal::SealingKey;
-use kuriiri_tlog::VerifierKey;
 use kuriiri_types::{Ministry, SpiffeId, SpiffeRole, Timestamp};
 
-use super::signed::SignedFile;
 use crate::{log::NotePair, tree::Tree};
 
 /// Days for which the example's certificates and revocation lists hold.
 const DAYS: u32 = 365;
-/// The systems of each ministry: its registry, and its situation picture.
-pub(crate) const SYSTEMS: [&str; 2] = ["kirjaamo", "tilannekuva"];
 /// Folder, trust domain, and whether it has systems, in the order of ports.
 const MEMBERS: [(&str, &str, bool); 4] = [
     ("sm", "sm.example", true),
@@ -24,17 +20,18 @@ const MEMBERS: [(&str, &str, bool); 4] = [
 
 /// One member with everything that is its own. The CA's key exists only here and is never written.
 pub(crate) struct Member {
-    folder: &'static str,
-    ministry: Ministry,
+    pub(super) folder: &'static str,
+    pub(super) ministry: Ministry,
     port: u16,
-    has_systems: bool,
-    validity: Validity,
-    authority: Authority,
-    sealing: SealingKey,
+    /// Whether it has systems, and people who look after them.
+    pub(super) has_systems: bool,
+    pub(super) validity: Validity,
+    pub(super) authority: Authority,
+    pub(super) sealing: SealingKey,
     /// With which its officers read what they release.
-    release: SealingKey,
-    log: NotePair,
-    witness: NotePair,
+    pub(super) release: SealingKey,
+    pub(super) log: NotePair,
+    pub(super) witness: NotePair,
 }
 
 impl Member {
@@ -66,11 +63,6 @@ impl Member {
         self.folder
     }
 
-    /// Its trust domain.
-    pub(super) fn ministry(&self) -> &Ministry {
-        &self.ministry
-    }
-
     /// What the federation file says of it.
     pub(super) fn federation_entry(&self) -> String {
         format!(
@@ -83,52 +75,6 @@ impl Member {
             self.witness.public,
             self.authority.certificate_pem(),
         )
-    }
-
-    /// What systems need to believe it: CA, revocation list, key of its log, sealing key; and, at home,
-    /// its officers' release key.
-    pub(super) fn write_trust(&self, tree: &Tree) -> anyhow::Result<()> {
-        let list = self.authority.crl(&[], self.validity)?;
-        let name = |what: &str| format!("federation/{what}");
-        tree.text(&name(&format!("revocation/{}.pem", self.ministry)), &list)?;
-        tree.text(&name(&format!("trust/{}.crl.pem", self.ministry)), &list)?;
-        let ca = self.authority.certificate_pem();
-        tree.text(&name(&format!("trust/{}.ca.pem", self.ministry)), ca)?;
-        let key = format!("{}\n", self.log.public);
-        tree.text(&name(&format!("trust/{}.log.vkey", self.ministry)), &key)?;
-        let key = format!("{}\n", self.sealing.public_key());
-        tree.text(&name(&format!("trust/{}.seal.pub", self.ministry)), &key)?;
-        if self.officers().is_empty() {
-            return Ok(());
-        }
-        let key = format!("{}\n", self.release.public_key());
-        tree.text(&name(&format!("trust/{}.release.pub", self.ministry)), &key)
-    }
-
-    /// Writes its relay's folder with its own copy of the signed files, its people and its systems.
-    pub(super) fn write(&self, tree: &Tree, files: &[SignedFile]) -> anyhow::Result<()> {
-        let relay = self.id(SpiffeRole::Relay, "r1")?;
-        self.issue_one(tree, &format!("{}/tls", self.folder), &relay, Purpose::Tls)?;
-        self.write_log_keys(tree)?;
-        tree.text(&format!("{}/relay.toml", self.folder), &self.relay_toml())?;
-        let policy = format!("{}/policy", self.folder);
-        files.iter().try_for_each(|file| file.write(tree, &policy))?;
-        self.write_people(tree)?;
-        for system in self.systems() {
-            let folder = format!("{}/systems/{system}", self.folder);
-            self.issue(tree, &folder, &self.id(SpiffeRole::System, system)?)?;
-            tree.key(&format!("{folder}/sealing.key"), &self.sealing.to_text())?;
-            tree.text(&format!("{folder}/system.toml"), &self.system_toml(system))?;
-        }
-        Ok(())
-    }
-
-    /// The keys of its log and of it as a witness. What verifies the log stands beside it.
-    fn write_log_keys(&self, tree: &Tree) -> anyhow::Result<()> {
-        let name = |what: &str| format!("{}/{what}", self.folder);
-        tree.key(&name("log.key"), &self.log.secret)?;
-        tree.key(&name("witness.key"), &self.witness.secret)?;
-        tree.text(&name("log.vkey"), &format!("{}\n", self.log.public))
     }
 
     /// A certificate to connect with, and one to sign with; keys are separate by role.
@@ -152,94 +98,6 @@ impl Member {
     /// A certificate and its key, in memory.
     pub(super) fn certify(&self, id: &SpiffeId, purpose: Purpose) -> anyhow::Result<Issued> {
         Ok(self.authority.issue(id, purpose, self.validity)?)
-    }
-
-    /// The secret key with which its officers read what they release.
-    pub(super) fn release_key(&self) -> &SealingKey {
-        &self.release
-    }
-
-    fn relay_toml(&self) -> String {
-        let mut text = format!(
-            r#"# The relay of {ministry} in the example. Every key is explained in deploy/relay.toml.
-ministry = "{ministry}"
-relay = "r1"
-listen = "{address}"
-state = "state"
-
-federation = "policy/federation.toml"
-catalogues = ["policy/catalogue-fi.toml", "policy/catalogue-eu.toml", "policy/catalogue-tlp.toml"]
-rules = "policy/policy.toml"
-translations = ["policy/translate-eu-fi.toml"]
-revocation = "../federation/revocation"
-
-[tls]
-certificate = "tls.pem"
-key = "tls.key"
-
-[log]
-dir = "log"
-key = "log.key"
-witness-key = "witness.key"
-
-[log.retention]
-days = 3650
-
-[[log.retention.label]]
-policy = "FI"
-level = "JULK"
-days = 400
-"#,
-            ministry = self.ministry,
-            address = self.address(),
-        );
-        text += &self.signers_toml();
-        for system in self.systems() {
-            let address = format!("{system}@{}", self.ministry);
-            text += &format!("\n[[system]]\nname = \"{system}\"\naddresses = [\"{address}\"]\n");
-        }
-        text + &self.officers_toml()
-    }
-
-    fn system_toml(&self, system: &str) -> String {
-        format!(
-            r#"# The system `{system}` of {ministry} in the example.
-system = "spiffe://{ministry}/system/{system}"
-address = "{system}@{ministry}"
-relay = "{address}"
-trust = "../../../federation/trust"
-sealing-key = "sealing.key"
-
-[tls]
-certificate = "tls.pem"
-key = "tls.key"
-
-[signing]
-certificate = "signing.pem"
-key = "signing.key"
-"#,
-            ministry = self.ministry,
-            address = self.address(),
-        )
-    }
-
-    /// The public key of its log.
-    pub(super) fn log(&self) -> &VerifierKey {
-        &self.log.public
-    }
-
-    /// The public key with which it witnesses the logs of others.
-    pub(super) fn witness(&self) -> &VerifierKey {
-        &self.witness.public
-    }
-
-    /// Whether it has systems, and people who look after them.
-    pub(super) fn has_systems(&self) -> bool {
-        self.has_systems
-    }
-
-    fn systems(&self) -> &'static [&'static str] {
-        if self.has_systems { &SYSTEMS } else { &[] }
     }
 
     pub(super) fn id(&self, role: SpiffeRole, name: &str) -> anyhow::Result<SpiffeId> {

@@ -3,79 +3,59 @@
 use kuriiri_certs::Purpose;
 use kuriiri_types::SpiffeRole;
 
-use super::{Member, stewards::STEWARDS};
+use super::Member;
 use crate::tree::Tree;
 
 /// The officers of each ministry.
 const OFFICERS: [&str; 3] = ["anna", "bertta", "cecilia"];
 /// The role in which officers release messages.
-const RELEASE: &str = "release";
+pub(super) const RELEASE: &str = "release";
 /// The operator of each relay.
 const OPERATOR: &str = "anna";
 
-impl Member {
-    /// The officers of its relay.
-    pub(super) fn officers(&self) -> &'static [&'static str] {
-        if self.has_systems() { &OFFICERS } else { &[] }
-    }
+/// The officers of a member.
+pub(super) fn officers(member: &Member) -> &'static [&'static str] {
+    if member.has_systems { &OFFICERS } else { &[] }
+}
 
-    /// Writes the folders of its officers and of its operator.
-    pub(super) fn write_people(&self, tree: &Tree) -> anyhow::Result<()> {
-        for officer in self.officers() {
-            let folder = format!("{}/officers/{officer}", self.folder());
-            self.issue(tree, &folder, &self.id(SpiffeRole::Officer, officer)?)?;
-            tree.key(&format!("{folder}/release.key"), &self.release_key().to_text())?;
-            tree.text(&format!("{folder}/officer.toml"), &self.officer_toml(officer))?;
-        }
-        let folder = format!("{}/operators/{OPERATOR}", self.folder());
-        let operator = self.id(SpiffeRole::Operator, OPERATOR)?;
-        self.issue_one(tree, &format!("{folder}/tls"), &operator, Purpose::Tls)?;
-        tree.text(&format!("{folder}/operator.toml"), &self.operator_toml())
+/// Writes the folders of a member's officers and of its operator.
+pub(super) fn write(member: &Member, tree: &Tree) -> anyhow::Result<()> {
+    for officer in officers(member) {
+        let folder = format!("{}/officers/{officer}", member.folder);
+        member.issue(tree, &folder, &member.id(SpiffeRole::Officer, officer)?)?;
+        tree.key(&format!("{folder}/release.key"), &member.release.to_text())?;
+        tree.text(&format!("{folder}/officer.toml"), &officer_toml(member, officer))?;
     }
+    let folder = format!("{}/operators/{OPERATOR}", member.folder);
+    let operator = member.id(SpiffeRole::Operator, OPERATOR)?;
+    member.issue_one(tree, &format!("{folder}/tls"), &operator, Purpose::Tls)?;
+    tree.text(&format!("{folder}/operator.toml"), &operator_toml(member))
+}
 
-    /// Who may sign the files that its relay works by.
-    pub(super) fn signers_toml(&self) -> String {
-        let stewards = STEWARDS.map(|name| format!("../federation/signers/{name}.pem"));
-        let own = |name: &&str| format!("officers/{name}/signing.pem");
-        let own: Vec<_> = self.officers().iter().map(own).collect();
-        format!(
-            "\n[signers]\ncatalogues = {stewards:?}\nfederation = {stewards:?}\n\
-             rules = {stewards:?}\ntranslations = {stewards:?}\nlocal-rules = {own:?}\n"
-        )
-    }
+fn officer_toml(member: &Member, officer: &str) -> String {
+    let id = format!("officer = \"spiffe://{}/officer/{officer}\"", member.ministry);
+    format!(
+        "# The officer `{officer}` of {} in the example.\n{id}\n{}\
+         release-key = \"release.key\"\nroles = [\"{RELEASE}\"]\n{}{}",
+        member.ministry,
+        relay_and_trust(member),
+        pair("tls"),
+        pair("signing"),
+    )
+}
 
-    /// Its officers, as its relay enrols them.
-    pub(super) fn officers_toml(&self) -> String {
-        let enrol =
-            |name: &&str| format!("\n[[officer]]\nname = \"{name}\"\nroles = [\"{RELEASE}\"]\n");
-        self.officers().iter().map(enrol).collect()
-    }
+fn operator_toml(member: &Member) -> String {
+    let id = format!("operator = \"spiffe://{}/operator/{OPERATOR}\"", member.ministry);
+    format!(
+        "# The operator `{OPERATOR}` of {} in the example.\n{id}\n{}{}",
+        member.ministry,
+        relay_and_trust(member),
+        pair("tls"),
+    )
+}
 
-    fn officer_toml(&self, officer: &str) -> String {
-        let id = format!("officer = \"spiffe://{}/officer/{officer}\"", self.ministry());
-        format!(
-            "# The officer `{officer}` of {} in the example.\n{id}\n{}\
-             release-key = \"release.key\"\nroles = [\"{RELEASE}\"]\n{}{}",
-            self.ministry(),
-            self.relay_and_trust(),
-            pair("tls"),
-            pair("signing"),
-        )
-    }
-
-    fn operator_toml(&self) -> String {
-        let id = format!("operator = \"spiffe://{}/operator/{OPERATOR}\"", self.ministry());
-        format!(
-            "# The operator `{OPERATOR}` of {} in the example.\n{id}\n{}{}",
-            self.ministry(),
-            self.relay_and_trust(),
-            pair("tls"),
-        )
-    }
-
-    fn relay_and_trust(&self) -> String {
-        format!("relay = \"{}\"\ntrust = \"../../../federation/trust\"\n", self.address())
-    }
+fn relay_and_trust(member: &Member) -> String {
+    format!("relay = \"{}\"\ntrust = \"../../../federation/trust\"\n", member.address())
 }
 
 fn pair(name: &str) -> String {

@@ -23,7 +23,7 @@ pub(super) struct Steward {
 impl Steward {
     /// All of them.
     pub(super) fn all(members: &[Member]) -> anyhow::Result<Vec<Self>> {
-        let home = members.iter().find(|member| member.folder() == STEWARDS_AT);
+        let home = members.iter().find(|member| member.folder == STEWARDS_AT);
         let home = home.context("nobody has the stewards")?;
         let steward = |name| {
             let issued = home.certify(&home.id(SpiffeRole::Officer, name)?, Purpose::Signing)?;
