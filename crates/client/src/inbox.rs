@@ -24,7 +24,7 @@ pub struct ReceiveOptions {
     /// Whose mailbox, if not the profile's. The relay says whether this system may read it.
     pub mailbox: Option<Address>,
     /// Messages that may be given and not yet confirmed, 1 to
-    /// [`CREDIT_MAX`](kuriiri_types::limits::CREDIT_MAX). What is above waits at the relay.
+    /// [`CREDIT_MAX`]. What is above waits at the relay.
     pub credit: u32,
 }
 
