@@ -65,6 +65,7 @@ mod error;
 mod evidence;
 mod flight;
 mod inbox;
+mod kept;
 mod lane;
 mod ledger;
 pub mod limits;
@@ -92,6 +93,7 @@ pub use error::{
     SendError, Unacceptable, Unproven,
 };
 pub use inbox::{Inbox, ReceiveOptions};
+pub use kept::KeptError;
 pub use kuriiri_seal::VerifiedApproval;
 pub use kuriiri_tlog::VerifiedReceipt;
 pub use kuriiri_wire::admin::{
@@ -103,4 +105,3 @@ pub use officer::{Officer, OfficerProfile, OfficerProfileBuilder, Shown, approve
 pub use profile::{Profile, ProfileBuilder};
 pub use proof::receipt_proof;
 pub use receipts::{PlacedReceipt, Receipts, Watch};
-pub use refresh::KeptError;

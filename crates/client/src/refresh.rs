@@ -1,11 +1,11 @@
-//! Kept receipts: read again, and given newer proofs.
+//! Newer proofs of receipts.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
-use kuriiri_tlog::{ProofFileError, ReceiptError, TlogProof, VerifiedReceipt};
-use kuriiri_types::{Code, Ministry, SignedReceipt, limits::BATCH_MESSAGES_MAX};
+use kuriiri_tlog::{ReceiptError, VerifiedReceipt};
+use kuriiri_types::{Ministry, SignedReceipt, limits::BATCH_MESSAGES_MAX};
 use kuriiri_wire::{
     Place, Proofs,
     client::{Reply, Request},
@@ -13,34 +13,6 @@ use kuriiri_wire::{
 };
 
 use crate::{error::CallError, link::Line, system::System};
-
-/// Why a file is no receipt that was kept.
-#[derive(Debug, thiserror::Error)]
-pub enum KeptError {
-    /// It is not what C2SP `tlog-proof` says.
-    #[error("it is not a proof")]
-    File(#[from] ProofFileError),
-    /// It is a proof, and what it proves is not genuine.
-    #[error("its receipt is not genuine")]
-    Receipt(#[from] ReceiptError),
-}
-
-impl KeptError {
-    /// The stable number.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::File(_) => Code::MALFORMED,
-            Self::Receipt(error) => error.code(),
-        }
-    }
-}
-
-/// The receipt in a file.
-pub(crate) fn kept(system: &System, file: &[u8]) -> Result<VerifiedReceipt, KeptError> {
-    let TlogProof { extra, index, hashes, checkpoint } = TlogProof::parse(file)?;
-    let signed = SignedReceipt { entry: extra.into(), index, path: hashes, checkpoint };
-    Ok(system.receipts.receipt(signed, |bytes| receipt::decode(bytes))?)
-}
 
 /// Asks for newer proofs, log by log.
 pub(crate) async fn refresh(
