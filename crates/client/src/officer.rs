@@ -24,7 +24,7 @@ use crate::{
     connect::{Caller, Dialler},
     error::{CallError, ConnectError, OfficerError, Unacceptable},
     link::Standing,
-    redial::{farewell, keep},
+    redial::{farewell, redial},
 };
 pub use profile::{OfficerProfile, OfficerProfileBuilder};
 pub use shown::Shown;
@@ -58,7 +58,7 @@ impl Officer {
         let line = Box::pin(dialler.dial(0)).await?;
         let standing = Arc::new(watch::Sender::new(Standing::Up(line.clone())));
         let mut running = JoinSet::new();
-        running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&standing)));
+        running.spawn(redial(Arc::clone(&dialler), line, Arc::clone(&standing)));
         let verifier = Verifier::new(party.authorities);
         Ok(Self { id: party.id, signer, release_key, roles, verifier, dialler, standing, running })
     }

@@ -28,7 +28,7 @@ pub(crate) async fn farewell(dialler: &Dialler, standing: &watch::Sender<Standin
 }
 
 /// Makes the link anew whenever it ends.
-pub(crate) async fn keep(
+pub(crate) async fn redial(
     dialler: Arc<Dialler>,
     mut line: Line,
     standing: Arc<watch::Sender<Standing>>,

@@ -10,7 +10,7 @@ use crate::{
     core::Core,
     lane::Lane,
     link::Line,
-    redial::{farewell, keep},
+    redial::{farewell, redial},
 };
 
 /// The tasks that keep the link and send. When the last handle drops them, all ends at once.
@@ -23,7 +23,7 @@ impl Tasks {
     /// Keeps a link that stands, and sends over it what is put into the queues.
     pub(crate) fn start(core: &Arc<Core>, dialler: Arc<Dialler>, line: Line) -> Self {
         let mut running = JoinSet::new();
-        running.spawn(keep(Arc::clone(&dialler), line, Arc::clone(&core.standing)));
+        running.spawn(redial(Arc::clone(&dialler), line, Arc::clone(&core.standing)));
         for precedence in Precedence::ALL {
             running.spawn(Lane::new(Arc::clone(core), precedence).run());
         }
