@@ -9,8 +9,8 @@ use kuriiri_wire::client::{Reply, Request, StatusReport};
 use crate::{
     accepted::Accepted,
     compose::check_draft,
-    connect::{Caller, Dialler},
     core::Core,
+    dial::{Caller, Dialler},
     draft::Draft,
     error::{CallError, ConnectError, ReceiveError, SendError},
     inbox::{Inbox, ReceiveOptions},
@@ -20,7 +20,7 @@ use crate::{
     profile::Profile,
     receipts::{Receipts, Watch},
     refresh::refresh,
-    sending::{Fate, Row},
+    row::{Fate, Row},
     system::System,
     tasks::Tasks,
     terms::{self, TermsKey},

@@ -21,7 +21,7 @@ use kuriiri_wire::{
 use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    connect::{Caller, Dialler},
+    dial::{Caller, Dialler},
     error::{CallError, ConnectError, OfficerError, Unacceptable},
     link::Standing,
     redial::{farewell, redial},

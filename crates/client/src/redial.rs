@@ -11,7 +11,7 @@ use tokio::{
 use uuid::Uuid;
 
 use crate::{
-    connect::Dialler,
+    dial::Dialler,
     error::ConnectError,
     limits::{FAREWELL, RECONNECT_WAIT_MAX},
     link::{Line, Standing, announce},

@@ -6,8 +6,8 @@ use kuriiri_types::Precedence;
 use tokio::task::JoinSet;
 
 use crate::{
-    connect::Dialler,
     core::Core,
+    dial::Dialler,
     lane::Lane,
     link::Line,
     redial::{farewell, redial},
