@@ -311,10 +311,6 @@ fn circles<'a>(needs: &BTreeMap<&'a Path, BTreeSet<&'a Path>>) -> Vec<(&'a Path,
     edges.filter(|(from, to)| reached(to).contains(from)).collect()
 }
 
-/// Crates whose files still need each other.
-const TIED: [&str; 9] =
-    ["cli", "client", "relay", "sim", "store", "tlog", "transport", "verify", "wire"];
-
 fn crates() -> Vec<(String, PathBuf)> {
     let folder = Path::new(super::house::ROOT).join("crates");
     let mut found = Vec::new();
@@ -347,9 +343,7 @@ fn no_two_files_of_a_crate_need_each_other() {
     assert!(crates.len() > 10, "only {} crates were found", crates.len());
     for (name, root) in crates {
         let told = told(&root);
-        let is_tied = TIED.contains(&name.as_str());
-        assert!(is_tied || told.is_empty(), "files of {name} need each other:\n{told}");
-        assert!(!is_tied || !told.is_empty(), "{name} is untied: take it off the list");
+        assert!(told.is_empty(), "files of {name} need each other:\n{told}");
     }
 }
 

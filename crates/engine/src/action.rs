@@ -126,7 +126,7 @@ pub enum WitnessAnswer {
     /// It is remembered and cosigned: the line of the signature.
     Cosigned(String),
     /// Another size than the asker thought was cosigned last: the note of it, or nothing.
-    Holds(Bytes),
+    OtherSize(Bytes),
     /// It is not believed.
     Refused(Refusal),
 }

@@ -6,7 +6,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use bytes::Bytes;
 use kuriiri_seal::{VerifiedMessage, join};
 use kuriiri_types::{
-    BatchProof, Decided, Digest, Direction, Envelope, Giver, HeldClearance, Ministry,
+    BatchProof, Decided, Digest, Direction, Envelope, Giver, LoggedClearance, Ministry,
     SignedApproval, Subject, Timestamp, limits::STATEMENT_SUBJECTS_MAX,
 };
 
@@ -25,7 +25,7 @@ const HEADER_EXTRA_BYTES: usize = 4;
 pub(crate) struct Basis {
     pub(crate) giver: Option<Giver>,
     pub(crate) path: Vec<Ministry>,
-    pub(crate) clearances: Option<Arc<Vec<HeldClearance>>>,
+    pub(crate) clearances: Option<Arc<Vec<LoggedClearance>>>,
     pub(crate) approvals: Vec<SignedApproval>,
     pub(crate) ruled: Ruled,
     /// The peers that copies go to from here.

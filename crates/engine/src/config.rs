@@ -11,7 +11,7 @@ use kuriiri_merkle::digest;
 use kuriiri_policy::{Clearance, Policy};
 use kuriiri_tlog::{Cosigner, NoteSigner};
 use kuriiri_types::{
-    Address, Codec, Digest, Header, HeldClearance, Ministry, PolicyInForce, SpiffeId, SpiffeRole,
+    Address, Codec, Digest, Header, LoggedClearance, Ministry, PolicyInForce, SpiffeId, SpiffeRole,
 };
 
 use crate::retention::Retention;
@@ -90,9 +90,9 @@ impl SystemClearance {
     }
 
     /// As the log keeps it.
-    pub(crate) fn written(&self) -> HeldClearance {
+    pub(crate) fn written(&self) -> LoggedClearance {
         let Self { policy, levels, grants } = self.clone();
-        HeldClearance { policy, levels, grants }
+        LoggedClearance { policy, levels, grants }
     }
 }
 

@@ -10,8 +10,8 @@ use kuriiri_policy::{
     Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route,
 };
 use kuriiri_types::{
-    Code, Handling, Header, HeldClearance, Marker, Ministry, Outcome, Refusal, SpiffeId, Timestamp,
-    WireLabel,
+    Code, Handling, Header, LoggedClearance, Marker, Ministry, Outcome, Refusal, SpiffeId,
+    Timestamp, WireLabel,
     limits::{BODY_BYTES_MAX, CLOCK_SKEW_MAX, HOPS_MAX, MARKERS_MAX, MESSAGE_TTL_MAX},
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Rules {
 struct Cleared {
     compiled: Vec<Clearance>,
     /// The same as the log keeps it.
-    written: Arc<Vec<HeldClearance>>,
+    written: Arc<Vec<LoggedClearance>>,
 }
 
 /// Where a message goes from here.
@@ -318,7 +318,10 @@ impl Rules {
     }
 
     /// What a system is cleared for, as the log keeps it, if that is less than its ministry.
-    pub(crate) fn written_clearances(&self, system: &SpiffeId) -> Option<Arc<Vec<HeldClearance>>> {
+    pub(crate) fn written_clearances(
+        &self,
+        system: &SpiffeId,
+    ) -> Option<Arc<Vec<LoggedClearance>>> {
         self.systems.get(system).map(|cleared| Arc::clone(&cleared.written))
     }
 

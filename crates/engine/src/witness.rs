@@ -57,7 +57,7 @@ impl Witness {
         let seen = seen.filter(|seen| seen.origin == checkpoint.origin);
         let (size, known) = seen.map_or((0, Bytes::new()), |seen| (seen.size, seen.note.clone()));
         if old != size {
-            return WitnessAnswer::Holds(known);
+            return WitnessAnswer::OtherSize(known);
         }
         if note.len() > CHECKPOINT_SEEN_BYTES_MAX || checkpoint.size < old {
             return WitnessAnswer::Refused(Refusal::bare(Code::MALFORMED));
@@ -66,7 +66,7 @@ impl Witness {
             && !grows(seen, &checkpoint, &proof)
         {
             if checkpoint.size == seen.size {
-                return WitnessAnswer::Holds(known);
+                return WitnessAnswer::OtherSize(known);
             }
             return WitnessAnswer::Refused(Refusal::bare(Code::SIGNATURE));
         }

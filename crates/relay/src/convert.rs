@@ -57,7 +57,7 @@ pub(crate) fn report(ministry: Ministry, relay: String, status: Status) -> Statu
 pub(crate) fn witnessed(reply: Reply) -> Witnessed {
     match reply {
         Reply::Witnessed(WitnessAnswer::Cosigned(line)) => Witnessed::Cosigned(line),
-        Reply::Witnessed(WitnessAnswer::Holds(note)) => Witnessed::Holds(note),
+        Reply::Witnessed(WitnessAnswer::OtherSize(note)) => Witnessed::Holds(note),
         Reply::Witnessed(WitnessAnswer::Refused(refusal)) => Witnessed::Refused(refusal.coarse()),
         Reply::Refused(_)
         | Reply::Verdicts { .. }

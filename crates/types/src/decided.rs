@@ -33,7 +33,7 @@ pub struct Decided {
     /// The next relay, as the federation names it; none when they have arrived or go nowhere.
     pub next: Option<String>,
     /// What the submitting system is cleared for, if that is less than its ministry.
-    pub clearances: Option<Vec<HeldClearance>>,
+    pub clearances: Option<Vec<LoggedClearance>>,
     /// The officers' releases that were looked at. With any, there is one message.
     pub approvals: Vec<SignedApproval>,
     /// Which files were in force: the digest over them.
@@ -67,7 +67,7 @@ pub enum LoggedRuling {
 
 /// A clearance under one label policy, by names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct HeldClearance {
+pub struct LoggedClearance {
     /// Name or OID URN of the label policy.
     pub policy: String,
     /// The levels.

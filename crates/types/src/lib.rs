@@ -39,7 +39,7 @@ pub use address::{Address, AddressError, Ministry};
 pub use approval::{Approval, ApprovalAct, SignedApproval};
 pub use code::{CODES, Code, Fault};
 pub use codec::Codec;
-pub use decided::{Decided, Giver, HeldClearance, LoggedRuling, Subject};
+pub use decided::{Decided, Giver, LoggedClearance, LoggedRuling, Subject};
 pub use entry::{
     Channel, ChannelHead, Direction, Entry, FileInForce, FilePart, LogEvent, PolicyInForce,
 };

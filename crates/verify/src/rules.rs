@@ -338,7 +338,7 @@ fn case_of(at: Timestamp, home: &Ministry, header: &Header, decided: &Decided) -
     let (origin, dest) = (header.from.ministry().as_str(), decided.dest.as_str());
     let path = decided.path.iter().chain([home]).map(ToString::to_string);
     let person = decided.clearances.as_ref().map(|held| {
-        let clearance = |held: &kuriiri_types::HeldClearance| CaseClearance {
+        let clearance = |held: &kuriiri_types::LoggedClearance| CaseClearance {
             policy: held.policy.clone(),
             levels: held.levels.clone(),
             grants: held.grants.clone(),

@@ -1,7 +1,7 @@
 //! Decisions in the log.
 
 use kuriiri_types::{
-    Decided, HeldClearance, LoggedRuling, Timestamp,
+    Decided, LoggedClearance, LoggedRuling, Timestamp,
     limits::{HOPS_MAX, LABEL_ID_BYTES_MAX, LABEL_VALUES_MAX, MINISTRY_NAME_BYTES_MAX},
 };
 
@@ -70,21 +70,21 @@ pub(super) fn read(wire: proto::Decided) -> Result<Decided, Flaw> {
     })
 }
 
-fn write_clearance(held: &HeldClearance) -> proto::Clearance {
-    let HeldClearance { policy, levels, grants } = held.clone();
+fn write_clearance(held: &LoggedClearance) -> proto::Clearance {
+    let LoggedClearance { policy, levels, grants } = held.clone();
     proto::Clearance { policy, levels, grants }
 }
 
-fn read_clearances(wire: proto::Clearances) -> Result<Vec<HeldClearance>, Flaw> {
+fn read_clearances(wire: proto::Clearances) -> Result<Vec<LoggedClearance>, Flaw> {
     field::at_most("clearances", CLEARANCES_MAX, wire.held.len())?;
     field::each(wire.held, read_clearance)
 }
 
-fn read_clearance(wire: proto::Clearance) -> Result<HeldClearance, Flaw> {
+fn read_clearance(wire: proto::Clearance) -> Result<LoggedClearance, Flaw> {
     let (levels, grants) = ("clearances.levels", "clearances.grants");
     field::at_most(levels, CLEARANCE_LEVELS_MAX, wire.levels.len())?;
     field::at_most(grants, LABEL_VALUES_MAX, wire.grants.len())?;
-    Ok(HeldClearance {
+    Ok(LoggedClearance {
         policy: field::word("clearances.policy", LABEL_ID_BYTES_MAX, wire.policy)?,
         levels: field::each(wire.levels, |l| field::word(levels, LABEL_ID_BYTES_MAX, l))?,
         grants: field::each(wire.grants, |g| field::word(grants, GRANT_BYTES_MAX, g))?,

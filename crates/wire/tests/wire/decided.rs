@@ -185,15 +185,15 @@ fn the_reasons_of_a_decision() {
 
 #[test]
 fn what_a_system_is_cleared_for() {
-    let cleared = |count: usize, change: &dyn Fn(&mut HeldClearance)| {
+    let cleared = |count: usize, change: &dyn Fn(&mut LoggedClearance)| {
         let (levels, grants) = (vec!["TL4".into()], vec!["REL:SM".into()]);
-        let mut held = HeldClearance { policy: "FI".into(), levels, grants };
+        let mut held = LoggedClearance { policy: "FI".into(), levels, grants };
         change(&mut held);
         decided(|d| d.clearances = Some(vec![held; count]))
     };
     cleared(CLEARANCES_MAX, &|_| ()).unwrap();
     over(cleared(CLEARANCES_MAX + 1, &|_| ()));
-    let one = |change: &dyn Fn(&mut HeldClearance)| cleared(1, change);
+    let one = |change: &dyn Fn(&mut LoggedClearance)| cleared(1, change);
     let id = |length: usize| "I".repeat(length);
     one(&|h| h.policy = id(LABEL_ID_BYTES_MAX)).unwrap();
     over(one(&|h| h.policy = id(LABEL_ID_BYTES_MAX + 1)));

@@ -315,10 +315,10 @@ fn file(text: &str) -> FileInForce {
     FileInForce { kind, name: name.into(), serial, digest: digest(bytes) }
 }
 
-fn clearance(text: &str) -> HeldClearance {
+fn clearance(text: &str) -> LoggedClearance {
     let [policy, levels, grants] = words(text);
     let list = |text: &str| text.split(',').map(Into::into).collect();
-    HeldClearance { policy: policy.into(), levels: list(levels), grants: list(grants) }
+    LoggedClearance { policy: policy.into(), levels: list(levels), grants: list(grants) }
 }
 
 fn words<const N: usize>(text: &str) -> [&str; N] {

@@ -65,7 +65,7 @@ fn refused(code: Code) -> WitnessAnswer {
 }
 
 fn held(tree: &Growth) -> WitnessAnswer {
-    WitnessAnswer::Holds(note(&log_origin(&ministry(PLM)), tree).1)
+    WitnessAnswer::OtherSize(note(&log_origin(&ministry(PLM)), tree).1)
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn the_same_again_is_cosigned_again_and_nothing_is_written() {
 #[test]
 fn whoever_does_not_know_what_was_cosigned_last_is_told() {
     let mut host = Host::new("sm.example");
-    assert_eq!(show(&mut host, &tree(5, 0), 3), WitnessAnswer::Holds(Bytes::new()));
+    assert_eq!(show(&mut host, &tree(5, 0), 3), WitnessAnswer::OtherSize(Bytes::new()));
     show(&mut host, &tree(3, 0), 0);
     for old in [0, 2, 4] {
         assert_eq!(show(&mut host, &tree(5, 0), old), held(&tree(3, 0)));

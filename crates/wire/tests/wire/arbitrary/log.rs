@@ -168,9 +168,9 @@ fn signed_part(leaves: usize) -> impl Strategy<Value = SignedPart> {
     )
 }
 
-fn clearance() -> impl Strategy<Value = HeldClearance> {
+fn clearance() -> impl Strategy<Value = LoggedClearance> {
     ("[A-Z]{2}", vec("[A-Z0-9 ]{1,8}", 0..4), vec("[A-Z]{1,6}:[A-Z]{1,6}", 0..4))
-        .prop_map(|(policy, levels, grants)| HeldClearance { policy, levels, grants })
+        .prop_map(|(policy, levels, grants)| LoggedClearance { policy, levels, grants })
 }
 
 fn policy() -> impl Strategy<Value = PolicyInForce> {
