@@ -8,8 +8,7 @@ use kuriiri_engine::{Engine, LogConfig};
 use kuriiri_seal::{Verifier, random_secret};
 use kuriiri_store::{LogBegun, OpenError, Store};
 use kuriiri_tlog::ReceiptVerifier;
-use kuriiri_transport::{Conversation, Endpoint, Handshake, Settings};
-use kuriiri_types::Code;
+use kuriiri_transport::{Conversation, Endpoint, Settings};
 use kuriiri_wire::relay::Hello;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
@@ -17,25 +16,23 @@ use tokio::{
 };
 
 use crate::{
-    admin::AdminSession,
     certificates::Certificates,
     checks::Checks,
     clock,
     config::Config,
     dispatch::Dispatcher,
+    door::{keep_door, look_for_expired},
     driver::{Driver, Spread},
     error::RelayError,
     in_force::InForce,
     inbox::Inbox,
-    incoming::Inbound,
     messages::{INBOX_MAX, Input},
     outgoing::CONTRACT_VERSION,
     peers::Peers,
     proving::Prover,
     publish::{Publisher, publish},
-    reload::{Reloader, close_unaccepted},
+    reload::Reloader,
     rollback::{Rollback, WITNESSED, keep},
-    session::Session,
     shared::Shared,
     state::store_options,
 };
@@ -50,9 +47,6 @@ const FIRST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What this program calls itself to others.
 const SOFTWARE: &str = concat!("kuriiri/", env!("CARGO_PKG_VERSION"));
-
-/// How often open links are held against the clock: certificates live for days.
-const EXPIRY_ROUND: Duration = Duration::from_secs(60);
 
 /// A relay that runs. Dropped without [`Relay::stop`], it ends as if its power had failed, and
 /// loses nothing that it acknowledged.
@@ -277,47 +271,5 @@ fn shared(
             witnessed: None,
         },
         relay: format!("{}/{}", config.ministry, config.name),
-    }
-}
-
-/// Links outlive their certificates unless somebody looks.
-async fn look_for_expired(reloader: Arc<Reloader>) {
-    let mut rounds = tokio::time::interval(EXPIRY_ROUND);
-    loop {
-        rounds.tick().await;
-        close_unaccepted(&reloader.endpoint, &reloader.trust);
-    }
-}
-
-/// Lets in those who knock, each in a task of its own.
-async fn keep_door(reloader: Arc<Reloader>) {
-    let mut guests = JoinSet::new();
-    loop {
-        tokio::select! {
-            knock = reloader.endpoint.accept() => match knock {
-                Some(handshake) => {
-                    guests.spawn(let_in(handshake, Arc::clone(&reloader)));
-                }
-                None => return,
-            },
-            Some(_) = guests.join_next() => {}
-        }
-    }
-}
-
-async fn let_in(handshake: Handshake, reloader: Arc<Reloader>) {
-    let (address, shared) = (handshake.remote_address(), Arc::clone(&reloader.shared));
-    match handshake.complete().await {
-        Err(error) => {
-            let code: Code = error.code();
-            tracing::info!(%address, %code, %error, "turned away");
-        }
-        Ok(link) => match link.conversation() {
-            Conversation::Relay => {
-                Inbound::new(shared, Arc::clone(&reloader.rollback), link).serve().await
-            }
-            Conversation::Client => Session::new(shared, link).serve().await,
-            Conversation::Admin => AdminSession::new(shared, reloader, link).serve().await,
-        },
     }
 }

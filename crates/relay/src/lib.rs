@@ -16,6 +16,7 @@ mod config;
 mod convert;
 mod daemon;
 mod dispatch;
+mod door;
 mod driver;
 mod error;
 mod gate;
