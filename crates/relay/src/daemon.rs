@@ -86,20 +86,8 @@ impl Relay {
         let shared = Arc::new(shared(&config, &store, (verifier, receipts), inbox));
         let witnesses = std::mem::take(&mut config.logs.witnesses);
         let peers: Vec<_> = config.peers.keys().cloned().collect();
-        let (ministry, file, state) = (config.ministry, config.file, config.state);
-        let rollback = Rollback::new(config.logs.signer.verifier_key().clone(), &state);
-        let reloader = Arc::new(Reloader {
-            file,
-            state,
-            endpoint,
-            trust: Arc::new(ArcSwap::from_pointee(config.trust)),
-            addresses: Arc::new(ArcSwap::from_pointee(config.peers)),
-            shared: Arc::clone(&shared),
-            rollback: Arc::new(rollback),
-            pruning: Mutex::new(()),
-            retention: ArcSwap::from_pointee(config.retention),
-            current: Mutex::new(in_force),
-        });
+        let ministry = config.ministry.clone();
+        let reloader = Arc::new(reloader(config, endpoint, Arc::clone(&shared), in_force));
         let mut door = JoinSet::new();
         door.spawn(keep_door(Arc::clone(&reloader)));
         ask_witnesses(&reloader, &store).await?;
@@ -175,6 +163,28 @@ impl Relay {
         }
         tracing::info!("relay stopped");
         Ok(())
+    }
+}
+
+/// What can put another configuration in force later.
+fn reloader(
+    config: Config,
+    endpoint: Arc<Endpoint>,
+    shared: Arc<Shared>,
+    in_force: InForce,
+) -> Reloader {
+    let rollback = Rollback::new(config.logs.signer.verifier_key().clone(), &config.state);
+    Reloader {
+        file: config.file,
+        state: config.state,
+        endpoint,
+        trust: Arc::new(ArcSwap::from_pointee(config.trust)),
+        addresses: Arc::new(ArcSwap::from_pointee(config.peers)),
+        shared,
+        rollback: Arc::new(rollback),
+        pruning: Mutex::new(()),
+        retention: ArcSwap::from_pointee(config.retention),
+        current: Mutex::new(in_force),
     }
 }
 
