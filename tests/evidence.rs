@@ -198,6 +198,44 @@ fn run(words: &[&str], paths: &[&Path]) -> String {
     succeeded(&kuriiri(&all))
 }
 
+/// Refreshes the receipts that a system kept until all of them are good to whoever trusts the federation.
+fn refreshed(federation: &Federation, system: &Path, kept: &Path) {
+    let policy = federation.path("federation/logs.policy");
+    let anchors = Anchors::read(&policy, None).unwrap();
+    let refresh = ["receipts", "refresh", "--as"].map(OsStr::new);
+    let paths = [system.as_os_str(), kept.as_os_str(), OsStr::new("--policy"), policy.as_os_str()];
+    let refresh = [refresh.as_slice(), &paths].concat();
+    let is_good = |file: &Path| {
+        let report = check_receipt(&fs::read(file).unwrap(), &anchors).unwrap();
+        report.findings.exit() == 0
+    };
+    eventually("what was kept is witnessed", || {
+        let files = fs::read_dir(kept).unwrap().map(|file| file.unwrap().path());
+        let mut proofs = files.filter(|file| file.extension().is_some_and(|e| e == "tlog-proof"));
+        kuriiri(&refresh).status.success() && proofs.all(|file| is_good(&file))
+    });
+}
+
+/// The recipient's ministry has no link with the sender's: the hub between them asks it for its proofs.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_ministry_two_hops_away_said_is_refreshed_through_the_hub() {
+    let federation = Federation::started(&RELAYS);
+    let mut books = Books::new();
+    let um = federation.client("um", "kirjaamo").await;
+    books.receive(&um);
+    let (sender, kept) = (federation.system("sm", "kirjaamo"), federation.path("kept"));
+    let words = ["send", "--json", "--to", "kirjaamo@um.example", "--label", "FI TL4"];
+    let words = [words.as_slice(), &["--wait", "delivered", "--as"]].concat();
+    let document = federation.path("sm/relay.toml");
+    run(&words, &[&sender, Path::new("--receipts"), &kept, &document]);
+    let said_by = |file: &fs::DirEntry| fs::read(file.path()).unwrap();
+    let files: Vec<_> = fs::read_dir(&kept).unwrap().map(Result::unwrap).collect();
+    let is_of_um =
+        |file: &fs::DirEntry| String::from_utf8_lossy(&said_by(file)).contains("um.example/log");
+    assert!(files.iter().any(is_of_um), "the recipient's relay says that it delivered it");
+    refreshed(&federation, &sender, &kept);
+}
+
 /// What a system keeps, and what an operator takes out of the logs of both sides, proves one message
 /// without any relay.
 #[tokio::test(flavor = "multi_thread")]
@@ -233,19 +271,7 @@ async fn one_message_is_proved_from_what_was_kept_and_from_the_logs() {
     }
 
     // Some seconds later witnesses have cosigned the logs of both ministries, and the files say so.
-    let policy = federation.path("federation/logs.policy");
-    let refresh = ["receipts", "refresh", "--as"].map(OsStr::new);
-    let paths = [sender.as_os_str(), kept.as_os_str(), OsStr::new("--policy"), policy.as_os_str()];
-    let refresh = [refresh.as_slice(), &paths].concat();
-    let is_good = |file: &Path| {
-        let report = check_receipt(&fs::read(file).unwrap(), &anchors).unwrap();
-        report.findings.exit() == 0
-    };
-    eventually("what was kept is witnessed", || {
-        let files = fs::read_dir(&kept).unwrap().map(|file| file.unwrap().path());
-        let mut proofs = files.filter(|file| file.extension().is_some_and(|e| e == "tlog-proof"));
-        kuriiri(&refresh).status.success() && proofs.all(|file| is_good(&file))
-    });
+    refreshed(&federation, &sender, &kept);
 
     let (sm, plm) = (federation.path("sm"), federation.path("plm"));
     for (relay, peers) in &WITNESSES[..2] {

@@ -240,16 +240,10 @@ impl Rules {
         }
     }
 
-    /// The next relay on the way of a receipt, which carries nothing but ids: the ministry itself
-    /// if there is a direct link, else a hub that has links with both.
+    /// The next relay on the way of a receipt.
     pub(crate) fn receipt_hop(&self, to: &Ministry) -> Option<Ministry> {
-        let (federation, dest) = (self.policy.federation(), self.node(to));
-        if federation.linked(self.here, dest) {
-            return Some(to.clone());
-        }
-        let joins =
-            |hub: &NodeId| federation.linked(self.here, *hub) && federation.linked(*hub, dest);
-        federation.hubs().find(joins).and_then(|hub| self.domain(hub))
+        let hop = self.policy.federation().hop_for_receipts(self.here, self.node(to))?;
+        self.domain(hop)
     }
 
     // === facts ===

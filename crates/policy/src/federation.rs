@@ -218,6 +218,15 @@ impl Federation {
         hubs.map(|(id, _)| id)
     }
 
+    /// The next node on the way from one to another for what carries nothing but ids, receipts and their
+    /// proofs: the other itself if they are linked, else the first hub that is linked with both.
+    pub fn hop_for_receipts(&self, from: NodeId, to: NodeId) -> Option<NodeId> {
+        if self.linked(from, to) {
+            return Some(to);
+        }
+        self.hubs().find(|hub| self.linked(from, *hub) && self.linked(*hub, to))
+    }
+
     /// True when two nodes talk directly: at least one of them can be reached, and neither lists
     /// its links without the other. Links have no direction.
     pub fn linked(&self, a: NodeId, b: NodeId) -> bool {

@@ -280,6 +280,8 @@ fn shared(
             policy_digest: None,
             witnessed: None,
         },
+        home: config.ministry.clone(),
+        policy: ArcSwap::new(Arc::clone(&config.policy)),
         relay: format!("{}/{}", config.ministry, config.name),
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     convert,
     error::LinkError,
     gate::Gate,
-    handing_out,
+    handing_out, newer_proofs,
     outgoing::{ANSWER_TIMEOUT, check_hello},
     rollback::Rollback,
     shared::Shared,
@@ -100,12 +100,18 @@ impl Inbound {
         match RelayRequest::decode(frame)? {
             RelayRequest::Batch(batch) => self.take_batch(sender, batch).await,
             RelayRequest::Witness(request) => self.witness(sender, request).await,
-            RelayRequest::Prove(places) => self.prove(sender, &places).await,
+            RelayRequest::Prove { issuer, places } => self.prove(sender, &issuer, places).await,
         }
     }
 
-    async fn prove(&self, mut sender: Sender, places: &[Place]) -> Result<(), LinkError> {
-        sender.send(self.shared.prover.prove(places).encode()).await?;
+    async fn prove(
+        &self,
+        mut sender: Sender,
+        issuer: &Ministry,
+        places: Vec<Place>,
+    ) -> Result<(), LinkError> {
+        let proved = newer_proofs::for_peer(&self.shared, issuer, places).await;
+        sender.send(proved.encode()).await?;
         sender.finish()?;
         Ok(())
     }

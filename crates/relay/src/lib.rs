@@ -26,6 +26,7 @@ mod inbox;
 mod incoming;
 mod judgement;
 mod messages;
+mod newer_proofs;
 mod outgoing;
 mod peers;
 mod proving;

@@ -125,6 +125,7 @@ impl Reloader {
         close_unaccepted(&self.endpoint, &self.trust);
         let receipts = ReceiptVerifier::new(config.logs.keys);
         self.shared.checks.replace_verifiers(Verifier::new(config.authorities), receipts);
+        self.shared.policy.store(Arc::clone(&config.policy));
         let retention = Event::RetentionChanged(config.retention);
         for event in [retention, Event::PolicyChanged { policy: config.policy, files }] {
             self.shared

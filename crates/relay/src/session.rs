@@ -4,16 +4,15 @@ use std::sync::Arc;
 
 use kuriiri_engine::{Event, LinkId, Question, Reply, Token};
 use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
-use kuriiri_types::{Address, Code, Ministry, Refusal, SpiffeId};
+use kuriiri_types::{Address, Ministry, SpiffeId};
 use kuriiri_wire::{
     Frame, Part, Place, Proved,
     client::{self, Request, Submission, SubmissionAnswer, Submitted},
-    relay::RelayRequest,
 };
-use tokio::{task::JoinSet, time::timeout};
+use tokio::task::JoinSet;
 
 use crate::{
-    convert, error::LinkError, gate::Gate, handing_out, outgoing::ANSWER_TIMEOUT, shared::Shared,
+    convert, error::LinkError, gate::Gate, handing_out, newer_proofs, shared::Shared,
     subscription::Subscription,
 };
 
@@ -155,38 +154,12 @@ impl Session {
         issuer: &Ministry,
         places: Vec<Place>,
     ) -> Result<(), LinkError> {
-        let proved = if issuer == self.system.ministry() {
-            self.shared.prover.prove(&places)
-        } else {
-            self.ask_peer(issuer, places).await
-        };
+        let proved = newer_proofs::for_system(&self.shared, issuer, places).await;
         let reply = match proved {
             Proved::Proofs(proofs) => client::Reply::Proofs(proofs),
             Proved::Refused(refusal) => client::Reply::Refused(refusal),
         };
         answer(sender, &reply).await
-    }
-
-    /// Asks the relay of another ministry for proofs of its log.
-    async fn ask_peer(&self, peer: &Ministry, places: Vec<Place>) -> Proved {
-        let refused = |why: String| Refusal { code: Code::UNREACHABLE, reasons: vec![why] };
-        let Some((_, link)) = self.shared.peers.link(peer) else {
-            let why = format!(
-                "this relay has no link with {peer}'s; whoever has a copy of that log makes the proof                  with `kuriiri log prove`"
-            );
-            return Proved::Refused(refused(why));
-        };
-        let exchange = async {
-            let (mut sender, mut receiver) = link.open().await?;
-            sender.send(RelayRequest::Prove(places).encode()).await?;
-            sender.finish()?;
-            let frame = receiver.frame(Proved::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
-            Ok::<_, LinkError>(Proved::decode(frame)?)
-        };
-        match timeout(ANSWER_TIMEOUT, exchange).await.unwrap_or(Err(LinkError::Silent)) {
-            Ok(proved) => proved,
-            Err(error) => Proved::Refused(refused(format!("{peer}'s relay: {error}"))),
-        }
     }
 
     async fn receive(

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
+use kuriiri_policy::Policy;
 use kuriiri_store::Store;
 use kuriiri_types::Ministry;
 use kuriiri_wire::relay::Hello;
@@ -19,6 +21,10 @@ pub(crate) struct Shared {
     pub(crate) peers: Peers,
     pub(crate) store: Arc<Store>,
     pub(crate) prover: Prover,
+    /// Whose relay this is.
+    pub(crate) home: Ministry,
+    /// The rules in force.
+    pub(crate) policy: ArcSwap<Policy>,
     /// What it says first to every peer.
     pub(crate) hello: Hello,
     /// What it is called.
@@ -26,6 +32,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    /// The peer that receipts towards a ministry go to, and what is asked about them.
+    pub(crate) fn hop_to(&self, ministry: &Ministry) -> Option<Ministry> {
+        let policy = self.policy.load();
+        let (here, there) = (policy.node(&self.home)?, policy.node(ministry)?);
+        let hop = policy.federation().hop_for_receipts(here, there)?;
+        policy.federation().get(hop)?.domain().cloned()
+    }
+
     /// What this relay says first to a peer: with what it cosigned of the peer's log.
     pub(crate) fn hello_to(&self, peer: &Ministry) -> Hello {
         // A state that cannot be read shows elsewhere, and stops the relay there.

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Digest, Refusal,
+    Digest, Ministry, Refusal,
     limits::{BATCH_MESSAGES_MAX, CHECKPOINT_BYTES_MAX, LOG_PATH_MAX},
 };
 
@@ -36,7 +36,7 @@ pub struct Proofs {
     pub paths: Vec<Option<Vec<Digest>>>,
 }
 
-/// The answer of a relay whose log it is.
+/// The answer of a relay that was asked for proofs of its log, or of a log whose relay it can ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proved {
     /// The proofs.
@@ -63,8 +63,9 @@ impl Frame for Proved {
 }
 
 static PLACE: Shape = Shape::new("Place", &[]);
-pub(crate) static PLACES: Shape =
+static PLACES: Shape =
     Shape::new("Places", &[Field::many("places", 1, BATCH_MESSAGES_MAX, &PLACE)]);
+pub(crate) static REQUEST: Shape = Shape::new("ProofRequest", &[Field::one("places", 2, &PLACES)]);
 static PLACE_PROOF: Shape = Shape::new("PlaceProof", &[]);
 pub(crate) static PROOFS: Shape =
     Shape::new("Proofs", &[Field::many("proofs", 2, BATCH_MESSAGES_MAX, &PLACE_PROOF)]);
@@ -73,13 +74,22 @@ pub(crate) static PROVED: Shape = Shape::new(
     &[Field::one("proofs", 1, &PROOFS), Field::one("refused", 2, &refusal::REFUSAL)],
 );
 
-pub(crate) fn write_places(places: &[Place]) -> proto::Places {
+pub(crate) fn write_request(issuer: &Ministry, places: &[Place]) -> proto::ProofRequest {
+    proto::ProofRequest { issuer: issuer.as_str().into(), places: Some(write_places(places)) }
+}
+
+pub(crate) fn read_request(wire: proto::ProofRequest) -> Result<(Ministry, Vec<Place>), Flaw> {
+    let issuer = field::ministry("issuer", &wire.issuer)?;
+    Ok((issuer, read_places(field::present("places", wire.places)?)?))
+}
+
+fn write_places(places: &[Place]) -> proto::Places {
     let place =
         |place: &Place| proto::Place { index: place.index, leaf: hashes::write_one(place.leaf) };
     proto::Places { places: places.iter().map(place).collect() }
 }
 
-pub(crate) fn read_places(wire: proto::Places) -> Result<Vec<Place>, Flaw> {
+fn read_places(wire: proto::Places) -> Result<Vec<Place>, Flaw> {
     field::some_at_most("places", BATCH_MESSAGES_MAX, wire.places.len())?;
     field::each(wire.places, |wire| {
         Ok(Place { index: wire.index, leaf: field::digest("leaf", &wire.leaf)? })

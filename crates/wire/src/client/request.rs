@@ -96,8 +96,6 @@ impl Frame for Reply {
 
 static RECEIVE: Shape = Shape::new("Receive", &[]);
 static READ_RECEIPTS: Shape = Shape::new("ReadReceipts", &[]);
-static PROOF_REQUEST: Shape =
-    Shape::new("ProofRequest", &[Field::one("places", 2, &proofs::PLACES)]);
 static STATUS_REQUEST: Shape = Shape::new("StatusRequest", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "Request",
@@ -107,7 +105,7 @@ pub(crate) static REQUEST: Shape = Shape::new(
         Field::one("receipts", 3, &READ_RECEIPTS),
         Field::one("ask", 4, &ask::QUESTION),
         Field::one("status", 5, &STATUS_REQUEST),
-        Field::one("prove", 6, &PROOF_REQUEST),
+        Field::one("prove", 6, &proofs::REQUEST),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
@@ -132,10 +130,9 @@ fn write_request(request: &Request) -> RequestKind {
         }
         Request::Ask(question) => RequestKind::Ask(ask::write_question(question)),
         Request::Status => RequestKind::Status(proto::StatusRequest {}),
-        Request::Prove { issuer, places } => RequestKind::Prove(proto::ProofRequest {
-            issuer: issuer.as_str().into(),
-            places: Some(proofs::write_places(places)),
-        }),
+        Request::Prove { issuer, places } => {
+            RequestKind::Prove(proofs::write_request(issuer, places))
+        }
     }
 }
 
@@ -152,10 +149,10 @@ fn read_request(wire: proto::Request) -> Result<Request, Flaw> {
         }
         RequestKind::Ask(wire) => Request::Ask(ask::read_question(wire)?),
         RequestKind::Status(proto::StatusRequest {}) => Request::Status,
-        RequestKind::Prove(wire) => Request::Prove {
-            issuer: field::ministry("issuer", &wire.issuer)?,
-            places: proofs::read_places(field::present("places", wire.places)?)?,
-        },
+        RequestKind::Prove(wire) => {
+            let (issuer, places) = proofs::read_request(wire)?;
+            Request::Prove { issuer, places }
+        }
     })
 }
 

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kuriiri_types::{
-    Digest, Refusal,
+    Digest, Ministry, Refusal,
     limits::{CHECKPOINT_BYTES_MAX, LOG_PATH_MAX},
 };
 
@@ -26,10 +26,13 @@ pub enum RelayRequest {
     Batch(Batch),
     /// A checkpoint of the asker's log; answered by [`Witnessed`].
     Witness(WitnessRequest),
-    /// Places in the other side's log, 1 to
-    /// [`BATCH_MESSAGES_MAX`](kuriiri_types::limits::BATCH_MESSAGES_MAX); answered by
-    /// [`Proved`](crate::Proved).
-    Prove(Vec<Place>),
+    /// Asks for newer proofs; answered by [`Proved`](crate::Proved).
+    Prove {
+        /// Whose log: the other side's, or that of a ministry with which it has a link.
+        issuer: Ministry,
+        /// Places in it, 1 to [`BATCH_MESSAGES_MAX`](kuriiri_types::limits::BATCH_MESSAGES_MAX).
+        places: Vec<Place>,
+    },
 }
 
 /// Asks the other relay to cosign a checkpoint.
@@ -68,7 +71,9 @@ impl Frame for RelayRequest {
                 proof: hashes::write(&request.proof),
                 checkpoint: request.checkpoint.clone(),
             }),
-            Self::Prove(places) => relay_request::Kind::Prove(proofs::write_places(places)),
+            Self::Prove { issuer, places } => {
+                relay_request::Kind::Prove(proofs::write_request(issuer, places))
+            }
         };
         frame::pack(&proto::RelayRequest { kind: Some(kind) })
     }
@@ -102,7 +107,7 @@ pub(crate) static RELAY_REQUEST: Shape = Shape::new(
     &[
         Field::one("batch", 1, &super::BATCH),
         Field::one("witness", 2, &WITNESS_REQUEST),
-        Field::one("prove", 3, &proofs::PLACES),
+        Field::one("prove", 3, &proofs::REQUEST),
     ],
 );
 pub(crate) static WITNESSED: Shape =
@@ -119,7 +124,10 @@ fn read_request(wire: proto::RelayRequest) -> Result<RelayRequest, Flaw> {
                 checkpoint: wire.checkpoint,
             })
         }
-        relay_request::Kind::Prove(wire) => RelayRequest::Prove(proofs::read_places(wire)?),
+        relay_request::Kind::Prove(wire) => {
+            let (issuer, places) = proofs::read_request(wire)?;
+            RelayRequest::Prove { issuer, places }
+        }
     })
 }
 

@@ -106,7 +106,10 @@ fn the_parts_of_a_frame() {
 #[test]
 fn the_places_and_their_proofs() {
     let place = Place { index: u64::MAX, leaf: Digest([7; 32]) };
-    let places = |count| RelayRequest::Prove(vec![place; count]);
+    let places = |count| RelayRequest::Prove {
+        issuer: "um.example".parse().unwrap(),
+        places: vec![place; count],
+    };
     edge(places(BATCH_MESSAGES_MAX), places(BATCH_MESSAGES_MAX + 1));
     RelayRequest::decode(places(0).encode()).unwrap_err();
     let proved = |count, path: usize, checkpoint: usize| {

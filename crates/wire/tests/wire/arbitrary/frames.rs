@@ -112,7 +112,7 @@ pub(crate) fn relay_request() -> impl Strategy<Value = RelayRequest> {
         witness.prop_map(|(old, proof, checkpoint)| {
             RelayRequest::Witness(WitnessRequest { old, proof, checkpoint })
         }),
-        places().prop_map(RelayRequest::Prove),
+        (ministry(), places()).prop_map(|(issuer, places)| RelayRequest::Prove { issuer, places }),
     ]
 }
 
