@@ -52,7 +52,7 @@ impl Holds {
         Ok(holds)
     }
 
-    /// True when there are as many as may be.
+    /// True when there is no room for another.
     pub(crate) fn is_full(&self) -> bool {
         self.entries.len() >= HOLDS_MAX
     }

@@ -61,7 +61,7 @@ impl Waiting {
     }
 
     /// Adds an approval in the place of an earlier one of the same officer. False when there are
-    /// as many as may be; then it is not to be written.
+    /// [`APPROVALS_MAX`], or no room in a stored value; then it is not to be written.
     pub(crate) fn add(&mut self, signed: SignedApproval, release: Release) -> bool {
         let known = self.releases.iter().position(|known| known.officer == release.officer);
         if let Some(at) = known {

@@ -1,7 +1,9 @@
 //! What officers do with messages that wait: see them, release them, reject them.
 
 use kuriiri_seal::VerifiedApproval;
-use kuriiri_types::{ApprovalAct, Code, Header, LogEvent, MessageId, Refusal, SpiffeId};
+use kuriiri_types::{
+    ApprovalAct, Code, Header, LogEvent, MessageId, Refusal, SpiffeId, limits::APPROVALS_MAX,
+};
 
 use super::holding::missing_texts;
 use crate::{
@@ -124,7 +126,9 @@ impl Custody {
     ) -> Reply {
         let release = Release::from(approval.approval());
         if !waiting.add(approval.into_parts().1, release) {
-            return refused(Code::BUSY, "as many officers have signed as may".into());
+            let what =
+                format!("at most {APPROVALS_MAX} officers can sign one message, and they have");
+            return refused(Code::BUSY, what);
         }
         match self.settle_hold(work, number, waiting) {
             Ruling::Go(()) | Ruling::Wait(Need::Later) => Reply::Resolved(Resolution::Released),
