@@ -21,7 +21,7 @@ const NONE: &[u8] = b"none";
 
 impl Trust {
     /// A policy of these logs, and of these witnesses of whom so many are `needed`; see
-    /// [`witnesses_needed`]. With none needed, cosignatures are told of and not required.
+    /// [`witnesses_needed`](crate::witnesses_needed). With none needed, cosignatures are told of and not required.
     ///
     /// # Errors
     /// When more are needed than there are, a key is of the wrong kind or there twice, or two
