@@ -43,7 +43,7 @@ pub(crate) type Addresses = HashMap<Ministry, Vec<SocketAddr>>;
 impl Dialler {
     /// Dials a peer and serves the link until it ends. Reports either outcome to the loop.
     pub(crate) async fn link(self, peer: Ministry) {
-        match self.connect(&peer).await {
+        match self.connect(&peer, ANSWER_TIMEOUT).await {
             Err(error) => {
                 tracing::info!(peer = %peer, %error, "peer not reached");
                 let problem = error.to_string();
@@ -54,13 +54,18 @@ impl Dialler {
         }
     }
 
-    async fn connect(&self, peer: &Ministry) -> Result<Link, LinkError> {
+    /// A link that the peer has greeted on. Each address has so long to complete its handshake.
+    async fn connect(&self, peer: &Ministry, reach: Duration) -> Result<Link, LinkError> {
         let mut last = LinkError::NoAddress;
         let addresses = self.addresses.load_full();
         for address in addresses.get(peer).into_iter().flatten() {
             let expect = Expect::Relay(peer.clone());
-            let dialled = self.endpoint.dial(*address, expect, Conversation::Relay).await;
-            match dialled.map_err(LinkError::from) {
+            let dialled = self.endpoint.dial(*address, expect, Conversation::Relay);
+            let dialled = match timeout(reach, dialled).await {
+                Ok(dialled) => dialled.map_err(LinkError::from),
+                Err(_) => Err(LinkError::Silent),
+            };
+            match dialled {
                 Ok(link) => match timeout(ANSWER_TIMEOUT, self.greet(peer, &link)).await {
                     Ok(Ok(())) => return Ok(link),
                     Ok(Err(error)) => last = link.close_reason().map_or(error, LinkError::from),
@@ -90,12 +95,13 @@ impl Dialler {
     }
 
     /// Asks all peers at once what they saw of this relay's log, and waits a moment for those who
-    /// answer. What they say is held against the log.
+    /// answer; half of it for those with whom there is not even a link. What they say is held against the log.
     pub(crate) async fn ask_all(&self, patience: Duration) {
+        let reach = patience / 2;
         let mut asking = JoinSet::new();
         for peer in self.addresses.load().keys() {
             let (dialler, peer) = (self.clone(), peer.clone());
-            asking.spawn(async move { timeout(patience, dialler.connect(&peer)).await });
+            asking.spawn(async move { timeout(patience, dialler.connect(&peer, reach)).await });
         }
         while asking.join_next().await.is_some() {}
     }

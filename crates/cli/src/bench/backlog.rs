@@ -105,7 +105,7 @@ impl fmt::Display for Backlog {
         )?;
         writeln!(
             f,
-            "  a start takes      {:>8.1} s, of which up to 2 wait for the word of peers on the log",
+            "  a start takes      {:>8.1} s, of which 1 or 2 wait for the word of peers on the log",
             self.start_seconds
         )?;
         write!(
