@@ -23,9 +23,6 @@ use crate::{
 /// Bytes of one batch for sled, which holds its log while it takes one; and few enough that a number of a
 /// commit stands in every segment of that log.
 const BATCH_BYTES: usize = 256 * 1024;
-/// Changes of one batch. sled keeps every page that a batch replaces until all of it is applied, and a record
-/// that goes, small as its key is, replaces a page of up to half a MiB.
-const BATCH_CHANGES: usize = 64;
 
 /// The journal, and what is on its way into sled.
 #[derive(Debug)]
@@ -115,17 +112,16 @@ fn settle(disk: &Disk, changes: &Changes, old: &Path) -> Result<(), CommitError>
 fn apply(db: &sled::Db, changes: &Changes) -> io::Result<()> {
     let number = Key::Commits.encode();
     let mut before = settled(db)?;
-    let (mut batch, mut bytes, mut count) = (sled::Batch::default(), 0, 0);
+    let (mut batch, mut bytes) = (sled::Batch::default(), 0);
     for (key, value) in changes.iter().filter(|(key, _)| **key != number) {
         put(&mut batch, key, value.as_deref());
         bytes += key.len() + value.as_ref().map_or(0, bytes::Bytes::len);
-        count += 1;
-        if bytes >= BATCH_BYTES || count >= BATCH_CHANGES {
+        if bytes >= BATCH_BYTES {
             before = before.again();
             let again = value::encode(&before).map_err(io::Error::other)?;
             put(&mut batch, &number, Some(&again));
             db.apply_batch(std::mem::take(&mut batch)).map_err(io::Error::from)?;
-            (bytes, count) = (0, 0);
+            bytes = 0;
         }
     }
     if let Some(value) = changes.get(&number) {
@@ -188,20 +184,5 @@ fn refused(fault: Fault) -> OpenError {
     match fault {
         Fault::Io(path, error) => OpenError::io(path)(error),
         Fault::Damaged(path, what) => OpenError::corrupt(path, what),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn records_that_go_fill_a_batch_though_their_keys_are_small() {
-        let db = sled::Config::new().temporary(true).open().unwrap();
-        let gone = 3 * u64::try_from(BATCH_CHANGES).unwrap() + 1;
-        let changes: Changes = (0..gone).map(|key| (key.to_be_bytes().into(), None)).collect();
-        apply(&db, &changes).unwrap();
-        // Each batch but the last repeats the mark of the commit that sled has.
-        assert_eq!(settled(&db).unwrap(), Mark::new(0).again().again().again());
     }
 }
