@@ -1,6 +1,6 @@
 //! `kuriiri explain`: why the label policy lets a message go, or not.
 
-use kuriiri_policy::{Case, Lang, NodeId, Policy};
+use kuriiri_policy::{Case, Lang, Policy};
 use kuriiri_types::{MessageType, Precedence, WireLabel};
 
 use crate::{
@@ -69,10 +69,6 @@ fn way(policy: &Policy, from: &str, to: &str) -> Option<String> {
     if at == dest {
         return None;
     }
-    let id = |node| federation.get(node).map(|node| node.id().to_owned());
-    if federation.linked(at, dest) {
-        return id(dest);
-    }
-    let joins = |hub: &NodeId| federation.linked(at, *hub) && federation.linked(*hub, dest);
-    federation.hubs().find(joins).or(Some(dest)).and_then(id)
+    let next = federation.hop_by_links(at, dest).unwrap_or(dest);
+    federation.get(next).map(|node| node.id().to_owned())
 }

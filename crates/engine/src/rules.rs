@@ -242,7 +242,7 @@ impl Rules {
 
     /// The next relay on the way of a receipt.
     pub(crate) fn receipt_hop(&self, to: &Ministry) -> Option<Ministry> {
-        let hop = self.policy.federation().hop_for_receipts(self.here, self.node(to))?;
+        let hop = self.policy.federation().hop_by_links(self.here, self.node(to))?;
         self.domain(hop)
     }
 

@@ -218,13 +218,16 @@ impl Federation {
         hubs.map(|(id, _)| id)
     }
 
-    /// The next node on the way from one to another for what carries nothing but ids, receipts and their
-    /// proofs: the other itself if they are linked, else the first hub that is linked with both.
-    pub fn hop_for_receipts(&self, from: NodeId, to: NodeId) -> Option<NodeId> {
-        if self.linked(from, to) {
-            return Some(to);
-        }
-        self.hubs().find(|hub| self.linked(from, *hub) && self.linked(*hub, to))
+    /// The hubs that are linked with both, in the order of the file.
+    pub(crate) fn hubs_between(&self, a: NodeId, b: NodeId) -> impl Iterator<Item = NodeId> {
+        self.hubs().filter(move |hub| self.linked(a, *hub) && self.linked(*hub, b))
+    }
+
+    /// The next node on the way from one to another by links alone, whatever the rules say: the other itself
+    /// if they are linked, else the first hub that is linked with both. So go receipts and their proofs, which
+    /// carry nothing but ids.
+    pub fn hop_by_links(&self, from: NodeId, to: NodeId) -> Option<NodeId> {
+        if self.linked(from, to) { Some(to) } else { self.hubs_between(from, to).next() }
     }
 
     /// True when two nodes talk directly: at least one of them can be reached, and neither lists

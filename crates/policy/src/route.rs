@@ -50,7 +50,7 @@ impl Policy {
             search.note(facts.dest, self.attempt(now, facts, &label, Some(facts.dest)));
             search.is_final = true;
         }
-        for hub in self.hubs_between(facts.at, facts.dest) {
+        for hub in self.federation.hubs_between(facts.at, facts.dest) {
             if search.found.is_some() {
                 break;
             }
@@ -67,13 +67,6 @@ impl Policy {
         next: Option<NodeId>,
     ) -> Decision {
         self.decide_resolved(now, &Facts { next, ..*facts }, label)
-    }
-
-    pub(crate) fn hubs_between(&self, at: NodeId, dest: NodeId) -> impl Iterator<Item = NodeId> {
-        let ends = move |hub: &NodeId| *hub != at && *hub != dest;
-        let hubs = self.federation.hubs().filter(ends);
-        let linked = move |a, b| self.federation.linked(a, b);
-        hubs.filter(move |hub| linked(at, *hub) && linked(*hub, dest))
     }
 }
 

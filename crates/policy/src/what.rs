@@ -221,7 +221,7 @@ impl Policy {
     ) -> Vec<WhatRoute> {
         let federation = &self.federation;
         let direct = federation.linked(pair.from, pair.to) || pair.from == pair.to;
-        let hubs = self.hubs_between(pair.from, pair.to).take(WHAT_HUBS_MAX);
+        let hubs = self.federation.hubs_between(pair.from, pair.to).take(WHAT_HUBS_MAX);
         let ways = direct.then_some(None).into_iter().chain(hubs.map(Some));
         let form = |via, sealed| self.what_form(pair, label, always, (via, sealed, possible));
         ways.map(|via: Option<NodeId>| WhatRoute {

@@ -36,7 +36,7 @@ impl Shared {
     pub(crate) fn hop_to(&self, ministry: &Ministry) -> Option<Ministry> {
         let policy = self.policy.load();
         let (here, there) = (policy.node(&self.home)?, policy.node(ministry)?);
-        let hop = policy.federation().hop_for_receipts(here, there)?;
+        let hop = policy.federation().hop_by_links(here, there)?;
         policy.federation().get(hop)?.domain().cloned()
     }
 
