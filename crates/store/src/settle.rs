@@ -10,6 +10,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use kuriiri_types::limits::PACK_BYTES_MAX;
+
 use crate::{
     disk::Disk,
     error::{CommitError, OpenError},
@@ -23,6 +25,8 @@ use crate::{
 /// Bytes of one batch for sled, which holds its log while it takes one; and few enough that a number of a
 /// commit stands in every segment of that log.
 const BATCH_BYTES: usize = 256 * 1024;
+/// What a record that goes counts for: sled keeps what it replaces until all of the batch is applied.
+const GONE_BYTES: usize = PACK_BYTES_MAX;
 
 /// The journal, and what is on its way into sled.
 #[derive(Debug)]
@@ -109,18 +113,23 @@ fn settle(disk: &Disk, changes: &Changes, old: &Path) -> Result<(), CommitError>
 /// Puts changes into sled, the number of the last commit with the last of them: sled keeps the order of
 /// batches, so where that number is, all else is. The batches before it repeat the number that sled
 /// has, because a log whose last segments are lost is found out by the numbers in the others.
+///
+/// sled writes each batch before it gets the next. Its few threads write segments, and cut the file where its
+/// last segments are free; with as many segments to write as there are threads, all of them can wait for
+/// one that waits for the cut, for ever. It also finds free segments only among those that it has written.
 fn apply(db: &sled::Db, changes: &Changes) -> io::Result<()> {
     let number = Key::Commits.encode();
     let mut before = settled(db)?;
     let (mut batch, mut bytes) = (sled::Batch::default(), 0);
     for (key, value) in changes.iter().filter(|(key, _)| **key != number) {
         put(&mut batch, key, value.as_deref());
-        bytes += key.len() + value.as_ref().map_or(0, bytes::Bytes::len);
+        bytes += key.len() + value.as_ref().map_or(GONE_BYTES, bytes::Bytes::len);
         if bytes >= BATCH_BYTES {
             before = before.again();
             let again = value::encode(&before).map_err(io::Error::other)?;
             put(&mut batch, &number, Some(&again));
             db.apply_batch(std::mem::take(&mut batch)).map_err(io::Error::from)?;
+            db.flush().map_err(io::Error::from)?;
             bytes = 0;
         }
     }
@@ -184,5 +193,20 @@ fn refused(fault: Fault) -> OpenError {
     match fault {
         Fault::Io(path, error) => OpenError::io(path)(error),
         Fault::Damaged(path, what) => OpenError::corrupt(path, what),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_that_go_fill_a_batch_though_their_keys_are_small() {
+        let db = sled::Config::new().temporary(true).open().unwrap();
+        let gone = 3 * u64::try_from(BATCH_BYTES / GONE_BYTES + 1).unwrap() + 1;
+        let changes: Changes = (0..gone).map(|key| (key.to_be_bytes().into(), None)).collect();
+        apply(&db, &changes).unwrap();
+        // Each batch but the last repeats the mark of the commit that sled has.
+        assert_eq!(settled(&db).unwrap(), Mark::new(0).again().again().again());
     }
 }
