@@ -312,12 +312,12 @@ fn circles<'a>(needs: &BTreeMap<&'a Path, BTreeSet<&'a Path>>) -> Vec<(&'a Path,
 }
 
 fn crates() -> Vec<(String, PathBuf)> {
-    let folder = Path::new(super::house::ROOT).join("crates");
+    let house = Path::new(super::house::ROOT);
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let entry = entry.unwrap();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let source = entry.path().join("src");
+    let folders = fs::read_dir(house.join("crates")).unwrap().map(|entry| entry.unwrap().path());
+    for folder in folders.chain([house.join("certs")]) {
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let source = folder.join("src");
         let root = ["lib.rs", "main.rs"].map(|file| source.join(file));
         found.extend(root.into_iter().find(|file| file.exists()).map(|root| (name, root)));
     }

@@ -15,7 +15,7 @@ use kuriiri_types::{
     Verdict,
 };
 use kuriiri_wire::{
-    Frame, Part, header,
+    Frame, Part, Place, Proved, header,
     relay::{Batch, Hello, Parcel, RelayRequest, RelayedPart, Verdicts},
 };
 
@@ -291,6 +291,34 @@ async fn a_hostile_peer_gets_nothing_in_and_learns_nothing() {
     let (parcel, certificate) = message(&federation, "FI JULK", b"stolen");
     let verdicts = hand_over(&federation, "plm", vec![parcel], certificate).await;
     assert_eq!(code(&verdicts[0]), Some(Code::MALFORMED));
+}
+
+/// More questions than a link may have answered at once, about logs that are out of reach and a place that the
+/// log does not have: each gets its answer, and none says what the relay knows of its neighbours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_that_asks_for_proofs_learns_no_reasons() {
+    let federation = Federation::started(&["sm"]);
+    let link = federation.link_of("um").await;
+    let mut answers = Vec::new();
+    for issuer in ["plm.example", "nowhere.example", "sm.example"].into_iter().cycle().take(24) {
+        let (mut sender, receiver) = link.open().await.unwrap();
+        let places = vec![Place { index: u64::MAX, leaf: leaf(b"not there") }];
+        let question = RelayRequest::Prove { issuer: issuer.parse().unwrap(), places };
+        sender.send(question.encode()).await.unwrap();
+        sender.finish().unwrap();
+        answers.push((issuer, receiver));
+    }
+    for (issuer, mut receiver) in answers {
+        let answer = receiver.frame(Proved::BYTES_MAX).await.unwrap().unwrap();
+        match Proved::decode(answer).unwrap() {
+            Proved::Refused(refusal) => {
+                assert!(refusal.reasons.is_empty(), "a peer must not learn {refusal:?}");
+            }
+            Proved::Proofs(proofs) => {
+                assert_eq!((issuer, proofs.paths), ("sm.example", vec![None]));
+            }
+        }
+    }
 }
 
 /// The certificate comes with a batch that never takes its turn, and the message without it. It must

@@ -68,7 +68,7 @@ impl Intake {
         person: &SpiffeId,
         limit: usize,
     ) -> Reply {
-        if person.ministry() != custody.home() {
+        if !custody.config.is_ours(person) {
             return Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER));
         }
         Reply::Decisions(self.recent.records(&custody.rules, limit))

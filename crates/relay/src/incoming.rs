@@ -15,7 +15,8 @@ use crate::{
     convert,
     error::LinkError,
     gate::Gate,
-    handing_out, newer_proofs,
+    handing_out,
+    newer_proofs::Questions,
     outgoing::{ANSWER_TIMEOUT, check_hello},
     rollback::Rollback,
     shared::Shared,
@@ -29,12 +30,14 @@ pub(crate) struct Inbound {
     link: Link,
     id: LinkId,
     gate: Gate,
+    proof_questions: Questions,
 }
 
 impl Inbound {
     pub(crate) fn new(shared: Arc<Shared>, rollback: Arc<Rollback>, link: Link) -> Self {
         let (peer, id) = (link.peer().id().ministry().clone(), shared.inbox.new_link());
-        Self { shared, rollback, peer, link, id, gate: Gate::new() }
+        let (gate, proof_questions) = (Gate::new(), Questions::new());
+        Self { shared, rollback, peer, link, id, gate, proof_questions }
     }
 
     /// Serves the link until it ends.
@@ -110,7 +113,7 @@ impl Inbound {
         issuer: &Ministry,
         places: Vec<Place>,
     ) -> Result<(), LinkError> {
-        let proved = newer_proofs::for_peer(&self.shared, issuer, places).await;
+        let proved = self.proof_questions.of_peer(&self.shared, issuer, places).await;
         sender.send(proved.encode()).await?;
         sender.finish()?;
         Ok(())

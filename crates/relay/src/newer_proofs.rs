@@ -8,37 +8,63 @@ use std::sync::Arc;
 
 use kuriiri_types::{Code, Ministry, Refusal};
 use kuriiri_wire::{Frame, Place, Proved, relay::RelayRequest};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
 
 use crate::{error::LinkError, outgoing::ANSWER_TIMEOUT, shared::Shared};
 
-/// Proofs for one of the ministry's systems.
-pub(crate) async fn for_system(
-    shared: &Arc<Shared>,
-    issuer: &Ministry,
-    places: Vec<Place>,
-) -> Proved {
-    if *issuer == shared.home {
-        return own(shared, places).await;
-    }
-    match shared.hop_to(issuer) {
-        Some(hop) => ask(shared, &hop, issuer, places).await,
-        None => refused(format!("no relay that this one has a link with has one with {issuer}'s")),
-    }
+/// Questions of one link that are answered at the same time; the others wait on their streams. Each can take
+/// a thread that reads tiles, or half a minute of another relay's time.
+const ANSWERED_AT_ONCE: usize = 4;
+
+/// The questions that come in on one link.
+pub(crate) struct Questions {
+    turns: Semaphore,
 }
 
-/// Proofs for a peer, whose own relay is one hop away.
-pub(crate) async fn for_peer(
-    shared: &Arc<Shared>,
-    issuer: &Ministry,
-    places: Vec<Place>,
-) -> Proved {
-    if *issuer == shared.home {
-        return own(shared, places).await;
+impl Questions {
+    pub(crate) const fn new() -> Self {
+        Self { turns: Semaphore::const_new(ANSWERED_AT_ONCE) }
     }
-    match shared.hop_to(issuer).filter(|hop| hop == issuer) {
-        Some(hop) => ask(shared, &hop, issuer, places).await,
-        None => refused(format!("{} has no link with {issuer}", shared.home)),
+
+    /// Proofs for one of the ministry's systems.
+    pub(crate) async fn of_system(
+        &self,
+        shared: &Arc<Shared>,
+        issuer: &Ministry,
+        places: Vec<Place>,
+    ) -> Proved {
+        let _turn = self.turns.acquire().await;
+        if *issuer == shared.home {
+            return own(shared, places).await;
+        }
+        match shared.hop_to(issuer) {
+            Some(hop) => ask(shared, &hop, issuer, places).await,
+            None => {
+                refused(format!("no relay that this one has a link with has one with {issuer}'s"))
+            }
+        }
+    }
+
+    /// Proofs for a peer, whose own relay is one hop away. Why there are none stays at home.
+    pub(crate) async fn of_peer(
+        &self,
+        shared: &Arc<Shared>,
+        issuer: &Ministry,
+        places: Vec<Place>,
+    ) -> Proved {
+        let _turn = self.turns.acquire().await;
+        let proved = if *issuer == shared.home {
+            own(shared, places).await
+        } else {
+            match shared.hop_to(issuer).filter(|hop| hop == issuer) {
+                Some(hop) => ask(shared, &hop, issuer, places).await,
+                None => refused(format!("{} has no link with {issuer}", shared.home)),
+            }
+        };
+        match proved {
+            Proved::Refused(refusal) => Proved::Refused(refusal.coarse()),
+            Proved::Proofs(_) => proved,
+        }
     }
 }
 

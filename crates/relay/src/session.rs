@@ -12,7 +12,7 @@ use kuriiri_wire::{
 use tokio::task::JoinSet;
 
 use crate::{
-    convert, error::LinkError, gate::Gate, handing_out, newer_proofs, shared::Shared,
+    convert, error::LinkError, gate::Gate, handing_out, newer_proofs::Questions, shared::Shared,
     subscription::Subscription,
 };
 
@@ -23,12 +23,14 @@ pub(crate) struct Session {
     link: Link,
     id: LinkId,
     gate: Gate,
+    proof_questions: Questions,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, link: Link) -> Self {
         let (system, id) = (link.peer().id().clone(), shared.inbox.new_link());
-        Self { shared, system, link, id, gate: Gate::new() }
+        let (gate, proof_questions) = (Gate::new(), Questions::new());
+        Self { shared, system, link, id, gate, proof_questions }
     }
 
     /// Serves the link until it ends. A request that fails ends its own stream; one that breaks
@@ -154,7 +156,7 @@ impl Session {
         issuer: &Ministry,
         places: Vec<Place>,
     ) -> Result<(), LinkError> {
-        let proved = newer_proofs::for_system(&self.shared, issuer, places).await;
+        let proved = self.proof_questions.of_system(&self.shared, issuer, places).await;
         let reply = match proved {
             Proved::Proofs(proofs) => client::Reply::Proofs(proofs),
             Proved::Refused(refusal) => client::Reply::Refused(refusal),
