@@ -10,7 +10,15 @@
 
 use std::borrow::Cow;
 
-use crate::{Checkpoint, CheckpointError, KeyName, KeyTextError, Note, NoteError, VerifierKey};
+use kuriiri_types::Ministry;
+
+use crate::{
+    Checkpoint, CheckpointError, KeyName, KeyTextError, Note, NoteError, VerifierKey, log_number,
+    ministry_of,
+};
+
+/// What the name of the key of a ministry's witness ends with.
+const WITNESS: &str = "/witness";
 
 /// How many of `witnesses` must have cosigned, so that no log can show two histories as long as no
 /// more than a third of them help it.
@@ -99,6 +107,14 @@ impl Trust {
         self.logs.iter().find(|log| log.key.name().as_str() == origin)
     }
 
+    /// The key of the log of this origin, if the policy vouches for it: by a line of its own, or as a
+    /// later log of a ministry whose earlier one is listed. A ministry whose log was lost goes on with
+    /// another of the next number and the same key.
+    pub fn log_key(&self, origin: &str) -> Option<VerifierKey> {
+        let listed = self.log(origin).map(|log| log.key.clone());
+        listed.or_else(|| self.logs.iter().find_map(|log| later_key(&log.key, origin)))
+    }
+
     /// The checkpoint in a note, if a log that is listed signed it, and who cosigned it. Whether
     /// these are enough is in the [`Quorum`]; it is for the caller to insist.
     ///
@@ -112,6 +128,9 @@ impl Trust {
         for log in &self.logs {
             let signed = note.verify(&log.key).map_err(CheckpointError::from)?;
             is_signed |= signed.is_some() && log.key.name().as_str() == checkpoint.origin;
+            if let Some(later) = later_key(&log.key, &checkpoint.origin) {
+                is_signed |= note.verify(&later).map_err(CheckpointError::from)?.is_some();
+            }
         }
         if !is_signed {
             return Err(TrustError::UnknownLog(checkpoint.origin));
@@ -120,15 +139,18 @@ impl Trust {
         Ok((checkpoint, quorum))
     }
 
-    /// Who cosigned a note, and whether that is enough. The log's own signature is not looked at.
+    /// Who cosigned a note, and whether that is enough. The log's own signature is not looked at, and
+    /// neither is a cosignature of its own ministry's witness: it is in the same hands.
     ///
     /// # Errors
     /// When a cosignature in the name of a known witness is not genuine.
     pub fn quorum(&self, note: &Note) -> Result<Quorum, NoteError> {
         let mut by = Vec::new();
         let mut has_cosigned = Vec::new();
+        let owner = note.text().lines().next().and_then(ministry_of);
         for witness in &self.witnesses {
             let time = note.verify(&witness.key)?.and_then(|signed| signed.time);
+            let time = time.filter(|_| owner.is_none() || witness.ministry() != owner);
             has_cosigned.push(time.is_some());
             by.extend(time.map(|time| Cosigned {
                 witness: witness.name().into_owned(),
@@ -186,10 +208,24 @@ impl Witness {
         &self.key
     }
 
+    /// The ministry whose relay it is, by the name of its key (`ministry/witness`), if it is one.
+    pub fn ministry(&self) -> Option<Ministry> {
+        self.key.name().as_str().strip_suffix(WITNESS)?.parse().ok()
+    }
+
     /// Where to ask it, if the policy says. Bytes that are not UTF-8 are shown as such.
     pub fn url(&self) -> Option<Cow<'_, str>> {
         self.url.as_deref().map(String::from_utf8_lossy)
     }
+}
+
+/// The key of a later log of the ministry whose log has this key.
+fn later_key(key: &VerifierKey, origin: &str) -> Option<VerifierKey> {
+    let listed = key.name().as_str();
+    let is_later =
+        ministry_of(origin)? == ministry_of(listed)? && log_number(origin)? > log_number(listed)?;
+    let name = origin.parse().ok().filter(|_| is_later)?;
+    Some(VerifierKey::new(name, key.kind(), *key.public_key()))
 }
 
 /// A policy file is not readable, or a checkpoint not acceptable by it.

@@ -253,3 +253,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_log_vouches_for_the_later_ones_of_its_ministry_and_for_no_other() {
+    let trust = Trust::new(&[log(1).verifier_key().clone()], &[], 0).unwrap();
+    let signed = |origin: &str, seed: u8| {
+        let signer = log(seed).renamed(origin.parse().unwrap());
+        trust.checkpoint(&checkpoint(&signer).sign(&signer).unwrap())
+    };
+    for origin in [LOG, "sm.example/log/2", "sm.example/log/17"] {
+        assert_eq!(signed(origin, 1).unwrap().0.origin, origin);
+        assert!(signed(origin, 2).is_err(), "{origin}");
+        assert!(trust.log_key(origin).is_some());
+    }
+    for origin in ["um.example/log/2", "sm.example/other", "other"] {
+        assert_eq!(signed(origin, 1), Err(TrustError::UnknownLog(origin.into())));
+        assert_eq!(trust.log_key(origin), None);
+    }
+    // Whoever lists a later one alone does not vouch for those before it.
+    let second = log(1).renamed("sm.example/log/2".parse().unwrap());
+    let later = Trust::new(&[second.verifier_key().clone()], &[], 0).unwrap();
+    assert!(later.log_key(LOG).is_none() && later.log_key("sm.example/log/3").is_some());
+}
+
+#[test]
+fn the_witness_of_the_logs_own_ministry_does_not_count() {
+    let names = ["sm.example/witness", "plm.example/witness", "sm.example.other/witness"];
+    let witnesses: Vec<Cosigner> = (20..).zip(names).map(|(at, name)| witness(name, at)).collect();
+    let keys: Vec<VerifierKey> = witnesses.iter().map(|w| w.verifier_key().clone()).collect();
+    let trust = Trust::new(&[log(1).verifier_key().clone()], &keys, 2).unwrap();
+    let by =
+        |by: &[usize]| trust.checkpoint(&cosigned(by.iter().map(|at| &witnesses[*at]))).unwrap().1;
+    assert!(!by(&[0, 1]).met && by(&[0, 1]).by.len() == 1);
+    assert!(by(&[1, 2]).met);
+    assert_eq!(trust.witnesses()[0].ministry(), Some("sm.example".parse().unwrap()));
+}
