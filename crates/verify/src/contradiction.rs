@@ -42,8 +42,9 @@ pub enum ClaimKind {
     MissingAtReceiver,
     /// A sender's log says that a message left, and nobody has said since what became of it.
     Stalled,
-    /// The receiver has a message that the sender's system signed, and the sender's log does not.
-    OmittedBySender,
+    /// The receiver has a message that its sender's system signed, and the log that it is said to have
+    /// come from does not say that it left.
+    Unaccounted,
     /// The receiver took a message that its sender did not sign.
     UnsignedExtra,
     /// Two messages of one id, both signed by the sender's systems.
@@ -64,7 +65,7 @@ impl ClaimKind {
         match self {
             Self::MissingAtReceiver => "missing-at-receiver",
             Self::Stalled => "stalled",
-            Self::OmittedBySender => "omitted-by-sender",
+            Self::Unaccounted => "unaccounted",
             Self::UnsignedExtra => "unsigned-extra",
             Self::ContentDiffers => "content-differs",
             Self::Duplicate => "duplicate",

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
-use kuriiri_types::{Digest, Entry, LogEvent, MessageId, Receipt};
+use kuriiri_types::{Digest, Entry, LogEvent, MessageId, Receipt, SignedReceipt};
 use kuriiri_wire::{WireError, approval, entry, receipt};
 
 use crate::trace::Abouts;
@@ -62,6 +62,13 @@ pub(crate) fn found((index, bytes): (u64, Bytes)) -> Found {
         _ => Abouts::nobody(),
     };
     Found { index, leaf: leaf(&bytes), bytes, entry, inner, about, headers: Beside::Nothing }
+}
+
+/// The log that a receipt says that it is of: the first line of its checkpoint. Whether that log signed it
+/// is for others to see.
+pub(crate) fn log_of(receipt: &SignedReceipt) -> String {
+    let line = receipt.checkpoint.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    String::from_utf8_lossy(line).into_owned()
 }
 
 fn inner_of(event: &LogEvent) -> Inner {

@@ -51,8 +51,8 @@ pub fn reconcile(
     let homes = [one, two];
     let mut surveys = Vec::new();
     for (side, folder) in (0_u8..).zip(folders) {
-        let [one, two] = &homes;
-        let of = if side == 0 { (side, one, two) } else { (side, two, one) };
+        let ([one, two], [first, second]) = (&homes, folders.map(origin_of));
+        let of = if side == 0 { (side, one, (two, second)) } else { (side, two, (one, first)) };
         let seen = survey(folder, anchors, of, &mut records, &mut findings, &mut progress);
         report.sides.push(Side {
             origin: folder.checkpoint().origin.clone(),
@@ -67,6 +67,10 @@ pub fn reconcile(
     }
     report.findings = findings;
     report
+}
+
+fn origin_of(folder: &LogFolder) -> &str {
+    &folder.checkpoint().origin
 }
 
 /// Whether they are two sound logs of two ministries.

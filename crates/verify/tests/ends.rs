@@ -53,8 +53,8 @@ fn what_the_sender_left_out_is_found_by_what_it_knew_of_the_receiver() {
         entries.drain(from..to);
     });
     let report = compare(&bench, &without, &b, &[]);
-    report.finds("agreement", "whose log does not say that it left");
-    assert_eq!(row(&report, "omitted-by-sender"), 1, "{}", report.text);
+    report.tells("unchecked", "agreement", "whose log does not say that it left");
+    assert_eq!(row(&report, "unaccounted"), 1, "{}", report.text);
 }
 
 #[test]

@@ -174,7 +174,7 @@ fn times_of_cosignatures_that_cannot_be_are_found() {
         bench.log(&bench.write(&b, &[]), &[])
     };
     witnessed(0).is_good();
-    assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 1);
+    assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 2);
     witnessed(-60).notes("witnessing", "by this relay");
     for by in [-301, 302] {
         witnessed(by).finds("witnessing", "by this relay");
@@ -193,7 +193,8 @@ fn times_of_cosignatures_that_cannot_be_are_found() {
     }
     cosigned(-60).is_good();
     cosigned(-60).notes("checkpoint", "and the last entry is of");
-    cosigned(-301).finds("checkpoint", "one of the two times is not so");
+    assert_eq!(cosigned(-301).exit, 2);
+    cosigned(-301).tells("unchecked", "checkpoint", "one of the two clocks was wrong");
 }
 
 #[test]

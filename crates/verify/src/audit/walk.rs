@@ -422,10 +422,8 @@ impl<'a> Walk<'a> {
         self.is_restored = true;
         let before = crate::kept_checkpoints::parsed(note);
         let genuine = before.as_ref().and_then(|before| {
-            let key =
-                self.trusted.keys.log(&before.origin).or_else(|| {
-                    self.anchors.trust.log(&before.origin).map(|log| log.key().clone())
-                })?;
+            let key = self.trusted.keys.log(&before.origin);
+            let key = key.or_else(|| self.anchors.trust.log_key(&before.origin))?;
             Checkpoint::verify(note, &key).ok()
         });
         let finding = match (before, genuine) {

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     contradiction::{Claim, ClaimKind},
     finding::{Check, Finding, Findings, Weight},
+    found::log_of,
     query::{Told, tell},
     trusted::Anchors,
 };
@@ -40,9 +41,8 @@ pub struct BundleReport {
 pub struct Restated {
     /// Whether the file alone proves it.
     pub proved: bool,
-    /// Whether it proves what can be proved by a part of a log; the words say what remains to be
-    /// looked up.
-    pub in_part: bool,
+    /// Whether it may be so, and the file alone does not prove it; the words say what would settle it.
+    pub open: bool,
     /// In words.
     pub what: String,
 }
@@ -72,8 +72,8 @@ pub fn check_bundle(bundle: &MessageBundle, anchors: &Anchors) -> BundleReport {
     let restated = bundle.claim.as_ref().map(|claim| restate(claim, message, &parts, anchors));
     if let Some(restated) = &restated {
         findings.done(Check::Agreement, 1);
-        if restated.in_part {
-            let what = format!("the claim is proved in part: {}", restated.what);
+        if restated.open {
+            let what = format!("the claim is neither proved nor refuted: {}", restated.what);
             findings.add(Finding::unchecked(Check::Agreement, what));
         } else if !restated.proved {
             let what = format!("the claim is not proved: {}", restated.what);
@@ -123,11 +123,12 @@ fn check_message(message: Option<MessageId>, parts: &[Part], findings: &mut Find
 /// What one log says another said must be in the other.
 fn cross(parts: &[Part], judged: &mut Findings) {
     for (index, said, issuer) in receipts_in(parts) {
-        let other = parts.iter().find(|part| part.home.as_ref() == Some(&issuer));
+        let origin = log_of(said);
+        let other = parts.iter().find(|part| part.checkpoint.origin == origin);
         let there = other.and_then(|part| part.entries.iter().find(|e| e.index == said.index));
         if there.is_some_and(|there| there.leaf != leaf(&said.entry)) {
             let what = format!(
-                "{issuer} gave a receipt for entry {} of its log, where another entry is",
+                "{issuer} gave a receipt for entry {} of {origin}, where another entry is",
                 said.index
             );
             judged.add(Finding::fault(Check::Receipts, what).at(index).against(&issuer));
@@ -166,11 +167,11 @@ fn restate(
 ) -> Restated {
     if parts.is_empty() || parts.iter().any(|part| !part.is_signed) {
         let what = "not every checkpoint is signed by a log that is believed".to_owned();
-        return Restated { proved: false, in_part: false, what };
+        return Restated { proved: false, open: false, what };
     }
     match prove(claim, message, parts, anchors) {
-        Ok(Proof::Whole(what)) => Restated { proved: true, in_part: false, what },
-        Ok(Proof::Part(what)) => Restated { proved: false, in_part: true, what },
-        Err(what) => Restated { proved: false, in_part: false, what },
+        Ok(Proof::Whole(what)) => Restated { proved: true, open: false, what },
+        Ok(Proof::Open(what)) => Restated { proved: false, open: true, what },
+        Err(what) => Restated { proved: false, open: false, what },
     }
 }

@@ -8,23 +8,24 @@ use kuriiri_types::{
 use super::part::{Part, Signature, Signed, receipts_in};
 use crate::{
     contradiction::{Claim, ClaimKind},
-    found::Found,
+    found::{Found, log_of},
     trusted::{Anchors, Keys},
 };
 
-/// How much of a claim is proved, in words.
+/// What the parts come to, in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Proof {
-    /// All of it.
+    /// The claim is proved.
     Whole(String),
-    /// All but what only a whole log, or a federation file that the reader believes, can show.
-    Part(String),
+    /// It is not, and may be so: what is known, and what would settle it.
+    Open(String),
 }
 
 /// What the parts prove of a claim about a message.
 ///
 /// Whoever makes an evidence file chooses what is in it. So nothing is proved here by what is not in
-/// it, and nothing against a ministry by what only another's log says of its authorities.
+/// it, nothing by what clocks showed, and nothing against a ministry but by signatures of its own: what
+/// another's log says of its authorities, or of what it handed over, is no evidence against it.
 pub(super) fn prove(
     claim: &Claim,
     message: Option<MessageId>,
@@ -35,7 +36,7 @@ pub(super) fn prove(
     match claim.kind {
         ClaimKind::MissingAtReceiver => missing(against()?, message, parts, anchors),
         ClaimKind::Stalled => stalled(parts),
-        ClaimKind::OmittedBySender => omitted(against()?, message, parts),
+        ClaimKind::Unaccounted => unaccounted(message, parts),
         ClaimKind::UnsignedExtra => unsigned(against()?, message, parts),
         ClaimKind::ContentDiffers => differs(against()?, parts, anchors),
         ClaimKind::Duplicate => duplicate(against()?, parts),
@@ -49,8 +50,8 @@ fn whole(what: String) -> Result<Proof, String> {
     Ok(Proof::Whole(what))
 }
 
-fn in_part(what: String) -> Result<Proof, String> {
-    Ok(Proof::Part(what))
+fn open(what: String) -> Result<Proof, String> {
+    Ok(Proof::Open(what))
 }
 
 fn part_of<'a>(ministry: &Ministry, parts: &'a [Part]) -> Result<&'a Part, String> {
@@ -69,7 +70,6 @@ fn missing(
     parts: &[Part],
     anchors: &Anchors,
 ) -> Result<Proof, String> {
-    let there = part_of(issuer, parts)?;
     let keys = Keys::of(None, anchors);
     for (index, said, by) in receipts_in(parts) {
         let decode = |bytes: &bytes::Bytes| kuriiri_wire::receipt::decode(bytes);
@@ -77,25 +77,25 @@ fn missing(
         if by != *issuer {
             continue;
         }
+        // A ministry may have several logs, one after the other; each answers for its own entries.
+        let origin = log_of(said);
+        let Some(there) = parts.iter().find(|part| part.checkpoint.origin == origin) else {
+            continue;
+        };
         let receipt = genuine.receipt();
         let is_it = |told: &&Addressed| is_of(message, told.subject.message);
         let Some(told) = receipt.subjects.iter().find(is_it) else { continue };
         let words = format!(
-            "{issuer} signed in its checkpoint that entry {} of its log says {} for {} of the \
+            "{issuer} signed in its checkpoint that entry {} of {origin} says {} for {} of the \
              message {} (receipt in entry {index})",
             said.index, receipt.kind, told.recipient, told.subject.message
         );
         if there.checkpoint.size <= said.index {
-            // An older checkpoint is smaller and no fault: its log must have gone on without it.
-            let went_on = there.entries.iter().filter_map(|found| found.entry.as_ref().ok());
-            if went_on.into_iter().any(|entry| entry.at > receipt.at) {
-                let size = there.checkpoint.size;
-                return whole(format!(
-                    "{words}; the log that it shows goes on after that time and has {size} entries \
-                     only"
-                ));
-            }
-            continue;
+            return open(format!(
+                "{words}; the log as it is shown here ends before that entry, as an older copy does; a \
+                 copy of more than {} entries would settle it",
+                said.index
+            ));
         }
         let found = there.entries.iter().find(|entry| entry.index == said.index);
         if found.is_some_and(|entry| entry.leaf != leaf(&said.entry)) {
@@ -111,28 +111,29 @@ fn stalled(parts: &[Part]) -> Result<Proof, String> {
         entry.is_some_and(|e| e.channels.iter().any(|c| c.direction == Direction::Out))
     });
     let sent = sent.ok_or("no entry here says that a message left")?;
-    in_part(format!(
+    open(format!(
         "entry {} says that the message was to leave; that nothing followed can be seen in the \
          whole log only",
         sent.index
     ))
 }
 
-fn omitted(sender: &Ministry, message: Option<MessageId>, parts: &[Part]) -> Result<Proof, String> {
-    for part in parts.iter().filter(|part| part.home.as_ref() != Some(sender)) {
-        let is_it = |signed: &&Signed| {
-            signed.is_genuine_of(sender) && is_of(message, signed.subject.message)
-        };
-        if let Some(Signed { index, subject, .. }) = part.signed.iter().find(is_it) {
-            return in_part(format!(
-                "a system of {sender} signed the message {} that entry {index} of {} names; that \
-                 the log of {sender} does not speak of it can be seen in that whole log, by the \
-                 checkpoint that is here",
-                subject.message, part.checkpoint.origin
-            ));
-        }
-    }
-    Err(format!("no message here is signed by a system of {sender}"))
+/// Its originator's signature does not say who handed it over, and whoever did signed nothing.
+fn unaccounted(message: Option<MessageId>, parts: &[Part]) -> Result<Proof, String> {
+    let signed = |part: &Part| {
+        let is_it =
+            |one: &&Signed| one.state == Signature::Genuine && is_of(message, one.subject.message);
+        let Signed { index, subject, .. } = part.signed.iter().find(is_it)?;
+        Some((subject.message, *index, part.checkpoint.origin.clone()))
+    };
+    let (message, index, origin) = parts
+        .iter()
+        .find_map(signed)
+        .ok_or_else(|| "no message here is signed by its sender's system".to_owned())?;
+    open(format!(
+        "entry {index} of {origin} names the message {message}, which its sender's system signed; who handed \
+         it over is signed by nobody. Both whole logs, and the sender's, show which of them says what"
+    ))
 }
 
 fn unsigned(
@@ -189,8 +190,9 @@ fn differs(sender: &Ministry, parts: &[Part], anchors: &Anchors) -> Result<Proof
                 if anchors.pinned.is_some() {
                     return whole(what);
                 }
-                return in_part(format!(
-                    "{what}, by the authorities that the logs here name; name a federation file"
+                return open(format!(
+                    "{what}, by the authorities that the logs here name; a federation file that you believe \
+                     would settle it (--federation)"
                 ));
             }
             seen.push((header.id, *digest));
@@ -243,14 +245,7 @@ fn gap(ministry: &Ministry, parts: &[Part]) -> Result<Proof, String> {
             }
         }
     }
-    match links.last() {
-        Some((last, link)) if link.seq > 0 => in_part(format!(
-            "entry {} has number {} in the chain with {}; that the entry before it in the chain \
-             has not the number before can be seen in the whole log only",
-            last.index, link.seq, link.peer
-        )),
-        Some(_) | None => Err(format!("the chains of {ministry} have no gap here")),
-    }
+    Err(format!("the chains of {ministry} have no gap here"))
 }
 
 fn diverges(parts: &[Part]) -> Result<Proof, String> {

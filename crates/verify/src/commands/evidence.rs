@@ -128,12 +128,12 @@ fn bundle_text(bundle: &MessageBundle, report: &BundleReport) -> String {
         text.push_str(&format!("message {}\n", printable(message)));
     }
     if let (Some(claim), Some(restated)) = (&bundle.claim, &report.claim) {
-        let state = match (restated.proved, restated.in_part) {
-            (true, _) => "PROVED",
-            (false, true) => "PROVED IN PART",
-            (false, false) => "NOT PROVED",
+        let (state, against) = match (restated.proved, restated.open) {
+            (true, _) => ("PROVED", "against"),
+            (false, true) => ("OPEN", "said to be against"),
+            (false, false) => ("NOT PROVED", "said to be against"),
         };
-        let against = claim.against.as_ref().map(|who| format!(", against {who}"));
+        let against = claim.against.as_ref().map(|who| format!(", {against} {who}"));
         let kind = claim.kind.as_str();
         let (against, what) = (against.unwrap_or_default(), printable(&claim.what));
         text.push_str(&format!("claim {kind}{against}: {what}\n"));

@@ -1,9 +1,10 @@
 //! Both logs beside each other, as those need them who compare.
 
+use kuriiri_tlog::log_number;
 use kuriiri_types::{Ministry, Timestamp};
 
 use super::{options::ReconcileOptions, survey::Survey};
-use crate::folder::LogFolder;
+use crate::{folder::LogFolder, histories::REACH};
 
 /// Both logs, as they were found.
 #[derive(Clone, Copy)]
@@ -28,6 +29,14 @@ impl<'a> Context<'a> {
     /// When the last entry of a log was written.
     pub(super) fn last(&self, side: u8) -> Option<Timestamp> {
         self.surveys.get(usize::from(side)).and_then(|s| s.period).map(|(_, last)| last)
+    }
+
+    /// Whether a message of this time may be in a log that the given one goes on from: messages live long,
+    /// and their receipts may be late.
+    pub(super) fn may_be_before(&self, side: u8, at: i64) -> bool {
+        let goes_on = log_number(&self.folder(side).checkpoint().origin) > Some(1);
+        let period = self.surveys.get(usize::from(side)).and_then(|survey| survey.period);
+        goes_on && period.is_none_or(|(first, _)| Timestamp::from_millis(at) <= first.after(REACH))
     }
 
     /// Whether a time is among those that are compared.

@@ -9,7 +9,7 @@ use super::{
     context::Context,
     records::{IdRecord, Tie, TieRecord},
     report::Row,
-    survey::NO_LANE,
+    survey::{ELSEWHERE, NO_LANE},
     tell::Teller,
 };
 use crate::{
@@ -124,7 +124,7 @@ impl<'a> Join<'a> {
             if row == Row::Stalled {
                 let sent = way.sent().next().map_or(0, |sent| sent.index);
                 teller.stalled(way.message(), way.from, sent);
-            } else if row == Row::UnknownToReceiver {
+            } else if matches!(row, Row::UnknownToReceiver | Row::BeforeLog) {
                 teller.beyond(row, way.to);
             } else if row == Row::Matched {
                 self.matched(way, teller);
@@ -137,33 +137,23 @@ impl<'a> Join<'a> {
     /// What is matched is in the other log; what is beyond the end of it was not looked at.
     fn matched(&self, way: &Way<'_>, teller: &mut Teller<'_>) {
         let size = self.context.folder(way.to).size();
-        if way.heard().any(|heard| heard.place >= size) {
+        if way.heard().any(|heard| heard.place == ELSEWHERE) {
+            teller.beyond(Row::ReceiptInOtherLog, way.to);
+        } else if way.heard().any(|heard| heard.place >= size) {
             teller.beyond(Row::ReceiptBeyondLog, way.to);
         } else {
             teller.count(Row::Matched);
         }
     }
 
-    /// Every receipt must be where it says.
+    /// Every receipt must be where it says, if the log as it was given goes so far: an older copy is
+    /// shorter, whatever the clocks showed.
     fn missing(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
         let size = self.context.folder(way.to).size();
-        let ends = self.context.last(way.to);
-        for heard in way.heard() {
-            if heard.place >= size {
-                let went_on = ends.is_some_and(|ends| ends > Timestamp::from_millis(heard.at));
-                if went_on {
-                    let last = size.saturating_sub(1);
-                    teller.missing(way.message(), (way.from, way.to), heard.index, last);
-                    return true;
-                }
-                continue;
-            }
-            if !is_there(way, heard) {
-                teller.missing(way.message(), (way.from, way.to), heard.index, heard.place);
-                return true;
-            }
-        }
-        false
+        let mut missing = way.heard().filter(|heard| heard.place < size && !is_there(way, heard));
+        let Some(heard) = missing.next() else { return false };
+        teller.missing(way.message(), (way.from, way.to), heard.index, heard.place);
+        true
     }
 
     fn twice(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
@@ -186,6 +176,10 @@ impl<'a> Join<'a> {
         let taken: Vec<u64> = way.took().map(|took| took.index).collect();
         let brought = way.came().map(|came| came.index);
         let entries: Vec<u64> = brought.chain(taken.iter().copied()).collect();
+        if self.context.may_be_before(way.from, came.at) {
+            teller.beyond(Row::BeforeLog, way.from);
+            return false;
+        }
         if !self.is_after(way.from, came) {
             // A signature is its sender's or not, whenever the sender's log ends.
             if !taken.is_empty() && teller.forged(way.message(), way.to, &entries) {
@@ -246,6 +240,9 @@ impl<'a> Join<'a> {
             return Row::ReceiptUnderWay;
         }
         let last = way.sent().last().map_or(0, |sent| sent.at);
+        if self.context.may_be_before(way.to, last) {
+            return Row::BeforeLog;
+        }
         let over = way.sent().map(|sent| sent.place).min().unwrap_or(0);
         let over = Timestamp::from_millis(i64::try_from(over).unwrap_or(i64::MAX));
         let last = Timestamp::from_millis(last);

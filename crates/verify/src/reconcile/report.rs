@@ -36,8 +36,13 @@ pub enum Row {
     MissingAtReceiver,
     /// It left, and its time is over.
     Stalled,
-    /// The receiver has it with its sender's signature, and the log that it came from has not.
-    OmittedBySender,
+    /// The receiver has it with its sender's signature, and the log that it is said to have come from does
+    /// not say that it left. One of the two logs is incomplete or false; no signature tells which.
+    Unaccounted,
+    /// The log of a side goes on from an earlier one, which may speak of it: not checked.
+    BeforeLog,
+    /// Its receipt is of another log of the same ministry than the one given: not checked.
+    ReceiptInOtherLog,
     /// The receiver took it without its sender's signature.
     UnsignedExtra,
     /// Two messages of one id.

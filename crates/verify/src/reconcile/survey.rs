@@ -17,7 +17,7 @@ use crate::{
     audit::check_checkpoint,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
-    found::Found,
+    found::{Found, log_of},
     heads::{handed_over_by, minute_of},
     kept_checkpoints::{note_in, parsed},
     scan::scan,
@@ -53,6 +53,8 @@ pub(super) struct Survey {
 struct Reader<'a> {
     side: u8,
     peer: &'a Ministry,
+    /// The origin of the peer's log that was given.
+    peers_log: &'a str,
     own: Own,
     records: &'a mut Records,
     survey: Survey,
@@ -64,7 +66,7 @@ struct Reader<'a> {
 pub(super) fn survey(
     folder: &LogFolder,
     anchors: &Anchors,
-    (side, home, peer): (u8, &Ministry, &Ministry),
+    (side, home, (peer, peers_log)): (u8, &Ministry, (&Ministry, &str)),
     records: &mut Records,
     findings: &mut Findings,
     progress: &mut impl FnMut(u64),
@@ -73,7 +75,7 @@ pub(super) fn survey(
     let own = Own::new(home);
     let survey = Survey { period: None, seen: Vec::new(), gaps: Vec::new() };
     let links = HashMap::new();
-    let mut reader = Reader { side, peer, own, records, survey, links, last_seen: None };
+    let mut reader = Reader { side, peer, peers_log, own, records, survey, links, last_seen: None };
     scan(folder, with_traits, |chunk| {
         let chunk = match chunk {
             Ok(chunk) => chunk,
@@ -240,7 +242,10 @@ impl Reader<'_> {
         if receipt.kind == ReceiptKind::Relayed && *from == receipt.issuer {
             self.minute(1 - self.side, receipt)?;
         }
-        let place = (signed.index, leaf_number(leaf(&signed.entry)));
+        // A ministry may have several logs, one after the other; each answers for its own entries.
+        let is_here = self.peers_log == log_of(signed);
+        let index = if is_here { signed.index } else { ELSEWHERE };
+        let place = (index, leaf_number(leaf(&signed.entry)));
         self.told((found, receipt), place, Tie::Heard(receipt.kind))
     }
 
@@ -292,15 +297,18 @@ impl Reader<'_> {
     /// Keeps a checkpoint of the other log; those that follow each other are mostly the same.
     fn see(&mut self, index: u64, at: Timestamp, note: &[u8]) {
         let Some(checkpoint) = parsed(note) else { return };
-        let of_peer = kuriiri_tlog::ministry_of(&checkpoint.origin);
+        let is_of_peers = checkpoint.origin == self.peers_log;
         let this = (checkpoint.size, checkpoint.root);
-        if of_peer.as_ref() == Some(self.peer) && self.last_seen != Some(this) {
+        if is_of_peers && self.last_seen != Some(this) {
             self.last_seen = Some(this);
             let (size, root) = this;
             self.survey.seen.push(Seen { size, root, index, at });
         }
     }
 }
+
+/// The place of a receipt in another log than the one given.
+pub(super) const ELSEWHERE: u64 = u64::MAX;
 
 /// No lane is known.
 pub(super) const NO_LANE: u64 = 255;

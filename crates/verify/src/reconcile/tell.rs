@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, collections::BTreeMap, fs, io, time::Duration};
 
 use kuriiri_merkle::{consistency, root};
-use kuriiri_types::{Header, MessageId, Ministry, limits::CLOCK_SKEW_MAX};
+use kuriiri_types::{Header, MessageId, Ministry};
 
 use super::{
     context::Context,
@@ -28,6 +28,14 @@ type Key = [u8; 16];
 
 /// The message that a finding is about, if it is one, and entries of both sides about it.
 type Of<'a> = (Option<Key>, &'a [(u8, u64)]);
+
+/// What evidence comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Proved,
+    Open,
+    Refuted,
+}
 
 /// Counts rows, and writes findings and evidence.
 pub(super) struct Teller<'a> {
@@ -98,6 +106,18 @@ impl<'a> Teller<'a> {
                     "{count} messages have receipts of {home} for entries beyond the end of its \
                      log as it was given ({size} entries)"
                 )
+            } else if row == Row::ReceiptInOtherLog {
+                format!(
+                    "{count} messages have receipts of {home} for entries of another log of it than \
+                     {}; give that log too",
+                    self.context.folder(side).checkpoint().origin
+                )
+            } else if row == Row::BeforeLog {
+                format!(
+                    "{count} messages may be in the log of {home} before {}, which goes on from it; give \
+                     that log too",
+                    self.context.folder(side).checkpoint().origin
+                )
             } else if row == Row::UnknownToReceiver {
                 format!(
                     "{count} messages left {other}, their time is over, and the log of {home} as \
@@ -152,7 +172,7 @@ impl<'a> Teller<'a> {
 
     pub(super) fn missing(&mut self, of: Key, (from, to): (u8, u8), receipt: u64, there: u64) {
         let issuer = self.context.home(to).clone();
-        let what = format!("{issuer} gave a receipt for an entry that its log has not");
+        let what = format!("{issuer} gave a receipt for an entry that is not in its log");
         let entries = [(from, receipt), (to, there)];
         self.red(
             Row::MissingAtReceiver,
@@ -166,13 +186,13 @@ impl<'a> Teller<'a> {
     pub(super) fn stalled(&mut self, of: Key, from: u8, sent: u64) {
         let home = self.context.home(from).clone();
         let what = format!(
-            "{home} let it go, its time is over, and neither log says what became of it; whose \
-             fault it is cannot be told"
+            "{home} let it go, its time is over, and neither log says what became of it; nothing that is \
+             signed tells where it was lost"
         );
-        self.red(Row::Stalled, ClaimKind::Stalled, None, what, (Some(of), &[(from, sent)]));
+        self.open(Row::Stalled, (ClaimKind::Stalled, None), what, (Some(of), &[(from, sent)]));
     }
 
-    /// Whether the sender omitted it or the receiver made it up: the signature tells.
+    /// Whether it came from its sender at all: the signature tells. Who handed it over it does not tell.
     pub(super) fn extra(&mut self, of: Key, (from, to): (u8, u8), entries: Vec<u64>) {
         let header = entries.iter().find_map(|entry| self.header(of, to, *entry));
         let Some(origin) = header.map(|header| header.from.ministry().clone()) else {
@@ -182,19 +202,17 @@ impl<'a> Teller<'a> {
             return;
         };
         let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
-        let kind = ClaimKind::OmittedBySender;
-        let genuine = self.bundle(kind, Some(&origin), String::new(), (Some(of), &parts));
-        if genuine.is_some_and(|bundle| self.is_proved(&bundle)) {
-            let (by, receiver) = (self.context.home(from), self.context.home(to));
-            let what = format!(
-                "a system of {origin} signed it and {receiver} took it from {by}, whose log does \
-                 not say that it left"
-            );
-            // A relay on the way signed nothing that could be held against it.
-            let against = (origin == *by).then_some(&origin);
-            return self.red(Row::OmittedBySender, kind, against, what, (Some(of), &parts));
+        let kind = ClaimKind::Unaccounted;
+        if self.forged(of, to, &entries) {
+            return;
         }
-        self.unsigned(of, to, &parts);
+        let (by, receiver) = (self.context.home(from), self.context.home(to));
+        let what = format!(
+            "{receiver} says that {by} handed it over, whose log does not say that it left. Its sender is \
+             at {origin}; the log of {origin} and what the sender kept tell which way it went, and nothing \
+             that is signed tells which of the two logs is false"
+        );
+        self.open(Row::Unaccounted, (kind, None), what, (Some(of), &parts));
     }
 
     /// Whether the receiver took it without its sender's signature; then that becomes a finding.
@@ -203,7 +221,7 @@ impl<'a> Teller<'a> {
         let parts: Vec<(u8, u64)> = entries.iter().map(|entry| (to, *entry)).collect();
         let (kind, of_it) = (ClaimKind::UnsignedExtra, (Some(of), parts.as_slice()));
         let bundle = self.bundle(kind, Some(&receiver), String::new(), of_it);
-        let is_forged = bundle.is_some_and(|bundle| self.is_proved(&bundle));
+        let is_forged = bundle.is_some_and(|bundle| self.state(&bundle) == State::Proved);
         if is_forged {
             self.unsigned(of, to, &parts);
         }
@@ -230,10 +248,21 @@ impl<'a> Teller<'a> {
         let Some(origin) = origin else { return };
         let kind = ClaimKind::ContentDiffers;
         let bundle = self.bundle(kind, Some(&origin), String::new(), (Some(of), &entries));
-        // One that is not signed is a row of its own.
-        if bundle.is_some_and(|bundle| self.is_proved(&bundle)) {
-            let what = format!("systems of {origin} signed two different messages of this id");
-            self.red(Row::ContentDiffers, kind, Some(&origin), what, (Some(of), &entries));
+        match bundle.map_or(State::Refuted, |bundle| self.state(&bundle)) {
+            State::Proved => {
+                let what = format!("systems of {origin} signed two different messages of this id");
+                self.red(Row::ContentDiffers, kind, Some(&origin), what, (Some(of), &entries));
+            }
+            State::Open => {
+                let what = format!(
+                    "two different messages of this id are signed in the name of {origin}, by the \
+                     authorities that the logs name; a federation file that you believe would settle \
+                     whether its systems signed them"
+                );
+                self.open(Row::ContentDiffers, (kind, Some(&origin)), what, (Some(of), &entries));
+            }
+            // One that is not signed is a row of its own.
+            State::Refuted => {}
         }
     }
 
@@ -276,23 +305,14 @@ impl<'a> Teller<'a> {
         for view in seen {
             self.findings.done(Check::Growth, 1);
             if view.size > folder.size() {
-                let went_on = self
-                    .context
-                    .last(owner)
-                    .is_some_and(|last| last > view.at.after(CLOCK_SKEW_MAX));
                 let what = format!(
-                    "{} holds a checkpoint of {} entries, and the log given has {}",
+                    "{} holds a checkpoint of {} entries, and the log given has {}; a copy of all of \
+                     them would settle whether they go on from it",
                     self.context.home(holder),
                     view.size,
                     folder.size()
                 );
-                let finding = if went_on && self.is_signed(holder, view) {
-                    let what = format!("{what}: it was rolled back");
-                    Finding::fault(Check::Growth, what).against(self.context.home(owner))
-                } else {
-                    Finding::note(Check::Growth, what)
-                };
-                self.findings.add(finding.at(view.index));
+                self.findings.add(Finding::note(Check::Growth, what).at(view.index));
                 continue;
             }
             match root(&nodes, view.size) {
@@ -357,6 +377,20 @@ impl<'a> Teller<'a> {
 
     // === evidence ===
 
+    /// Something that does not fit, and that nothing signed explains. The claim may name somebody; the
+    /// finding is against nobody.
+    fn open(
+        &mut self,
+        row: Row,
+        (kind, named): (ClaimKind, Option<&Ministry>),
+        what: String,
+        entries: Of<'_>,
+    ) {
+        self.count(row);
+        let finding = Finding::unchecked(Check::Agreement, what.clone());
+        self.tell(finding, kind, named, what, entries);
+    }
+
     fn red(
         &mut self,
         row: Row,
@@ -413,8 +447,12 @@ impl<'a> Teller<'a> {
         sources.get_or_init(|| Sources::of(self.context.folder(side)).ok()).as_ref()
     }
 
-    fn is_proved(&self, bundle: &MessageBundle) -> bool {
-        check_bundle(bundle, self.anchors).claim.is_some_and(|claim| claim.proved || claim.in_part)
+    fn state(&self, bundle: &MessageBundle) -> State {
+        match check_bundle(bundle, self.anchors).claim {
+            Some(claim) if claim.proved => State::Proved,
+            Some(claim) if claim.open => State::Open,
+            Some(_) | None => State::Refuted,
+        }
     }
 
     /// Whether evidence is wanted and there is not too much of it yet, which is counted.
@@ -428,7 +466,7 @@ impl<'a> Teller<'a> {
     /// Writes evidence that proves its claim; gives its name.
     fn write(&mut self, bundle: &MessageBundle) -> Option<String> {
         let folder = self.context.options.evidence.as_ref()?;
-        if !self.is_proved(bundle) {
+        if self.state(bundle) == State::Refuted {
             return None;
         }
         self.evidence += 1;

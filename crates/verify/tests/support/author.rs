@@ -12,7 +12,7 @@ use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_seal::{Purpose, Signer, join};
 use kuriiri_tlog::{
     Bundle, Checkpoint, EntryHeaders, NoteSigner, Tile, add_signature, bundles_of, encode_bundle,
-    encode_headers, encode_tile, tiles_of,
+    encode_headers, encode_tile, nth_log_origin, tiles_of,
 };
 use kuriiri_types::{
     Addressed, Approval, ApprovalAct, Channel, Decided, Digest, Direction, Entry, Envelope,
@@ -36,6 +36,8 @@ pub struct Author<'a> {
     pub boot: u64,
     known: Vec<Digest>,
     number: u8,
+    /// Which of the ministry's logs this is.
+    log: u32,
     /// All headers by digest, and which of them are not there any more.
     pub headers: BTreeMap<Digest, Bytes>,
     pub gone: BTreeSet<Digest>,
@@ -54,6 +56,21 @@ impl<'a> Author<'a> {
         author
     }
 
+    /// The relay of a log that was lost, with another one that goes on from its last checkpoint.
+    pub fn renewed(old: &Self) -> Self {
+        let mut author = Self::blank(old.cast, old.node);
+        (author.log, author.at, author.boot) = (old.log + 1, old.at, old.boot + 1);
+        author.append(vec![], LogEvent::Restored { checkpoint: old.checkpoint() });
+        author.append(vec![], LogEvent::Booted { software: "test".into() });
+        author.put_in_force();
+        author
+    }
+
+    /// The origin of this log.
+    pub fn origin(&self) -> String {
+        nth_log_origin(&self.home, self.log)
+    }
+
     pub fn blank(cast: &'a Cast, node: &'static str) -> Self {
         Self {
             cast,
@@ -67,6 +84,7 @@ impl<'a> Author<'a> {
             boot: 1,
             known: vec![],
             number: node.len() as u8,
+            log: 1,
             headers: BTreeMap::new(),
             gone: BTreeSet::new(),
             named: BTreeMap::new(),
@@ -146,7 +164,7 @@ impl<'a> Author<'a> {
     }
 
     pub fn checkpoint(&self) -> Bytes {
-        self.signed(&self.member().log)
+        self.signed(&self.member().log.renamed(self.origin().parse().unwrap()))
     }
 
     fn signed(&self, signer: &NoteSigner) -> Bytes {
@@ -161,7 +179,7 @@ impl<'a> Author<'a> {
 
     pub fn cosigned_at(&self, witnesses: &[&str], time: u64) -> Bytes {
         let (note, size, root) = (self.checkpoint(), self.tree.size(), self.tree.root());
-        let text = Checkpoint { origin: format!("{}/log", self.home), size, root }.to_string();
+        let text = Checkpoint { origin: self.origin(), size, root }.to_string();
         witnesses.iter().fold(note, |note, name| {
             let signature = self.cast.member(name).witness.cosign(&text, time).unwrap();
             add_signature(&note, signature).unwrap()
