@@ -1,6 +1,6 @@
 //! Handling rules as written: who they speak of, and what they ask.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use kuriiri_types::{FileKind, MessageType, Onward, Precedence, Timestamp};
 use serde::Deserialize;
@@ -143,6 +143,13 @@ impl Rules {
     /// Rises with each issue.
     pub fn serial(&self) -> u64 {
         self.serial
+    }
+
+    /// The shortest time that any of its rules lets a message live, counted from its making or from its
+    /// arrival: no message under them ends sooner, unless its sender said so.
+    pub fn shortest_life(&self) -> Duration {
+        let spans = self.rules.iter().flat_map(|rule| [&rule.ttl, &rule.retain_max]);
+        spans.flatten().map(|span| span.0).min().unwrap_or(Duration::MAX)
     }
 
     /// When this serial was issued, if the file says.

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Address, Code, Digest, Giver, Ministry, Subject, Timestamp};
+use crate::{Address, Code, Digest, Giver, Ministry, SpiffeId, Subject, Timestamp};
 
 /// A statement of one relay about messages of one sender: the same happened to each of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,34 @@ pub struct Addressed {
 }
 
 impl Receipt {
+    /// Whether its issuer may say this at all. Who may say what about a message:
+    ///
+    /// | kind | who | that whom handed it over, or confirmed it |
+    /// |---|---|---|
+    /// | accepted | the relay of the sender's ministry | one of its own systems |
+    /// | relayed | a relay further on the way | the relay of another ministry |
+    /// | delivered | the relay of the recipient's ministry | one of its own systems |
+    /// | refused, expired | any relay that had it or was to have it | nobody, or either |
+    ///
+    /// Whether the issuer had the message is not in the receipt: that only its log tells.
+    pub fn is_its_issuers_to_say(&self) -> bool {
+        let is_own = |system: &SpiffeId| *system.ministry() == self.issuer;
+        match (self.kind, &self.by) {
+            (ReceiptKind::Accepted, Some(Giver::System(system))) => {
+                is_own(system) && self.issuer == *self.sender.ministry()
+            }
+            (ReceiptKind::Relayed, Some(Giver::Peer(peer))) => {
+                *peer != self.issuer && self.issuer != *self.sender.ministry()
+            }
+            (ReceiptKind::Delivered, Some(Giver::System(system))) => {
+                let here = |told: &Addressed| *told.recipient.ministry() == self.issuer;
+                is_own(system) && self.subjects.iter().all(here)
+            }
+            (ReceiptKind::Refused | ReceiptKind::Expired, _) => true,
+            (ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Delivered, _) => false,
+        }
+    }
+
     /// Whether it speaks of the message with this header, for this recipient.
     pub fn is_about(&self, header: Digest, recipient: &Address) -> bool {
         self.subjects
@@ -97,5 +125,58 @@ impl FromStr for ReceiptKind {
                 "`{text}` is not a receipt; use accepted, relayed, delivered, refused or expired"
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MessageId;
+
+    const SENDERS: &str = "sm.example";
+    const HUB: &str = "verkko.example";
+    const RECIPIENTS: &str = "um.example";
+
+    fn receipt(kind: ReceiptKind, issuer: &str, by: Option<Giver>) -> Receipt {
+        let at = Timestamp::from_millis(1_795_000_000_000);
+        let subject = Subject { message: MessageId::new(at, [1; 10]), header: Digest([1; 32]) };
+        Receipt {
+            issuer: issuer.parse().unwrap(),
+            kind,
+            at,
+            sender: "a@sm.example".parse().unwrap(),
+            by,
+            code: None,
+            reasons: Vec::new(),
+            subjects: vec![Addressed { subject, recipient: "b@um.example".parse().unwrap() }],
+        }
+    }
+
+    #[test]
+    fn each_kind_is_for_one_relay_to_say_and_with_whom_it_had_to_do() {
+        use ReceiptKind::*;
+        let system =
+            |of: &str| Some(Giver::System(format!("spiffe://{of}/system/k").parse().unwrap()));
+        let peer = |of: &str| Some(Giver::Peer(of.parse().unwrap()));
+        let all = [SENDERS, HUB, RECIPIENTS];
+        for issuer in all {
+            let givers = all.into_iter().flat_map(|of| [system(of), peer(of)]).chain([None]);
+            for by in givers {
+                let may = |kind| receipt(kind, issuer, by.clone()).is_its_issuers_to_say();
+                let is_own = by == system(issuer);
+                let is_other = all.iter().any(|of| *of != issuer && by == peer(of));
+                assert_eq!(may(Accepted), issuer == SENDERS && is_own, "{issuer} {by:?}");
+                assert_eq!(may(Relayed), issuer != SENDERS && is_other, "{issuer} {by:?}");
+                assert_eq!(may(Delivered), issuer == RECIPIENTS && is_own, "{issuer} {by:?}");
+                assert!(may(Refused) && may(Expired));
+            }
+        }
+        // Of two recipients one is elsewhere.
+        let mut both = receipt(Delivered, RECIPIENTS, system(RECIPIENTS));
+        both.subjects.push(Addressed {
+            recipient: "c@verkko.example".parse().unwrap(),
+            ..both.subjects[0].clone()
+        });
+        assert!(!both.is_its_issuers_to_say());
     }
 }

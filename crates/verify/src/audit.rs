@@ -5,20 +5,25 @@
 //! it shows, each once; and the findings, up to [`FINDINGS_MAX`](crate::FINDINGS_MAX).
 
 mod gone;
+mod ids;
 mod later;
 mod named;
+mod names;
 mod options;
 mod pool;
 mod recent;
+mod releases;
 mod report;
+mod restored;
 mod walk;
+mod ways;
 
 use std::time::Instant;
 
 use kuriiri_tlog::{Cosigned, ministry_of};
 
-use self::walk::Walk;
 pub use self::{gone::Gone, options::AuditOptions, report::LogReport};
+use self::{names::with_names, walk::Walk};
 use crate::{
     finding::{Check, Finding, Findings},
     folder::LogFolder,
@@ -50,7 +55,7 @@ pub fn audit(
             progress(walk.read());
             goes_on
         };
-        scan(folder, |found| found, goes_on);
+        scan(folder, with_names, goes_on);
         walk.finish(&mut findings, &mut report);
     })
     .into_iter()

@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
-use kuriiri_types::{Digest, Entry, LogEvent, MessageId, Receipt, SignedReceipt};
+use kuriiri_types::{
+    Channel, Digest, Direction, Entry, LogEvent, MessageId, Receipt, SignedReceipt,
+};
 use kuriiri_wire::{WireError, approval, entry, receipt};
 
 use crate::trace::Abouts;
@@ -71,6 +73,11 @@ pub(crate) fn log_of(receipt: &SignedReceipt) -> String {
     String::from_utf8_lossy(line).into_owned()
 }
 
+/// Whether the messages of an entry go on to a peer.
+pub(crate) fn is_onward(channels: &[Channel]) -> bool {
+    channels.iter().any(|channel| channel.direction == Direction::Out)
+}
+
 fn inner_of(event: &LogEvent) -> Inner {
     let LogEvent::ReceiptIn { receipt, .. } = event else { return Inner::Nothing };
     let said = receipt::decode(&receipt.entry);
@@ -131,6 +138,11 @@ impl Found {
         let named = self.named();
         let id = named.first()?.message;
         id.filter(|_| named.iter().all(|other| other.message == id))
+    }
+
+    /// Whether its messages go on to a peer.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.entry.as_ref().is_ok_and(|entry| is_onward(&entry.channels))
     }
 
     /// Says that headers are looked for: as long as none is found, all are missing.

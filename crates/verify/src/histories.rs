@@ -11,7 +11,7 @@ use kuriiri_types::{
 };
 use serde::Serialize;
 
-use crate::trace::{Header, Said, Trace};
+use crate::trace::{Cause, Header, Said, Trace};
 
 /// How much later than the beginning of a log something can still come of a message that only the log
 /// before it knows: a message lives so long, and its receipts may be as old when they come.
@@ -65,14 +65,35 @@ pub(crate) enum FlawKind {
     BothTold,
     /// Another relay's word on a message that this one's systems never sent.
     NeverSent,
+    /// What the log states of it is not for exactly the recipients that its header names, from its sender
+    /// and by its id.
+    OtherRecipients,
+    /// Another relay's word on a copy that had not left.
+    NotLeft,
+    /// Its time is said to be over before it could be.
+    EndedEarly,
+    /// Refused by the rules after it was taken, and no decision denies it.
+    NotDenied,
+    /// It is said to be erased, and nothing else is said of it.
+    ErasedNothing,
 }
 
 impl FlawKind {
     /// Whether something is wrong only if the log does not go on from another one.
     pub(crate) fn is_of_something_missing(self) -> bool {
         match self {
-            Self::NeverSent | Self::NoHeader | Self::NoDecision | Self::NeverTaken => true,
-            Self::Twice | Self::TwoFates | Self::BothTold => false,
+            Self::NeverSent
+            | Self::NoHeader
+            | Self::NoDecision
+            | Self::NeverTaken
+            | Self::NotLeft
+            | Self::NotDenied
+            | Self::ErasedNothing => true,
+            Self::Twice
+            | Self::TwoFates
+            | Self::BothTold
+            | Self::OtherRecipients
+            | Self::EndedEarly => false,
         }
     }
 
@@ -87,6 +108,18 @@ impl FlawKind {
             Self::TwoFates => "the log tells two fates of one message and recipient",
             Self::BothTold => "two relays tell different fates; an answer between them was lost",
             Self::NeverSent => "another relay speaks of a message that was never decided on here",
+            Self::OtherRecipients => {
+                "what the log states of it is not for exactly the recipients that its header names, from \
+                 its sender and by its id"
+            }
+            Self::NotLeft => "another relay's receipt came in of a copy that had not left",
+            Self::EndedEarly => {
+                "its time is said to be over, earlier than its header and the rules let it end"
+            }
+            Self::ErasedNothing => "a message is said to be erased that the log knows nothing of",
+            Self::NotDenied => {
+                "it was refused by the rules after it was taken, and no decision before denies it"
+            }
         }
     }
 }
@@ -112,11 +145,26 @@ pub(crate) struct Gone {
     pub(crate) is_erased: bool,
 }
 
+/// What the header says of the copy for a ministry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Names {
+    dest: u32,
+    /// Sum over its recipients there, and how many.
+    sum: u64,
+    count: u8,
+    /// The earliest at which it can expire.
+    earliest: i64,
+}
+
 /// What was decided on the copy for one ministry.
 #[derive(Debug)]
 struct Copy {
     dest: u32,
     ruling: LoggedRuling,
+    /// It was decided on first here, or again with its header, so what its header names is to be told.
+    index: u64,
+    /// It went on to a peer.
+    left: bool,
     /// When a decision last let it be taken. Within a moment all decisions come before all
     /// statements, so one of the same moment counts whatever was decided after it.
     taken_at_will: Option<i64>,
@@ -126,6 +174,8 @@ struct Copy {
 struct Recipient {
     who: u64,
     dest: u32,
+    /// This log states something of it.
+    told: bool,
     taken: bool,
     passed_on: bool,
     own: Option<ReceiptKind>,
@@ -134,34 +184,44 @@ struct Recipient {
     unknown_at: Option<i64>,
 }
 
-/// Follows one message through one log; its records are in the order of the log.
-pub(crate) fn follow(traces: &[Trace]) -> MessageHistory {
+/// Follows one message through the log of a ministry; its records are in the order of the log.
+pub(crate) fn follow(traces: &[Trace], home: u32) -> MessageHistory {
     let mut history = MessageHistory::default();
     let (mut copies, mut recipients): (Vec<Copy>, Vec<Recipient>) = Default::default();
+    let names = names_in(traces);
     let mut is_erased = false;
     for trace in traces {
         match trace.said {
-            Said::Decided(ruling, header) => {
+            Said::Named(_) => {}
+            Said::Decided(ruling, header, left) => {
                 history.header(traces, trace, header);
-                decide(&mut copies, trace, ruling);
+                decide(&mut copies, trace, (ruling, left));
             }
-            Said::Own(kind, flag) => {
+            Said::Own(kind, cause) => {
+                let recipient = find(&mut recipients, trace);
+                history.ended(&copies, &names, recipient, trace, (kind, cause));
                 let copy = copies.iter().find(|copy| copy.dest == trace.dest);
                 let may = copy.is_some_and(|copy| copy.may_be_taken(trace.at));
-                let recipient = find(&mut recipients, trace);
-                history.own(recipient, trace, kind, (flag, may));
+                history.own(recipient, trace, kind, (cause, may));
             }
             Said::Came(kind, is_home) => {
+                let copy = copies.iter().find(|copy| copy.dest == trace.dest);
+                let recipient = find(&mut recipients, trace);
                 if is_home && copies.is_empty() {
                     history.flaw(trace, FlawKind::NeverSent);
-                }
-                let recipient = find(&mut recipients, trace);
-                if is_home && !copies.is_empty() && !recipient.taken {
+                } else if !copies.is_empty() && !recipient.taken {
                     history.flaw(trace, FlawKind::NeverTaken);
+                } else if trace.dest != home && copy.is_some_and(|copy| !copy.left) {
+                    history.flaw(trace, FlawKind::NotLeft);
                 }
                 history.came(recipient, trace, kind);
             }
-            Said::Erased(_) => is_erased = true,
+            Said::Erased(_) => {
+                if !traces.iter().any(|t| !matches!(t.said, Said::Erased(_))) {
+                    history.flaw(trace, FlawKind::ErasedNothing);
+                }
+                is_erased = true;
+            }
             Said::Gone => history.gone.push(Gone {
                 index: trace.index,
                 keep_until: trace.at,
@@ -169,6 +229,7 @@ pub(crate) fn follow(traces: &[Trace]) -> MessageHistory {
             }),
         }
     }
+    history.complete(&copies, &names, &recipients);
     history.fates.messages = 1;
     history.fates.erased = u64::from(is_erased);
     for recipient in &recipients {
@@ -176,6 +237,20 @@ pub(crate) fn follow(traces: &[Trace]) -> MessageHistory {
         history.fates.count(recipient, copies.iter().any(holds));
     }
     history
+}
+
+/// What the header of a message says, if it was at hand; whoever names a message twice says it twice.
+fn names_in(traces: &[Trace]) -> Vec<Names> {
+    let mut names: Vec<Names> = Vec::new();
+    for trace in traces {
+        let Said::Named(count) = trace.said else { continue };
+        let one = Names { dest: trace.dest, sum: trace.who, count, earliest: trace.at };
+        match names.iter_mut().find(|known| known.dest == one.dest) {
+            Some(known) => known.earliest = known.earliest.min(one.earliest),
+            None => names.push(one),
+        }
+    }
+    names
 }
 
 fn erases_header(trace: &Trace) -> bool {
@@ -188,14 +263,18 @@ impl Copy {
     }
 }
 
-fn decide(copies: &mut Vec<Copy>, trace: &Trace, ruling: LoggedRuling) {
+fn decide(copies: &mut Vec<Copy>, trace: &Trace, (ruling, left): (LoggedRuling, bool)) {
     let taken_at_will = (ruling != LoggedRuling::Deny).then_some(trace.at);
     match copies.iter_mut().find(|copy| copy.dest == trace.dest) {
         Some(copy) => {
             copy.ruling = ruling;
+            copy.left |= left;
             copy.taken_at_will = taken_at_will.or(copy.taken_at_will);
         }
-        None => copies.push(Copy { dest: trace.dest, ruling, taken_at_will }),
+        None => {
+            let (dest, index) = (trace.dest, trace.index);
+            copies.push(Copy { dest, ruling, index, left, taken_at_will });
+        }
     }
 }
 
@@ -205,6 +284,7 @@ fn find<'a>(recipients: &'a mut Vec<Recipient>, trace: &Trace) -> &'a mut Recipi
         recipients.push(Recipient {
             who: trace.who,
             dest: trace.dest,
+            told: false,
             taken: false,
             passed_on: false,
             own: None,
@@ -222,7 +302,7 @@ impl MessageHistory {
     /// within a moment may come after.
     fn header(&mut self, traces: &[Trace], decision: &Trace, header: Header) {
         let brings = |trace: &&Trace| {
-            matches!(trace.said, Said::Decided(_, Header::Here))
+            matches!(trace.said, Said::Decided(_, Header::Here, _))
                 && (trace.index < decision.index || trace.at == decision.at)
         };
         match (header, traces.iter().find(brings)) {
@@ -236,13 +316,52 @@ impl MessageHistory {
         self.flaws.push(Flaw { index: trace.index, kind });
     }
 
+    /// Whether a message that was taken may have ended as is stated.
+    fn ended(
+        &mut self,
+        copies: &[Copy],
+        names: &[Names],
+        recipient: &Recipient,
+        trace: &Trace,
+        (kind, cause): (ReceiptKind, Cause),
+    ) {
+        let names = names.iter().find(|names| names.dest == trace.dest);
+        if kind == ReceiptKind::Expired && names.is_some_and(|names| trace.at < names.earliest) {
+            self.flaw(trace, FlawKind::EndedEarly);
+        }
+        // What left may have been refused by the next relay, which need not have left a word of it.
+        let is_here = copies.iter().all(|copy| !copy.left);
+        let is_denied = copies.iter().any(|copy| copy.ruling == LoggedRuling::Deny);
+        let is_ruled = (kind, cause) == (ReceiptKind::Refused, Cause::Rules);
+        if is_ruled && recipient.taken && is_here && !is_denied {
+            self.flaw(trace, FlawKind::NotDenied);
+        }
+    }
+
+    /// Whether the log states something of exactly the recipients that the header names. A relay states
+    /// what becomes of a message to all of them in the moment in which it decides on it first.
+    fn complete(&mut self, copies: &[Copy], names: &[Names], recipients: &[Recipient]) {
+        for copy in copies {
+            let Some(names) = names.iter().find(|names| names.dest == copy.dest) else { continue };
+            let told = recipients.iter().filter(|one| one.told && one.dest == copy.dest);
+            let (sum, count) = told
+                .fold((0_u64, 0_usize), |(sum, count), one| (sum.wrapping_add(one.who), count + 1));
+            if (sum, count) != (names.sum, usize::from(names.count)) {
+                let (index, kind) = (copy.index, FlawKind::OtherRecipients);
+                self.flaws.push(Flaw { index, kind });
+            }
+        }
+    }
+
     fn own(
         &mut self,
         recipient: &mut Recipient,
         trace: &Trace,
         kind: ReceiptKind,
-        (is_unknown, may): (bool, bool),
+        (cause, may): (Cause, bool),
     ) {
+        let is_unknown = cause == Cause::UnknownRecipient;
+        recipient.told = true;
         match kind {
             ReceiptKind::Accepted | ReceiptKind::Relayed => {
                 if recipient.taken {
@@ -342,18 +461,21 @@ mod tests {
         (0..).zip(said).map(trace).collect()
     }
 
-    const PERMIT: Said = Said::Decided(LoggedRuling::Permit, Header::Here);
-    const HOLD: Said = Said::Decided(LoggedRuling::Hold, Header::Here);
-    const DENY: Said = Said::Decided(LoggedRuling::Deny, Header::Here);
-    const AGAIN: Said = Said::Decided(LoggedRuling::Permit, Header::Earlier);
-    const USED: Said = Said::Decided(LoggedRuling::Permit, Header::Used);
-    const WITHDRAWN: Said = Said::Decided(LoggedRuling::Deny, Header::Used);
-    const TAKEN: Said = Said::Own(ReceiptKind::Accepted, false);
+    const HOME: u32 = 1;
+    const PERMIT: Said = Said::Decided(LoggedRuling::Permit, Header::Here, true);
+    const STAYS: Said = Said::Decided(LoggedRuling::Permit, Header::Here, false);
+    const HOLD: Said = Said::Decided(LoggedRuling::Hold, Header::Here, false);
+    const DENY: Said = Said::Decided(LoggedRuling::Deny, Header::Here, false);
+    const AGAIN: Said = Said::Decided(LoggedRuling::Permit, Header::Earlier, true);
+    const USED: Said = Said::Decided(LoggedRuling::Permit, Header::Used, true);
+    const WITHDRAWN: Said = Said::Decided(LoggedRuling::Deny, Header::Used, false);
+    const TAKEN: Said = Said::Own(ReceiptKind::Accepted, Cause::Other);
     const DELIVERED: Said = Said::Came(ReceiptKind::Delivered, true);
     const PASSED: Said = Said::Came(ReceiptKind::Relayed, true);
-    const REFUSED: Said = Said::Own(ReceiptKind::Refused, false);
-    const UNKNOWN: Said = Said::Own(ReceiptKind::Refused, true);
-    const EXPIRED: Said = Said::Own(ReceiptKind::Expired, false);
+    const REFUSED: Said = Said::Own(ReceiptKind::Refused, Cause::Other);
+    const RULED_OUT: Said = Said::Own(ReceiptKind::Refused, Cause::Rules);
+    const UNKNOWN: Said = Said::Own(ReceiptKind::Refused, Cause::UnknownRecipient);
+    const EXPIRED: Said = Said::Own(ReceiptKind::Expired, Cause::Other);
 
     #[test]
     fn a_message_has_one_fate_at_most() {
@@ -378,9 +500,14 @@ mod tests {
             (&[DELIVERED], &[NeverSent], ""),
             (&[AGAIN], &[NoHeader], ""),
             (&[USED], &[], ""),
+            (&[STAYS, TAKEN, RULED_OUT], &[NotDenied], "refused"),
+            (&[STAYS, TAKEN, WITHDRAWN, RULED_OUT], &[], "refused"),
+            (&[PERMIT, TAKEN, RULED_OUT], &[], "refused"),
+            (&[STAYS, TAKEN, PASSED], &[NotLeft], "passed_on"),
+            (&[HOLD, TAKEN, PASSED], &[NotLeft], "passed_on"),
             (&[AGAIN, PERMIT], &[], ""),
         ] {
-            let history = follow(&traces(said));
+            let history = follow(&traces(said), HOME);
             let found: Vec<FlawKind> = history.flaws.iter().map(|flaw| flaw.kind).collect();
             assert_eq!(found, flaws, "{said:?}");
             let counted = serde_json::to_value(history.fates).unwrap();
@@ -391,21 +518,43 @@ mod tests {
 
     #[test]
     fn decisions_are_taken_again_with_the_header_of_the_entry_that_brought_it() {
-        assert_eq!(follow(&traces(&[HOLD, TAKEN, AGAIN])).deferred, [(0, 2)]);
-        assert_eq!(follow(&traces(&[HOLD, TAKEN, USED])).deferred, []);
+        assert_eq!(follow(&traces(&[HOLD, TAKEN, AGAIN]), HOME).deferred, [(0, 2)]);
+        assert_eq!(follow(&traces(&[HOLD, TAKEN, USED]), HOME).deferred, []);
         // Within a moment either may come first, and not otherwise.
         let mut both = traces(&[AGAIN, PERMIT]);
-        assert_eq!(follow(&both).deferred, [(1, 0)]);
+        assert_eq!(follow(&both, HOME).deferred, [(1, 0)]);
         both[1].at += 1;
-        assert_eq!(follow(&both).flaws[0].kind, FlawKind::NoHeader);
+        assert_eq!(follow(&both, HOME).flaws[0].kind, FlawKind::NoHeader);
     }
 
     #[test]
     fn a_header_is_erased_by_what_the_log_says_later_only() {
-        let gone = |said: &[Said]| follow(&traces(said)).gone;
+        let gone = |said: &[Said]| follow(&traces(said), HOME).gone;
         let erased = |is_erased| vec![Gone { index: 1, keep_until: 5, is_erased }];
         assert_eq!(gone(&[PERMIT, Said::Gone, Said::Erased(true)]), erased(true));
         assert_eq!(gone(&[PERMIT, Said::Gone, Said::Erased(false)]), erased(false));
         assert_eq!(gone(&[Said::Erased(true), Said::Gone]), erased(false));
+    }
+
+    /// The header names one recipient, and its message can expire at 5 at the earliest.
+    #[test]
+    fn what_is_stated_is_what_the_header_names_and_lets_be() {
+        use FlawKind::*;
+        let named = |sum, count, earliest| {
+            let mut all = traces(&[PERMIT, TAKEN, EXPIRED]);
+            let said = Said::Named(count);
+            all.insert(0, Trace { who: sum, at: earliest, said, ..all[0].clone() });
+            follow(&all, HOME).flaws.into_iter().map(|flaw| flaw.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(named(7, 1, 5), []);
+        assert_eq!(named(7, 1, 6), [EndedEarly]);
+        assert_eq!(named(8, 1, 5), [OtherRecipients]);
+        assert_eq!(named(14, 2, 5), [OtherRecipients]);
+        // One of two is left out, and one is told twice.
+        let mut two = traces(&[PERMIT, TAKEN, EXPIRED]);
+        two.insert(0, Trace { who: 7 + 9, said: Said::Named(2), ..two[0].clone() });
+        assert_eq!(follow(&two, HOME).flaws[0].kind, OtherRecipients);
+        two.push(Trace { who: 9, ..two[2].clone() });
+        assert_eq!(follow(&two, HOME).flaws, []);
     }
 }

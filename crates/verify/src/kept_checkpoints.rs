@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_tlog::{Checkpoint, NOTE_BYTES_MAX, Note, TileEdge, Trust};
+use kuriiri_tlog::{Checkpoint, Note, PROOF_BYTES_MAX, TileEdge, TlogProof, Trust, ministry_of};
 use kuriiri_types::{Digest, LogEvent};
 
 use crate::{
@@ -31,6 +31,8 @@ struct Kept {
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     kept: Vec<Kept>,
+    /// The largest that witnesses cosigned of earlier logs of the same ministry, one for each and source.
+    earlier: Vec<(String, Kept)>,
     sources: Vec<Source>,
     next: usize,
     /// How many were those of the tree, and the size of the largest of them.
@@ -52,7 +54,8 @@ impl Known {
         Self::default()
     }
 
-    /// Adds a checkpoint of the log with this origin, or all that a folder has of it.
+    /// Adds a checkpoint of the log with this origin, or all that a folder has of it: notes, and receipts
+    /// (`tlog-proof`), which have one each.
     ///
     /// # Errors
     /// When one cannot be read or its log did not sign it, or a single file is of another log.
@@ -78,8 +81,10 @@ impl Known {
 
     /// False when it is of another log.
     fn add_one(&mut self, path: &Path, origin: &str, trust: &Trust) -> Result<bool, FolderError> {
-        let note = read_limited(path, NOTE_BYTES_MAX as u64)?;
-        let signed = trust.checkpoint(&note);
+        let file = read_limited(path, PROOF_BYTES_MAX as u64)?;
+        // A receipt that was kept has the checkpoint under which it is proved.
+        let proof = TlogProof::parse(&file).ok().map(|proof| proof.checkpoint);
+        let signed = trust.checkpoint(proof.as_deref().unwrap_or(&file));
         let (checkpoint, _) = signed.map_err(|error| FolderError::form(path, error.to_string()))?;
         if checkpoint.origin != origin {
             return Ok(false);
@@ -100,15 +105,44 @@ impl Known {
         let source = self.sources.len();
         self.sources.push(Source::Log(folder.clone()));
         each(folder, |found| {
-            let Some(note) = found.entry.ok().and_then(|entry| note_in(&entry.event)) else {
-                return;
-            };
+            let Ok(entry) = found.entry else { return };
+            let Some(note) = note_in(&entry.event) else { return };
+            if matches!(entry.event, LogEvent::PeerCheckpoint { .. }) {
+                self.note_earlier(&note, origin, (source, found.index));
+            }
             if let Some(Checkpoint { size, root, .. }) = of_origin(&note, origin)
                 // Receipts of one batch come with the same.
                 && self.kept.last().is_none_or(|last| (last.size, last.root) != (size, root))
             {
                 self.kept.push(Kept { size, root, source, entry: found.index });
             }
+        })
+    }
+
+    /// Notes a checkpoint that a witness cosigned of an earlier log of the ministry.
+    fn note_earlier(&mut self, note: &[u8], origin: &str, (source, entry): (usize, u64)) {
+        let Some(Checkpoint { origin: other, size, root }) = parsed(note) else { return };
+        if other == origin || ministry_of(&other) != ministry_of(origin) {
+            return;
+        }
+        let kept = Kept { size, root, source, entry };
+        let is_same = |(known, one): &&mut (String, Kept)| *known == other && one.source == source;
+        match self.earlier.iter_mut().find(is_same) {
+            Some((_, known)) if known.size < size => *known = kept,
+            Some(_) => {}
+            None => self.earlier.push((other, kept)),
+        }
+    }
+
+    /// A larger checkpoint of an earlier log that a witness cosigned and the log signed, and who has it.
+    pub(crate) fn larger(&self, origin: &str, size: u64, trust: &Trust) -> Option<(u64, String)> {
+        let larger = |(known, kept): &&(String, Kept)| known == origin && kept.size > size;
+        self.earlier.iter().filter(larger).find_map(|(_, kept)| {
+            let Some(Source::Log(folder)) = self.sources.get(kept.source) else { return None };
+            let note = note_of(&folder.entry(kept.entry).ok()?)?;
+            trust.checkpoint(&note).ok()?;
+            let by = format!("entry {} of {}", kept.entry, folder.checkpoint().origin);
+            Some((kept.size, by))
         })
     }
 

@@ -75,7 +75,6 @@ mod partial_log;
 mod query;
 mod receipt;
 mod reconcile;
-mod releases;
 mod rules;
 mod scan;
 mod spill;

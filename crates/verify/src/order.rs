@@ -2,27 +2,35 @@
 
 use std::collections::HashMap;
 
-use kuriiri_tlog::{Checkpoint, Note, ministry_of};
+use kuriiri_tlog::{Checkpoint, Note, log_number, ministry_of};
 use kuriiri_types::{
     Channel, Decided, Digest, Direction, Entry, Giver, LogEvent, LoggedRuling, Ministry, Receipt,
-    ReceiptKind, Timestamp,
+    Timestamp, limits::CLOCK_SKEW_MAX,
 };
 
 use crate::finding::{Check, Finding, Findings};
+
+/// Starts that a relay can count.
+const STARTS_MAX: u64 = 1 << 24;
 
 /// Where each chain ends, and what the last entry said of time. It grows with the number of peers.
 #[derive(Debug)]
 pub(crate) struct Order {
     home: Ministry,
+    /// Whether it is the first log of its ministry, in which starts are counted from 1.
+    is_first: bool,
     /// Time and start.
     last: Option<(Timestamp, u64)>,
+    clocks: Clocks,
     ends: HashMap<(Ministry, Direction), (u64, Digest)>,
     witnessed: HashMap<String, (u64, Digest)>,
 }
 
 impl Order {
-    pub(crate) fn new(home: Ministry) -> Self {
-        Self { home, last: None, ends: HashMap::new(), witnessed: HashMap::new() }
+    pub(crate) fn new(home: Ministry, origin: &str) -> Self {
+        let is_first = log_number(origin) == Some(1);
+        let (ends, witnessed) = (HashMap::new(), HashMap::new());
+        Self { home, is_first, last: None, clocks: Clocks::default(), ends, witnessed }
     }
 
     /// The number of the next link of a chain and the leaf hash of its last entry.
@@ -30,9 +38,25 @@ impl Order {
         self.ends.get(&(peer.clone(), direction)).copied().unwrap_or((0, Digest([0; 32])))
     }
 
-    /// Looks at the next entry.
-    pub(crate) fn next(&mut self, index: u64, leaf: Digest, entry: &Entry, out: &mut Findings) {
+    /// What can be said of the clocks once all was read.
+    pub(crate) fn finish(&self, out: &mut Findings) {
+        self.clocks.finish(out);
+    }
+
+    /// Looks at the next entry, with the receipt that came in.
+    pub(crate) fn next(
+        &mut self,
+        index: u64,
+        leaf: Digest,
+        (entry, came): (&Entry, Option<&Receipt>),
+        out: &mut Findings,
+    ) {
+        if let (LogEvent::ClockStepped { from }, Some((at, _))) = (&entry.event, self.last) {
+            let what = format!("the clock was set back by {:?}, from {from}", at.since(entry.at));
+            out.add(Finding::note(Check::Order, what).at(index));
+        }
         self.times(index, entry, out);
+        self.clocks.next(index, entry.at, came);
         self.chains(index, leaf, entry, out);
         if let LogEvent::Receipt(receipt) = &entry.event {
             self.own_receipt(index, entry.at, receipt, out);
@@ -54,6 +78,9 @@ impl Order {
             if !is_start {
                 wrong("the log does not begin with the relay's start".into());
             }
+            if (self.is_first && entry.boot != 1) || entry.boot > STARTS_MAX {
+                wrong(format!("the first start in it has the number {}", entry.boot));
+            }
             return;
         };
         if let LogEvent::ClockStepped { from } = entry.event {
@@ -70,6 +97,9 @@ impl Order {
             wrong(format!("the count of starts falls from {boot} to {}", entry.boot));
         } else if entry.boot > boot && !is_start {
             wrong(format!("start {} begins without saying so", entry.boot));
+        } else if entry.boot > boot + 1 {
+            // A relay writes of each start with the number of it, or not at all.
+            wrong(format!("start {} comes after start {boot}", entry.boot));
         }
     }
 
@@ -135,14 +165,12 @@ impl Order {
         if receipt.at != at {
             wrong(format!("a receipt of {} is in an entry of {at}", receipt.at));
         }
-        // The sums of minutes rest on who handed over what was taken.
-        let is_said = match receipt.kind {
-            ReceiptKind::Accepted => matches!(receipt.by, Some(Giver::System(_))),
-            ReceiptKind::Relayed => matches!(receipt.by, Some(Giver::Peer(_))),
-            ReceiptKind::Delivered | ReceiptKind::Refused | ReceiptKind::Expired => true,
-        };
-        if !is_said {
-            wrong(format!("it does not say who handed over what was {}", receipt.kind));
+        if !receipt.is_its_issuers_to_say() {
+            let (issuer, kind) = (&receipt.issuer, receipt.kind);
+            wrong(format!(
+                "it is not for {issuer} to say, with what is said of who handed it over or \
+                           confirmed it, that this was {kind}"
+            ));
         }
     }
 
@@ -168,6 +196,45 @@ impl Order {
                 Some(owner) => finding.against(&owner),
                 None => finding,
             });
+        }
+    }
+}
+
+/// Times of entries against those of other relays' receipts that stand before them.
+#[derive(Debug, Default)]
+struct Clocks {
+    /// The latest time in a receipt that came in, by whom, and in which entry.
+    heard: Option<(Timestamp, Ministry, u64)>,
+    /// The first entry that is much earlier than a receipt before it, with that; and how many are.
+    behind: Option<(u64, Timestamp, Ministry, u64)>,
+    count: u64,
+}
+
+impl Clocks {
+    fn next(&mut self, index: u64, at: Timestamp, came: Option<&Receipt>) {
+        if let Some((heard, by, entry)) = &self.heard
+            && at < heard.before(CLOCK_SKEW_MAX)
+        {
+            self.count += 1;
+            self.behind.get_or_insert_with(|| (index, *heard, by.clone(), *entry));
+        }
+        let Some(came) = came else { return };
+        if self.heard.as_ref().is_none_or(|(latest, ..)| came.at > *latest) {
+            self.heard = Some((came.at, came.issuer.clone(), index));
+        }
+    }
+
+    /// One of two clocks was wrong, and nothing that is signed tells which.
+    fn finish(&self, out: &mut Findings) {
+        if let Some((index, heard, by, entry)) = &self.behind {
+            let what = format!(
+                "{} entries, this one the first, have times more than {} minutes before {heard}, at which the \
+                 receipt of {by} in entry {entry} was given, and stand after it: one of the two clocks was \
+                 wrong, and these times are not to be relied on; the log of {by} may tell",
+                self.count,
+                CLOCK_SKEW_MAX.as_secs() / 60
+            );
+            out.add(Finding::unchecked(Check::Order, what).at(*index));
         }
     }
 }

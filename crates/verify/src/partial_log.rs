@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
 use kuriiri_types::{
-    Code, Decided, Digest, LogEvent, MessageId, Ministry, PolicyInForce, Receipt, Timestamp,
+    Decided, Digest, LogEvent, MessageId, Ministry, PolicyInForce, Receipt, Timestamp,
 };
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
     finding::{Check, Finding, Findings},
     found::{Found, Named},
     rules::{Contents, InForce},
-    trace::{About, Header, Said, Trace},
+    trace::{About, Cause, Header, Said, Trace},
     trusted::{Anchors, Keys, Trusted},
 };
 
@@ -129,8 +129,7 @@ impl<'a> PartialLog<'a> {
             let what = format!("this log speaks as {}", receipt.issuer);
             out.add(Finding::fault(Check::Order, what).at(spot.index).of(found.message()));
         }
-        let unknown = receipt.code == Some(Code::UNKNOWN_RECIPIENT);
-        self.trace(spot.at, found, Said::Own(receipt.kind, unknown));
+        self.trace(spot.at, found, Said::Own(receipt.kind, Cause::of(receipt)));
     }
 
     fn policy(&mut self, policy: &PolicyInForce) {
@@ -141,8 +140,9 @@ impl<'a> PartialLog<'a> {
     }
 
     fn decided(&mut self, spot: Spot, decided: &Decided, found: &Found, out: &mut Findings) {
+        let goes = found.goes_on();
         let place = if decided.batch.is_some() { Header::Here } else { Header::Used };
-        self.trace(spot.at, found, Said::Decided(decided.ruling, place));
+        self.trace(spot.at, found, Said::Decided(decided.ruling, place, goes));
         let named = decided.subjects.iter();
         let headers: Vec<Option<Bytes>> =
             named.map(|subject| self.headers.get(&subject.header).cloned()).collect();

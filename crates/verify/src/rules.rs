@@ -8,6 +8,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -111,6 +112,8 @@ pub(crate) struct InForce {
     /// and which are the ministry's. All decisions must follow from the same one.
     candidates: Vec<Policy>,
     alive: AtomicU64,
+    /// The shortest time that any of the rules lets a message live.
+    pub(crate) shortest_life: Duration,
     /// Why there are none.
     pub(crate) without: Option<String>,
 }
@@ -138,6 +141,7 @@ impl InForce {
             federation: None,
             candidates: Vec::new(),
             alive: AtomicU64::new(0),
+            shortest_life: Duration::MAX,
             without: Some("the log names no files before it".into()),
         }
     }
@@ -145,10 +149,11 @@ impl InForce {
     /// These files, as far as their contents are known.
     pub(crate) fn of(policy: &PolicyInForce, contents: &Contents) -> Self {
         let digest = digest_of(policy);
-        let (mut federation, mut without) = (None, None);
+        let (mut federation, mut without, mut shortest_life) = (None, None, Duration::ZERO);
         let candidates = match texts(policy, contents) {
             Ok(texts) => {
                 federation = federation_of(&texts);
+                shortest_life = shortest_life_of(&texts);
                 compile(&texts).unwrap_or_else(|why| {
                     without = Some(why);
                     Vec::new()
@@ -160,7 +165,7 @@ impl InForce {
             }
         };
         let alive = AtomicU64::new(u64::MAX);
-        Self { digest, federation, candidates, alive, without }
+        Self { digest, federation, candidates, alive, shortest_life, without }
     }
 
     /// Takes a decision again for each of these of its messages. What it rests on besides their headers
@@ -301,6 +306,14 @@ fn texts<'a>(
 fn federation_of(texts: &[(FileKind, &str)]) -> Option<Federation> {
     let text = texts.iter().find(|(kind, _)| *kind == FileKind::Federation);
     text.and_then(|(_, text)| Federation::parse(text).ok())
+}
+
+/// Files that are not at hand may let a message end at once.
+fn shortest_life_of(texts: &[(FileKind, &str)]) -> Duration {
+    let rules = texts.iter().filter(|(kind, _)| *kind == FileKind::Rules);
+    let lives =
+        rules.map(|(_, text)| Rules::parse(text).map_or(Duration::ZERO, |r| r.shortest_life()));
+    lives.min().unwrap_or(Duration::ZERO)
 }
 
 fn compile(texts: &[(FileKind, &str)]) -> Result<Vec<Policy>, String> {

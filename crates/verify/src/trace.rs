@@ -1,17 +1,23 @@
 //! What an entry says of one message, in the few bytes that are kept of it until a log was read.
 
 use kuriiri_merkle::digest;
-use kuriiri_types::{Digest, LoggedRuling, Ministry, Receipt, ReceiptKind, Timestamp};
+use kuriiri_types::{
+    Address, Code, Digest, LoggedRuling, MessageId, Ministry, Receipt, ReceiptKind, Timestamp,
+};
 
 use crate::spill::Record;
 
 /// What an entry says of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Said {
-    /// Decided.
-    Decided(LoggedRuling, Header),
-    /// This relay states it. The flag: its code is that the recipient is unknown.
-    Own(ReceiptKind, bool),
+    /// What its header says of the copy for a ministry, from the entry that names it first. The time of
+    /// the trace is the earliest at which it can expire; `who` is the sum over its recipients there, so
+    /// many.
+    Named(u8),
+    /// Decided. The flag: it went on to a peer.
+    Decided(LoggedRuling, Header, bool),
+    /// This relay states it, for this cause.
+    Own(ReceiptKind, Cause),
     /// Another relay's statement came in. The flag: the sender is at home here.
     Came(ReceiptKind, bool),
     /// Salt and body were erased. The flag: the header too.
@@ -19,6 +25,28 @@ pub(crate) enum Said {
     /// The header is not beside the entry that names the message first. The time of the trace is that
     /// until which it was to be kept.
     Gone,
+}
+
+/// Why a message is refused, as far as it matters for what else the log must say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Cause {
+    /// Nobody knows the recipient.
+    UnknownRecipient,
+    /// The rules.
+    Rules,
+    /// Another cause, or it is not refused.
+    Other,
+}
+
+impl Cause {
+    /// That of a statement.
+    pub(crate) fn of(receipt: &Receipt) -> Self {
+        match receipt.code {
+            Some(Code::UNKNOWN_RECIPIENT) => Self::UnknownRecipient,
+            Some(Code::POLICY | Code::WITHDRAWN) => Self::Rules,
+            Some(_) | None => Self::Other,
+        }
+    }
 }
 
 /// Where the header is of a message that is decided on.
@@ -39,7 +67,8 @@ pub(crate) struct Trace {
     pub(crate) message: [u8; 16],
     pub(crate) index: u64,
     pub(crate) at: i64,
-    /// Stands for the recipient, of a receipt.
+    /// Of a receipt: stands for the recipient, with the sender and the message's id as the receipt has
+    /// them.
     pub(crate) who: u64,
     /// Stands for the ministry that the copy or the recipient is of.
     pub(crate) dest: u32,
@@ -62,7 +91,7 @@ impl Trace {
 /// Numbers that stand for whom an entry is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct About {
-    /// The recipient of a receipt.
+    /// The recipient of a receipt, with its sender and the id.
     pub(crate) who: u64,
     /// The ministry of the recipient, or the one that a decision is for.
     pub(crate) dest: u32,
@@ -88,22 +117,17 @@ impl Abouts {
 
     /// Those of a statement.
     pub(crate) fn recipients(receipt: &Receipt) -> Self {
-        let mut recipients = receipt.subjects.iter().map(|told| &told.recipient);
-        let Some(mut last) = recipients.next() else { return Self::nobody() };
-        let mut about = of_recipient(last);
-        let mut all = Self { first: about, each: Vec::new() };
-        for (place, recipient) in (1..).zip(recipients) {
-            if recipient != last {
-                (last, about) = (recipient, of_recipient(recipient));
-                if all.each.is_empty() {
-                    all.each.resize(place, all.first);
-                }
-            }
-            if !all.each.is_empty() {
-                all.each.push(about);
-            }
+        let mut last: Option<(&Ministry, u32)> = None;
+        let mut each = Vec::with_capacity(receipt.subjects.len());
+        for told in &receipt.subjects {
+            let ministry = told.recipient.ministry();
+            let known = last.filter(|(known, _)| *known == ministry);
+            let (_, dest) =
+                *last.insert(known.unwrap_or_else(|| (ministry, stand_in_for(ministry))));
+            let who = stand_in_for_copy(&receipt.sender, &told.recipient, told.subject.message);
+            each.push(About { who, dest });
         }
-        all
+        Self { first: each.first().copied().unwrap_or_default(), each }
     }
 
     /// That of the message at this place.
@@ -112,13 +136,22 @@ impl Abouts {
     }
 }
 
-fn of_recipient(recipient: &kuriiri_types::Address) -> About {
-    let who = stand_in(&recipient.to_string());
-    About { who, dest: stand_in_for(recipient.ministry()) }
+/// A number for what one recipient gets: a message of this id from this sender.
+pub(crate) fn stand_in_for_copy(sender: &Address, recipient: &Address, id: MessageId) -> u64 {
+    let parts = [sender.mailbox(), sender.ministry().as_str()];
+    let parts = parts.into_iter().chain([recipient.mailbox(), recipient.ministry().as_str()]);
+    let mut text = Vec::with_capacity(256);
+    for part in parts {
+        text.extend(part.as_bytes());
+        text.push(0);
+    }
+    text.extend(id.as_bytes());
+    number(digest(&text))
 }
 
-fn stand_in_for(ministry: &Ministry) -> u32 {
-    u32::try_from(stand_in(ministry.as_str()) >> 32).unwrap_or(0)
+/// A number for a ministry.
+pub(crate) fn stand_in_for(ministry: &Ministry) -> u32 {
+    u32::try_from(number(digest(ministry.as_str().as_bytes())) >> 32).unwrap_or(0)
 }
 
 /// The first half of a digest: enough to tell messages apart.
@@ -128,9 +161,7 @@ pub(crate) fn beginning(header: Digest) -> [u8; 16] {
     first
 }
 
-/// A number for a name.
-fn stand_in(name: &str) -> u64 {
-    let hash = digest(name.as_bytes());
+fn number(hash: Digest) -> u64 {
     hash.as_bytes().first_chunk().map_or(0, |first| u64::from_be_bytes(*first))
 }
 
@@ -168,34 +199,43 @@ impl Record for Trace {
 }
 
 const HEADERS: [Header; 3] = [Header::Here, Header::Used, Header::Earlier];
+const CAUSES: [Cause; 3] = [Cause::UnknownRecipient, Cause::Rules, Cause::Other];
+/// Set in the second byte of a decision on a message that went on.
+const LEFT: u8 = 0x80;
 
 impl Said {
     fn to_bytes(self) -> [u8; 2] {
         let kind = |kind: ReceiptKind| place_in(&ReceiptKind::ALL, &kind);
-        let ruled = |base, header: Header| [base, place_in(&HEADERS, &header)];
+        let ruled = |base, header: Header, left: bool| {
+            [base, place_in(&HEADERS, &header) | if left { LEFT } else { 0 }]
+        };
         match self {
-            Self::Decided(LoggedRuling::Deny, header) => ruled(0, header),
-            Self::Decided(LoggedRuling::Hold, header) => ruled(1, header),
-            Self::Decided(LoggedRuling::Permit, header) => ruled(2, header),
-            Self::Own(said, flag) => [8 + kind(said), u8::from(flag)],
+            Self::Decided(LoggedRuling::Deny, header, left) => ruled(0, header, left),
+            Self::Decided(LoggedRuling::Hold, header, left) => ruled(1, header, left),
+            Self::Decided(LoggedRuling::Permit, header, left) => ruled(2, header, left),
+            Self::Own(said, cause) => [8 + kind(said), place_in(&CAUSES, &cause)],
             Self::Came(said, flag) => [16 + kind(said), u8::from(flag)],
             Self::Erased(flag) => [24, u8::from(flag)],
             Self::Gone => [25, 0],
+            // The first of all that is said of a message.
+            Self::Named(count) => [26, count],
         }
     }
 
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let [number, more] = *bytes else { return None };
         let kind = |base: u8| ReceiptKind::ALL.get(usize::from(number - base)).copied();
-        let (flag, header) = (more != 0, HEADERS.get(usize::from(more)).copied());
+        let (flag, left) = (more != 0, more & LEFT != 0);
+        let header = HEADERS.get(usize::from(more & !LEFT)).copied();
         Some(match number {
-            0 => Self::Decided(LoggedRuling::Deny, header?),
-            1 => Self::Decided(LoggedRuling::Hold, header?),
-            2 => Self::Decided(LoggedRuling::Permit, header?),
-            8..16 => Self::Own(kind(8)?, flag),
+            0 => Self::Decided(LoggedRuling::Deny, header?, left),
+            1 => Self::Decided(LoggedRuling::Hold, header?, left),
+            2 => Self::Decided(LoggedRuling::Permit, header?, left),
+            8..16 => Self::Own(kind(8)?, CAUSES.get(usize::from(more)).copied()?),
             16..24 => Self::Came(kind(16)?, flag),
             24 => Self::Erased(flag),
             25 => Self::Gone,
+            26 => Self::Named(more),
             _ => return None,
         })
     }
@@ -207,17 +247,23 @@ fn place_in<T: PartialEq>(all: &[T], one: &T) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_types::{Addressed, MessageId, Subject};
+    use kuriiri_types::{Addressed, Subject};
 
     use super::*;
 
     #[test]
     fn a_record_comes_back() {
         let kinds = ReceiptKind::ALL.into_iter();
-        let stated = kinds.flat_map(|kind| [Said::Own(kind, true), Said::Came(kind, false)]);
+        let stated = kinds.flat_map(|kind| {
+            CAUSES.map(|cause| Said::Own(kind, cause)).into_iter().chain([Said::Came(kind, false)])
+        });
         let rulings = [LoggedRuling::Deny, LoggedRuling::Hold, LoggedRuling::Permit];
-        let decided = rulings.into_iter().flat_map(|r| HEADERS.map(|h| Said::Decided(r, h)));
-        let others = [Said::Erased(true), Said::Erased(false), Said::Gone];
+        let decided = rulings.into_iter().flat_map(|ruling| {
+            HEADERS.into_iter().flat_map(move |header| {
+                [true, false].map(|left| Said::Decided(ruling, header, left))
+            })
+        });
+        let others = [Said::Erased(true), Said::Erased(false), Said::Gone, Said::Named(3)];
         for said in stated.chain(decided).chain(others) {
             let trace = Trace { message: [1; 16], index: 2, at: 3, who: 4, dest: 5, said };
             let mut bytes = Vec::new();

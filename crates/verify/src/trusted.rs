@@ -13,7 +13,7 @@ use kuriiri_seal::{Authorities, Verifier};
 use kuriiri_tlog::{
     KeyName, LogKeys, POLICY_BYTES_MAX, ReceiptVerifier, Trust, VerifierKey, log_origin,
 };
-use kuriiri_types::{Fingerprint, Ministry};
+use kuriiri_types::{Fingerprint, Ministry, Timestamp};
 
 use crate::{
     folder::{FolderError, read_limited},
@@ -160,19 +160,34 @@ const HISTORY_MAX: usize = 1024;
 
 /// What was in force from which entry on.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct TrustHistory(VecDeque<(u64, Arc<Trusted>)>);
+pub(crate) struct TrustHistory(VecDeque<(u64, Timestamp, Arc<Trusted>)>);
 
 impl TrustHistory {
-    pub(crate) fn push(&mut self, from: u64, trusted: Arc<Trusted>) {
+    pub(crate) fn push(&mut self, (from, at): (u64, Timestamp), trusted: Arc<Trusted>) {
         if self.0.len() >= HISTORY_MAX {
             self.0.pop_front();
         }
-        self.0.push_back((from, trusted));
+        self.0.push_back((from, at, trusted));
+    }
+
+    /// What was in force at an entry, and what was before if that changed after this time only.
+    pub(crate) fn lately(
+        &self,
+        index: u64,
+        since: Timestamp,
+    ) -> impl Iterator<Item = &Arc<Trusted>> {
+        let after = self.0.partition_point(|(from, ..)| *from <= index);
+        let known = self.0.iter().take(after).rev();
+        let mut is_recent = true;
+        known.map_while(move |(_, at, trusted)| {
+            let counts = std::mem::replace(&mut is_recent, *at > since);
+            counts.then_some(trusted)
+        })
     }
 
     /// What was in force at an entry.
     pub(crate) fn at(&self, index: u64) -> Option<&Arc<Trusted>> {
-        let after = self.0.partition_point(|(from, _)| *from <= index);
-        self.0.get(after.checked_sub(1)?).map(|(_, trusted)| trusted)
+        let after = self.0.partition_point(|(from, ..)| *from <= index);
+        self.0.get(after.checked_sub(1)?).map(|(.., trusted)| trusted)
     }
 }

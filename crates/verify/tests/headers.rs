@@ -176,7 +176,7 @@ fn missing(words: &str, say: impl FnOnce(&mut Author<'_>, Digest)) {
     report.finds("headers", words);
     let found = report.tells("fault", "headers", words);
     assert_eq!(found["message"], victim.id().to_string());
-    assert_eq!(found["against"], "sm.example");
+    assert!(found.get("against").is_none(), "a copy may lack it: {found}");
     let decided = a.entries.iter().position(|e| matches!(e.event, LogEvent::Decided(_)));
     assert_eq!(found["entry"], decided.unwrap() as u64);
     assert_eq!(report.faults("headers"), 1, "{}", report.text);
@@ -215,7 +215,8 @@ fn only_what_the_log_says_afterwards_and_of_this_header_gives_leave() {
     });
     missing("does not say that it was pruned", |a, header| {
         a.say_erased(header, false);
-        a.say_erased(Digest([7; 32]), true);
+        let other = a.headers.keys().copied().find(|one| *one != header).unwrap();
+        a.say_erased(other, true);
     });
 }
 
@@ -399,6 +400,8 @@ fn a_message_for_two_ministries_has_its_header_once() {
         for (peer, decided) in both {
             a.append(vec![(peer, Direction::Out)], LogEvent::Decided(Box::new(decided)));
         }
+        let headers: Vec<_> = all.iter().map(|send| send.header(&cast)).collect();
+        a.state_by(&headers, kuriiri_types::ReceiptKind::Accepted, Some(Giver::System(system)));
         let report = audited(&bench, &a);
         report.is_good();
         assert_eq!((report.done("headers"), report.done("decisions")), (2, 4), "{}", report.text);
@@ -412,7 +415,9 @@ fn a_log_that_goes_on_from_a_lost_one_may_lack_headers_of_what_is_under_way() {
     let (old, _) = story(&cast);
     let (released, ..) = released(&cast, 0);
     let goes_on = |days: u32| {
-        let new = released.rewritten(|entries| {
+        let mut later = released.rewritten(|_| {});
+        later.log = 2;
+        let new = later.rewritten(|entries| {
             let waiting = entries.iter().position(|e| matches!(e.event, LogEvent::Decided(_)));
             let waiting = waiting.unwrap();
             entries.drain(waiting..waiting + 2);
@@ -424,9 +429,11 @@ fn a_log_that_goes_on_from_a_lost_one_may_lack_headers_of_what_is_under_way() {
         });
         audited(&bench, &new)
     };
-    let report = goes_on(1);
+    let report = goes_on(0);
     report.notes("messages", "whose header no entry before it brought");
     assert_eq!(report.faults("messages"), 0, "{}", report.text);
-    let much_later = goes_on(94);
-    much_later.finds("messages", "whose header no entry before it brought");
+    // What was made after the log began is in no other, and of what was made before nothing comes so late.
+    for days in [1, 94] {
+        goes_on(days).finds("messages", "whose header no entry before it brought");
+    }
 }

@@ -299,10 +299,7 @@ fn a_log_that_goes_on_from_another_says_from_which() {
     let cast = Cast::new();
     let bench = Bench::new(&cast, &[], 0);
     let (old, _) = story(&cast);
-    let mut a = Author::blank(&cast, "sm");
-    a.append(vec![], LogEvent::Restored { checkpoint: old.checkpoint() });
-    a.append(vec![], LogEvent::Booted { software: "test".into() });
-    a.put_in_force();
+    let a = Author::renewed(&old);
     let report = bench.log(&bench.write(&a, &[]), &[]);
     report.is_good();
     report.notes("growth", "goes on from sm.example/log");

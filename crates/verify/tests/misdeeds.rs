@@ -134,7 +134,7 @@ fn a_release_that_no_officer_signed_is_found() {
 #[test]
 fn a_release_that_is_no_act_of_its_own_is_found() {
     let commit = |_: &Cast, a: &mut Author<'_>, b: &mut Author<'_>| {
-        let send = Send::held("sm", "plm", 504);
+        let send = Send::held("sm", "plm", 25);
         a.submit(&send, Some(&b.home.clone()));
         let envelope = send.envelope(a.cast, &a.cast.member("sm").system);
         a.release(&send, &envelope, &b.home.clone());
@@ -152,6 +152,7 @@ fn a_release_that_is_no_act_of_its_own_is_found() {
     let old = a.checkpoint();
     commit(&cast, &mut a, &mut b);
     let restored = LogEvent::Restored { checkpoint: old };
+    a.log = 2;
     let a = a.rewritten(|entries| {
         let first = Entry { event: restored, ..entries[0].clone() };
         entries.insert(0, first);
@@ -177,7 +178,8 @@ fn times_of_cosignatures_that_cannot_be_are_found() {
     assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 2);
     witnessed(-60).notes("witnessing", "by this relay");
     for by in [-301, 302] {
-        witnessed(by).finds("witnessing", "by this relay");
+        assert_eq!(witnessed(by).exit, 2);
+        witnessed(by).tells("unchecked", "witnessing", "by this relay");
     }
     let cosigned = |by: i64| {
         let cast = Cast::new();
@@ -375,7 +377,7 @@ fn times_and_starts_that_fall_are_found() {
 
 #[test]
 fn who_handed_over_what_was_taken_is_said_and_is_the_last_on_its_way() {
-    misdeed("order", "who handed over what was accepted", |_, a, b| {
+    misdeed("order", "it is not for sm.example to say", |_, a, b| {
         a.submit(&Send::new("sm", "plm", 522), Some(&b.home.clone()));
         let mut entry = last(a);
         if let LogEvent::Receipt(receipt) = &mut entry.event {

@@ -502,7 +502,8 @@ fn a_message_through_a_hub_is_compared_with_the_hub() {
         let at = um.arrive(&send, &envelope, (signer, &path, None));
         let relayed: SignedReceipt = um.proven(at);
         hub.hear(&um.home, relayed);
-        let delivered = um.state(&send.header(&cast), ReceiptKind::Delivered, None);
+        let by = cast.member("um").system.id();
+        let delivered = um.state(&send.header(&cast), ReceiptKind::Delivered, Some(by));
         let delivered = um.proven(delivered);
         hub.hear(&um.home, delivered.clone());
         a.hear(&hub.home, delivered);

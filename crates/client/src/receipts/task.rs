@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kuriiri_transport::{CloseCode, Receiver, Sender, StreamError};
-use kuriiri_types::{Address, Receipt, ReceiptKind, Refusal, SignedReceipt, limits::RETRY_GRACE};
+use kuriiri_types::{Address, Refusal, SignedReceipt, limits::RETRY_GRACE};
 use kuriiri_wire::{
     Frame, WireError,
     client::{ConfirmReceipts, ReceiptBatch, ReceiptMode, Request, ToReceiptReader},
@@ -133,7 +133,7 @@ impl Reader {
             if receipt.sender != self.address {
                 return Err(Unacceptable::NotForUs);
             }
-            if !may_say(receipt) {
+            if !receipt.is_its_issuers_to_say() {
                 return Err(Unacceptable::NotItsToSay(receipt.issuer.clone()));
             }
             let place = Place { subscription: self.subscription, number };
@@ -143,17 +143,6 @@ impl Reader {
             let claimed = receipt::decode(&entry).ok().and_then(|r| r.subjects.into_iter().next());
             ReceiveError::Unacceptable { id: claimed.map(|told| told.subject.message), source }
         })
-    }
-}
-
-/// True unless only the relay of another ministry can know what a receipt says of some message.
-fn may_say(receipt: &Receipt) -> bool {
-    match receipt.kind {
-        ReceiptKind::Accepted => receipt.issuer == *receipt.sender.ministry(),
-        ReceiptKind::Delivered => {
-            receipt.subjects.iter().all(|told| receipt.issuer == *told.recipient.ministry())
-        }
-        ReceiptKind::Relayed | ReceiptKind::Refused | ReceiptKind::Expired => true,
     }
 }
 

@@ -179,7 +179,7 @@ async fn what_is_not_for_its_issuer_to_say_is_reported() {
         assert_eq!((issuer.as_str(), source.code()), (expected, Code::SIGNATURE));
     }
     // Whoever is on the way may say these.
-    for kind in [ReceiptKind::Relayed, ReceiptKind::Refused, ReceiptKind::Expired] {
+    for kind in [ReceiptKind::Refused, ReceiptKind::Expired] {
         for (issuer, log) in [("sm.example", sm), ("um.example", um)] {
             there.give(log, &[(4, of(kind, issuer))], 5).await;
             let receipt = good(soon(receipts.next()).await);
@@ -230,7 +230,7 @@ async fn receipts_that_stand_in_no_log_are_reported() {
     let mut receipts = client.receipts();
     let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
     let true_one = Receipt {
-        kind: ReceiptKind::Relayed,
+        kind: ReceiptKind::Expired,
         issuer: world.sm.ministry.clone(),
         ..delivered(&world, SENDER)
     };

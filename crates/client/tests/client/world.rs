@@ -315,9 +315,10 @@ pub(crate) fn receipt_of(
 ) -> Receipt {
     let decoded = header::decode(header).unwrap();
     let by = match kind {
-        ReceiptKind::Accepted => Some(kirjaamo(decoded.from.ministry())),
-        ReceiptKind::Delivered => Some(kirjaamo(recipient.ministry())),
-        ReceiptKind::Relayed | ReceiptKind::Refused | ReceiptKind::Expired => None,
+        ReceiptKind::Accepted => Some(Giver::System(kirjaamo(decoded.from.ministry()))),
+        ReceiptKind::Delivered => Some(Giver::System(kirjaamo(recipient.ministry()))),
+        ReceiptKind::Relayed => Some(Giver::Peer(decoded.from.ministry().clone())),
+        ReceiptKind::Refused | ReceiptKind::Expired => None,
     };
     let subject = Subject { message: decoded.id, header: leaf(header) };
     Receipt {
@@ -325,7 +326,7 @@ pub(crate) fn receipt_of(
         kind,
         at: now(),
         sender: decoded.from,
-        by: by.map(Giver::System),
+        by,
         code: None,
         reasons: Vec::new(),
         subjects: vec![Addressed { subject, recipient: recipient.clone() }],

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kuriiri_merkle::leaf;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Address, Code, Giver, Lane, Ministry, ReceiptKind, Refusal, Timestamp, Verdict,
+    Address, Code, Giver, Lane, Ministry, Refusal, Timestamp, Verdict,
     limits::{CLOCK_SKEW_MAX, RECEIPT_AGE_MAX, RECEIPTS_MAX},
 };
 
@@ -82,10 +82,7 @@ impl Custody {
         verified: &VerifiedReceipt,
     ) -> Result<Verdict, ViewError> {
         let receipt = verified.receipt();
-        let mut told = receipt.subjects.iter();
-        if receipt.kind == ReceiptKind::Delivered
-            && !told.all(|told| receipt.issuer == *told.recipient.ministry())
-        {
+        if !receipt.is_its_issuers_to_say() {
             return Ok(Verdict::Refused(Refusal::bare(Code::SIGNATURE)));
         }
         if receipt.at > work.now.after(CLOCK_SKEW_MAX) {

@@ -12,8 +12,8 @@ use kuriiri_tlog::{
     Checkpoint, Cosigner, LogKeys, NoteSigner, ReceiptVerifier, VerifiedReceipt, log_origin,
 };
 use kuriiri_types::{
-    Address, Addressed, Code, Entry, LogEvent, Ministry, Receipt, ReceiptKind, SignedReceipt,
-    Subject, Timestamp,
+    Address, Addressed, Code, Entry, Giver, LogEvent, Ministry, Receipt, ReceiptKind,
+    SignedReceipt, Subject, Timestamp,
 };
 use kuriiri_wire::{entry, receipt};
 
@@ -99,13 +99,22 @@ pub(crate) fn receipt_of(
         ReceiptKind::Refused => Some(Code::REJECTED),
         ReceiptKind::Expired => Some(Code::EXPIRED),
     };
+    let system = |ministry: &Ministry| {
+        Giver::System(format!("spiffe://{ministry}/system/kirjaamo").parse().unwrap())
+    };
+    let by = match kind {
+        ReceiptKind::Accepted => Some(system(header.from.ministry())),
+        ReceiptKind::Relayed => Some(Giver::Peer(header.from.ministry().clone())),
+        ReceiptKind::Delivered => Some(system(recipient.ministry())),
+        ReceiptKind::Refused | ReceiptKind::Expired => None,
+    };
     let subject = Subject { message: header.id, header: header_digest };
     Receipt {
         issuer: ministry(issuer),
         kind,
         at,
         sender: header.from,
-        by: None,
+        by,
         code,
         reasons: Vec::new(),
         subjects: vec![Addressed { subject, recipient: recipient.clone() }],

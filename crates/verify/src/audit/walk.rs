@@ -10,31 +10,35 @@ use std::{
 
 use kuriiri_tlog::{Checkpoint, TileEdge};
 use kuriiri_types::{
-    Code, Decided, Entry, Fingerprint, LogEvent, Ministry, Receipt, Timestamp,
-    limits::CLOCK_SKEW_MAX,
+    Decided, Entry, Fingerprint, LogEvent, Ministry, Receipt, Subject, Timestamp,
+    limits::{CLOCK_SKEW_MAX, LOG_RETENTION_MIN},
 };
 use kuriiri_wire::WireError;
 
 use super::{
     gone::Leave,
+    ids::IdRecord,
+    names::Names,
     options::AuditOptions,
     pool::{Item, Job, Pool, judge},
     recent::{Headers, Recent},
+    releases::Releases,
+    restored::{Elsewhere, Origin},
+    ways::Ways,
 };
 use crate::{
     check_entry::Spot,
     finding::{Check, Finding, Findings},
     folder::LogFolder,
-    found::{Beside, Found, Inner},
+    found::{Beside, Found, Inner, is_onward},
     heads::Heads,
     kept_checkpoints::Known,
     order::Order,
-    releases::Releases,
     rules::{Contents, InForce},
     scan::Scanned,
     spill::Spill,
     timeline::Timeline,
-    trace::{About, Abouts, Header, Said, Trace},
+    trace::{About, Abouts, Cause, Header, Said, Trace, beginning},
     tree::check_tile,
     trusted::{Anchors, Keys, TrustHistory, Trusted},
 };
@@ -63,6 +67,7 @@ pub(super) struct Walk<'a> {
     weight: usize,
     recent: Recent,
     traces: Spill<Trace>,
+    ids: Spill<IdRecord>,
     kinds: BTreeMap<&'static str, u64>,
     timeline: Timeline,
     period: Option<(Timestamp, Timestamp)>,
@@ -70,8 +75,10 @@ pub(super) struct Walk<'a> {
     leave: Leave,
     messages: u64,
     releases: Releases,
-    /// It goes on from a log that was lost.
-    is_restored: bool,
+    /// What it lacks with leave, if it goes on from a log that was lost.
+    elsewhere: Option<Elsewhere>,
+    /// The shortest life that rules in force so far gave a message.
+    life: Duration,
 }
 
 impl<'a> Walk<'a> {
@@ -86,7 +93,7 @@ impl<'a> Walk<'a> {
         known.prepare();
         let trusted = Arc::new(Trusted::first(home.clone(), anchors));
         let mut history = TrustHistory::default();
-        history.push(0, Arc::clone(&trusted));
+        history.push((0, Timestamp::from_millis(i64::MIN)), Arc::clone(&trusted));
         Self {
             folder,
             anchors,
@@ -94,7 +101,7 @@ impl<'a> Walk<'a> {
             known,
             contents: replay,
             tree: TileEdge::new(),
-            order: Order::new(home.clone()),
+            order: Order::new(home.clone(), &folder.checkpoint().origin),
             heads: Heads::new(home.clone()),
             trusted,
             history,
@@ -103,6 +110,7 @@ impl<'a> Walk<'a> {
             weight: 0,
             recent: Recent::new(),
             traces: Spill::new(),
+            ids: Spill::new(),
             kinds: BTreeMap::new(),
             timeline: Timeline::default(),
             period: None,
@@ -110,7 +118,8 @@ impl<'a> Walk<'a> {
             leave: Leave::new(home.clone()),
             messages: 0,
             releases: Releases::new(home),
-            is_restored: false,
+            elsewhere: None,
+            life: Duration::MAX,
         }
     }
 
@@ -120,7 +129,11 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes the next bundle. False when the log cannot be followed any further.
-    pub(super) fn chunk(&mut self, chunk: Scanned<Found>, findings: &mut Findings) -> bool {
+    pub(super) fn chunk(
+        &mut self,
+        chunk: Scanned<(Found, Vec<Names>)>,
+        findings: &mut Findings,
+    ) -> bool {
         let chunk = match chunk {
             Ok(chunk) => chunk,
             Err(error) => {
@@ -131,18 +144,27 @@ impl<'a> Walk<'a> {
         };
         findings.done(Check::Files, 1);
         for what in chunk.flaws {
-            findings.add(Finding::fault(Check::Headers, what).against(&self.trusted.home));
+            findings.add(Finding::fault(Check::Headers, what));
         }
         self.recent.turn();
-        for found in chunk.entries {
+        for (found, names) in chunk.entries {
             self.known.check(&self.tree, &self.anchors.trust, findings);
             for (tile, tree) in self.tree.push(found.leaf) {
                 check_tile(self.folder, tile, &tree, findings);
             }
+            self.names(&found, &names, findings);
             self.entry(found, findings);
         }
         self.flush();
         true
+    }
+
+    /// Keeps what the headers beside an entry name.
+    fn names(&mut self, found: &Found, names: &[Names], out: &mut Findings) {
+        for one in names {
+            let at = (found.index, one.earliest(self.life));
+            self.trace(Trace::new(at, one.header, one.about, Said::Named(one.count)), out);
+        }
     }
 
     fn entry(&mut self, found: Found, findings: &mut Findings) {
@@ -154,14 +176,24 @@ impl<'a> Walk<'a> {
             Inner::Nothing | Inner::Unreadable(_) => None,
         };
         self.timeline.count(&entry, came);
-        self.order.next(index, leaf, &entry, findings);
+        self.order.next(index, leaf, (&entry, came), findings);
         self.heads.next(index, (&entry, came), &self.order, findings);
+        if index == 0 {
+            let is_restored = matches!(entry.event, LogEvent::Restored { .. });
+            self.origin().check_first(is_restored, findings);
+        }
         let spot = Spot { index, at: entry.at };
         if let LogEvent::Decided(decided) = entry.event {
-            self.decided(spot, decided, (headers, &about), findings);
+            let goes = is_onward(&entry.channels);
+            self.ways(spot).check_onward(spot, (&entry.channels, &decided), findings);
+            self.decided(spot, decided, (headers, &about, goes), findings);
         } else {
             self.event(spot, entry.event, (inner, &about), findings);
         }
+    }
+
+    fn ways(&self, spot: Spot) -> Ways<'_> {
+        Ways::at(spot, &self.trusted.home, &self.history)
     }
 
     fn readable(
@@ -193,10 +225,11 @@ impl<'a> Walk<'a> {
     ) {
         match event {
             LogEvent::Receipt(receipt) => {
-                let unknown = receipt.code == Some(Code::UNKNOWN_RECIPIENT);
-                self.stated(spot, (&receipt, about), Said::Own(receipt.kind, unknown), findings);
+                let said = Said::Own(receipt.kind, Cause::of(&receipt));
+                self.stated(spot, (&receipt, about), said, findings);
             }
-            LogEvent::ReceiptIn { receipt, .. } => {
+            LogEvent::ReceiptIn { from, receipt } => {
+                self.ways(spot).check_receipt(spot, &from, findings);
                 let said = self.came(spot, (inner, about), findings);
                 self.wait(spot, Item::Receipt(receipt, said), 1);
             }
@@ -240,12 +273,12 @@ impl<'a> Walk<'a> {
             let rules = InForce::of(&policy, &self.contents);
             self.contents.settle(&policy);
             let keys = Keys::of(rules.federation.as_ref(), self.anchors);
-            self.change(spot.index, Arc::new(rules), keys);
+            self.change(spot, Arc::new(rules), keys);
         } else if let LogEvent::ClockStepped { .. } = event {
             // Times fall, so what was good when it was first looked at must be looked at again.
             let rules = Arc::clone(&self.trusted.rules);
             let keys = Keys::of(rules.federation.as_ref(), self.anchors);
-            self.change(spot.index, rules, keys);
+            self.change(spot, rules, keys);
         } else if let LogEvent::Restored { checkpoint } = event {
             self.restored(spot, &checkpoint, findings);
         } else if let LogEvent::Pruned { until, headers, .. } = event {
@@ -257,7 +290,7 @@ impl<'a> Walk<'a> {
         &mut self,
         spot: Spot,
         decided: Box<Decided>,
-        (beside, about): (Beside, &Abouts),
+        (beside, about, goes): (Beside, &Abouts, bool),
         out: &mut Findings,
     ) {
         self.releases.decided(spot, &decided, out);
@@ -265,7 +298,7 @@ impl<'a> Walk<'a> {
         let (decided, about) = (Arc::from(decided), about.of(0));
         let is_known = beside != Beside::Unknown;
         let headers = self.headers(&decided, beside);
-        self.name(spot, (&decided, about), (&headers, is_known), out);
+        self.name(spot, (&decided, about, goes), (&headers, is_known), out);
         if decided.batch.is_none() && headers.iter().all(Option::is_none) {
             // They are looked for when all was read.
             return;
@@ -310,24 +343,41 @@ impl<'a> Walk<'a> {
     fn name(
         &mut self,
         spot: Spot,
-        (decided, about): (&Decided, About),
+        (decided, about, goes): (&Decided, About, bool),
         (headers, is_known): (&Headers, bool),
         out: &mut Findings,
     ) {
         let at = (spot.index, spot.at);
+        if decided.keep_until.is_some_and(|until| until < spot.at.after(LOG_RETENTION_MIN)) {
+            let what = "its headers are said to be kept for less than a hundred days";
+            let finding = Finding::fault(Check::Headers, what).at(spot.index);
+            out.add(finding.against(&self.trusted.home));
+        }
         for (subject, header) in decided.subjects.iter().zip(headers.iter()) {
             let place = match (decided.batch.is_some(), header) {
                 (true, _) => Header::Here,
                 (false, Some(_)) => Header::Used,
                 (false, None) => Header::Earlier,
             };
-            let said = Said::Decided(decided.ruling, place);
+            let said = Said::Decided(decided.ruling, place, goes);
             self.trace(Trace::new(at, subject.header, about, said), out);
+            if place == Header::Here {
+                self.id(spot.index, subject, out);
+            }
             let keep_until = decided.keep_until.filter(|_| is_known && header.is_none());
             if let Some(keep_until) = keep_until {
                 let at = (spot.index, keep_until);
                 self.trace(Trace::new(at, subject.header, About::default(), Said::Gone), out);
             }
+        }
+    }
+
+    /// Keeps which message an id names.
+    fn id(&mut self, index: u64, subject: &Subject, out: &mut Findings) {
+        let (id, message) = (subject.message, beginning(subject.header));
+        if let Err(error) = self.ids.push(IdRecord { id, message, index }) {
+            let what = format!("records cannot be written beside: {error}");
+            out.add(Finding::unchecked(Check::Messages, what));
         }
     }
 
@@ -399,13 +449,14 @@ impl<'a> Walk<'a> {
         self.pool.give(Job { trusted, items });
     }
 
-    fn change(&mut self, index: u64, rules: Arc<InForce>, keys: Keys) {
+    fn change(&mut self, spot: Spot, rules: Arc<InForce>, keys: Keys) {
         self.flush();
+        self.life = self.life.min(rules.shortest_life);
         self.admitted.clear();
         let certificates = Arc::clone(&self.trusted.certificates);
         let (home, keys) = (self.trusted.home.clone(), Arc::new(keys));
         self.trusted = Arc::new(Trusted { home, keys, rules, certificates });
-        self.history.push(index, Arc::clone(&self.trusted));
+        self.history.push((spot.index, spot.at), Arc::clone(&self.trusted));
     }
 
     fn trace(&mut self, trace: Trace, findings: &mut Findings) {
@@ -417,29 +468,15 @@ impl<'a> Walk<'a> {
 
     /// What a log that goes on from another one says of it.
     fn restored(&mut self, spot: Spot, note: &[u8], findings: &mut Findings) {
-        findings.done(Check::Growth, 1);
-        self.releases.begin(spot.at);
-        self.is_restored = true;
-        let before = crate::kept_checkpoints::parsed(note);
-        let genuine = before.as_ref().and_then(|before| {
-            let key = self.trusted.keys.log(&before.origin);
-            let key = key.or_else(|| self.anchors.trust.log_key(&before.origin))?;
-            Checkpoint::verify(note, &key).ok()
-        });
-        let finding = match (before, genuine) {
-            (_, Some(before)) => Finding::note(
-                Check::Growth,
-                format!("this log goes on from {} with {} entries", before.origin, before.size),
-            ),
-            (Some(before), None) => Finding::unchecked(
-                Check::Growth,
-                format!("no key is known of {}, which this log goes on from", before.origin),
-            ),
-            (None, None) => {
-                Finding::fault(Check::Growth, "what this log goes on from is no checkpoint")
-            }
-        };
-        findings.add(finding.at(spot.index));
+        let (origin, trust) = (self.origin(), (&*self.trusted, &self.known));
+        if let Some(elsewhere) = origin.restored(spot, note, trust, findings) {
+            self.releases.begin(elsewhere);
+            self.elsewhere = Some(elsewhere);
+        }
+    }
+
+    fn origin(&self) -> Origin<'a> {
+        Origin { origin: &self.folder.checkpoint().origin, anchors: self.anchors }
     }
 
     /// The signature of the log that was witnessed, and this relay's own.
@@ -455,7 +492,7 @@ impl<'a> Walk<'a> {
         }
         let Some(key) = keys.witness(&self.trusted.home) else { return };
         if let Ok(Some(signed)) = read.verify(key) {
-            let far = signed.time.and_then(|time| far(time, spot.at, &self.trusted.home));
+            let far = signed.time.and_then(|time| far(time, spot.at));
             if let Some(far) = far {
                 findings.add(far.at(spot.index));
             }
@@ -466,14 +503,17 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A cosignature and the entry that says so are of one moment and one clock.
-fn far(time: u64, at: Timestamp, home: &Ministry) -> Option<Finding> {
+/// A cosignature and the entry that says so are of one moment and one clock, unless that was set in between.
+fn far(time: u64, at: Timestamp) -> Option<Finding> {
     let cosigned = i64::try_from(time).unwrap_or(i64::MAX).saturating_mul(1000);
     let cosigned = Timestamp::from_millis(cosigned);
     let apart = at.since(cosigned).max(cosigned.since(at));
     let what = format!("it was cosigned at {cosigned} by this relay, as it says at {at}");
     if apart > CLOCK_SKEW_MAX {
-        Some(Finding::fault(Check::Witnessing, what).against(home))
+        Some(Finding::unchecked(
+            Check::Witnessing,
+            format!("{what}; its clock was set, or one is not so"),
+        ))
     } else {
         (apart > SECOND).then(|| Finding::note(Check::Witnessing, what))
     }

@@ -18,6 +18,7 @@ use crate::{
     histories::{FlawKind, follow},
     partial_log::PartialLog,
     spill::groups,
+    trace::stand_in_for,
     trusted::{Anchors, Keys},
 };
 
@@ -221,12 +222,13 @@ fn judge_entries(
         judged.add(Finding::note(Check::Headers, what));
     }
     partial_log.traces.sort();
+    let home_number = stand_in_for(&partial_log.trusted.home);
     let goes_on = log_number(&part.checkpoint.origin) > Some(1);
     groups(
         &partial_log.traces,
         |trace| trace.message,
         |traces| {
-            for flaw in follow(traces).flaws {
+            for flaw in follow(traces, home_number).flaws {
                 // What is between entries that are not here may be elsewhere in the log.
                 if !matches!(flaw.kind, FlawKind::NoHeader | FlawKind::BothTold) {
                     let lacks = flaw.kind.is_of_something_missing() && goes_on;

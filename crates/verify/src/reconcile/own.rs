@@ -20,10 +20,10 @@ pub(super) struct Own {
 }
 
 impl Own {
-    pub(super) fn new(home: &Ministry) -> Self {
+    pub(super) fn new(home: &Ministry, origin: &str) -> Self {
         Self {
             tree: TileEdge::new(),
-            order: Order::new(home.clone()),
+            order: Order::new(home.clone(), origin),
             heads: Heads::new(home.clone()),
         }
     }
@@ -35,7 +35,7 @@ impl Own {
 
     /// Looks at the next entry.
     pub(super) fn next(&mut self, found: &Found, entry: &Entry, findings: &mut Findings) {
-        self.order.next(found.index, found.leaf, entry, findings);
+        self.order.next(found.index, found.leaf, (entry, found.came()), findings);
         self.heads.next(found.index, (entry, found.came()), &self.order, findings);
     }
 
@@ -55,5 +55,6 @@ impl Own {
             findings.add(Finding::fault(Check::Root, what));
         }
         self.heads.finish(findings);
+        self.order.finish(findings);
     }
 }

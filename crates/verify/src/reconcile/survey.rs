@@ -72,7 +72,7 @@ pub(super) fn survey(
     progress: &mut impl FnMut(u64),
 ) -> Survey {
     check_checkpoint(folder, anchors, findings);
-    let own = Own::new(home);
+    let own = Own::new(home, &folder.checkpoint().origin);
     let survey = Survey { period: None, seen: Vec::new(), gaps: Vec::new() };
     let links = HashMap::new();
     let mut reader = Reader { side, peer, peers_log, own, records, survey, links, last_seen: None };

@@ -15,8 +15,8 @@ use kuriiri_tlog::{
     encode_headers, encode_tile, nth_log_origin, tiles_of,
 };
 use kuriiri_types::{
-    Addressed, Approval, ApprovalAct, Channel, Decided, Digest, Direction, Entry, Envelope,
-    FilePart, Giver, Header, LogEvent, LoggedRuling, Ministry, Receipt, ReceiptKind,
+    Address, Addressed, Approval, ApprovalAct, Channel, Decided, Digest, Direction, Entry,
+    Envelope, FilePart, Giver, Header, LogEvent, LoggedRuling, Ministry, Receipt, ReceiptKind,
     SignedApproval, SignedReceipt, SpiffeId, Subject, Timestamp,
 };
 use kuriiri_wire::{approval, entry, header};
@@ -37,7 +37,7 @@ pub struct Author<'a> {
     known: Vec<Digest>,
     number: u8,
     /// Which of the ministry's logs this is.
-    log: u32,
+    pub log: u32,
     /// All headers by digest, and which of them are not there any more.
     pub headers: BTreeMap<Digest, Bytes>,
     pub gone: BTreeSet<Digest>,
@@ -146,6 +146,7 @@ impl<'a> Author<'a> {
         let mut entries = self.entries.clone();
         change(&mut entries);
         let mut new = Self::blank(self.cast, self.node);
+        new.log = self.log;
         (new.headers, new.gone) = (self.headers.clone(), self.gone.clone());
         for entry in entries {
             (new.at, new.boot) = (entry.at, entry.boot);
@@ -275,7 +276,7 @@ impl<'a> Author<'a> {
             header: *header,
         };
         let subjects = class.iter().zip(&leaves).map(subject).collect();
-        let keep_until = Some(self.at.after(100 * DAY));
+        let keep_until = Some(self.at.after(101 * DAY));
         Decided { batch, keep_until, subjects, ..decided }
     }
 
@@ -364,9 +365,10 @@ impl<'a> Author<'a> {
     /// States what became of messages.
     pub fn state_by(&mut self, headers: &[Header], kind: ReceiptKind, by: Option<Giver>) -> u64 {
         let negative = matches!(kind, ReceiptKind::Refused | ReceiptKind::Expired);
-        let told = |header: &Header| Addressed {
-            subject: Subject { message: header.id, header: leaf(&header::encode(header)) },
-            recipient: header.to[0].address.clone(),
+        let told = |header: &Header| {
+            let subject = Subject { message: header.id, header: leaf(&header::encode(header)) };
+            let recipients = self.speaks_of(header).into_iter();
+            recipients.map(move |recipient| Addressed { subject, recipient }).collect::<Vec<_>>()
         };
         let receipt = Receipt {
             issuer: self.home.clone(),
@@ -376,9 +378,24 @@ impl<'a> Author<'a> {
             by,
             code: negative.then_some(kuriiri_types::Code::POLICY),
             reasons: vec![],
-            subjects: headers.iter().map(told).collect(),
+            subjects: headers.iter().flat_map(told).collect(),
         };
         self.append(vec![], LogEvent::Receipt(receipt))
+    }
+
+    /// The recipients of a message whom a relay speaks of: all at its origin, else its own, and a hub those
+    /// of the first's ministry.
+    fn speaks_of(&self, header: &Header) -> Vec<Address> {
+        let all = || header.to.iter().map(|recipient| recipient.address.clone());
+        let at = |ministry: &Ministry| all().filter(|a| a.ministry() == ministry).collect();
+        let here: Vec<Address> = at(&self.home);
+        if *header.from.ministry() == self.home {
+            all().collect()
+        } else if here.is_empty() {
+            at(header.to[0].address.ministry())
+        } else {
+            here
+        }
     }
 
     /// A receipt of another relay comes in.

@@ -9,15 +9,16 @@ use super::Walk;
 use crate::{
     audit::{
         gone::Gone,
+        ids::Shared,
         later::{Late, Later},
         named::NAMED_MAX,
         report::LogReport,
     },
     finding::{Check, Finding, Findings},
     found::found,
-    histories::{self, Fates, Flaw, FlawKind, REACH, follow},
+    histories::{self, Fates, Flaw, FlawKind, follow},
     spill::{Spill, groups},
-    trace::{Trace, beginning},
+    trace::{Trace, beginning, stand_in_for},
     tree::{check_files, check_tile},
 };
 
@@ -45,6 +46,7 @@ impl Walk<'_> {
             self.check_witnesses(&report.cosigned, findings);
         }
         self.heads.finish(findings);
+        self.order.finish(findings);
         self.check_root(findings);
         (report.read, report.messages) = (self.read(), self.messages);
         report.period = self.period;
@@ -134,7 +136,13 @@ impl Walk<'_> {
 
     fn histories(&mut self, findings: &mut Findings) -> Histories {
         let traces = std::mem::replace(&mut self.traces, Spill::new());
-        let mut histories = Histories::new();
+        let shared = Shared::among(std::mem::replace(&mut self.ids, Spill::new()));
+        let shared = shared.unwrap_or_else(|error| {
+            let what = format!("records cannot be read again: {error}");
+            findings.add(Finding::unchecked(Check::Messages, what));
+            Shared::default()
+        });
+        let mut histories = Histories::new(shared);
         let sorted = traces.sorted(|traces| {
             groups(
                 traces,
@@ -152,6 +160,7 @@ impl Walk<'_> {
                 findings.add(Finding::unchecked(Check::Messages, what));
             }
         }
+        histories.shared.finish(findings);
         findings.done(Check::Messages, histories.fates.accepted + histories.fates.turned_down);
         histories
     }
@@ -162,11 +171,11 @@ impl Walk<'_> {
         histories: &mut Histories,
         findings: &mut Findings,
     ) {
-        let history = follow(traces);
+        let history = follow(traces, stand_in_for(&self.trusted.home));
         histories.fates.add(&history.fates);
         for flaw in history.flaws {
             let id = histories.name(self, traces, flaw.index);
-            findings.add(self.flaw(traces, &flaw).at(flaw.index).of(id));
+            findings.add(self.flaw(traces, &flaw, id).at(flaw.index).of(id));
         }
         for gone in history.gone {
             let id = |histories: &mut Histories| histories.name(self, traces, gone.index);
@@ -175,6 +184,9 @@ impl Walk<'_> {
             }
         }
         let Some(message) = traces.first().map(|trace| trace.message) else { return };
+        if history.fates.accepted > 0 {
+            histories.shared.taken(message);
+        }
         for (first, decision) in history.deferred {
             if let Err(error) = histories.late.push(Late { decision, first, message }) {
                 let what = format!("records cannot be written beside: {error}");
@@ -183,11 +195,11 @@ impl Walk<'_> {
         }
     }
 
-    fn flaw(&self, traces: &[Trace], flaw: &Flaw) -> Finding {
+    fn flaw(&self, traces: &[Trace], flaw: &Flaw, id: Option<MessageId>) -> Finding {
         let what = flaw.kind.text();
         match flaw.kind {
             // What it lacks may be in the log before.
-            kind if kind.is_of_something_missing() && self.may_be_elsewhere(traces, flaw.index) => {
+            kind if kind.is_of_something_missing() && self.may_be_elsewhere(traces, flaw, id) => {
                 Finding::note(Check::Messages, what)
             }
             FlawKind::BothTold => Finding::note(Check::Messages, what),
@@ -196,17 +208,22 @@ impl Walk<'_> {
             | FlawKind::NoDecision
             | FlawKind::Twice
             | FlawKind::NeverTaken
-            | FlawKind::TwoFates => {
+            | FlawKind::TwoFates
+            | FlawKind::OtherRecipients
+            | FlawKind::NotLeft
+            | FlawKind::EndedEarly
+            | FlawKind::NotDenied
+            | FlawKind::ErasedNothing => {
                 Finding::fault(Check::Messages, what).against(&self.trusted.home)
             }
         }
     }
 
     /// Whether an entry about a message may rest on the log that this one goes on from.
-    fn may_be_elsewhere(&self, traces: &[Trace], index: u64) -> bool {
-        let begins = self.period.map(|(first, _)| first).filter(|_| self.is_restored);
-        let at = traces.iter().find(|trace| trace.index == index).map(|trace| trace.at);
-        at.zip(begins).is_some_and(|(at, begins)| Timestamp::from_millis(at) <= begins.after(REACH))
+    fn may_be_elsewhere(&self, traces: &[Trace], flaw: &Flaw, id: Option<MessageId>) -> bool {
+        let at = traces.iter().find(|trace| trace.index == flaw.index).map(|trace| trace.at);
+        let rests = at.zip(self.elsewhere);
+        rests.is_some_and(|(at, elsewhere)| elsewhere.may_have(Timestamp::from_millis(at), id))
     }
 
     /// A header that is missing: counted if the log gives leave for it, else a fault.
@@ -221,7 +238,8 @@ impl Walk<'_> {
                 "its header, to be kept until {keep_until}, is missing, and the log does not say \
                  that it was pruned after that time or erased"
             );
-            return Some(Finding::fault(Check::Headers, what).against(&self.trusted.home));
+            // Headers are no part of what is signed: whoever made the copy may have left it out.
+            return Some(Finding::fault(Check::Headers, what));
         };
         *count += 1;
         counted.decisions += 1;
@@ -234,14 +252,15 @@ struct Histories {
     fates: Fates,
     gone: Gone,
     late: Spill<Late>,
+    shared: Shared,
     /// Findings that may still get the name of their message, because each is another reading.
     names: usize,
 }
 
 impl Histories {
-    fn new() -> Self {
+    fn new(shared: Shared) -> Self {
         let (fates, gone) = (Fates::default(), Gone::default());
-        Self { fates, gone, late: Spill::new(), names: NAMED_MAX }
+        Self { fates, gone, late: Spill::new(), shared, names: NAMED_MAX }
     }
 
     /// The id of a message, from an entry that names it.

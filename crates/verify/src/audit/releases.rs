@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 
 use kuriiri_merkle::leaf;
-use kuriiri_types::{Decided, Digest, Ministry, SignedApproval, Timestamp};
+use kuriiri_types::{Decided, Digest, Ministry, SignedApproval};
 
+use super::restored::Elsewhere;
 use crate::{
     check_entry::Spot,
     finding::{Check, Finding, Findings},
-    histories::REACH,
 };
 
 /// The acts of officers that a log has. It grows with their number, 32 bytes each.
@@ -17,8 +17,8 @@ use crate::{
 pub(crate) struct Releases {
     home: Ministry,
     told: HashSet<Digest>,
-    /// Up to then some may be in the log that this one goes on from.
-    elsewhere: Option<Timestamp>,
+    /// What may be in the log that this one goes on from.
+    elsewhere: Option<Elsewhere>,
 }
 
 impl Releases {
@@ -26,9 +26,9 @@ impl Releases {
         Self { home, told: HashSet::new(), elsewhere: None }
     }
 
-    /// The log goes on from another one at this time.
-    pub(crate) fn begin(&mut self, at: Timestamp) {
-        self.elsewhere = Some(at.after(REACH));
+    /// The log goes on from another one.
+    pub(crate) fn begin(&mut self, elsewhere: Elsewhere) {
+        self.elsewhere = Some(elsewhere);
     }
 
     pub(crate) fn add(&mut self, signed: &SignedApproval) {
@@ -45,7 +45,8 @@ impl Releases {
                 continue;
             }
             let what = "a release that it went by is not in the log before it";
-            let finding = match self.elsewhere.is_some_and(|until| spot.at <= until) {
+            let id = decided.subjects.first().map(|subject| subject.message);
+            let finding = match self.elsewhere.is_some_and(|one| one.may_have(spot.at, id)) {
                 true => Finding::note(Check::Approvals, what),
                 false => Finding::fault(Check::Approvals, what).against(&self.home),
             };

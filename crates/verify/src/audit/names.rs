@@ -1,0 +1,68 @@
+//! What the headers beside an entry name: for whom each message is, and when it can end. Made by the
+//! threads that read, because it takes time.
+
+use std::time::Duration;
+
+use kuriiri_merkle::leaf;
+use kuriiri_types::{
+    Digest, Header, Timestamp,
+    limits::{CLOCK_SKEW_MAX, MESSAGE_TTL_MAX},
+};
+use kuriiri_wire::header;
+
+use crate::{
+    found::Found,
+    trace::{About, stand_in_for, stand_in_for_copy},
+};
+
+/// The copy of a message for one ministry, as its header has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names {
+    /// Leaf hash of the header.
+    pub(super) header: Digest,
+    /// The sum over the recipients of that ministry.
+    pub(super) about: About,
+    /// How many these are.
+    pub(super) count: u8,
+    expires: Option<Timestamp>,
+    created: Timestamp,
+}
+
+impl Names {
+    /// The earliest at which the message can expire, under rules of which the strictest lets it live so
+    /// long. What is counted from its arrival can end before what is counted from its making, as far as
+    /// clocks differ.
+    pub(super) fn earliest(&self, life: Duration) -> Timestamp {
+        let over = self.created.after(life.min(MESSAGE_TTL_MAX)).before(CLOCK_SKEW_MAX);
+        self.expires.map_or(over, |expires| expires.min(over))
+    }
+}
+
+/// An entry with what the headers beside it name.
+pub(super) fn with_names(found: Found) -> (Found, Vec<Names>) {
+    let mut names = Vec::new();
+    for (named, bytes) in found.first_named() {
+        let Some(bytes) = bytes.filter(|bytes| leaf(bytes) == named.header) else { continue };
+        let Ok(header) = header::decode(bytes) else { continue };
+        names.extend(names_in(named.header, &header));
+    }
+    (found, names)
+}
+
+/// One for each ministry that the message is for.
+fn names_in(digest: Digest, header: &Header) -> Vec<Names> {
+    let mut all: Vec<Names> = Vec::with_capacity(1);
+    for recipient in &header.to {
+        let dest = stand_in_for(recipient.address.ministry());
+        let who = stand_in_for_copy(&header.from, &recipient.address, header.id);
+        if let Some(known) = all.iter_mut().find(|known| known.about.dest == dest) {
+            known.about.who = known.about.who.wrapping_add(who);
+            known.count = known.count.saturating_add(1);
+        } else {
+            let (about, count) = (About { who, dest }, 1);
+            let (expires, created) = (header.expires, header.created);
+            all.push(Names { header: digest, about, count, expires, created });
+        }
+    }
+    all
+}
