@@ -63,10 +63,8 @@ impl Scene<'_> {
 }
 
 fn decided(entry: &mut Entry) -> &mut Decided {
-    match &mut entry.event {
-        LogEvent::Decided(decided) => decided,
-        other => panic!("{other:?}"),
-    }
+    let LogEvent::Decided(decided) = &mut entry.event else { panic!("it is no decision") };
+    decided
 }
 
 /// An honest day is good; with one lie in it, that is found.

@@ -92,7 +92,8 @@ impl Shared {
                 taken.len()
             );
             let finding = Finding::fault(Check::Messages, what).of(*id);
-            out.add(taken.iter().max().map_or(finding.clone(), |index| finding.at(*index)));
+            let last = taken.iter().max().copied();
+            out.add(Finding { entry: last, ..finding });
         }
     }
 }
