@@ -139,6 +139,39 @@ pub(crate) fn check_pinned(der: &CertificateDer<'_>, now: Timestamp) -> Result<(
     }
 }
 
+/// From when to when a certificate is valid, both included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CertificateValidity {
+    /// Its first second.
+    pub not_before: Timestamp,
+    /// Its last second.
+    pub not_after: Timestamp,
+}
+
+impl CertificateValidity {
+    /// Of a certificate that is for signing documents; of any other there is none. The dates are got
+    /// from the parser as [`Trust::end`] gets them.
+    pub(crate) fn of(der: &CertificateDer<'_>) -> Result<Self, webpki::Error> {
+        let not_after = timestamp(Trust::default().end(der)?);
+        let beginning = Timestamp::default();
+        let not_before = match check_pinned(der, beginning) {
+            Err(webpki::Error::CertNotValidYet { not_before, .. }) => timestamp(not_before),
+            Err(other) => return Err(other),
+            Ok(()) => beginning,
+        };
+        // Usage is judged after the dates, so it is only seen while they are good.
+        check_pinned(der, not_before)?;
+        Ok(Self { not_before, not_after })
+    }
+
+    /// Whether the certificate was valid then.
+    pub fn includes(&self, at: Timestamp) -> bool {
+        // Certificates know seconds: the last one lasts to its end, as it does for those who verify.
+        let at = unix_time(at);
+        unix_time(self.not_before) <= at && at <= unix_time(self.not_after)
+    }
+}
+
 /// What an accepted signing certificate says.
 pub(crate) struct Certified {
     claims: Claims,
@@ -198,6 +231,10 @@ fn revocation_options<'a>(
 
 fn unix_time(at: Timestamp) -> UnixTime {
     UnixTime::since_unix_epoch(at.since(Timestamp::default()))
+}
+
+fn timestamp(at: UnixTime) -> Timestamp {
+    Timestamp::default().after(Duration::from_secs(at.as_secs()))
 }
 
 /// All objects of one kind in a PEM text, at least one.

@@ -227,6 +227,12 @@ pub enum SignedFileError {
     /// The signature is not the person's, or not over these bytes.
     #[error("the signature of {0} is not over this file as it is now")]
     Signature(SpiffeId),
+    /// Nobody has shown the certificate that is named.
+    #[error("the certificate that the signature of {0} names is not known")]
+    UnknownCertificate(SpiffeId),
+    /// Files are not signed with such a certificate.
+    #[error("the certificate beside the name {0} is not that of an officer for signing documents")]
+    Unfit(SpiffeId),
 }
 
 impl SignedFileError {

@@ -6,7 +6,7 @@
 //!   signature, the certificate and the names in it were checked.
 //! - A [`VerifiedApproval`] is an officer's word; it says itself whether it is of a given message.
 //! - [`sign_file`] and [`PinnedSigners`] are for the files that rules come in, which several people
-//!   sign.
+//!   sign; [`file_signers`] is for those who look back at such files.
 //! - [`commit`] binds a body to its header without telling anything about the body.
 //! - [`seal`] and [`open`] encrypt a body for ministries, so that relays carry what they cannot read.
 //!
@@ -55,12 +55,14 @@ mod verify;
 
 pub use approval::VerifiedApproval;
 pub use batch::Purpose;
-pub use certificate::Authorities;
+pub use certificate::{Authorities, CertificateValidity};
 pub use commitment::{commit, salted};
 pub use error::{CertificateError, KeyError, SealError, SignedFileError, VerifyError};
 pub use key::Signer;
 pub use part::{divide, gather, is_behind, join};
 pub use raw::{NoteKey, random_secret, verify_ed25519};
 pub use sealing::{SUITE, SealingKey, SealingPublicKey, open, seal};
-pub use signed_file::{PinnedSigners, VerifiedFile, payload_type, sign_file};
+pub use signed_file::{
+    FileSigner, PinnedSigners, VerifiedFile, file_signers, payload_type, sign_file,
+};
 pub use verify::{ROOTS_REMEMBERED, SIGNERS_REMEMBERED, VerifiedHeader, VerifiedMessage, Verifier};

@@ -19,13 +19,17 @@
 //! over one is none over another.
 //!
 //! Who may sign is told by a set of pinned certificates and not by an authority: else whoever can
-//! issue certificates could also make rules. How many must sign is for others to decide.
+//! issue certificates could also make rules. How many must sign is for others to decide. Auditors pin
+//! nobody and look back: [`file_signers`] tells them who signed, whatever the certificates are now.
+
+mod auditing;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fmt::{self, Write},
 };
 
+use bytes::Bytes;
 use kuriiri_merkle::digest;
 use kuriiri_types::{
     Digest, FileKind, Fingerprint, SpiffeId, SpiffeRole, Timestamp,
@@ -42,6 +46,8 @@ use crate::{
     hex,
     key::fingerprint,
 };
+
+pub use auditing::{FileSigner, file_signers};
 
 /// The format of a file of signatures that this version reads and writes.
 const FORMAT: &str = "signatures/1";
@@ -144,19 +150,22 @@ impl PinnedSigners {
     ) -> Result<VerifiedFile, SignedFileError> {
         let signed = pae(payload_type(kind), bytes);
         let (mut signers, mut lapsed) = (BTreeSet::new(), BTreeSet::new());
+        let mut certificates = BTreeMap::new();
         for entry in read(kind, signatures)? {
             let Some(pinned) = self.0.get(&entry.certificate) else {
                 continue;
             };
             pinned.check(&entry, &signed)?;
-            match check_pinned(&pinned.certificate, now) {
-                Ok(()) => signers.insert(entry.signer),
-                Err(_) => lapsed.insert(entry.signer),
-            };
+            if check_pinned(&pinned.certificate, now).is_ok() {
+                certificates.insert(entry.certificate, Bytes::copy_from_slice(&pinned.certificate));
+                signers.insert(entry.signer);
+            } else {
+                lapsed.insert(entry.signer);
+            }
         }
         // Whoever renewed a certificate and signed again has signed.
         lapsed.retain(|person| !signers.contains(person));
-        Ok(VerifiedFile { kind, digest: digest(bytes), signers, lapsed })
+        Ok(VerifiedFile { kind, digest: digest(bytes), signers, certificates, lapsed })
     }
 }
 
@@ -186,6 +195,7 @@ pub struct VerifiedFile {
     kind: FileKind,
     digest: Digest,
     signers: BTreeSet<SpiffeId>,
+    certificates: BTreeMap<Fingerprint, Bytes>,
     lapsed: BTreeSet<SpiffeId>,
 }
 
@@ -203,6 +213,12 @@ impl VerifiedFile {
     /// The distinct persons who signed it. May be nobody.
     pub fn signers(&self) -> &BTreeSet<SpiffeId> {
         &self.signers
+    }
+
+    /// The certificates (DER) with which they signed, by their SHA-256. Whoever renewed a certificate
+    /// and signed again may have several.
+    pub fn certificates(&self) -> &BTreeMap<Fingerprint, Bytes> {
+        &self.certificates
     }
 
     /// Persons who signed it, and with certificates that are not, or not yet or no longer, valid for

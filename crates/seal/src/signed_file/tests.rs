@@ -5,6 +5,8 @@ use kuriiri_types::Code;
 
 use super::*;
 
+mod auditing;
+
 const NOW: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
 const FILE: &[u8] = b"format = \"label-catalogue/1\"\nserial = 43\n";
@@ -57,6 +59,10 @@ fn every_pinned_person_counts_once_and_strangers_not() {
     let verify = |persons: &[&Person]| {
         let file = pinned.verify(KIND, FILE, &signed(persons), NOW).unwrap();
         assert_eq!((file.kind(), file.digest()), (KIND, digest(FILE)));
+        for (name, der) in file.certificates() {
+            let whose = pinned.0[name].claims.id.clone();
+            assert!(digest(der) == *name && file.signers().contains(&whose));
+        }
         file.signers().iter().map(|id| id.name().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(verify(&[&anna]), ["anna"]);
@@ -64,7 +70,10 @@ fn every_pinned_person_counts_once_and_strangers_not() {
     assert_eq!(verify(&[&anna, &renewed, &anna]), ["anna"]);
     assert_eq!(verify(&[&stranger]), [""; 0]);
     let none = pinned.verify(KIND, FILE, &write(KIND, &[]), NOW).unwrap();
-    assert!(none.signers().is_empty());
+    assert!(none.signers().is_empty() && none.certificates().is_empty());
+    let both = pinned.verify(KIND, FILE, &signed(&[&anna, &renewed, &anna]), NOW).unwrap();
+    let names: BTreeSet<_> = both.certificates().keys().copied().collect();
+    assert_eq!(names, BTreeSet::from([&anna, &renewed].map(|one| one.signer.fingerprint())));
     assert_eq!(pinned.persons().len(), 2);
 }
 
@@ -113,6 +122,7 @@ fn a_certificate_counts_from_its_first_to_its_last_second() {
     let (pinned, text) = (pinned(&[&anna]), signed(&[&anna]));
     let verify = |at| {
         let file = pinned.verify(KIND, FILE, &text, at).unwrap();
+        assert_eq!(file.certificates().len(), file.signers().len());
         (file.signers().len(), file.lapsed().len())
     };
     assert_eq!(verify(NOW.before(DAY / 86_400)), (0, 1));
