@@ -12,6 +12,7 @@ use std::{
 };
 
 use kuriiri_engine::{Retention, SignedSet, SystemClearance};
+use kuriiri_merkle::digest;
 use kuriiri_policy::{Federation, Node, Policy};
 use kuriiri_seal::Authorities;
 use kuriiri_tlog::{NoteSigner, nth_log_origin};
@@ -22,7 +23,7 @@ use crate::{
     acceptance::{check_signatures, check_start},
     error::ConfigError,
     record::Record,
-    signed::{Compiled, FileVersion, SignedFile, SignedFiles, Signers},
+    signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles, Signers},
 };
 use files::Folder;
 use logs::Logs;
@@ -130,6 +131,8 @@ impl Config {
             name: version.name.clone(),
             serial: version.serial,
             digest: version.digest,
+            signatures: digest(file.signatures.as_bytes()),
+            is_own: file.part == Part::LocalRules,
         };
         let contents = files.iter().map(|(file, _)| file.text.clone().into_bytes().into());
         let contents = contents.collect();

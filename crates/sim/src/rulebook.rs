@@ -131,7 +131,8 @@ fn signed_set(rules: &str, local: &[&str]) -> SignedSet {
     let (mut policy, mut contents) = (PolicyInForce::default(), Vec::new());
     for (kind, name, text) in files.into_iter().chain(own) {
         let (name, digest) = (name.to_owned(), digest(text.as_bytes()));
-        policy.files.push(FileInForce { kind, name, serial: 1, digest });
+        let signatures = kuriiri_merkle::digest(b"");
+        policy.files.push(FileInForce { kind, name, serial: 1, digest, signatures, is_own: false });
         contents.push(Bytes::from(text));
     }
     SignedSet { policy, contents }

@@ -87,7 +87,8 @@ pub enum LogEvent {
     },
     /// Signed files came into force.
     PolicyChanged(PolicyInForce),
-    /// A part of a file that came into force, right before the entry that says so.
+    /// A part of a file that came into force or of its signatures, right before the entry that says
+    /// so.
     FilePart(FilePart),
     /// This relay witnessed another log.
     PeerCheckpoint {
@@ -194,9 +195,14 @@ pub struct FileInForce {
     pub serial: u64,
     /// SHA-256 of its exact bytes.
     pub digest: Digest,
+    /// SHA-256 of the exact bytes of the file of signatures beside it.
+    pub signatures: Digest,
+    /// Whether it is the ministry's own: rules beside those of the federation. All else is the
+    /// federation's.
+    pub is_own: bool,
 }
 
-/// A part of a file.
+/// A part of a file, or of a file of signatures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FilePart {
     /// SHA-256 of the whole file.

@@ -104,7 +104,8 @@ pub(crate) fn files_with(change: impl Fn(&str) -> String) -> SignedSet {
     let (mut policy, mut contents) = (PolicyInForce::default(), Vec::new());
     for (kind, name, text) in files {
         let (name, digest) = (name.to_owned(), digest(text.as_bytes()));
-        policy.files.push(FileInForce { kind, name, serial: 1, digest });
+        let signatures = kuriiri_merkle::digest(b"");
+        policy.files.push(FileInForce { kind, name, serial: 1, digest, signatures, is_own: false });
         contents.push(Bytes::from(text));
     }
     SignedSet { policy, contents }

@@ -175,6 +175,8 @@ fn files(federation: String) -> SignedSet {
         name: "example".into(),
         serial: 1,
         digest: digest(federation.as_bytes()),
+        signatures: digest(b""),
+        is_own: false,
     };
     let policy = PolicyInForce { files: vec![file], ..PolicyInForce::default() };
     SignedSet { policy, contents: vec![federation.into()] }

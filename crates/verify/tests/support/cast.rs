@@ -74,7 +74,9 @@ impl Cast {
         let (mut in_force, mut contents) = (PolicyInForce::default(), Vec::new());
         for (kind, name, text) in &files {
             let (name, digest) = ((*name).to_owned(), digest(text.as_bytes()));
-            in_force.files.push(FileInForce { kind: *kind, name, serial: 1, digest });
+            let (kind, signatures) = (*kind, kuriiri_merkle::digest(b""));
+            let file = FileInForce { kind, name, serial: 1, digest, signatures, is_own: false };
+            in_force.files.push(file);
             contents.push(Bytes::from(text.clone()));
         }
         let sources = Sources {

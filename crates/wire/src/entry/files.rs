@@ -15,6 +15,8 @@ pub(super) fn write(policy: &PolicyInForce) -> proto::PolicyChanged {
         name: file.name.clone(),
         serial: file.serial,
         digest: hashes::write_one(file.digest),
+        signatures: hashes::write_one(file.signatures),
+        own: file.is_own,
     };
     proto::PolicyChanged {
         files: policy.files.iter().map(file).collect(),
@@ -42,6 +44,8 @@ fn read_file(wire: proto::FileInForce) -> Result<FileInForce, Flaw> {
         name: field::word("files.name", FILE_NAME_BYTES_MAX, wire.name)?,
         serial: wire.serial,
         digest: field::digest("files.digest", &wire.digest)?,
+        signatures: field::digest("files.signatures", &wire.signatures)?,
+        is_own: wire.own,
     })
 }
 

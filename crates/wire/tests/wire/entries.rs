@@ -148,6 +148,8 @@ fn files_in_force_have_one_order() {
         name: name.into(),
         serial: 42,
         digest: Digest([1; 32]),
+        signatures: Digest([2; 32]),
+        is_own: false,
     };
     let changed = |files| with(LogEvent::PolicyChanged(PolicyInForce { files, by: None }));
     let sorted = vec![
@@ -177,10 +179,27 @@ fn files_in_force_have_one_order() {
 }
 
 #[test]
+fn a_file_in_force_names_its_signatures() {
+    let file = |signatures: pieces::Piece, own: pieces::Piece| {
+        let kind = [pieces::field(1, b"routing-policy"), pieces::field(2, b"a.toml")].concat();
+        let file = [kind, pieces::field(4, &[1; 32]), signatures, own].concat();
+        by_hand(pieces::field(16, &pieces::field(1, &file)))
+    };
+    let signatures = |length| pieces::field(5, &vec![2; length]);
+    file(signatures(32), Vec::new()).unwrap();
+    file(signatures(32), pieces::number(6, 1)).unwrap();
+    assert!(file(signatures(32), pieces::number(6, 2)).is_err(), "true is written in one way");
+    for (wrong, length) in [(Vec::new(), 0), (signatures(31), 31), (signatures(33), 33)] {
+        let rule = format!("`files.signatures` is {length} bytes long, not 32");
+        broken(file(wrong, Vec::new()), &rule);
+    }
+}
+
+#[test]
 fn a_kind_of_file_that_nobody_knows_is_refused() {
     let kind = |word: &str| {
         let file = [pieces::field(1, word.as_bytes()), pieces::field(2, b"a.toml")].concat();
-        let file = [file, pieces::field(4, &[1; 32])].concat();
+        let file = [file, pieces::field(4, &[1; 32]), pieces::field(5, &[2; 32])].concat();
         by_hand(pieces::field(16, &pieces::field(1, &file)))
     };
     kind("routing-policy").unwrap();

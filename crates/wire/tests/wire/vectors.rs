@@ -310,9 +310,15 @@ fn signed_approval(text: &str) -> SignedApproval {
 }
 
 fn file(text: &str) -> FileInForce {
-    let [kind, name, serial, bytes] = words(text);
+    let [whose, kind, name, serial, bytes, signatures] = words(text);
     let (kind, serial) = (kind.parse().unwrap(), serial.parse().unwrap());
-    FileInForce { kind, name: name.into(), serial, digest: digest(bytes) }
+    let (digest, signatures) = (digest(bytes), digest(signatures));
+    let is_own = match whose {
+        "own" => true,
+        "federation's" => false,
+        other => panic!("{other}"),
+    };
+    FileInForce { kind, name: name.into(), serial, digest, signatures, is_own }
 }
 
 fn clearance(text: &str) -> LoggedClearance {

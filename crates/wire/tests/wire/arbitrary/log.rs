@@ -176,13 +176,12 @@ fn clearance() -> impl Strategy<Value = LoggedClearance> {
 fn policy() -> impl Strategy<Value = PolicyInForce> {
     let words = FileKind::ALL.map(FileKind::as_str);
     let names = btree_set((select(words.to_vec()), "[a-z0-9._-]{1,20}"), 0..4);
-    let rest = vec((any::<u64>(), digest()), 4);
+    let rest = vec((any::<u64>(), digest(), digest(), any::<bool>()), 4);
     (names, rest, option::of(identity())).prop_map(|(names, rest, by)| {
-        let file = |((kind, name), (serial, digest)): ((&str, _), _)| FileInForce {
-            kind: kind.parse().unwrap(),
-            name,
-            serial,
-            digest,
+        let file = |((kind, name), rest): ((&str, _), _)| {
+            let (serial, digest, signatures, is_own) = rest;
+            let kind = kind.parse().unwrap();
+            FileInForce { kind, name, serial, digest, signatures, is_own }
         };
         PolicyInForce { files: names.into_iter().zip(rest).map(file).collect(), by }
     })

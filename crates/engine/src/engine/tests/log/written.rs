@@ -107,6 +107,8 @@ fn what_comes_into_force_is_written_with_its_bytes_in_parts() {
         name: "large".into(),
         serial: 9,
         digest: digest(&content),
+        signatures: digest(b""),
+        is_own: false,
     };
     let by = Some(officer(&ministry("sm.example"), "anna"));
     let in_force = PolicyInForce { files: vec![file.clone()], by };
