@@ -53,17 +53,24 @@ pub struct LogConfig {
     pub restored: Option<Bytes>,
 }
 
-/// The signed files in force, with their bytes in the same order.
+/// The signed files in force, with their bytes and signatures in the same order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SignedSet {
     /// What they are.
     pub policy: PolicyInForce,
     /// Their exact bytes.
     pub contents: Vec<Bytes>,
+    /// The exact bytes of the files of signatures beside them.
+    pub signatures: Vec<Bytes>,
+    /// The certificates (DER) of those whose signatures on them count here, each once.
+    pub certificates: Vec<Bytes>,
 }
 
 impl SignedSet {
     /// By which decisions name what they rested on: SHA-256 over the digests of the files in order.
+    ///
+    /// Signatures are no part of it. When nothing but them changes, the same files stay in force, and
+    /// the log, which shows who signed them when they came, gets nothing new.
     pub fn digest(&self) -> Digest {
         let all: Vec<u8> =
             self.policy.files.iter().flat_map(|file| *file.digest.as_bytes()).collect();

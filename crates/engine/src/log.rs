@@ -9,13 +9,14 @@ mod passed;
 
 pub(crate) use passed::Passed;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use bytes::Bytes;
 use kuriiri_merkle::{Frontier, Growth, digest, leaf};
 use kuriiri_tlog::{Checkpoint, NoteSigner, log_number};
 use kuriiri_types::{
-    Channel, Codec, Decided, Digest, Direction, Entry, LogEvent, Ministry, Receipt, Timestamp,
+    Channel, Codec, Decided, Digest, Direction, Entry, FilePart, LogEvent, Ministry, Receipt,
+    Timestamp,
     limits::{ENTRY_BYTES_MAX, FILE_PART_BYTES_MAX},
 };
 
@@ -199,20 +200,33 @@ impl Writing {
         self.ends.get(&(peer.clone(), direction))
     }
 
-    /// Writes the files that came into force, and that they did.
+    /// Writes the certificates of those who signed the files that came into force, the files and their
+    /// signatures, and that they came. Nothing is shown twice for that two files have it.
     pub(crate) fn put_in_force(&mut self, now: Timestamp, files: &SignedSet) {
-        for (file, content) in files.policy.files.iter().zip(&files.contents) {
-            let chunks = content.len().div_ceil(FILE_PART_BYTES_MAX).max(1);
-            let parts = u32::try_from(chunks).unwrap_or(u32::MAX);
-            for (part, bytes) in (0..parts).zip(content.chunks(FILE_PART_BYTES_MAX)) {
-                let bytes = content.slice_ref(bytes);
-                let digest = file.digest;
-                let part = kuriiri_types::FilePart { digest, part, parts, bytes };
-                self.append(now, Vec::new(), LogEvent::FilePart(part));
+        for der in &files.certificates {
+            self.append(now, Vec::new(), LogEvent::Certificate { der: der.clone() });
+        }
+        let mut shown = BTreeSet::new();
+        let both = files.contents.iter().zip(&files.signatures);
+        for (file, (content, signatures)) in files.policy.files.iter().zip(both) {
+            for (digest, bytes) in [(file.digest, content), (file.signatures, signatures)] {
+                if shown.insert(digest) {
+                    self.show_file(now, digest, bytes);
+                }
             }
         }
         self.append(now, Vec::new(), LogEvent::PolicyChanged(files.policy.clone()));
         self.policy = Some(files.digest());
+    }
+
+    fn show_file(&mut self, now: Timestamp, digest: Digest, content: &Bytes) {
+        let parts = content.len().div_ceil(FILE_PART_BYTES_MAX);
+        let parts = u32::try_from(parts).unwrap_or(u32::MAX);
+        for (part, bytes) in (0..parts).zip(content.chunks(FILE_PART_BYTES_MAX)) {
+            let bytes = content.slice_ref(bytes);
+            let part = FilePart { digest, part, parts, bytes };
+            self.append(now, Vec::new(), LogEvent::FilePart(part));
+        }
     }
 
     /// Which files are in force.

@@ -1,7 +1,10 @@
 //! Whether a signed file may be put in force: who signed it, and what is on record.
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
 use kuriiri_policy::{Acceptance, Candidate, Version, accept};
-use kuriiri_types::Code;
+use kuriiri_types::{Code, Fingerprint};
 
 use crate::{
     clock,
@@ -40,15 +43,21 @@ pub(crate) fn check_start(
     Ok(())
 }
 
-/// Every file must be signed by somebody who may.
-pub(crate) fn check_signatures(files: &SignedFiles, signers: &Signers) -> Result<(), ConfigError> {
+/// Every file must be signed by somebody who may. Gives the certificates of those whose signatures
+/// count, each once.
+pub(crate) fn check_signatures(
+    files: &SignedFiles,
+    signers: &Signers,
+) -> Result<BTreeMap<Fingerprint, Bytes>, ConfigError> {
+    let mut certificates = BTreeMap::new();
     for file in &files.0 {
         let pinned = signers.get(&file.part).ok_or_else(|| {
             ConfigError::new(&file.path, Code::POLICY_SIGNATURE, "nobody may sign such a file")
         })?;
-        file.verify(pinned, clock::now())?;
+        let verified = file.verify(pinned, clock::now())?;
+        certificates.extend(verified.certificates().clone());
     }
-    Ok(())
+    Ok(certificates)
 }
 
 /// The number of what keeps a file from being put in force.

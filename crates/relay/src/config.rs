@@ -11,13 +11,16 @@ use std::{
     sync::Arc,
 };
 
+use bytes::Bytes;
 use kuriiri_engine::{Retention, SignedSet, SystemClearance};
 use kuriiri_merkle::digest;
 use kuriiri_policy::{Federation, Node, Policy};
 use kuriiri_seal::Authorities;
 use kuriiri_tlog::{NoteSigner, nth_log_origin};
 use kuriiri_transport::{Identity, KeyAgreement, Trust};
-use kuriiri_types::{Address, Code, FileInForce, Ministry, PolicyInForce, SpiffeId, SpiffeRole};
+use kuriiri_types::{
+    Address, Code, FileInForce, Fingerprint, Ministry, PolicyInForce, SpiffeId, SpiffeRole,
+};
 
 use crate::{
     acceptance::{check_signatures, check_start},
@@ -47,6 +50,8 @@ pub struct Config {
     pub(crate) segmentation_offload: bool,
     pub(crate) signed: SignedFiles,
     pub(crate) signers: Signers,
+    /// Of those whose signatures on the files count.
+    pub(crate) certificates: BTreeMap<Fingerprint, Bytes>,
     pub(crate) versions: Vec<FileVersion>,
     pub(crate) record: Record,
     pub(crate) policy: Arc<Policy>,
@@ -84,7 +89,7 @@ impl Config {
         let record = Record::load(&state)?;
         let signers = folder.signers(&raw)?;
         let signed = signed.map_or_else(|| folder.signed(&raw, &record), Ok)?;
-        check_signatures(&signed, &signers)?;
+        let certificates = check_signatures(&signed, &signers)?;
         let Compiled { policy, versions } = signed.compile()?;
         let federation = policy.federation();
         let node = own_node(federation, &raw.ministry)
@@ -112,6 +117,7 @@ impl Config {
             authorities,
             signed,
             signers,
+            certificates,
             versions,
             record,
             policy: Arc::new(policy),
@@ -122,7 +128,9 @@ impl Config {
         })
     }
 
-    /// The signed files with their bytes, in the order of kind and name, as the log has them.
+    /// The signed files with their bytes and their signatures, in the order of kind and name, as the
+    /// log has them. It gets them when a file is another than before: signatures alone that are others
+    /// put nothing else in force, and are not written.
     pub(crate) fn signed_set(&self) -> SignedSet {
         let mut files: Vec<_> = self.signed.0.iter().zip(&self.versions).collect();
         files.sort_by_key(|(file, _)| (file.part.kind().as_str(), file.name()));
@@ -134,10 +142,12 @@ impl Config {
             signatures: digest(file.signatures.as_bytes()),
             is_own: file.part == Part::LocalRules,
         };
-        let contents = files.iter().map(|(file, _)| file.text.clone().into_bytes().into());
-        let contents = contents.collect();
+        let contents = files.iter().map(|(file, _)| file.text.clone().into()).collect();
+        let signatures = files.iter().map(|(file, _)| file.signatures.clone().into()).collect();
+        let certificates = self.certificates.values().cloned().collect();
         let files = files.iter().map(in_force).collect();
-        SignedSet { policy: PolicyInForce { files, by: None }, contents }
+        let policy = PolicyInForce { files, by: None };
+        SignedSet { policy, contents, signatures, certificates }
     }
 
     /// What signs the ministry's log of this number.

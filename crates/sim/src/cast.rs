@@ -74,7 +74,7 @@ impl Cast {
     }
 
     fn make() -> Result<Self, Failure> {
-        let rules = Rulebook::make()?;
+        let rules = Rulebook::make(BEGINNING)?;
         let mut authorities = Authorities::new();
         let mut houses = BTreeMap::new();
         for (_, domain, _) in NODES {

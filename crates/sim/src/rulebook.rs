@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use kuriiri_certs::{Authority, Purpose, Validity};
 use kuriiri_engine::SignedSet;
 use kuriiri_merkle::digest;
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
-use kuriiri_types::{Digest, FileInForce, FileKind, Ministry, PolicyInForce};
+use kuriiri_seal::{Signer, sign_file};
+use kuriiri_types::{Digest, FileInForce, FileKind, Ministry, Timestamp};
 
 use crate::failure::Failure;
 
@@ -37,6 +38,10 @@ const TIGHTER: [(&str, &str, &str); 7] = [
     ("few public ones an hour", "JULK", r#"rate = "40/h""#),
 ];
 
+/// Who signs every file: two officers, for whatever permits more than before.
+const STEWARDS: [&str; 2] =
+    ["spiffe://verkko.example/officer/sulo", "spiffe://verkko.example/officer/taru"];
+
 /// Rules under which a relay may find itself.
 #[derive(Debug)]
 pub(crate) struct Rulebook {
@@ -53,14 +58,16 @@ pub(crate) struct Rulebook {
 }
 
 impl Rulebook {
-    pub(crate) fn make() -> Result<Self, Failure> {
+    /// The certificates of those who sign the files are valid for a year from this time on.
+    pub(crate) fn make(from: Timestamp) -> Result<Self, Failure> {
+        let stewards = stewards(from)?;
         let rules = vector!("policy.toml");
         let forged = rules.replace(r#"transit = "sealed""#, r#"transit = "clear""#);
         let lax = rules.replace("approvals = 1", "").replace("approvals = 2", "");
         let mut files = Vec::new();
         let mut policy = |rules: &str, local: &[&str]| -> Result<Arc<Policy>, Failure> {
             let policy = policy(rules, local)?;
-            let signed = signed_set(rules, local);
+            let signed = signed_set(&stewards, rules, local)?;
             let digest = signed.digest();
             files.push((Arc::clone(&policy), signed, digest));
             Ok(policy)
@@ -117,8 +124,20 @@ fn policy(rules: &str, local: &[&str]) -> Result<Arc<Policy>, Failure> {
     Policy::compile(sources).map(Arc::new).map_err(Failure::setup)
 }
 
+fn stewards(from: Timestamp) -> Result<Vec<Signer>, Failure> {
+    let validity = Validity::days(from, 365);
+    let ministry = "verkko.example".parse().map_err(Failure::setup)?;
+    let authority = Authority::new(&ministry, validity).map_err(Failure::setup)?;
+    let signer = |id: &str| {
+        let id = id.parse().map_err(Failure::setup)?;
+        let issued = authority.issue(&id, Purpose::Signing, validity).map_err(Failure::setup)?;
+        Signer::from_pem(&issued.certificate_pem, &issued.key_pem).map_err(Failure::setup)
+    };
+    STEWARDS.into_iter().map(signer).collect()
+}
+
 /// The files that such a policy is made of, in the order in which logs name them.
-fn signed_set(rules: &str, local: &[&str]) -> SignedSet {
+fn signed_set(stewards: &[Signer], rules: &str, local: &[&str]) -> Result<SignedSet, Failure> {
     let own = local.iter().map(|text| (FileKind::Rules, "local", (*text).to_owned()));
     let files = [
         (FileKind::Federation, "example", federation()),
@@ -128,14 +147,31 @@ fn signed_set(rules: &str, local: &[&str]) -> SignedSet {
         (FileKind::Translation, "EU to FI", vector!("translate-eu-fi.toml").to_owned()),
         (FileKind::Rules, "example", rules.to_owned()),
     ];
-    let (mut policy, mut contents) = (PolicyInForce::default(), Vec::new());
+    let certificates = stewards.iter().map(|steward| steward.certificate().clone()).collect();
+    let mut set = SignedSet { certificates, ..SignedSet::default() };
     for (kind, name, text) in files.into_iter().chain(own) {
-        let (name, digest) = (name.to_owned(), digest(text.as_bytes()));
-        let signatures = kuriiri_merkle::digest(b"");
-        policy.files.push(FileInForce { kind, name, serial: 1, digest, signatures, is_own: false });
-        contents.push(Bytes::from(text));
+        let signed = signatures(stewards, kind, &text)?;
+        set.policy.files.push(FileInForce {
+            kind,
+            name: name.to_owned(),
+            serial: 1,
+            digest: digest(text.as_bytes()),
+            signatures: digest(signed.as_bytes()),
+            is_own: name == "local",
+        });
+        set.contents.push(text.into());
+        set.signatures.push(signed.into());
     }
-    SignedSet { policy, contents }
+    Ok(set)
+}
+
+fn signatures(stewards: &[Signer], kind: FileKind, text: &str) -> Result<String, Failure> {
+    let mut signed = None;
+    for steward in stewards {
+        let more = sign_file(kind, text.as_bytes(), signed.as_deref(), steward);
+        signed = Some(more.map_err(Failure::setup)?);
+    }
+    Ok(signed.unwrap_or_default())
 }
 
 /// The federation of the vectors, with domains, endpoints and links.

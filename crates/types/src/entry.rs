@@ -80,7 +80,8 @@ pub enum LogEvent {
         /// What the officer signed, verbatim.
         approval: SignedApproval,
     },
-    /// A certificate was seen for the first time; signatures in later entries name it.
+    /// A certificate was seen for the first time, or somebody signed with it what comes into force;
+    /// signatures in later entries name it.
     Certificate {
         /// The certificate, DER.
         der: Bytes,

@@ -25,8 +25,9 @@ use kuriiri_wire::approval;
 
 use crate::folder::{FolderError, read_limited};
 
-/// Files that are shown and not in force, or are and were before. More: an error.
-const PENDING_MAX: usize = 192;
+/// Files that are shown and not in force, or are and were before, and their signatures: three times as
+/// many as there can be in force, and a file of signatures with each. More: an error.
+const PENDING_MAX: usize = 384;
 /// Files of rules that may each be the federation's own.
 const CANDIDATES_MAX: usize = 16;
 

@@ -11,12 +11,12 @@ use kuriiri_certs::{Authority, Purpose as For, Validity};
 use kuriiri_merkle::{digest, leaf};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{
-    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit,
+    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit, sign_file,
 };
 use kuriiri_types::{
     Address, Approval, ApprovalAct, BatchProof, Digest, Envelope, FileInForce, FileKind, Header,
-    MessageId, MessageType, Ministry, PolicyInForce, Precedence, Recipient, Role, SealKeyId,
-    Sealing, SignedApproval, SignedPart, SpiffeId, SpiffeRole, Timestamp, limits::BODY_SALT_BYTES,
+    MessageId, MessageType, Ministry, Precedence, Recipient, Role, SealKeyId, Sealing,
+    SignedApproval, SignedPart, SpiffeId, SpiffeRole, Timestamp, limits::BODY_SALT_BYTES,
 };
 use kuriiri_wire::{WireCodec, approval, header};
 
@@ -40,6 +40,8 @@ const SYSTEMS: [&str; 2] = ["kirjaamo", "tilanne"];
 pub(crate) const SOFTWARE: &str = "kuriiri in a test";
 /// The officers of each relay, all in the one role.
 const OFFICERS: [&str; 3] = ["anna", "bertta", "cecilia"];
+/// The officers of the hub who sign the files of all.
+const STEWARDS: [&str; 2] = ["anna", "bertta"];
 /// The role that they hold.
 pub(crate) const ROLE: &str = "release";
 
@@ -101,14 +103,27 @@ pub(crate) fn files_with(change: impl Fn(&str) -> String) -> SignedSet {
         (FileKind::Translation, "EU to FI", vector!("translate-eu-fi.toml").to_owned()),
         (FileKind::Rules, "example", change(vector!("policy.toml"))),
     ];
-    let (mut policy, mut contents) = (PolicyInForce::default(), Vec::new());
+    let stewards =
+        STEWARDS.map(|name| &cast().signers[&officer(&ministry("verkko.example"), name)]);
+    let certificates = stewards.map(|steward| steward.certificate().clone()).into();
+    let mut set = SignedSet { certificates, ..SignedSet::default() };
     for (kind, name, text) in files {
-        let (name, digest) = (name.to_owned(), digest(text.as_bytes()));
-        let signatures = kuriiri_merkle::digest(b"");
-        policy.files.push(FileInForce { kind, name, serial: 1, digest, signatures, is_own: false });
-        contents.push(Bytes::from(text));
+        let sign = |text_so_far: Option<String>, steward: &Arc<Signer>| {
+            sign_file(kind, text.as_bytes(), text_so_far.as_deref(), steward).ok()
+        };
+        let signed = stewards.into_iter().fold(None, sign).unwrap();
+        set.policy.files.push(FileInForce {
+            kind,
+            name: name.to_owned(),
+            serial: 1,
+            digest: digest(text.as_bytes()),
+            signatures: digest(signed.as_bytes()),
+            is_own: false,
+        });
+        set.contents.push(text.into());
+        set.signatures.push(signed.into());
     }
-    SignedSet { policy, contents }
+    set
 }
 
 /// Other rules come into force.

@@ -168,7 +168,7 @@ fn policy(federation: &str) -> Arc<Policy> {
     Arc::new(Policy::compile(sources).unwrap())
 }
 
-/// Of the files in force, those that the log is to have.
+/// Of the files in force, those that the log is to have, without signatures.
 fn files(federation: String) -> SignedSet {
     let file = FileInForce {
         kind: FileKind::Federation,
@@ -179,7 +179,8 @@ fn files(federation: String) -> SignedSet {
         is_own: false,
     };
     let policy = PolicyInForce { files: vec![file], ..PolicyInForce::default() };
-    SignedSet { policy, contents: vec![federation.into()] }
+    let (contents, signatures) = (vec![federation.into()], vec![Bytes::new()]);
+    SignedSet { policy, contents, signatures, certificates: Vec::new() }
 }
 
 /// What an entry says of the messages that it names for the first time.

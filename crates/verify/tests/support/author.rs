@@ -97,16 +97,25 @@ impl<'a> Author<'a> {
     }
 
     pub fn put_in_force(&mut self) {
-        for (file, content) in self.cast.in_force.files.iter().zip(&self.cast.contents) {
-            let chunks: Vec<&[u8]> = content.chunks(16 * 1024).collect();
-            for (part, bytes) in (0..).zip(&chunks) {
-                let parts = chunks.len() as u32;
-                let bytes = Bytes::copy_from_slice(bytes);
-                let part = FilePart { digest: file.digest, part, parts, bytes };
-                self.append(vec![], LogEvent::FilePart(part));
-            }
+        let cast = self.cast;
+        for steward in cast.stewards.iter() {
+            let der = steward.certificate().clone();
+            self.append(vec![], LogEvent::Certificate { der });
         }
-        self.append(vec![], LogEvent::PolicyChanged(self.cast.in_force.clone()));
+        let both = cast.contents.iter().zip(&cast.signatures);
+        for (file, (content, signatures)) in cast.in_force.files.iter().zip(both) {
+            self.show_file(file.digest, content);
+            self.show_file(file.signatures, signatures);
+        }
+        self.append(vec![], LogEvent::PolicyChanged(cast.in_force.clone()));
+    }
+
+    fn show_file(&mut self, digest: Digest, content: &Bytes) {
+        let chunks: Vec<&[u8]> = content.chunks(16 * 1024).collect();
+        for (part, bytes) in (0..).zip(&chunks) {
+            let (parts, bytes) = (chunks.len() as u32, Bytes::copy_from_slice(bytes));
+            self.append(vec![], LogEvent::FilePart(FilePart { digest, part, parts, bytes }));
+        }
     }
 
     pub fn append(&mut self, links: Vec<(Ministry, Direction)>, event: LogEvent) -> u64 {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use kuriiri_certs::{Authority, Purpose as For, Validity};
 use kuriiri_merkle::digest;
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
-use kuriiri_seal::{NoteKey, Signer};
+use kuriiri_seal::{NoteKey, Signer, sign_file};
 use kuriiri_tlog::{Cosigner, NoteSigner, Trust, VerifierKey};
 use kuriiri_types::{FileInForce, FileKind, PolicyInForce, SpiffeId, Timestamp};
 
@@ -35,11 +35,18 @@ pub struct Member {
     pub witness: Cosigner,
 }
 
+/// The members, and those who sign the files of all.
+type People = (Arc<BTreeMap<&'static str, Member>>, Arc<[Signer; 2]>);
+
 pub struct Cast {
     pub members: Arc<BTreeMap<&'static str, Member>>,
     pub policy: Policy,
     pub in_force: PolicyInForce,
     pub contents: Vec<Bytes>,
+    /// The files of signatures beside them, in the same order.
+    pub signatures: Vec<Bytes>,
+    /// The officers of the hub who sign every file.
+    pub stewards: Arc<[Signer; 2]>,
     pub federation: String,
 }
 
@@ -53,16 +60,22 @@ impl Cast {
         let members = NODES.iter().map(|(node, domain, _)| (*node, Member::new(domain)));
         let members: Arc<BTreeMap<_, _>> = Arc::new(members.collect());
         let federation = federation(&members);
-        Self::of(members, federation, change(vector!("policy.toml")))
+        let hub = &members["hub"];
+        let steward = |name: &str| {
+            hub.signer(&format!("spiffe://verkko.example/officer/{name}"), NOW.before(DAY), 365)
+        };
+        let stewards = Arc::new(["sulo", "taru"].map(steward));
+        Self::of((members, stewards), federation, change(vector!("policy.toml")))
     }
 
     /// The same members under other rules.
     pub fn with_other_rules(&self, change: impl Fn(&str) -> String) -> Self {
         let rules = change(vector!("policy.toml"));
-        Self::of(Arc::clone(&self.members), self.federation.clone(), rules)
+        let (members, stewards) = (Arc::clone(&self.members), Arc::clone(&self.stewards));
+        Self::of((members, stewards), self.federation.clone(), rules)
     }
 
-    fn of(members: Arc<BTreeMap<&'static str, Member>>, federation: String, rules: String) -> Self {
+    fn of((members, stewards): People, federation: String, rules: String) -> Self {
         let files = [
             (FileKind::Federation, "example", federation.clone()),
             (FileKind::Catalogue, "EU", vector!("catalogue-eu.toml").to_owned()),
@@ -72,12 +85,19 @@ impl Cast {
             (FileKind::Rules, "example", rules),
         ];
         let (mut in_force, mut contents) = (PolicyInForce::default(), Vec::new());
+        let mut signatures = Vec::new();
         for (kind, name, text) in &files {
-            let (name, digest) = ((*name).to_owned(), digest(text.as_bytes()));
-            let (kind, signatures) = (*kind, kuriiri_merkle::digest(b""));
-            let file = FileInForce { kind, name, serial: 1, digest, signatures, is_own: false };
-            in_force.files.push(file);
+            let signed = signed_by(stewards.as_slice(), *kind, text);
+            in_force.files.push(FileInForce {
+                kind: *kind,
+                name: (*name).to_owned(),
+                serial: 1,
+                digest: digest(text.as_bytes()),
+                signatures: digest(signed.as_bytes()),
+                is_own: false,
+            });
             contents.push(Bytes::from(text.clone()));
+            signatures.push(Bytes::from(signed));
         }
         let sources = Sources {
             catalogues: files[1..4].iter().map(|f| Catalogue::parse(&f.2).unwrap()).collect(),
@@ -87,7 +107,7 @@ impl Cast {
             translations: vec![Translation::parse(&files[4].2).unwrap()],
         };
         let policy = Policy::compile(sources).unwrap();
-        Self { members, policy, in_force, contents, federation }
+        Self { members, policy, in_force, contents, signatures, stewards, federation }
     }
 
     /// The auditor's policy: all logs, all witnesses but the log's own, all of them needed.
@@ -133,6 +153,14 @@ impl Member {
         let issued = self.authority.issue(&id, For::Signing, Validity::days(from, days)).unwrap();
         Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
     }
+}
+
+/// The file of signatures of these persons over a file.
+pub fn signed_by(signers: &[Signer], kind: FileKind, text: &str) -> String {
+    let sign = |signed: Option<String>, signer: &Signer| {
+        Some(sign_file(kind, text.as_bytes(), signed.as_deref(), signer).unwrap())
+    };
+    signers.iter().fold(None, sign).unwrap()
 }
 
 fn federation(members: &BTreeMap<&'static str, Member>) -> String {

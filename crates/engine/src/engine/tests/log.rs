@@ -7,6 +7,7 @@
 mod decisions;
 mod growth;
 mod heads;
+mod in_force;
 mod proofs;
 mod receipts;
 mod statements;

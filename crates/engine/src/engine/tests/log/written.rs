@@ -5,22 +5,26 @@ use std::time::Duration;
 use bytes::Bytes;
 use kuriiri_merkle::digest;
 use kuriiri_types::{
-    ApprovalAct, Code, Direction, FileInForce, FileKind, Giver, LoggedRuling, PolicyInForce,
-    Receipt, ReceiptKind, Refusal, Subject, Timestamp, Verdict,
-    limits::{FILE_PART_BYTES_MAX, LOG_RETENTION_MIN},
+    ApprovalAct, Code, Direction, Giver, LoggedRuling, Receipt, ReceiptKind, Refusal, Subject,
+    Timestamp, Verdict, limits::LOG_RETENTION_MIN,
 };
 
 use super::*;
 use crate::{
-    Certificate, LogConfig, PackKey, QueueId, SignedSet, Write,
+    Certificate, LogConfig, PackKey, QueueId, Write,
     testing::{
         Memory, NOW, SOFTWARE, accepted, address, approval_of, change_of, config, delivery_of,
-        files_with, officer, one_by_one, policy,
+        files_with, one_by_one,
     },
 };
 
 const BOOT: [&str; 1] = ["BOOT"];
-const FILES: [&str; 7] = ["FILE", "FILE", "FILE", "FILE", "FILE", "FILE", "POLICY_CHANGE"];
+
+/// What is written of six files that two persons have signed.
+fn files_written() -> Vec<&'static str> {
+    let (certificates, files) = (["CERTIFICATE"; 2], ["FILE"; 12]);
+    [&certificates[..], &files, &["POLICY_CHANGE"]].concat()
+}
 
 fn puts(host: &Host, queue: &QueueId) -> bool {
     let is_put = |write: &Write| matches!(write, Write::PutPack(PackKey { queue: to, .. }, _) if to == queue);
@@ -68,7 +72,7 @@ fn said(host: &Host) -> Vec<(ReceiptKind, String, Option<Code>, Option<Giver>)> 
 #[test]
 fn a_start_is_written_and_what_it_finds_in_force_only_if_it_is_new() {
     let mut host = Host::new("sm.example");
-    assert_eq!(host.kinds(), [&BOOT[..], &FILES].concat());
+    assert_eq!(host.kinds(), [&BOOT[..], &files_written()].concat());
     assert!(host.commit.writes.contains(&Write::PutStart(1)));
     let entry = host.written().remove(0);
     assert_eq!(entry.event, LogEvent::Booted { software: SOFTWARE.to_owned() });
@@ -79,7 +83,7 @@ fn a_start_is_written_and_what_it_finds_in_force_only_if_it_is_new() {
     let mut other = config(&ministry("sm.example"));
     other.files = files_with(|rules| rules.replace("serial = 42", "serial = 43"));
     let host = Host::start_as(other, host.disk, NOW);
-    assert_eq!(host.kinds(), [&BOOT[..], &FILES].concat());
+    assert_eq!(host.kinds(), [&BOOT[..], &files_written()].concat());
 }
 
 #[test]
@@ -94,43 +98,6 @@ fn a_log_that_goes_on_from_a_lost_one_says_so_first_and_once() {
     assert_eq!(host.kinds()[..2], ["RESTORE", "BOOT"]);
     assert_eq!(host.written()[0].event, LogEvent::Restored { checkpoint: lost.clone() });
     assert_eq!(start(host.disk).kinds(), BOOT);
-}
-
-// === rules ===
-
-#[test]
-fn what_comes_into_force_is_written_with_its_bytes_in_parts() {
-    let mut host = Host::new("sm.example");
-    let content = Bytes::from(vec![b'#'; 2 * FILE_PART_BYTES_MAX + 1]);
-    let file = FileInForce {
-        kind: FileKind::Rules,
-        name: "large".into(),
-        serial: 9,
-        digest: digest(&content),
-        signatures: digest(b""),
-        is_own: false,
-    };
-    let by = Some(officer(&ministry("sm.example"), "anna"));
-    let in_force = PolicyInForce { files: vec![file.clone()], by };
-    let files = SignedSet { policy: in_force.clone(), contents: vec![content.clone()] };
-    let change = |files: &SignedSet| Event::PolicyChanged {
-        policy: policy(),
-        files: Box::new(files.clone()),
-    };
-    host.step(vec![change(&files)]);
-    assert_eq!(host.kinds(), ["FILE", "FILE", "FILE", "POLICY_CHANGE"]);
-    let mut whole = Vec::new();
-    for (number, entry) in (0..3).zip(host.written()) {
-        let LogEvent::FilePart(part) = entry.event else { panic!("{entry:?}") };
-        assert_eq!((part.digest, part.part, part.parts), (file.digest, number, 3));
-        whole.extend_from_slice(&part.bytes);
-    }
-    assert_eq!(whole, content);
-    assert_eq!(host.written()[3].event, LogEvent::PolicyChanged(in_force));
-    let head = host.commit.log.clone().unwrap().head;
-    assert_eq!(head.policy, Some(files.digest()));
-    host.step(vec![change(&files)]);
-    assert_eq!(host.kinds(), [""; 0], "the same again is nothing new");
 }
 
 // === messages ===
@@ -265,7 +232,7 @@ fn a_withdrawal_is_written_with_the_decision_of_the_new_rules() {
     let mut host = Host::new("sm.example");
     host.submit(&[letter(1)]);
     host.step(vec![strict]);
-    assert_eq!(host.kinds(), FILES);
+    assert_eq!(host.kinds(), files_written());
     let in_force = host.commit.log.clone().unwrap().head.policy;
     host.step(Vec::new());
     assert_eq!(host.kinds(), ["DECIDED", "REFUSED"]);
