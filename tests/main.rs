@@ -23,5 +23,6 @@ mod house;
 mod identity;
 mod interop;
 mod policies;
+mod signed_files;
 mod stories;
 mod upkeep;
