@@ -132,7 +132,7 @@ async fn the_log_of_a_killed_relay_is_whole_and_has_one_history() {
         });
         interop::read(&federation.path(relay), &last, &earlier);
     }
-    let anchors = Anchors::read(&federation.path("federation/logs.policy"), None).unwrap();
+    let anchors = Anchors::read(&federation.path("federation/logs.policy")).unwrap();
     // The last receipts are under way still.
     eventually("two logs that tell the same of every message, to its end", || {
         let side = |relay| copy_afresh(&federation, relay, &snapshots.path().join(relay));
@@ -146,7 +146,7 @@ async fn the_log_of_a_killed_relay_is_whole_and_has_one_history() {
 
 /// What an audit finds in a log that is held against all that it showed before.
 fn verified(relay: &Path, log: &Path, earlier: &[PathBuf]) -> Findings {
-    let anchors = Anchors::read(&relay.join("log.policy"), None).unwrap();
+    let anchors = Anchors::read(&relay.join("log.policy")).unwrap();
     let log = LogFolder::open(log).unwrap();
     let mut known = Known::default();
     for file in earlier {
@@ -201,7 +201,7 @@ fn run(words: &[&str], paths: &[&Path]) -> String {
 /// Refreshes the receipts that a system kept until all of them are good to whoever trusts the federation.
 fn refreshed(federation: &Federation, system: &Path, kept: &Path) {
     let policy = federation.path("federation/logs.policy");
-    let anchors = Anchors::read(&policy, None).unwrap();
+    let anchors = Anchors::read(&policy).unwrap();
     let refresh = ["receipts", "refresh", "--as"].map(OsStr::new);
     let paths = [system.as_os_str(), kept.as_os_str(), OsStr::new("--policy"), policy.as_os_str()];
     let refresh = [refresh.as_slice(), &paths].concat();
@@ -252,7 +252,7 @@ async fn one_message_is_proved_from_what_was_kept_and_from_the_logs() {
     let first: serde_json::Value = serde_json::from_str(said.lines().next().unwrap()).unwrap();
     let id = first["id"].as_str().unwrap().to_owned();
 
-    let anchors = Anchors::read(&federation.path("federation/logs.policy"), None).unwrap();
+    let anchors = Anchors::read(&federation.path("federation/logs.policy")).unwrap();
     let mut told: Vec<String> = fs::read_dir(&kept)
         .unwrap()
         .map(|file| file.unwrap().path())
@@ -319,7 +319,7 @@ async fn what_is_erased_by_order_is_never_delivered_and_stays_proved() {
         let way = kuriiri(&[OsStr::new("trace"), id.as_ref(), log.as_ref()]);
         String::from_utf8_lossy(&way.stdout).matches(basis).count() == 2
     });
-    let anchors = Anchors::read(&federation.path("plm/log.policy"), None).unwrap();
+    let anchors = Anchors::read(&federation.path("plm/log.policy")).unwrap();
     eventually("a log without the header", || {
         let log = LogFolder::open(&log).unwrap();
         let report = audit(&log, &anchors, AuditOptions::default(), |_| {});

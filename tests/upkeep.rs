@@ -81,7 +81,7 @@ async fn the_log_says_who_took_entries_out_and_keeps_those_whose_time_is_not_ove
 
 /// An audit of a relay's log by keys that somebody else keeps.
 fn audited(log: &Path, policy: &Path) -> LogReport {
-    let anchors = Anchors::read(policy, None).unwrap();
+    let anchors = Anchors::read(policy).unwrap();
     audit(&LogFolder::open(log).unwrap(), &anchors, AuditOptions::default(), |_| {})
 }
 

@@ -1,6 +1,6 @@
 //! Whether new files may replace those in force: what they change, and what was in force before.
 
-use kuriiri_policy::{Acceptance, Federation, Lang, Policy, PolicyDiff, Version, accept};
+use kuriiri_policy::{Acceptance, Lang, Policy, PolicyDiff, Version, accept};
 use kuriiri_types::Timestamp;
 
 use crate::{acceptance::candidate, config::Config, signed::FileVersion};
@@ -38,7 +38,7 @@ pub(crate) fn judge(
     new: &Config,
 ) -> Judgement {
     let diff = policy.diff(&new.policy);
-    let widens = diff.widens || trusts_others(policy.federation(), new.policy.federation());
+    let widens = diff.widens || policy.federation().lets_in_others(new.policy.federation());
     let files = new.signed.0.iter().zip(&new.versions).map(|(file, version)| {
         let current = versions.iter().find(|known| known.name == version.name);
         let current = current.map(|known| Version { serial: known.serial, digest: known.digest });
@@ -54,16 +54,4 @@ pub(crate) fn lines(diff: &PolicyDiff) -> [Vec<String>; 3] {
     let mut others: Vec<String> = diff.changed_obligations().map(say).collect();
     others.extend(diff.notes.iter().map(|note| note.text.clone()));
     [diff.newly_permitted().map(say).collect(), diff.newly_denied().map(say).collect(), others]
-}
-
-/// True when the new members' keys or places are not those of before: whoever names another CA
-/// lets others in, whatever the labels say.
-fn trusts_others(old: &Federation, new: &Federation) -> bool {
-    new.nodes().any(|(_, node)| {
-        let known = old.by_id(node.id()).and_then(|known| old.get(known));
-        known.is_none_or(|known| {
-            (known.domain(), known.ca(), known.endpoints())
-                != (node.domain(), node.ca(), node.endpoints())
-        })
-    })
 }

@@ -132,6 +132,11 @@ impl PinnedSigners {
         self.0.values().map(|pinned| &pinned.claims.id).collect()
     }
 
+    /// The certificates, by SHA-256 of their DER.
+    pub fn certificates(&self) -> impl Iterator<Item = Fingerprint> {
+        self.0.keys().copied()
+    }
+
     /// Checks the signatures over a file.
     ///
     /// Signatures of persons who are not pinned are passed over. So are those of certificates that

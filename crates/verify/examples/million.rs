@@ -41,7 +41,7 @@ fn main() {
     if !policy.exists() {
         make(&[&a, &b], &policy, messages);
     }
-    let anchors = Anchors::read(&policy, None).unwrap();
+    let anchors = Anchors::read(&policy).unwrap();
     let folder = LogFolder::open(&a).unwrap();
     let before = memory();
     let report = audit(&folder, &anchors, AuditOptions::default(), |_| {});

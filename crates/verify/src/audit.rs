@@ -15,6 +15,7 @@ mod recent;
 mod releases;
 mod report;
 mod restored;
+mod signed_files;
 mod walk;
 mod ways;
 

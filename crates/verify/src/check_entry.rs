@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
-use kuriiri_seal::{CertificateError, VerifiedApproval, VerifyError};
+use kuriiri_seal::{CertificateError, VerifiedApproval, Verifier, VerifyError};
 use kuriiri_tlog::ReceiptError;
 use kuriiri_types::{
     ApprovalAct, Decided, Digest, Fingerprint, Giver, Header, MessageId, Receipt, SignedApproval,
@@ -14,13 +14,14 @@ use kuriiri_wire::{approval, header, receipt};
 
 use crate::{
     finding::{Check, Finding, Findings},
+    found::log_of,
     rules::word_of,
     trusted::Trusted,
 };
 
 /// Between the moment at which a relay verifies a signature and the entry that says so. A
 /// certificate that ends meanwhile was good.
-const LAG_MAX: Duration = Duration::from_secs(60);
+pub(crate) const LAG_MAX: Duration = Duration::from_secs(60);
 
 /// An entry as it is judged.
 #[derive(Debug, Clone, Copy)]
@@ -100,8 +101,8 @@ impl Trusted {
         batch: &SignedPart,
     ) -> Result<SpiffeId, VerifyError> {
         let leaves: Vec<Digest> = decided.subjects.iter().map(|subject| subject.header).collect();
-        self.with_certificate(spot, batch.signer, |now| {
-            self.keys.verifier.part(batch, &leaves, now)
+        self.with_certificate(spot, batch.signer, |verifier, now| {
+            verifier.part(batch, &leaves, now)
         })
     }
 
@@ -160,8 +161,8 @@ impl Trusted {
     ) -> Result<VerifiedApproval, VerifyError> {
         let made = approval::decode(&signed.approval).map_or(spot.at, |said| said.at);
         let spot = Spot { at: spot.at.min(made), ..spot };
-        self.with_certificate(spot, signed.proof.signer, |now| {
-            self.keys.verifier.approval(signed.clone(), |bytes| approval::decode(bytes), now)
+        self.with_certificate(spot, signed.proof.signer, |verifier, now| {
+            verifier.approval(signed.clone(), |bytes| approval::decode(bytes), now)
         })
     }
 
@@ -182,6 +183,14 @@ impl Trusted {
         let verified = self.keys.receipts.receipt(signed.clone(), decode);
         match verified {
             Ok(_) => {}
+            Err(ReceiptError::Checkpoint(_)) if self.is_by_file(signed) => {
+                let what = format!(
+                    "{} has another key in the federation file in force than in the policy, and signed with \
+                     the former; which of the two to believe is not known",
+                    log_of(signed)
+                );
+                findings.add(Finding::unchecked(Check::Receipts, what).at(spot.index));
+            }
             Err(ReceiptError::UnknownLog(origin)) => {
                 let what = format!("no key is known of the log {origin}");
                 findings.add(Finding::unchecked(Check::Receipts, what).at(spot.index));
@@ -192,6 +201,12 @@ impl Trusted {
                 findings.add(finding.against(&self.home));
             }
         }
+    }
+
+    /// Whether a receipt is genuine by the keys of the federation file alone.
+    fn is_by_file(&self, signed: &SignedReceipt) -> bool {
+        let decode = |bytes: &Bytes| receipt::decode(bytes);
+        self.keys.receipts_by_file.receipt(signed.clone(), decode).is_ok()
     }
 
     /// The decision, taken again for each message under the rules in force.
@@ -215,7 +230,7 @@ impl Trusted {
             Err(why) => return out.add(about(first, Finding::unchecked(Check::Decisions, why))),
         };
         for ((subject, _), again) in messages.iter().zip(&all) {
-            let Some((word, codes)) = again.other() else { continue };
+            let Some((word, codes)) = again else { continue };
             let (then, reasons) = (word_of(decided.ruling), decided.reasons.join(" "));
             let what =
                 format!("it says {then} {reasons}, and the rules say {word} {}", codes.join(" "));
@@ -229,22 +244,18 @@ impl Trusted {
         &self,
         spot: Spot,
         signer: Fingerprint,
-        verify: impl Fn(Timestamp) -> Result<T, VerifyError>,
+        verify: impl Fn(&Verifier, Timestamp) -> Result<T, VerifyError>,
     ) -> Result<T, VerifyError> {
         let der = self.certificates.before(spot.index, signer);
         let der = der.ok_or(VerifyError::UnknownSigner(signer))?;
-        let earlier = spot.at.before(LAG_MAX);
-        let verifier = &self.keys.verifier;
-        match verify(earlier) {
-            Err(VerifyError::UnknownSigner(_)) => {}
-            other => return other,
+        let verified = with_admitted(&self.keys.verifier, spot, &der, &verify);
+        let lately = self.before.as_ref().filter(|(until, _)| spot.at <= until.after(LAG_MAX));
+        match (verified, lately) {
+            (Err(VerifyError::Certificate(_)), Some((_, keys))) => {
+                with_admitted(&keys.verifier, spot, &der, &verify)
+            }
+            (verified, _) => verified,
         }
-        if let Err(error) = verifier.admit_certificate(&der, spot.at)
-            && verifier.admit_certificate(&der, earlier).is_err()
-        {
-            return Err(error);
-        }
-        verify(earlier)
     }
 
     /// Admits a signer in the order of the log, so that a certificate that is not valid yet is
@@ -269,6 +280,26 @@ impl Trusted {
         };
         finding.at(spot.index)
     }
+}
+
+/// Verifies with a certificate that is admitted when it is first needed.
+fn with_admitted<T>(
+    verifier: &Verifier,
+    spot: Spot,
+    der: &Bytes,
+    verify: impl Fn(&Verifier, Timestamp) -> Result<T, VerifyError>,
+) -> Result<T, VerifyError> {
+    let earlier = spot.at.before(LAG_MAX);
+    match verify(verifier, earlier) {
+        Err(VerifyError::UnknownSigner(_)) => {}
+        other => return other,
+    }
+    if let Err(error) = verifier.admit_certificate(der, spot.at)
+        && verifier.admit_certificate(der, earlier).is_err()
+    {
+        return Err(error);
+    }
+    verify(verifier, earlier)
 }
 
 /// The headers of a class that are those that it names, with the messages that they are of.

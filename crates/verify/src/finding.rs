@@ -40,6 +40,8 @@ pub enum Check {
     Messages,
     /// Every decision follows from the rules in force.
     Decisions,
+    /// The files in force are signed, and follow each other.
+    SignedFiles,
     /// Checkpoints that this relay witnessed.
     Witnessing,
     /// Bodies are those that their headers commit to.
@@ -68,6 +70,7 @@ impl Check {
             Self::Receipts => "receipts",
             Self::Messages => "messages",
             Self::Decisions => "decisions",
+            Self::SignedFiles => "signed-files",
             Self::Witnessing => "witnessing",
             Self::Bodies => "bodies",
             Self::Proofs => "proofs",
@@ -92,6 +95,7 @@ impl Check {
             Self::Receipts => "receipts of other relays held against their logs",
             Self::Messages => "messages and recipients with one fate at most",
             Self::Decisions => "decisions taken again under the rules in force",
+            Self::SignedFiles => "signatures and serials of files that came into force",
             Self::Witnessing => "checkpoints of others that this relay witnessed",
             Self::Bodies => "bodies held against their headers",
             Self::Proofs => "entries proved to be in their logs",

@@ -26,17 +26,25 @@
 //! # Whom it believes
 //!
 //! Logs, witnesses and their quorum come from the auditor's own policy file (C2SP `tlog-policy`), in
-//! [`Anchors`]. Certificate authorities and the keys of other logs come from the federation files that
-//! the log shows, unless the auditor pins one; the report says which. The signatures of the stewards
-//! under those files are not in a log, nor is revocation: neither is checked.
+//! [`Anchors`]. A witness of the log's own ministry counts for nothing. Certificate authorities and the
+//! keys of other logs come from the federation file that was in force, which the log shows with its
+//! signatures. Whether to believe that file the auditor says, with federation files and certificates of
+//! stewards of their own; without these the report says what it took on faith. Revocation is not in a log
+//! and not checked.
+//!
+//! # What is held against whom
+//!
+//! A finding is *against* a ministry only if its own signatures contradict each other, or the rules that it
+//! says it obeys. What another ministry's log says, what a copy lacks, and what clocks showed is never
+//! against anybody: it is told as what could not be checked, with what would settle it.
 //!
 //! # What grows
 //!
 //! A log of any size is read in one go through a window of bundles. Besides that window there grow:
-//! one record of 48 bytes for each message that an entry names, beyond [`SPILL_BYTES_MAX`] in files beside
+//! one record of 48 bytes for each message that an entry names, and 88 more for each that it names first, beyond [`SPILL_BYTES_MAX`] in files beside
 //! (in the folder for temporary files); one hash for each message of minutes that are not summed up
 //! yet, up to a million, and one for each act of an officer; the certificates and signed files that
-//! the log shows, each once, and the rules compiled from each change of them; distinct checkpoints
+//! the log shows, each once, and the rules compiled from the last sets of them; distinct checkpoints
 //! that others kept, 56 bytes each; and findings, up to [`FINDINGS_MAX`] of each weight.
 //!
 //! This crate does NOT reach a network, write to a log, or keep a key. It knows the formats of C2SP
@@ -46,7 +54,7 @@
 //! ```no_run
 //! use kuriiri_verify::{Anchors, AuditOptions, LogFolder, audit};
 //!
-//! let anchors = Anchors::read("auditor.policy".as_ref(), None)?;
+//! let anchors = Anchors::read("auditor.policy".as_ref())?;
 //! let folder = LogFolder::open("sm-log".as_ref())?;
 //! let report = audit(&folder, &anchors, AuditOptions::default(), |_read| {});
 //! for finding in report.findings.listed() {

@@ -46,7 +46,7 @@ impl<'a> PartialLog<'a> {
 
     /// Whether authorities are those that the auditor has pinned.
     pub(crate) fn is_pinned(&self) -> bool {
-        self.anchors.pinned.is_some()
+        !self.anchors.pinned.is_empty()
     }
 
     /// Brings a header, by whose digest entries name a message.
@@ -135,7 +135,9 @@ impl<'a> PartialLog<'a> {
     fn policy(&mut self, policy: &PolicyInForce) {
         let rules = InForce::of(policy, &self.contents);
         self.contents.settle(policy);
-        self.trusted.keys = Arc::new(Keys::of(rules.federation.as_ref(), self.anchors));
+        // What whoever made the file chose to show counts for less than what the reader believes.
+        let federation = rules.federation.as_ref().filter(|_| !self.is_pinned());
+        self.trusted.keys = Arc::new(Keys::of(federation, self.anchors));
         self.trusted.rules = Arc::new(rules);
     }
 

@@ -1,13 +1,10 @@
 //! The signed files in force at some time, as a log has them.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     fs,
     path::Path,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Duration,
 };
 
@@ -18,8 +15,8 @@ use kuriiri_policy::{
     Label, NodeId, Policy, Rules, SEMANTICS, Sources, Translation, Word,
 };
 use kuriiri_types::{
-    Approval, Decided, Digest, FileKind, FilePart, Giver, Header, LoggedRuling, Ministry,
-    PolicyInForce, Subject, Timestamp, limits::CLOCK_SKEW_MAX,
+    Approval, Decided, Digest, FileInForce, FileKind, FilePart, Giver, Header, LoggedRuling,
+    Ministry, PolicyInForce, Subject, Timestamp, limits::CLOCK_SKEW_MAX,
 };
 use kuriiri_wire::approval;
 
@@ -28,8 +25,6 @@ use crate::folder::{FolderError, read_limited};
 /// Files that are shown and not in force, or are and were before, and their signatures: three times as
 /// many as there can be in force, and a file of signatures with each. More: an error.
 const PENDING_MAX: usize = 384;
-/// Files of rules that may each be the federation's own.
-const CANDIDATES_MAX: usize = 16;
 
 /// Signed files by their content: those brought along, and those that a log has shown since the last
 /// change, which are at most so many as can come into force.
@@ -109,24 +104,15 @@ impl Contents {
 pub(crate) struct InForce {
     pub(crate) digest: Digest,
     pub(crate) federation: Option<Federation>,
-    /// One for each file of rules that may be the federation's own: the log does not say which is
-    /// and which are the ministry's. All decisions must follow from the same one.
-    candidates: Vec<Policy>,
-    alive: AtomicU64,
+    pub(crate) policy: Option<Policy>,
     /// The shortest time that any of the rules lets a message live.
     pub(crate) shortest_life: Duration,
-    /// Why there are none.
+    /// Why there are no rules to decide by.
     pub(crate) without: Option<String>,
 }
 
-/// How a decision on one message comes out when it is taken again.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Again {
-    /// By which candidates it is as it was.
-    same: u64,
-    /// How else it comes out, if it does.
-    other: Option<(Word, Vec<String>)>,
-}
+/// How a decision on one message comes out when it is taken again, if it does not come out the same.
+pub(crate) type Again = Option<(Word, Vec<String>)>;
 
 /// By which decisions name the files: SHA-256 over the digests in order.
 pub(crate) fn digest_of(policy: &PolicyInForce) -> Digest {
@@ -140,8 +126,7 @@ impl InForce {
         Self {
             digest: Digest([0; 32]),
             federation: None,
-            candidates: Vec::new(),
-            alive: AtomicU64::new(0),
+            policy: None,
             shortest_life: Duration::MAX,
             without: Some("the log names no files before it".into()),
         }
@@ -150,23 +135,18 @@ impl InForce {
     /// These files, as far as their contents are known.
     pub(crate) fn of(policy: &PolicyInForce, contents: &Contents) -> Self {
         let digest = digest_of(policy);
-        let (mut federation, mut without, mut shortest_life) = (None, None, Duration::ZERO);
-        let candidates = match texts(policy, contents) {
-            Ok(texts) => {
-                federation = federation_of(&texts);
-                shortest_life = shortest_life_of(&texts);
-                compile(&texts).unwrap_or_else(|why| {
-                    without = Some(why);
-                    Vec::new()
-                })
-            }
+        let texts = match texts(policy, contents) {
+            Ok(texts) => texts,
             Err(why) => {
-                without = Some(why);
-                Vec::new()
+                // Rules that are not at hand may let a message end at once.
+                let (shortest_life, without) = (Duration::ZERO, Some(why));
+                return Self { digest, shortest_life, without, ..Self::nothing() };
             }
         };
-        let alive = AtomicU64::new(u64::MAX);
-        Self { digest, federation, candidates, alive, shortest_life, without }
+        let federation = federation_of(&texts);
+        let (compiled, shortest_life) = (compile(&texts), shortest_life_of(&texts));
+        let without = compiled.as_ref().err().cloned();
+        Self { digest, federation, policy: compiled.ok(), shortest_life, without }
     }
 
     /// Takes a decision again for each of these of its messages. What it rests on besides their headers
@@ -179,54 +159,56 @@ impl InForce {
         messages: &[(Subject, Header)],
     ) -> Result<Vec<Again>, String> {
         if decided.semantics != SEMANTICS {
-            return Err(format!("rules had the meaning {} then", decided.semantics));
+            return Err(format!(
+                "rules are said to have had the meaning {} then, and this program knows {SEMANTICS} only",
+                decided.semantics
+            ));
         }
-        if let Some(why) = &self.without {
-            return Err(why.clone());
-        }
-        let mut all = vec![Again::default(); messages.len()];
-        let Some((_, first)) = messages.first() else { return Ok(all) };
-        let case = case_of(at, home, first, decided);
-        for (number, policy) in (0_u32..).zip(&self.candidates) {
-            case.with(policy, |facts| {
-                let mut asked = Asked { policy, at, facts: *facts, origin: first, label: None };
-                for (again, message) in all.iter_mut().zip(messages) {
-                    again.compare(number, decided, &asked.decide(decided, message));
-                }
-            });
-        }
-        for again in &mut all {
-            self.settle(again);
-        }
+        let Some(policy) = &self.policy else {
+            return Err(self.without.clone().unwrap_or_default());
+        };
+        let Some((_, first)) = messages.first() else { return Ok(Vec::new()) };
+        let mut all = Vec::with_capacity(messages.len());
+        case_of(at, home, first, decided).with(policy, |facts| {
+            let mut asked = Asked { policy, at, facts: *facts, origin: first, label: None };
+            all.extend(
+                messages.iter().map(|message| other(decided, &asked.decide(decided, message))),
+            );
+        });
         Ok(all)
-    }
-
-    /// What no file explains must not make all others wrong.
-    fn settle(&self, again: &mut Again) {
-        if again.other.is_some() && self.alive.load(Ordering::Relaxed) & again.same != 0 {
-            again.other = None;
-        }
-        if again.other.is_none() {
-            self.alive.fetch_and(again.same, Ordering::Relaxed);
-        }
     }
 }
 
-impl Again {
-    /// Otherwise than it was, and how.
-    pub(crate) fn other(&self) -> Option<&(Word, Vec<String>)> {
-        self.other.as_ref()
-    }
+/// Rules that are kept for when the same files come into force again: whoever puts files in force by turns
+/// has them compiled once.
+#[derive(Debug, Default)]
+pub(crate) struct Compiled(VecDeque<(PolicyInForce, Arc<InForce>)>);
 
-    fn compare(&mut self, number: u32, decided: &Decided, decision: &Decision) {
-        let (word, mut codes) = (decision.word(), decision.codes());
-        codes.truncate(decided.reasons.len().max(REASONS_LOGGED_MAX));
-        if word == word_of(decided.ruling) && codes == decided.reasons {
-            self.same |= 1 << number;
-        } else if self.other.is_none() {
-            self.other = Some((word, codes));
+/// Sets of files that are kept compiled.
+const COMPILED_MAX: usize = 16;
+
+impl Compiled {
+    /// These files, as far as their contents are known.
+    pub(crate) fn of(&mut self, policy: &PolicyInForce, contents: &Contents) -> Arc<InForce> {
+        let is_same = |(known, _): &&(PolicyInForce, Arc<InForce>)| known.files == policy.files;
+        if let Some((_, rules)) = self.0.iter().find(is_same) {
+            return Arc::clone(rules);
         }
+        let rules = Arc::new(InForce::of(policy, contents));
+        if rules.without.is_none() {
+            self.0.truncate(COMPILED_MAX - 1);
+            self.0.push_front((policy.clone(), Arc::clone(&rules)));
+        }
+        rules
     }
+}
+
+/// How a decision comes out, if otherwise than it was.
+fn other(decided: &Decided, decision: &Decision) -> Again {
+    let (word, mut codes) = (decision.word(), decision.codes());
+    codes.truncate(decided.reasons.len().max(REASONS_LOGGED_MAX));
+    let is_same = word == word_of(decided.ruling) && codes == decided.reasons;
+    (!is_same).then_some((word, codes))
 }
 
 /// One policy, asked about the messages of a class one after the other.
@@ -291,60 +273,59 @@ pub(crate) fn word_of(ruling: LoggedRuling) -> Word {
     }
 }
 
-fn texts<'a>(
-    policy: &'a PolicyInForce,
-    contents: &'a Contents,
-) -> Result<Vec<(FileKind, &'a str)>, String> {
-    let text = |file: &'a kuriiri_types::FileInForce| {
+/// A file in force, with its text.
+type Text<'a> = (&'a FileInForce, &'a str);
+
+fn texts<'a>(policy: &'a PolicyInForce, contents: &'a Contents) -> Result<Vec<Text<'a>>, String> {
+    let text = |file: &'a FileInForce| {
         let bytes = contents.get(file.digest);
         let missing = || format!("the {} `{}` is not in the log", file.kind.title(), file.name);
         let text = str::from_utf8(bytes.ok_or_else(missing)?);
-        text.map(|text| (file.kind, text)).map_err(|_| format!("`{}` is no text", file.name))
+        text.map(|text| (file, text)).map_err(|_| format!("`{}` is no text", file.name))
     };
     policy.files.iter().map(text).collect()
 }
 
-fn federation_of(texts: &[(FileKind, &str)]) -> Option<Federation> {
-    let text = texts.iter().find(|(kind, _)| *kind == FileKind::Federation);
-    text.and_then(|(_, text)| Federation::parse(text).ok())
+fn of_kind<'a>(texts: &[Text<'a>], kind: FileKind) -> impl Iterator<Item = Text<'a>> {
+    texts.iter().copied().filter(move |(file, _)| file.kind == kind)
 }
 
-/// Files that are not at hand may let a message end at once.
-fn shortest_life_of(texts: &[(FileKind, &str)]) -> Duration {
-    let rules = texts.iter().filter(|(kind, _)| *kind == FileKind::Rules);
-    let lives =
-        rules.map(|(_, text)| Rules::parse(text).map_or(Duration::ZERO, |r| r.shortest_life()));
+fn federation_of(texts: &[Text<'_>]) -> Option<Federation> {
+    let (_, text) = of_kind(texts, FileKind::Federation).next()?;
+    Federation::parse(text).ok()
+}
+
+/// Rules that cannot be read may let a message end at once.
+fn shortest_life_of(texts: &[Text<'_>]) -> Duration {
+    let lives = of_kind(texts, FileKind::Rules)
+        .map(|(_, text)| Rules::parse(text).map_or(Duration::ZERO, |rules| rules.shortest_life()));
     lives.min().unwrap_or(Duration::ZERO)
 }
 
-fn compile(texts: &[(FileKind, &str)]) -> Result<Vec<Policy>, String> {
-    let of = |kind| texts.iter().filter(move |(k, _)| *k == kind).map(|(_, text)| *text);
+fn compile(texts: &[Text<'_>]) -> Result<Policy, String> {
     let say = |error: kuriiri_policy::PolicyError| error.to_string();
+    let of = |kind| of_kind(texts, kind).map(|(_, text)| text);
     let catalogues: Result<Vec<_>, _> = of(FileKind::Catalogue).map(Catalogue::parse).collect();
     let translations: Result<Vec<_>, _> =
         of(FileKind::Translation).map(Translation::parse).collect();
-    let rules: Result<Vec<_>, _> = of(FileKind::Rules).map(Rules::parse).collect();
     let federation = of(FileKind::Federation).next().ok_or("there is no federation file")?;
-    let federation = Federation::parse(federation).map_err(say)?;
-    let (catalogues, translations) = (catalogues.map_err(say)?, translations.map_err(say)?);
-    let rules = rules.map_err(say)?;
-    let mut compiled = Vec::new();
-    let mut why = "there are no rules".to_owned();
-    for own in (0..rules.len()).take(CANDIDATES_MAX) {
-        let mut local = rules.clone();
-        let sources = Sources {
-            catalogues: catalogues.clone(),
-            federation: federation.clone(),
-            rules: local.remove(own),
-            local,
-            translations: translations.clone(),
-        };
-        match Policy::compile(sources) {
-            Ok(policy) => compiled.push(policy),
-            Err(error) => why = error.to_string(),
-        }
+    let (mut common, mut local) = (Vec::new(), Vec::new());
+    for (file, text) in of_kind(texts, FileKind::Rules) {
+        let rules = Rules::parse(text).map_err(say)?;
+        if file.is_own { local.push(rules) } else { common.push(rules) }
     }
-    if compiled.is_empty() { Err(why) } else { Ok(compiled) }
+    let count = common.len();
+    let Some(rules) = common.pop().filter(|_| count == 1) else {
+        return Err(format!("there are {count} rules files of the federation, and not one"));
+    };
+    let sources = Sources {
+        catalogues: catalogues.map_err(say)?,
+        federation: Federation::parse(federation).map_err(say)?,
+        rules,
+        local,
+        translations: translations.map_err(say)?,
+    };
+    Policy::compile(sources).map_err(say)
 }
 
 /// The facts that a decision rested on, with those of one message.

@@ -9,11 +9,11 @@ use std::{
 use bytes::Bytes;
 use kuriiri_merkle::digest;
 use kuriiri_policy::{FILE_BYTES_MAX, Federation};
-use kuriiri_seal::{Authorities, Verifier};
+use kuriiri_seal::{Authorities, PinnedSigners, Verifier};
 use kuriiri_tlog::{
     KeyName, LogKeys, POLICY_BYTES_MAX, ReceiptVerifier, Trust, VerifierKey, log_origin,
 };
-use kuriiri_types::{Fingerprint, Ministry, Timestamp};
+use kuriiri_types::{Digest, Fingerprint, Ministry, Timestamp};
 
 use crate::{
     folder::{FolderError, read_limited},
@@ -25,29 +25,70 @@ use crate::{
 pub struct Anchors {
     /// Logs, witnesses and quorum.
     pub trust: Trust,
-    /// A federation file that counts instead of those in the log, if the auditor has one.
-    pub pinned: Option<Federation>,
+    /// Federation files that the auditor believes, each for the time in which it was in force.
+    pub(crate) pinned: Vec<PinnedFederation>,
+    /// The certificates (SHA-256 of the DER) of those who may sign the files of the federation.
+    pub(crate) stewards: HashSet<Fingerprint>,
 }
 
-impl Anchors {
-    /// Reads the auditor's policy file (C2SP `tlog-policy`), and a federation file if there is one.
-    ///
-    /// # Errors
-    /// When a file cannot be read or is not what it should be.
-    pub fn read(policy: &Path, federation: Option<&Path>) -> Result<Self, FolderError> {
-        let bytes = read_limited(policy, POLICY_BYTES_MAX as u64)?;
-        let trust = Trust::parse(&bytes);
-        let trust = trust.map_err(|error| FolderError::form(policy, error.to_string()))?;
-        let pinned = federation.map(read_federation).transpose()?;
-        Ok(Self { trust, pinned })
+/// A federation file that the auditor believes.
+#[derive(Debug, Clone)]
+pub(crate) struct PinnedFederation {
+    digest: Digest,
+    federation: Federation,
+}
+
+impl PinnedFederation {
+    /// SHA-256 of its exact bytes.
+    pub(crate) fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    pub(crate) fn federation(&self) -> &Federation {
+        &self.federation
     }
 }
 
-fn read_federation(path: &Path) -> Result<Federation, FolderError> {
-    let bytes = read_limited(path, FILE_BYTES_MAX as u64)?;
-    let text = String::from_utf8(bytes);
-    let text = text.map_err(|error| FolderError::form(path, error.to_string()))?;
-    Federation::parse(&text).map_err(|error| FolderError::form(path, error.to_string()))
+impl Anchors {
+    /// Reads the auditor's policy file (C2SP `tlog-policy`).
+    ///
+    /// # Errors
+    /// When the file cannot be read or is not what it should be.
+    pub fn read(policy: &Path) -> Result<Self, FolderError> {
+        let bytes = read_limited(policy, POLICY_BYTES_MAX as u64)?;
+        let trust = Trust::parse(&bytes);
+        let trust = trust.map_err(|error| FolderError::form(policy, error.to_string()))?;
+        Ok(Self { trust, pinned: Vec::new(), stewards: HashSet::new() })
+    }
+
+    /// Believes a federation file too. Authorities and keys change with it, so the auditor of a long time
+    /// gives every one that was in force in it: what was signed under another is said to be unchecked.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is no federation file.
+    pub fn with_federation(mut self, path: &Path) -> Result<Self, FolderError> {
+        let wrong = |what: String| FolderError::form(path, what);
+        let bytes = read_limited(path, FILE_BYTES_MAX as u64)?;
+        let digest = digest(&bytes);
+        let text = String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
+        let federation = Federation::parse(&text).map_err(|error| wrong(error.to_string()))?;
+        self.pinned.push(PinnedFederation { digest, federation });
+        Ok(self)
+    }
+
+    /// Believes that the holders of the certificates in a PEM file may sign the files of the federation.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or a certificate in it is not an officer's for signing documents.
+    pub fn with_stewards(mut self, path: &Path) -> Result<Self, FolderError> {
+        let wrong = |what: String| FolderError::form(path, what);
+        let bytes = read_limited(path, FILE_BYTES_MAX as u64)?;
+        let text = String::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
+        let mut signers = PinnedSigners::new();
+        signers.add(&text).map_err(|error| wrong(error.to_string()))?;
+        self.stewards.extend(signers.certificates());
+        Ok(self)
+    }
 }
 
 /// The certificates that a log has shown, by fingerprint, with the entry that shows them. It grows
@@ -64,6 +105,11 @@ impl Certificates {
         name
     }
 
+    /// Looks at all that were shown so far.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&HashMap<Fingerprint, (u64, Bytes)>) -> R) -> R {
+        look(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The certificate, if it was shown before this entry.
     pub(crate) fn before(&self, index: u64, name: Fingerprint) -> Option<Bytes> {
         let held = self.0.read().unwrap_or_else(PoisonError::into_inner);
@@ -76,6 +122,8 @@ impl Certificates {
 pub(crate) struct Keys {
     pub(crate) verifier: Verifier,
     pub(crate) receipts: ReceiptVerifier,
+    /// The same by the federation file alone: where the auditor's policy has another key.
+    pub(crate) receipts_by_file: ReceiptVerifier,
     /// By origin of the first log of each ministry.
     logs: LogKeys,
     members: HashSet<Ministry>,
@@ -83,12 +131,14 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// The keys of this federation, unless the auditor has pinned another.
+    /// The keys of this federation; of all that the auditor believes where none is named.
     pub(crate) fn of(federation: Option<&Federation>, anchors: &Anchors) -> Self {
-        let federation = anchors.pinned.as_ref().or(federation);
         let (mut authorities, mut logs) = (Authorities::new(), LogKeys::new());
         let (mut members, mut witnesses) = (HashSet::new(), HashMap::new());
-        for (_, node) in federation.iter().flat_map(|federation| federation.nodes()) {
+        let pinned = anchors.pinned.iter().map(PinnedFederation::federation);
+        let pinned = pinned.filter(|_| federation.is_none());
+        let federations = federation.into_iter().chain(pinned);
+        for (_, node) in federations.flat_map(|federation| federation.nodes()) {
             let Some(domain) = node.domain() else { continue };
             members.insert(domain.clone());
             if let Some(ca) = node.ca() {
@@ -105,6 +155,7 @@ impl Keys {
             let witness = node.witness().and_then(|text| text.trim().parse().ok());
             witnesses.extend(witness.map(|key: VerifierKey| (domain.clone(), key)));
         }
+        let receipts_by_file = ReceiptVerifier::new(logs.clone());
         for log in anchors.trust.logs() {
             // A log that is no ministry's issues no receipts.
             let _ = logs.add(log.key());
@@ -112,6 +163,7 @@ impl Keys {
         Self {
             verifier: Verifier::new(authorities),
             receipts: ReceiptVerifier::new(logs.clone()),
+            receipts_by_file,
             logs,
             members,
             witnesses,
@@ -141,6 +193,8 @@ pub(crate) struct Trusted {
     pub(crate) keys: Arc<Keys>,
     pub(crate) rules: SharedRules,
     pub(crate) certificates: Arc<Certificates>,
+    /// The keys before these, and when they changed: what was verified a moment before is written after.
+    pub(crate) before: Option<(Timestamp, Arc<Keys>)>,
 }
 
 impl Trusted {
@@ -151,6 +205,7 @@ impl Trusted {
             keys: Arc::new(Keys::of(None, anchors)),
             rules: Arc::new(InForce::nothing()),
             certificates: Arc::new(Certificates::default()),
+            before: None,
         }
     }
 }

@@ -321,3 +321,100 @@ fn a_clock_that_was_set_back_is_told_and_what_stands_behind_a_receipt_too() {
     report.tells("unchecked", "order", "one of the two clocks was wrong");
     assert_eq!(report.exit, 2, "{}", report.text);
 }
+
+// === signed files ===
+
+/// Rules that let everything go come into force, and then the true ones again.
+fn other_rules(
+    change: impl Fn(&str) -> String,
+    tell: impl FnOnce(&mut Author<'_>, &mut Cast),
+) -> Report {
+    let cast = Cast::new();
+    let mut other = cast.with_other_rules(change);
+    let bench = Bench::new(&cast, &[], 0);
+    let (mut a, _) = story(&cast);
+    tell(&mut a, &mut other);
+    a.at = a.at.after(Duration::from_secs(1));
+    a.put_in_force_of(&other);
+    bench.log(&bench.write(&a, &[]), &[])
+}
+
+const STRICTER: fn(&str) -> String =
+    |rules| rules.replacen("level = \"JULK\"", "level = \"JULK\"\napprovals = 1", 1);
+const LAXER: fn(&str) -> String = |rules| rules.replace("approvals = 1", "approvals = 0");
+
+#[test]
+fn rules_are_signed_and_their_serials_rise() {
+    other_rules(STRICTER, |_, _| {}).is_good();
+    other_rules(LAXER, |_, _| {}).is_good();
+    let files = |words: &str, change: fn(&mut Cast)| {
+        let report = other_rules(STRICTER, |_, other| change(other));
+        report.finds("signed-files", words);
+        let found = report.tells("fault", "signed-files", words);
+        assert_eq!(found["against"], "sm.example");
+    };
+    files("nobody has signed it", |other| other.sign_rules(&[]));
+    files("two files have the serial 42", |other| other.reissue_rules(42));
+    files("serial 7 comes into force after serial 42", |other| other.reissue_rules(7));
+    files("its serial is not 99", |other| other.in_force.files.last_mut().unwrap().serial = 99);
+    files("its bytes are not in the log", |other| {
+        other.contents.last_mut().unwrap().clone_from(&bytes::Bytes::from_static(b"x"));
+        other.in_force.files.last_mut().unwrap().digest = Digest([3; 32]);
+    });
+    files("the text of its signatures is not in the log", |other| {
+        other.in_force.files.last_mut().unwrap().signatures = Digest([3; 32]);
+    });
+}
+
+#[test]
+fn what_lets_more_go_and_what_came_in_at_a_start_is_signed_by_two() {
+    let by_one = |change, while_it_ran: bool| {
+        other_rules(change, |_, other| {
+            other.sign_rules(&[0]);
+            other.in_force.by =
+                while_it_ran.then(|| "spiffe://sm.example/operator/otto".parse().unwrap());
+        })
+    };
+    by_one(STRICTER, true).is_good();
+    for (change, while_it_ran) in [(STRICTER, false), (LAXER, false), (LAXER, true)] {
+        by_one(change, while_it_ran).finds("signed-files", "allows more than before");
+    }
+}
+
+#[test]
+fn stewards_can_be_pinned_and_federation_files_each_for_its_time() {
+    let cast = Cast::new();
+    let bench = Bench::new(&cast, &[], 0);
+    let (a, _) = story(&cast);
+    let dir = bench.write(&a, &[]);
+    let pem = |cast: &Cast, name: &str| {
+        let file = bench.folder(name);
+        std::fs::write(&file, &cast.stewards_pem).unwrap();
+        file
+    };
+    let [own, others] = [pem(&cast, "own.pem"), pem(&Cast::new(), "others.pem")];
+    let report = bench.log(&dir, &["--stewards", own.to_str().unwrap()]);
+    report.is_good();
+    assert!(!report.text.contains("taken on faith: spiffe"), "{}", report.text);
+    let report = bench.log(&dir, &["--stewards", others.to_str().unwrap()]);
+    assert_eq!(report.exit, 2, "{}", report.text);
+    report.tells("unchecked", "signed-files", "by none of the stewards");
+    bench
+        .log(&dir, &[])
+        .notes("signed-files", "taken on faith: spiffe://verkko.example/officer/sulo");
+
+    // The auditor has the file before or after that of the log: nothing is said to be forged.
+    let file = |name: &str, text: &str| {
+        let file = bench.folder(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let now = file("now.toml", &cast.federation);
+    let later = file("later.toml", &support::reissued(&Cast::new().federation));
+    let [now, later] = [&now, &later].map(|file| file.to_str().unwrap());
+    bench.log(&dir, &["--federation", now]).is_good();
+    bench.log(&dir, &["--federation", later, "--federation", now]).is_good();
+    let report = bench.log(&dir, &["--federation", later]);
+    assert_eq!(report.exit, 2, "{}", report.text);
+    report.tells("unchecked", "signed-files", "which is none of those given");
+}

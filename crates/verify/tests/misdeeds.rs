@@ -175,7 +175,7 @@ fn times_of_cosignatures_that_cannot_be_are_found() {
         bench.log(&bench.write(&b, &[]), &[])
     };
     witnessed(0).is_good();
-    assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 2);
+    assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 3);
     witnessed(-60).notes("witnessing", "by this relay");
     for by in [-301, 302] {
         assert_eq!(witnessed(by).exit, 2);
@@ -288,7 +288,7 @@ fn a_certificate_that_is_not_in_the_log_is_found() {
 }
 
 #[test]
-fn a_pinned_federation_counts_more_than_the_one_in_the_log() {
+fn a_log_under_another_federation_file_of_the_same_serial_is_found() {
     let cast = Cast::new();
     let bench = Bench::new(&cast, &[], 0);
     let (a, _) = story(&cast);
@@ -298,7 +298,7 @@ fn a_pinned_federation_counts_more_than_the_one_in_the_log() {
     fs::write(&other, &Cast::new().federation).unwrap();
     bench.log(&dir, &["--federation", same.to_str().unwrap()]).is_good();
     let report = bench.log(&dir, &["--federation", other.to_str().unwrap()]);
-    report.finds("originators", "not one that its ministry issued");
+    report.finds("signed-files", "another than the one that was given with this serial");
 }
 
 #[test]

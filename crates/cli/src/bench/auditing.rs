@@ -28,7 +28,7 @@ pub(super) fn measure(relay: &Path, messages: u64) -> anyhow::Result<Audited> {
     let key = fs::read_to_string(relay.join("log.vkey"))?;
     let policy = relay.join("bench.policy");
     fs::write(&policy, format!("log {}\nquorum none\n", key.trim()))?;
-    let anchors = Anchors::read(&policy, None)?;
+    let anchors = Anchors::read(&policy)?;
     let log = LogFolder::open(&relay.join("log"))?;
     let report = audit(&log, &anchors, AuditOptions::default(), |_| {});
     ensure!(report.findings.exit() == 0, "the log is not good: {:?}", report.findings.listed());

@@ -72,7 +72,7 @@ async fn side_by_side(
     relays: [&str; 2],
     begin: Instant,
 ) -> anyhow::Result<ReconcileReport> {
-    let anchors = Anchors::read(&dir.join("federation/logs.policy"), None)?;
+    let anchors = Anchors::read(&dir.join("federation/logs.policy"))?;
     loop {
         let [one, two] = relays.map(|relay| LogFolder::open(&dir.join(relay).join("log")));
         let report = reconcile([&one?, &two?], &anchors, &ReconcileOptions::default(), |_| {});
@@ -86,7 +86,7 @@ async fn side_by_side(
 
 /// An audit of a log, as soon as enough witnesses have cosigned it.
 async fn witnessed(relay: &Path, begin: Instant) -> anyhow::Result<LogReport> {
-    let anchors = Anchors::read(&relay.join("log.policy"), None)?;
+    let anchors = Anchors::read(&relay.join("log.policy"))?;
     loop {
         if let Ok(log) = LogFolder::open(&relay.join("log")) {
             let report = audit(&log, &anchors, AuditOptions::default(), |_| {});

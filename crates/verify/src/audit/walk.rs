@@ -10,7 +10,7 @@ use std::{
 
 use kuriiri_tlog::{Checkpoint, TileEdge};
 use kuriiri_types::{
-    Decided, Entry, Fingerprint, LogEvent, Ministry, Receipt, Subject, Timestamp,
+    Decided, Entry, Fingerprint, LogEvent, Ministry, PolicyInForce, Receipt, Subject, Timestamp,
     limits::{CLOCK_SKEW_MAX, LOG_RETENTION_MIN},
 };
 use kuriiri_wire::WireError;
@@ -24,6 +24,7 @@ use super::{
     recent::{Headers, Recent},
     releases::Releases,
     restored::{Elsewhere, Origin},
+    signed_files::{Basis, SignedFiles},
     ways::Ways,
 };
 use crate::{
@@ -34,7 +35,7 @@ use crate::{
     heads::Heads,
     kept_checkpoints::Known,
     order::Order,
-    rules::{Contents, InForce},
+    rules::{Compiled, Contents, InForce},
     scan::Scanned,
     spill::Spill,
     timeline::Timeline,
@@ -56,6 +57,8 @@ pub(super) struct Walk<'a> {
     pool: Pool,
     known: Known,
     contents: Contents,
+    signed_files: SignedFiles,
+    compiled: Compiled,
     tree: TileEdge,
     order: Order,
     heads: Heads,
@@ -100,6 +103,8 @@ impl<'a> Walk<'a> {
             pool,
             known,
             contents: replay,
+            signed_files: SignedFiles::default(),
+            compiled: Compiled::default(),
             tree: TileEdge::new(),
             order: Order::new(home.clone(), &folder.checkpoint().origin),
             heads: Heads::new(home.clone()),
@@ -270,10 +275,7 @@ impl<'a> Walk<'a> {
                 findings.add(Finding::fault(Check::Decisions, what).at(spot.index));
             }
         } else if let LogEvent::PolicyChanged(policy) = event {
-            let rules = InForce::of(&policy, &self.contents);
-            self.contents.settle(&policy);
-            let keys = Keys::of(rules.federation.as_ref(), self.anchors);
-            self.change(spot, Arc::new(rules), keys);
+            self.policy(spot, &policy, findings);
         } else if let LogEvent::ClockStepped { .. } = event {
             // Times fall, so what was good when it was first looked at must be looked at again.
             let rules = Arc::clone(&self.trusted.rules);
@@ -449,13 +451,29 @@ impl<'a> Walk<'a> {
         self.pool.give(Job { trusted, items });
     }
 
+    fn policy(&mut self, spot: Spot, policy: &PolicyInForce, findings: &mut Findings) {
+        let rules = self.compiled.of(policy, &self.contents);
+        let basis = Basis {
+            contents: &self.contents,
+            certificates: &self.trusted.certificates,
+            anchors: self.anchors,
+            before: &self.trusted,
+            after: &rules,
+        };
+        self.signed_files.change(spot, policy, &basis, findings);
+        self.contents.settle(policy);
+        let keys = Keys::of(rules.federation.as_ref(), self.anchors);
+        self.change(spot, rules, keys);
+    }
+
     fn change(&mut self, spot: Spot, rules: Arc<InForce>, keys: Keys) {
         self.flush();
         self.life = self.life.min(rules.shortest_life);
         self.admitted.clear();
         let certificates = Arc::clone(&self.trusted.certificates);
         let (home, keys) = (self.trusted.home.clone(), Arc::new(keys));
-        self.trusted = Arc::new(Trusted { home, keys, rules, certificates });
+        let before = Some((spot.at, Arc::clone(&self.trusted.keys)));
+        self.trusted = Arc::new(Trusted { home, keys, rules, certificates, before });
         self.history.push((spot.index, spot.at), Arc::clone(&self.trusted));
     }
 

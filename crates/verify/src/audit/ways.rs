@@ -1,24 +1,20 @@
 //! The ways that messages and receipts took between relays, held against the links of the federation.
 
-use std::time::Duration;
-
 use kuriiri_policy::Federation;
 use kuriiri_types::{Channel, Decided, Direction, Ministry};
 
 use crate::{
-    check_entry::Spot,
+    check_entry::{LAG_MAX, Spot},
     finding::{Check, Finding, Findings},
     trusted::TrustHistory,
 };
-
-/// After a change of the federation what was under way by the links before it may still be written.
-const LAG_MAX: Duration = Duration::from_secs(60);
 
 /// The links of a relay, as they were at an entry.
 #[derive(Debug)]
 pub(super) struct Ways<'a> {
     home: &'a Ministry,
-    /// The federation in force, and the one before if it was in force a moment ago. Empty when none is known.
+    /// The federation in force, and the one before if it was in force a moment ago: what was under way by its
+    /// links may still be written. Empty when none is known.
     known: Vec<&'a Federation>,
 }
 

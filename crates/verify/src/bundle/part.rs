@@ -180,7 +180,7 @@ fn is_signed(
             let key = keys.and_then(|keys| keys.log(&checkpoint.origin));
             let signed = key.is_some_and(|key| Checkpoint::verify(note, &key).is_ok());
             let what = format!("the policy does not list {}", checkpoint.origin);
-            findings.add(if signed && anchors.pinned.is_some() {
+            findings.add(if signed && !anchors.pinned.is_empty() {
                 let what = format!("{what}; its key is taken from the federation file given");
                 Finding::note(Check::Checkpoint, what)
             } else {

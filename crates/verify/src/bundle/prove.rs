@@ -187,7 +187,7 @@ fn differs(sender: &Ministry, parts: &[Part], anchors: &Anchors) -> Result<Proof
             if seen.iter().any(|(id, other)| *id == header.id && other != digest) {
                 let id = header.id;
                 let what = format!("systems of {sender} signed two different messages {id}");
-                if anchors.pinned.is_some() {
+                if !anchors.pinned.is_empty() {
                     return whole(what);
                 }
                 return open(format!(

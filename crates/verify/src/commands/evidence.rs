@@ -19,14 +19,24 @@ pub(crate) struct Trust {
     /// Whom to believe (C2SP tlog-policy).
     #[arg(long, value_name = "FILE")]
     policy: PathBuf,
-    /// A federation file whose authorities and keys count instead of those in the log.
+    /// A federation file to believe, for the time in which it was in force. May be given several times.
     #[arg(long, value_name = "FILE")]
-    federation: Option<PathBuf>,
+    federation: Vec<PathBuf>,
+    /// Certificates (PEM) of those who may sign the files of the federation. May be given several times.
+    #[arg(long, value_name = "PEM")]
+    stewards: Vec<PathBuf>,
 }
 
 impl Trust {
     pub(crate) fn read(&self) -> anyhow::Result<Anchors> {
-        Ok(Anchors::read(&self.policy, self.federation.as_deref())?)
+        let mut anchors = Anchors::read(&self.policy)?;
+        for file in &self.federation {
+            anchors = anchors.with_federation(file)?;
+        }
+        for file in &self.stewards {
+            anchors = anchors.with_stewards(file)?;
+        }
+        Ok(anchors)
     }
 }
 

@@ -5,11 +5,11 @@ use std::{fs, path::PathBuf};
 use anyhow::Context;
 use clap::Args;
 use kuriiri_verify::{
-    Anchors, AuditOptions, Contents, Known, LogFolder, LogReport, audit, fates_of, log_page,
-    printable,
+    AuditOptions, Contents, Known, LogFolder, LogReport, audit, fates_of, log_page, printable,
 };
 use serde_json::json;
 
+use super::evidence::Trust;
 use crate::output::{Output, findings_json, findings_text, verdict};
 
 /// What to check, and against what.
@@ -18,9 +18,8 @@ pub(crate) struct LogArgs {
     /// The folder of the log (C2SP tlog-tiles).
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Whom to believe (C2SP tlog-policy).
-    #[arg(long, value_name = "FILE")]
-    policy: PathBuf,
+    #[command(flatten)]
+    trust: Trust,
     /// An earlier checkpoint of this log, or a folder of them.
     #[arg(long, value_name = "CHECKPOINT")]
     since: Vec<PathBuf>,
@@ -30,16 +29,13 @@ pub(crate) struct LogArgs {
     /// A folder with signed files that the log may lack.
     #[arg(long, value_name = "FOLDER")]
     replay: Option<PathBuf>,
-    /// A federation file whose authorities and keys count instead of those in the log.
-    #[arg(long, value_name = "FILE")]
-    federation: Option<PathBuf>,
     /// Write the report as a page.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
 pub(crate) fn log(args: &LogArgs, output: Output) -> anyhow::Result<u8> {
-    let anchors = Anchors::read(&args.policy, args.federation.as_deref())?;
+    let anchors = args.trust.read()?;
     let folder = LogFolder::open(&args.folder)?;
     let mut known = Known::new();
     for since in &args.since {

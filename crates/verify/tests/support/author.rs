@@ -97,7 +97,11 @@ impl<'a> Author<'a> {
     }
 
     pub fn put_in_force(&mut self) {
-        let cast = self.cast;
+        self.put_in_force_of(self.cast);
+    }
+
+    /// The files of another cast come into force.
+    pub fn put_in_force_of(&mut self, cast: &Cast) {
         for steward in cast.stewards.iter() {
             let der = steward.certificate().clone();
             self.append(vec![], LogEvent::Certificate { der });

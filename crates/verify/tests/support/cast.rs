@@ -36,7 +36,7 @@ pub struct Member {
 }
 
 /// The members, and those who sign the files of all.
-type People = (Arc<BTreeMap<&'static str, Member>>, Arc<[Signer; 2]>);
+type People = (Arc<BTreeMap<&'static str, Member>>, Arc<[Signer; 2]>, String);
 
 pub struct Cast {
     pub members: Arc<BTreeMap<&'static str, Member>>,
@@ -47,6 +47,8 @@ pub struct Cast {
     pub signatures: Vec<Bytes>,
     /// The officers of the hub who sign every file.
     pub stewards: Arc<[Signer; 2]>,
+    /// Their certificates.
+    pub stewards_pem: String,
     pub federation: String,
 }
 
@@ -60,22 +62,26 @@ impl Cast {
         let members = NODES.iter().map(|(node, domain, _)| (*node, Member::new(domain)));
         let members: Arc<BTreeMap<_, _>> = Arc::new(members.collect());
         let federation = federation(&members);
-        let hub = &members["hub"];
-        let steward = |name: &str| {
-            hub.signer(&format!("spiffe://verkko.example/officer/{name}"), NOW.before(DAY), 365)
-        };
-        let stewards = Arc::new(["sulo", "taru"].map(steward));
-        Self::of((members, stewards), federation, change(vector!("policy.toml")))
+        let mut stewards_pem = String::new();
+        let stewards = ["sulo", "taru"].map(|name| {
+            let id = format!("spiffe://verkko.example/officer/{name}").parse().unwrap();
+            let validity = Validity::days(NOW.before(DAY), 365);
+            let issued = members["hub"].authority.issue(&id, For::Signing, validity).unwrap();
+            stewards_pem += &issued.certificate_pem;
+            Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
+        });
+        let people = (members, Arc::new(stewards), stewards_pem);
+        Self::of(people, federation, change(vector!("policy.toml")))
     }
 
     /// The same members under other rules.
     pub fn with_other_rules(&self, change: impl Fn(&str) -> String) -> Self {
-        let rules = change(vector!("policy.toml"));
+        let rules = reissued(&change(vector!("policy.toml")));
         let (members, stewards) = (Arc::clone(&self.members), Arc::clone(&self.stewards));
-        Self::of((members, stewards), self.federation.clone(), rules)
+        Self::of((members, stewards, self.stewards_pem.clone()), self.federation.clone(), rules)
     }
 
-    fn of((members, stewards): People, federation: String, rules: String) -> Self {
+    fn of((members, stewards, stewards_pem): People, federation: String, rules: String) -> Self {
         let files = [
             (FileKind::Federation, "example", federation.clone()),
             (FileKind::Catalogue, "EU", vector!("catalogue-eu.toml").to_owned()),
@@ -91,7 +97,7 @@ impl Cast {
             in_force.files.push(FileInForce {
                 kind: *kind,
                 name: (*name).to_owned(),
-                serial: 1,
+                serial: serial_of(text),
                 digest: digest(text.as_bytes()),
                 signatures: digest(signed.as_bytes()),
                 is_own: false,
@@ -107,7 +113,33 @@ impl Cast {
             translations: vec![Translation::parse(&files[4].2).unwrap()],
         };
         let policy = Policy::compile(sources).unwrap();
-        Self { members, policy, in_force, contents, signatures, stewards, federation }
+        Self { members, policy, in_force, contents, signatures, stewards, stewards_pem, federation }
+    }
+
+    /// Has the rules signed by these of the stewards alone.
+    pub fn sign_rules(&mut self, by: &[usize]) {
+        let text = String::from_utf8(self.contents.last().unwrap().to_vec()).unwrap();
+        let none = format!(
+            "format = \"signatures/1\"\ntype = \"{}\"\n",
+            kuriiri_seal::payload_type(FileKind::Rules)
+        );
+        let signed = by.iter().fold(none, |signed, at| {
+            let signer = &self.stewards[*at];
+            sign_file(FileKind::Rules, text.as_bytes(), Some(&signed), signer).unwrap()
+        });
+        self.in_force.files.last_mut().unwrap().signatures = digest(signed.as_bytes());
+        *self.signatures.last_mut().unwrap() = signed.into();
+    }
+
+    /// Has the rules issued with another serial, and signed by all.
+    pub fn reissue_rules(&mut self, serial: u64) {
+        let text = String::from_utf8(self.contents.last().unwrap().to_vec()).unwrap();
+        let now = serial_of(&text);
+        let text = text.replacen(&format!("serial = {now}"), &format!("serial = {serial}"), 1);
+        let file = self.in_force.files.last_mut().unwrap();
+        (file.serial, file.digest) = (serial, digest(text.as_bytes()));
+        *self.contents.last_mut().unwrap() = text.into();
+        self.sign_rules(&[0, 1]);
     }
 
     /// The auditor's policy: all logs, all witnesses but the log's own, all of them needed.
@@ -177,4 +209,16 @@ fn federation(members: &BTreeMap<&'static str, Member>) -> String {
         );
         text.replacen(&id, &more, 1)
     })
+}
+
+/// The serial that a file says that it has.
+fn serial_of(text: &str) -> u64 {
+    let line = text.lines().find_map(|line| line.strip_prefix("serial")).unwrap();
+    line.trim_start_matches([' ', '=']).split([' ', '#']).next().unwrap().parse().unwrap()
+}
+
+/// The file with the next serial.
+pub fn reissued(text: &str) -> String {
+    let serial = serial_of(text);
+    text.replacen(&format!("serial = {serial}"), &format!("serial = {}", serial + 1), 1)
 }

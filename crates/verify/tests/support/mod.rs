@@ -18,7 +18,7 @@ mod send;
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use author::{Author, exchange, finish, put, write_log};
 #[allow(unused_imports, reason = "each test uses a part of it")]
-pub use cast::{Cast, DAY, Member, NOW};
+pub use cast::{Cast, DAY, Member, NOW, reissued};
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use classes::{class, classes, keep_until, much_later, sends};
 #[allow(unused_imports, reason = "each test uses a part of it")]
@@ -92,9 +92,10 @@ impl Bench {
         cast.write_policy(&policy, witnesses, needed);
         let federation = dir.path().join("federation.toml");
         fs::write(&federation, &cast.federation).unwrap();
-        let anchors = Anchors::read(&policy, Some(&federation)).unwrap();
+        let anchors = Anchors::read(&policy).unwrap().with_federation(&federation).unwrap();
         let mut contents = Contents::new();
-        cast.contents.iter().for_each(|content| contents.add(content.clone()));
+        let files = cast.contents.iter().chain(&cast.signatures);
+        files.for_each(|content| contents.add(content.clone()));
         Self { dir, policy, number: 0.into(), anchors, contents }
     }
 

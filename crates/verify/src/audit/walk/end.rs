@@ -46,6 +46,7 @@ impl Walk<'_> {
             self.check_witnesses(&report.cosigned, findings);
         }
         self.heads.finish(findings);
+        self.signed_files.finish(self.anchors, findings);
         self.order.finish(findings);
         self.check_root(findings);
         (report.read, report.messages) = (self.read(), self.messages);
@@ -123,9 +124,6 @@ impl Walk<'_> {
     }
 
     fn authorities(&self) -> String {
-        if let Some(pinned) = &self.anchors.pinned {
-            return format!("from the federation file given, serial {}", pinned.serial());
-        }
         match &self.trusted.rules.federation {
             Some(federation) => {
                 format!("from the federation files in the log, last serial {}", federation.serial())
