@@ -129,7 +129,7 @@ impl LogFolder {
     /// they are found in that.
     pub(crate) fn bundle(&self, bundle: Bundle) -> Result<Read, FolderError> {
         let (path, found) = self.find(bundle.width, |width| Bundle { width, ..bundle }.path());
-        let bytes = Bytes::from(read_limited(&path, BUNDLE_BYTES_MAX)?);
+        let bytes = Bytes::from(self.read_own(&path, BUNDLE_BYTES_MAX)?);
         let entries = decode_bundle(&bytes, found);
         let entries = entries.map_err(|error| FolderError::form(&path, error.to_string()))?;
         let wanted = entries.into_iter().take(usize::from(bundle.width));
@@ -141,7 +141,7 @@ impl LogFolder {
     pub(crate) fn headers(&self, bundle: Bundle) -> Result<Vec<EntryHeaders>, FolderError> {
         let path = |width| Bundle { width, ..bundle }.headers_path();
         let (path, found) = self.find(bundle.width, path);
-        let bytes = match read_limited(&path, HEADERS_BYTES_MAX) {
+        let bytes = match self.read_own(&path, HEADERS_BYTES_MAX) {
             Ok(bytes) => Bytes::from(bytes),
             Err(error) if error.is_missing() => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -158,7 +158,7 @@ impl LogFolder {
     /// The hashes of a tile; else as [`bundle`](Self::bundle).
     pub(crate) fn tile(&self, tile: Tile) -> Result<Vec<Digest>, FolderError> {
         let (path, found) = self.find(tile.width, |width| Tile { width, ..tile }.path());
-        let bytes = read_limited(&path, TILE_BYTES_MAX)?;
+        let bytes = self.read_own(&path, TILE_BYTES_MAX)?;
         let hashes = decode_tile(&bytes, found);
         let wrong = || FolderError::form(&path, format!("it is not {found} hashes"));
         let mut hashes = hashes.ok_or_else(wrong)?;
@@ -224,6 +224,21 @@ pub(crate) fn bundle_of(size: u64, index: u64) -> Option<Bundle> {
     let rest = size.checked_sub(before)?.min(u64::from(TILE_WIDTH));
     let width = u16::try_from(rest).ok().filter(|width| *width > 0)?;
     Some(Bundle { index, width })
+}
+
+impl LogFolder {
+    /// Reads a file of the log. No link is followed, in no part of its path: links could make a small folder
+    /// look as large as its checkpoint says.
+    pub(crate) fn read_own(&self, path: &Path, limit: u64) -> Result<Vec<u8>, FolderError> {
+        let failed = |error| FolderError::io(path, error);
+        let parents = path.ancestors().skip(1).take_while(|parent| *parent != self.path);
+        for part in std::iter::once(path).chain(parents) {
+            if fs::symlink_metadata(part).map_err(failed)?.file_type().is_symlink() {
+                return Err(FolderError::form(part, "it is a link, and a log has none"));
+            }
+        }
+        read_limited(path, limit)
+    }
 }
 
 /// Opens a file that is one: a pipe would wait for a writer, and a device has no end. Gives its length

@@ -11,7 +11,10 @@ use kuriiri_types::{
 };
 use serde::Serialize;
 
-use crate::trace::{Cause, Header, Said, Trace};
+use crate::{
+    few::Few,
+    trace::{Cause, Header, Said, Trace},
+};
 
 /// How much later than the beginning of a log something can still come of a message that only the log
 /// before it knows: a message lives so long, and its receipts may be as old when they come.
@@ -148,7 +151,6 @@ pub(crate) struct Gone {
 /// What the header says of the copy for a ministry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Names {
-    dest: u32,
     /// Sum over its recipients there, and how many.
     sum: u64,
     count: u8,
@@ -170,6 +172,16 @@ struct Copy {
     taken_at_will: Option<i64>,
 }
 
+/// The copies of a message, by ministry.
+#[derive(Debug)]
+struct Copies {
+    all: Few<u32, Copy>,
+    /// How many of them were last denied.
+    denied: usize,
+    /// Whether any went on to a peer.
+    has_left: bool,
+}
+
 #[derive(Debug)]
 struct Recipient {
     who: u64,
@@ -187,37 +199,39 @@ struct Recipient {
 /// Follows one message through the log of a ministry; its records are in the order of the log.
 pub(crate) fn follow(traces: &[Trace], home: u32) -> MessageHistory {
     let mut history = MessageHistory::default();
-    let (mut copies, mut recipients): (Vec<Copy>, Vec<Recipient>) = Default::default();
-    let names = names_in(traces);
+    let (mut copies, mut recipients) = (Copies::new(), Few::new());
+    let (names, brought) = (names_in(traces), Brought::of(traces));
+    let erased = traces.iter().rev().find(|trace| trace.said == Said::Erased(true));
+    let is_known = traces.iter().any(|trace| !matches!(trace.said, Said::Erased(_)));
     let mut is_erased = false;
     for trace in traces {
         match trace.said {
             Said::Named(_) => {}
             Said::Decided(ruling, header, left) => {
-                history.header(traces, trace, header);
-                decide(&mut copies, trace, (ruling, left));
+                history.header(&brought, trace, header);
+                copies.decide(trace, (ruling, left));
             }
             Said::Own(kind, cause) => {
                 let recipient = find(&mut recipients, trace);
-                history.ended(&copies, &names, recipient, trace, (kind, cause));
-                let copy = copies.iter().find(|copy| copy.dest == trace.dest);
+                history.ended((&copies, &names), recipient, trace, (kind, cause));
+                let copy = copies.all.get(trace.dest);
                 let may = copy.is_some_and(|copy| copy.may_be_taken(trace.at));
                 history.own(recipient, trace, kind, (cause, may));
             }
             Said::Came(kind, is_home) => {
-                let copy = copies.iter().find(|copy| copy.dest == trace.dest);
                 let recipient = find(&mut recipients, trace);
-                if is_home && copies.is_empty() {
+                if is_home && copies.all.is_empty() {
                     history.flaw(trace, FlawKind::NeverSent);
-                } else if !copies.is_empty() && !recipient.taken {
+                } else if !copies.all.is_empty() && !recipient.taken {
                     history.flaw(trace, FlawKind::NeverTaken);
-                } else if trace.dest != home && copy.is_some_and(|copy| !copy.left) {
+                } else if trace.dest != home && copies.all.get(trace.dest).is_some_and(|c| !c.left)
+                {
                     history.flaw(trace, FlawKind::NotLeft);
                 }
                 history.came(recipient, trace, kind);
             }
             Said::Erased(_) => {
-                if !traces.iter().any(|t| !matches!(t.said, Said::Erased(_))) {
+                if !is_known {
                     history.flaw(trace, FlawKind::ErasedNothing);
                 }
                 is_erased = true;
@@ -225,36 +239,57 @@ pub(crate) fn follow(traces: &[Trace], home: u32) -> MessageHistory {
             Said::Gone => history.gone.push(Gone {
                 index: trace.index,
                 keep_until: trace.at,
-                is_erased: traces.iter().any(|t| erases_header(t) && t.index > trace.index),
+                is_erased: erased.is_some_and(|erased| erased.index > trace.index),
             }),
         }
     }
     history.complete(&copies, &names, &recipients);
     history.fates.messages = 1;
     history.fates.erased = u64::from(is_erased);
-    for recipient in &recipients {
-        let holds = |copy: &Copy| copy.dest == recipient.dest && copy.ruling == LoggedRuling::Hold;
-        history.fates.count(recipient, copies.iter().any(holds));
+    for recipient in recipients.iter() {
+        let copy = copies.all.get(recipient.dest);
+        let is_held = copy.is_some_and(|copy| copy.ruling == LoggedRuling::Hold);
+        history.fates.count(recipient, is_held);
     }
     history
 }
 
 /// What the header of a message says, if it was at hand; whoever names a message twice says it twice.
-fn names_in(traces: &[Trace]) -> Vec<Names> {
-    let mut names: Vec<Names> = Vec::new();
+fn names_in(traces: &[Trace]) -> Few<u32, Names> {
+    let mut names = Few::new();
     for trace in traces {
         let Said::Named(count) = trace.said else { continue };
-        let one = Names { dest: trace.dest, sum: trace.who, count, earliest: trace.at };
-        match names.iter_mut().find(|known| known.dest == one.dest) {
-            Some(known) => known.earliest = known.earliest.min(one.earliest),
-            None => names.push(one),
-        }
+        let one = Names { sum: trace.who, count, earliest: trace.at };
+        let known: &mut Names = names.get_or_add(trace.dest, || one);
+        known.earliest = known.earliest.min(one.earliest);
     }
     names
 }
 
-fn erases_header(trace: &Trace) -> bool {
-    trace.said == Said::Erased(true)
+/// The entries that bring the header of a message.
+struct Brought {
+    first: Option<u64>,
+    /// Those of each moment.
+    at: Few<i64, u64>,
+}
+
+impl Brought {
+    fn of(traces: &[Trace]) -> Self {
+        let (mut first, mut at) = (None, Few::new());
+        for trace in traces {
+            if matches!(trace.said, Said::Decided(_, Header::Here, _)) {
+                first.get_or_insert(trace.index);
+                at.get_or_add(trace.at, || trace.index);
+            }
+        }
+        Self { first, at }
+    }
+
+    /// The entry that brings the header for a decision: one before it, or within a moment one after it.
+    fn before(&self, decision: &Trace) -> Option<u64> {
+        let before = self.first.filter(|first| *first < decision.index);
+        before.or_else(|| self.at.get(decision.at).copied())
+    }
 }
 
 impl Copy {
@@ -263,51 +298,49 @@ impl Copy {
     }
 }
 
-fn decide(copies: &mut Vec<Copy>, trace: &Trace, (ruling, left): (LoggedRuling, bool)) {
-    let taken_at_will = (ruling != LoggedRuling::Deny).then_some(trace.at);
-    match copies.iter_mut().find(|copy| copy.dest == trace.dest) {
-        Some(copy) => {
-            copy.ruling = ruling;
-            copy.left |= left;
-            copy.taken_at_will = taken_at_will.or(copy.taken_at_will);
-        }
-        None => {
-            let (dest, index) = (trace.dest, trace.index);
-            copies.push(Copy { dest, ruling, index, left, taken_at_will });
-        }
+impl Copies {
+    fn new() -> Self {
+        Self { all: Few::new(), denied: 0, has_left: false }
+    }
+
+    fn decide(&mut self, trace: &Trace, (ruling, left): (LoggedRuling, bool)) {
+        let taken_at_will = (ruling != LoggedRuling::Deny).then_some(trace.at);
+        let copy = self.all.get_or_add(trace.dest, || Copy {
+            dest: trace.dest,
+            ruling: LoggedRuling::Hold,
+            index: trace.index,
+            left: false,
+            taken_at_will: None,
+        });
+        let was_denied = std::mem::replace(&mut copy.ruling, ruling) == LoggedRuling::Deny;
+        copy.left |= left;
+        copy.taken_at_will = taken_at_will.or(copy.taken_at_will);
+        self.has_left |= left;
+        self.denied += usize::from(ruling == LoggedRuling::Deny);
+        self.denied -= usize::from(was_denied);
     }
 }
 
-fn find<'a>(recipients: &'a mut Vec<Recipient>, trace: &Trace) -> &'a mut Recipient {
-    let known = recipients.iter().position(|known| known.who == trace.who);
-    let at = known.unwrap_or_else(|| {
-        recipients.push(Recipient {
-            who: trace.who,
-            dest: trace.dest,
-            told: false,
-            taken: false,
-            passed_on: false,
-            own: None,
-            came: None,
-            unknown_at: None,
-        });
-        recipients.len() - 1
-    });
-    #[expect(clippy::indexing_slicing, reason = "it was found there or has just been added")]
-    &mut recipients[at]
+fn find<'a>(recipients: &'a mut Few<u64, Recipient>, trace: &Trace) -> &'a mut Recipient {
+    recipients.get_or_add(trace.who, || Recipient {
+        who: trace.who,
+        dest: trace.dest,
+        told: false,
+        taken: false,
+        passed_on: false,
+        own: None,
+        came: None,
+        unknown_at: None,
+    })
 }
 
 impl MessageHistory {
     /// Looks for the header that a decision was taken on: beside the first entry that has it, which
     /// within a moment may come after.
-    fn header(&mut self, traces: &[Trace], decision: &Trace, header: Header) {
-        let brings = |trace: &&Trace| {
-            matches!(trace.said, Said::Decided(_, Header::Here, _))
-                && (trace.index < decision.index || trace.at == decision.at)
-        };
-        match (header, traces.iter().find(brings)) {
+    fn header(&mut self, brought: &Brought, decision: &Trace, header: Header) {
+        match (header, brought.before(decision)) {
             (Header::Here | Header::Used, _) => {}
-            (Header::Earlier, Some(first)) => self.deferred.push((first.index, decision.index)),
+            (Header::Earlier, Some(first)) => self.deferred.push((first, decision.index)),
             (Header::Earlier, None) => self.flaw(decision, FlawKind::NoHeader),
         }
     }
@@ -319,34 +352,39 @@ impl MessageHistory {
     /// Whether a message that was taken may have ended as is stated.
     fn ended(
         &mut self,
-        copies: &[Copy],
-        names: &[Names],
+        (copies, names): (&Copies, &Few<u32, Names>),
         recipient: &Recipient,
         trace: &Trace,
         (kind, cause): (ReceiptKind, Cause),
     ) {
-        let names = names.iter().find(|names| names.dest == trace.dest);
+        let names = names.get(trace.dest);
         if kind == ReceiptKind::Expired && names.is_some_and(|names| trace.at < names.earliest) {
             self.flaw(trace, FlawKind::EndedEarly);
         }
         // What left may have been refused by the next relay, which need not have left a word of it.
-        let is_here = copies.iter().all(|copy| !copy.left);
-        let is_denied = copies.iter().any(|copy| copy.ruling == LoggedRuling::Deny);
         let is_ruled = (kind, cause) == (ReceiptKind::Refused, Cause::Rules);
-        if is_ruled && recipient.taken && is_here && !is_denied {
+        if is_ruled && recipient.taken && !copies.has_left && copies.denied == 0 {
             self.flaw(trace, FlawKind::NotDenied);
         }
     }
 
     /// Whether the log states something of exactly the recipients that the header names. A relay states
     /// what becomes of a message to all of them in the moment in which it decides on it first.
-    fn complete(&mut self, copies: &[Copy], names: &[Names], recipients: &[Recipient]) {
-        for copy in copies {
-            let Some(names) = names.iter().find(|names| names.dest == copy.dest) else { continue };
-            let told = recipients.iter().filter(|one| one.told && one.dest == copy.dest);
-            let (sum, count) = told
-                .fold((0_u64, 0_usize), |(sum, count), one| (sum.wrapping_add(one.who), count + 1));
-            if (sum, count) != (names.sum, usize::from(names.count)) {
+    fn complete(
+        &mut self,
+        copies: &Copies,
+        names: &Few<u32, Names>,
+        recipients: &Few<u64, Recipient>,
+    ) {
+        let mut told: Few<u32, (u64, usize)> = Few::new();
+        for one in recipients.iter().filter(|one| one.told) {
+            let (sum, count) = told.get_or_add(one.dest, || (0, 0));
+            (*sum, *count) = (sum.wrapping_add(one.who), *count + 1);
+        }
+        for copy in copies.all.iter() {
+            let Some(names) = names.get(copy.dest) else { continue };
+            let told = told.get(copy.dest).copied().unwrap_or_default();
+            if told != (names.sum, usize::from(names.count)) {
                 let (index, kind) = (copy.index, FlawKind::OtherRecipients);
                 self.flaws.push(Flaw { index, kind });
             }
@@ -556,5 +594,21 @@ mod tests {
         assert_eq!(follow(&two, HOME).flaws[0].kind, OtherRecipients);
         two.push(Trace { who: 9, ..two[2].clone() });
         assert_eq!(follow(&two, HOME).flaws, []);
+    }
+
+    /// Whoever makes many entries about one message does not stall whoever reads them.
+    #[test]
+    fn very_many_entries_about_one_message_are_followed() {
+        let one = traces(&[PERMIT])[0].clone();
+        let all: Vec<Trace> = (0..200_000)
+            .flat_map(|n| {
+                let said = [USED, TAKEN, DELIVERED, Said::Gone, AGAIN];
+                let trace =
+                    Trace { who: n, dest: u32::try_from(n).unwrap(), index: n, ..one.clone() };
+                said.map(|said| Trace { said, ..trace.clone() })
+            })
+            .collect();
+        let history = follow(&all, HOME);
+        assert_eq!((history.fates.accepted, history.gone.len()), (200_000, 200_000));
     }
 }

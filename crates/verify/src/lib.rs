@@ -70,6 +70,7 @@ mod check_entry;
 mod contradiction;
 mod encoded;
 mod export;
+mod few;
 mod finding;
 mod folder;
 mod found;

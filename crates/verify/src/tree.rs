@@ -10,7 +10,6 @@ use crate::{
     finding::{Check, Finding, Findings},
     folder::{
         BUNDLE_BYTES_MAX, CHECKPOINT, HEADERS_BYTES_MAX, LogFolder, TILE_BYTES_MAX, bundle_of,
-        read_limited,
     },
     found::found,
 };
@@ -85,7 +84,7 @@ fn check_old_tile(folder: &LogFolder, tile: Tile, width: u16, findings: &mut Fin
     }
     findings.done(Check::Files, 1);
     let wide = folder.tile(Tile { width, ..tile });
-    let old = read_limited(&folder.path().join(tile.path()), TILE_BYTES_MAX);
+    let old = folder.read_own(&folder.path().join(tile.path()), TILE_BYTES_MAX);
     let fits = wide.ok().zip(old.ok()).is_some_and(|(wide, old)| {
         let beginning = wide.get(..usize::from(tile.width));
         beginning.is_some_and(|hashes| encode_tile(hashes) == old)
@@ -103,7 +102,7 @@ fn check_old_bundle(folder: &LogFolder, old: Bundle, width: u16, findings: &mut 
     }
     findings.done(Check::Files, 1);
     let hashes = folder.tile(Tile { level: 0, index: old.index, width });
-    let bytes = read_limited(&folder.path().join(old.path()), BUNDLE_BYTES_MAX);
+    let bytes = folder.read_own(&folder.path().join(old.path()), BUNDLE_BYTES_MAX);
     let fits = hashes.ok().zip(bytes.ok()).is_some_and(|(hashes, bytes)| {
         decode_bundle(&bytes, old.width)
             .is_ok_and(|entries| entries.iter().zip(&hashes).all(|(old, hash)| leaf(old) == *hash))
@@ -130,7 +129,7 @@ fn check_old_headers(folder: &LogFolder, old: Bundle, width: u16, findings: &mut
 
 /// Whether every header in a file is one that the entries beside it name.
 fn are_headers_of(folder: &LogFolder, bundle: Bundle) -> bool {
-    let file = read_limited(&folder.path().join(bundle.headers_path()), HEADERS_BYTES_MAX);
+    let file = folder.read_own(&folder.path().join(bundle.headers_path()), HEADERS_BYTES_MAX);
     let parts = file.ok().and_then(|file| decode_headers(&Bytes::from(file)).ok());
     let Some((parts, read)) = parts.zip(folder.bundle(bundle).ok()) else { return false };
     parts.into_iter().all(|part| {
@@ -204,6 +203,6 @@ fn is_of(folder: &LogFolder, name: &str, full: &[Expected], size: u64) -> bool {
     let Some(tile) = Tile::parse(name) else { return false };
     let expected = full.iter().find(|(t, _)| t.level == tile.level && t.index == tile.index);
     let hashes = expected.and_then(|(_, tree)| tree.leaves().get(..usize::from(tile.width)));
-    let found = read_limited(&folder.path().join(name), TILE_BYTES_MAX);
+    let found = folder.read_own(&folder.path().join(name), TILE_BYTES_MAX);
     hashes.zip(found.ok()).is_some_and(|(hashes, found)| encode_tile(hashes) == found)
 }

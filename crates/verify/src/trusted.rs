@@ -210,8 +210,11 @@ impl Trusted {
     }
 }
 
-/// Changes that are remembered, each about as large as its files. The oldest go.
+/// Changes that are remembered; the oldest go.
 const HISTORY_MAX: usize = 1024;
+/// Sets of rules among them, each some times as large as its files, which a log could change again and
+/// again.
+const RULES_MAX: usize = 64;
 
 /// What was in force from which entry on.
 #[derive(Debug, Clone, Default)]
@@ -219,7 +222,9 @@ pub(crate) struct TrustHistory(VecDeque<(u64, Timestamp, Arc<Trusted>)>);
 
 impl TrustHistory {
     pub(crate) fn push(&mut self, (from, at): (u64, Timestamp), trusted: Arc<Trusted>) {
-        if self.0.len() >= HISTORY_MAX {
+        let is_new = self.0.iter().all(|(_, _, known)| !Arc::ptr_eq(&known.rules, &trusted.rules));
+        let rules: HashSet<_> = self.0.iter().map(|(_, _, one)| Arc::as_ptr(&one.rules)).collect();
+        if self.0.len() >= HISTORY_MAX || (is_new && rules.len() >= RULES_MAX) {
             self.0.pop_front();
         }
         self.0.push_back((from, at, trusted));

@@ -178,6 +178,19 @@ fn a_bundle_that_was_changed_does_not_stand() {
         },
         "checkpoint",
     );
+    // The receipts of another message.
+    let other = bundle_of(Send::new("sm", "plm", 7).id(), &[&folders[0]], None).unwrap();
+    let theirs = |bundle: &mut MessageBundle| {
+        let part = &mut bundle.logs[0];
+        let is_receipt = |entry: &kuriiri_verify::Proved| {
+            let event = kuriiri_wire::entry::decode(&entry.entry).unwrap().event;
+            matches!(event, LogEvent::ReceiptIn { .. })
+        };
+        part.entries.retain(|entry| !is_receipt(entry));
+        part.entries
+            .extend(other.logs[0].entries.iter().filter(|entry| is_receipt(entry)).cloned());
+    };
+    tampered(&theirs, "proofs");
     // The certificate is left out.
     tampered(
         &|bundle| {

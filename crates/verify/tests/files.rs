@@ -18,7 +18,7 @@ use std::{
     process::Command,
 };
 
-use support::{Author, Bench, Cast, Send, exchange};
+use support::{Author, Bench, Cast, Send, exchange, story};
 
 const KINDS: [&str; 3] = ["pipe", "device", "sparse"];
 
@@ -114,4 +114,29 @@ fn what_is_no_file_is_refused_in_a_log() {
             assert_eq!(report.exit, exit, "{kind} {name}: {}", report.text);
         }
     }
+}
+
+/// A folder of a few files whose links make it look as large as its checkpoint says.
+#[test]
+fn links_in_a_log_are_not_followed() {
+    let cast = Cast::new();
+    let bench = Bench::new(&cast, &[], 0);
+    let (a, _) = story(&cast);
+    let linked = |link: &dyn Fn(&Path)| {
+        let dir = bench.write(&a, &[]);
+        link(&dir);
+        bench.log(&dir, &[]).finds("files", "it is a link, and a log has none");
+    };
+    linked(&|dir| {
+        let entries = dir.join("tile/entries");
+        let moved = bench.folder("moved");
+        fs::rename(&entries, &moved).unwrap();
+        symlink(&moved, &entries).unwrap();
+    });
+    linked(&|dir| {
+        let tile = support::files(&dir.join("tile/0")).remove(0);
+        let moved = bench.folder("tile");
+        fs::rename(&tile, &moved).unwrap();
+        symlink(&moved, &tile).unwrap();
+    });
 }

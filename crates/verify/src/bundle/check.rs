@@ -1,9 +1,11 @@
 //! Holds a bundle against whom the reader believes.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
 use kuriiri_seal::commit;
-use kuriiri_types::{Header, LogEvent, MessageId, limits::BODY_SALT_BYTES};
+use kuriiri_types::{Digest, Header, LogEvent, MessageId, limits::BODY_SALT_BYTES};
 use serde::Serialize;
 
 use super::{
@@ -14,7 +16,7 @@ use super::{
 use crate::{
     contradiction::{Claim, ClaimKind},
     finding::{Check, Finding, Findings, Weight},
-    found::log_of,
+    found::{Found, Named, log_of},
     query::{Told, tell},
     trusted::Anchors,
 };
@@ -87,6 +89,7 @@ pub fn check_bundle(bundle: &MessageBundle, anchors: &Anchors) -> BundleReport {
     } else {
         findings.merge(judged);
         check_message(message, &parts, &mut findings);
+        check_subjects(message, &parts, &mut findings);
     }
     let said = parts
         .iter()
@@ -118,6 +121,23 @@ fn check_message(message: Option<MessageId>, parts: &[Part], findings: &mut Find
         let what = "the header of the message that it names is not here, or that of another is";
         Finding::fault(Check::Proofs, what)
     });
+}
+
+/// Every entry that names messages must name this one: what another message came to says nothing of it.
+fn check_subjects(message: Option<MessageId>, parts: &[Part], findings: &mut Findings) {
+    let named: Vec<Vec<Named>> =
+        parts.iter().flat_map(|part| &part.entries).map(Found::named).collect();
+    let is_its = |one: &&Named| message.is_some() && one.message == message;
+    let headers: HashSet<Digest> =
+        named.iter().flatten().filter(is_its).map(|one| one.header).collect();
+    let entries = parts.iter().flat_map(|part| part.entries.iter().map(move |entry| (part, entry)));
+    for ((part, entry), named) in entries.zip(&named) {
+        let is_about = |one: &Named| one.message == message || headers.contains(&one.header);
+        if !named.is_empty() && !named.iter().any(is_about) {
+            let what = format!("this entry of {} is about other messages", part.checkpoint.origin);
+            findings.add(Finding::fault(Check::Proofs, what).at(entry.index));
+        }
+    }
 }
 
 /// What one log says another said must be in the other.

@@ -1,6 +1,9 @@
 //! What both logs say of one message, side by side.
 
-use std::io;
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+};
 
 use kuriiri_merkle::root;
 use kuriiri_types::{ReceiptKind, Timestamp, limits::CLOCK_SKEW_MAX};
@@ -20,6 +23,9 @@ use crate::{
 /// Pairs of numbers that are kept to see whether messages overtook each other, 24 bytes each; with
 /// more it is not looked at any further.
 const ORDER_MAX: usize = 4_000_000;
+
+/// Entries about one message that a finding has at most, of each kind.
+const ENTRIES_TOLD: usize = 16;
 
 /// Looks at one message after the other.
 pub(super) struct Join<'a> {
@@ -150,18 +156,21 @@ impl<'a> Join<'a> {
     /// shorter, whatever the clocks showed.
     fn missing(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
         let size = self.context.folder(way.to).size();
-        let mut missing = way.heard().filter(|heard| heard.place < size && !is_there(way, heard));
+        let there = stated(way);
+        let is_missing =
+            |heard: &&TieRecord| heard.place < size && !there.contains(&(heard.place, heard.leaf));
+        let mut missing = way.heard().filter(is_missing);
         let Some(heard) = missing.next() else { return false };
         teller.missing(way.message(), (way.from, way.to), heard.index, heard.place);
         true
     }
 
     fn twice(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
-        let took: Vec<&TieRecord> = way.took().collect();
-        for (place, one) in took.iter().enumerate() {
-            if let Some(two) = took.iter().skip(place + 1).find(|two| two.who == one.who) {
-                let came = way.came().map(|came| came.index);
-                let entries = came.chain([one.index, two.index]).collect();
+        let mut first = HashMap::new();
+        for two in way.took() {
+            if let Some(one) = first.insert(two.who, two.index) {
+                let came = way.came().map(|came| came.index).take(ENTRIES_TOLD);
+                let entries = came.chain([one, two.index]).collect();
                 teller.duplicate(way.message(), way.to, entries);
                 return true;
             }
@@ -173,8 +182,8 @@ impl<'a> Join<'a> {
     fn extra(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
         let Some(came) = way.came().next() else { return false };
         // What the receiver refused it did not take: whoever forged it got nowhere.
-        let taken: Vec<u64> = way.took().map(|took| took.index).collect();
-        let brought = way.came().map(|came| came.index);
+        let taken: Vec<u64> = way.took().map(|took| took.index).take(ENTRIES_TOLD).collect();
+        let brought = way.came().map(|came| came.index).take(ENTRIES_TOLD);
         let entries: Vec<u64> = brought.chain(taken.iter().copied()).collect();
         if self.context.may_be_before(way.from, came.at) {
             teller.beyond(Row::BeforeLog, way.from);
@@ -274,14 +283,9 @@ impl<'a> Join<'a> {
     }
 }
 
-/// Whether a receipt is where it says.
-fn is_there(way: &Way<'_>, heard: &TieRecord) -> bool {
-    way.all.iter().any(|record| {
-        record.side == way.to
-            && record.index == heard.place
-            && record.leaf == heard.leaf
-            && matches!(record.tie, Tie::Own(_))
-    })
+/// Where the receiver states something of a message, with the beginnings of those leaf hashes.
+fn stated(way: &Way<'_>) -> HashSet<(u64, u64)> {
+    way.of(way.to, |tie| matches!(tie, Tie::Own(_))).map(|own| (own.index, own.leaf)).collect()
 }
 
 /// How many entries of the other log one side surely knew of: the largest tree of which it holds a
