@@ -78,6 +78,7 @@ pub(crate) fn findings_text(findings: &Findings) -> String {
     let mut text = String::new();
     for (check, tally) in findings.tallies() {
         let state = match (tally.faults, tally.unchecked, tally.not_yet) {
+            (0, 0, 0) if tally.done == 0 => "nothing to check".to_owned(),
             (0, 0, 0) => "ok".to_owned(),
             (0, 0, waiting) => format!("{waiting} not yet"),
             (0, unchecked, _) => format!("{unchecked} not checked"),
@@ -112,9 +113,11 @@ pub(crate) fn verdict(what: &str, findings: &Findings) -> String {
     let what = printable(what);
     let (faults, unchecked) = (findings.count(Weight::Fault), findings.count(Weight::Unchecked));
     match (faults, unchecked) {
-        (0, 0) if findings.count(Weight::NotYet) > 0 => format!("NOT YET WITNESSED: {what}"),
+        (0, 0) if findings.count(Weight::NotYet) > 0 => {
+            format!("NOT CHECKED: {what}: not yet witnessed")
+        }
         (0, 0) => format!("GOOD: {what}"),
-        (0, unchecked) => format!("NOT ALL CHECKED: {what}: {unchecked} could not be checked"),
+        (0, unchecked) => format!("NOT CHECKED: {what}: {unchecked} things, for the reasons above"),
         (faults, 0) => format!("WRONG: {what}: {faults} findings"),
         (faults, unchecked) => {
             format!("WRONG: {what}: {faults} findings, and {unchecked} could not be checked")

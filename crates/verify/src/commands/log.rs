@@ -1,6 +1,10 @@
 //! `kuriiri-verify log`.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::Context;
 use clap::Args;
@@ -8,6 +12,7 @@ use kuriiri_verify::{
     AuditOptions, Contents, Known, LogFolder, LogReport, audit, fates_of, log_page, printable,
 };
 use serde_json::json;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::evidence::Trust;
 use crate::output::{Output, findings_json, findings_text, verdict};
@@ -67,6 +72,20 @@ pub(crate) fn log(args: &LogArgs, output: Output) -> anyhow::Result<u8> {
     Ok(report.findings.exit())
 }
 
+/// How long ago it was that somebody vouched for the log: what came later nobody has vouched for yet, and an
+/// old copy has an old one.
+fn age(now: SystemTime, then: SystemTime) -> String {
+    let Ok(age) = now.duration_since(then) else {
+        return "which is yet to come by this clock".into();
+    };
+    let hours = age.as_secs() / 3600;
+    match (hours / 24, hours) {
+        (0, 0) => "less than an hour ago".into(),
+        (0, hours) => format!("{hours} hours ago"),
+        (days, _) => format!("{days} days ago"),
+    }
+}
+
 fn text(report: &LogReport, verdict: &str) -> String {
     let origin = printable(&report.origin);
     let mut text = format!("{origin}: {} entries, root {}\n", report.size, report.root);
@@ -76,9 +95,16 @@ fn text(report: &LogReport, verdict: &str) -> String {
     if report.gone.any() {
         text.push_str(&format!("  {}\n", report.gone));
     }
-    let by: Vec<&str> = report.cosigned.iter().map(|(name, _)| name.as_str()).collect();
-    let by = if by.is_empty() { "nobody".to_owned() } else { by.join(", ") };
-    text.push_str(&format!("  cosigned by {by}\n  authorities {}\n", report.authorities));
+    if report.cosigned.is_empty() {
+        text.push_str("  cosigned by nobody\n");
+    }
+    for (witness, time) in &report.cosigned {
+        let at = UNIX_EPOCH + Duration::from_secs(*time);
+        let (time, age) = (OffsetDateTime::from(at), age(SystemTime::now(), at));
+        let time = time.format(&Rfc3339).unwrap_or_default();
+        text.push_str(&format!("  cosigned by {} at {time}, {age}\n", printable(witness)));
+    }
+    text.push_str(&format!("  authorities {}\n", report.authorities));
     text.push_str("  revocation of certificates is not in a log and was not looked at\n\n");
     text.push_str(&findings_text(&report.findings));
     text.push('\n');
