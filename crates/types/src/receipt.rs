@@ -44,7 +44,7 @@ impl Receipt {
     /// | accepted | the relay of the sender's ministry | one of its own systems |
     /// | relayed | a relay further on the way | the relay of another ministry |
     /// | delivered | the relay of the recipient's ministry | one of its own systems |
-    /// | refused, expired | any relay that had it or was to have it | nobody, or either |
+    /// | refused, expired | any relay that had it or was to have it | nobody, or one of both |
     ///
     /// Whether the issuer had the message is not in the receipt: that only its log tells.
     pub fn is_its_issuers_to_say(&self) -> bool {
@@ -60,7 +60,13 @@ impl Receipt {
                 let here = |told: &Addressed| *told.recipient.ministry() == self.issuer;
                 is_own(system) && self.subjects.iter().all(here)
             }
-            (ReceiptKind::Refused | ReceiptKind::Expired, _) => true,
+            (ReceiptKind::Refused | ReceiptKind::Expired, Some(Giver::System(system))) => {
+                is_own(system)
+            }
+            (ReceiptKind::Refused | ReceiptKind::Expired, Some(Giver::Peer(peer))) => {
+                *peer != self.issuer
+            }
+            (ReceiptKind::Refused | ReceiptKind::Expired, None) => true,
             (ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Delivered, _) => false,
         }
     }
@@ -168,7 +174,8 @@ mod tests {
                 assert_eq!(may(Accepted), issuer == SENDERS && is_own, "{issuer} {by:?}");
                 assert_eq!(may(Relayed), issuer != SENDERS && is_other, "{issuer} {by:?}");
                 assert_eq!(may(Delivered), issuer == RECIPIENTS && is_own, "{issuer} {by:?}");
-                assert!(may(Refused) && may(Expired));
+                let may_be_by = by.is_none() || is_own || is_other;
+                assert_eq!((may(Refused), may(Expired)), (may_be_by, may_be_by), "{issuer} {by:?}");
             }
         }
         // Of two recipients one is elsewhere.

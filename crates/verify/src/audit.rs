@@ -4,6 +4,7 @@
 //! [`SPILL_BYTES_MAX`](crate::SPILL_BYTES_MAX) goes to files; the certificates and signed files that
 //! it shows, each once; and the findings, up to [`FINDINGS_MAX`](crate::FINDINGS_MAX).
 
+mod givers;
 mod gone;
 mod ids;
 mod later;

@@ -16,6 +16,7 @@ use kuriiri_types::{
 use kuriiri_wire::WireError;
 
 use super::{
+    givers::Givers,
     gone::Leave,
     ids::IdRecord,
     names::Names,
@@ -78,6 +79,7 @@ pub(super) struct Walk<'a> {
     leave: Leave,
     messages: u64,
     releases: Releases,
+    givers: Givers,
     /// What it lacks with leave, if it goes on from a log that was lost.
     elsewhere: Option<Elsewhere>,
     /// The shortest life that rules in force so far gave a message.
@@ -122,6 +124,7 @@ impl<'a> Walk<'a> {
             broken: false,
             leave: Leave::new(home.clone()),
             messages: 0,
+            givers: Givers::new(home.clone()),
             releases: Releases::new(home),
             elsewhere: None,
             life: Duration::MAX,
@@ -230,6 +233,7 @@ impl<'a> Walk<'a> {
     ) {
         match event {
             LogEvent::Receipt(receipt) => {
+                self.givers.stated(spot, &receipt, findings);
                 let said = Said::Own(receipt.kind, Cause::of(&receipt));
                 self.stated(spot, (&receipt, about), said, findings);
             }
@@ -296,6 +300,7 @@ impl<'a> Walk<'a> {
         out: &mut Findings,
     ) {
         self.releases.decided(spot, &decided, out);
+        self.givers.decided(spot, &decided, out);
         self.messages += decided.subjects.len() as u64;
         let (decided, about) = (Arc::from(decided), about.of(0));
         let is_known = beside != Beside::Unknown;

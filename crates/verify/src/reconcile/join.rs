@@ -180,7 +180,9 @@ impl<'a> Join<'a> {
 
     /// It came and never left.
     fn extra(&self, way: &Way<'_>, teller: &mut Teller<'_>) -> bool {
-        let Some(came) = way.came().next() else { return false };
+        // What was taken came last of all that was not refused; what was refused may have come another way.
+        let taken_from = way.came().filter(|came| came.tie == Tie::Came(true)).last();
+        let Some(came) = taken_from.or_else(|| way.came().next()) else { return false };
         // What the receiver refused it did not take: whoever forged it got nowhere.
         let taken: Vec<u64> = way.took().map(|took| took.index).take(ENTRIES_TOLD).collect();
         let brought = way.came().map(|came| came.index).take(ENTRIES_TOLD);
