@@ -52,6 +52,12 @@ impl Erasure {
         if !custody.config.is_ours(&self.by) {
             return Ok(Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER)));
         }
+        // It would be made from the pack as it is on disk, which still has what was erased in this step.
+        let is_second = work.commit.writes.iter().any(|write| matches!(write, Write::PutPack(..)));
+        if is_second {
+            let reasons = vec!["another message is being erased; ask again".into()];
+            return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
+        }
         if is_under_way(custody, self.message, under_way) {
             let reasons = vec!["a copy of it is under way; ask again".into()];
             return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));

@@ -99,6 +99,10 @@ impl Seen {
         spot: Spot,
         reader: &Reader<'_>,
     ) -> Result<Option<Taken>, ViewError> {
+        // Whoever asks about any times does not fill the memory with empty buckets.
+        if !self.buckets.contains_key(&spot.bucket) && reader.view.seen(spot.bucket)?.is_empty() {
+            return Ok(None);
+        }
         Ok(self.bucket(spot.bucket, reader)?.get(&spot.mark).copied())
     }
 

@@ -19,6 +19,7 @@ mod restored;
 mod signed_files;
 mod walk;
 mod ways;
+mod witnessed;
 
 use std::time::Instant;
 

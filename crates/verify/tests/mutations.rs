@@ -148,7 +148,11 @@ const OTHERS: &[Change] = &[
     ("place of the receipt", |entry| heard(entry, |it| it.index += 1)),
     ("entry of the receipt", |entry| heard(entry, |it| flip(&mut it.entry))),
     ("checkpoint of the receipt", |entry| heard(entry, |it| flip(&mut it.checkpoint))),
-    ("path of the receipt", |entry| heard(entry, |it| drop(it.path.pop()))),
+    ("path of the receipt", |entry| {
+        heard(entry, |it| {
+            let _ = it.path.pop();
+        })
+    }),
     ("subject of the approval", |entry| {
         let LogEvent::Approved { subject, .. } = &mut entry.event else { return false };
         *subject = Digest([7; 32]);

@@ -95,16 +95,13 @@ impl Admission {
     }
 }
 
-/// What must hold for any message: the right lane, an id of a time that is remembered, and a
-/// body within bounds.
-pub(super) fn check_form(now: Timestamp, header: &Header, lane: Lane) -> Result<(), Refusal> {
+/// What must hold for any message, whatever the time is: the right lane, an id of the time at which it was
+/// made, and a body within bounds.
+pub(super) fn check_form(header: &Header, lane: Lane) -> Result<(), Refusal> {
     let made = header.id.time();
     let apart = made.since(header.created).max(header.created.since(made));
-    if header.lane() != lane || apart > CLOCK_SKEW_MAX || made > now.after(CLOCK_SKEW_MAX) {
+    if header.lane() != lane || apart > CLOCK_SKEW_MAX {
         return Err(Refusal::bare(Code::MALFORMED));
-    }
-    if made < now.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX) {
-        return Err(Refusal::bare(Code::EXPIRED));
     }
     if header.body_size > BODY_BYTES_MAX {
         return Err(Refusal::bare(Code::TOO_BIG));
@@ -112,8 +109,17 @@ pub(super) fn check_form(now: Timestamp, header: &Header, lane: Lane) -> Result<
     Ok(())
 }
 
-/// True when a message is too late to be taken. A repeat of one that was taken never is: its giver
-/// only wants to hear so.
-pub(super) fn is_over(header: &Header, now: Timestamp) -> bool {
-    header.expires.is_some_and(|expires| expires <= now)
+/// Whether it is the time for a message: it is not of a time to come, not older than what is remembered,
+/// and not over. To be asked only of one that was not taken before: the giver of a repeat wants to
+/// hear that it was taken, also when a clock was set in between.
+pub(super) fn check_time(now: Timestamp, header: &Header) -> Result<(), Refusal> {
+    let made = header.id.time();
+    if made > now.after(CLOCK_SKEW_MAX) {
+        return Err(Refusal::bare(Code::MALFORMED));
+    }
+    let is_forgotten = made < now.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX);
+    if is_forgotten || header.expires.is_some_and(|expires| expires <= now) {
+        return Err(Refusal::bare(Code::EXPIRED));
+    }
+    Ok(())
 }

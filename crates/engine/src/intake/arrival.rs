@@ -5,7 +5,7 @@ use kuriiri_types::{Code, Giver, Header, Lane, Ministry, Refusal, Verdict, limit
 
 use super::{
     Intake, Source,
-    admission::{Admission, Admitted, check_form, is_over},
+    admission::{Admission, Admitted, check_form, check_time},
     sent,
 };
 use crate::{
@@ -63,7 +63,7 @@ impl Intake {
     ) -> Result<Admission, ViewError> {
         let Arrival { message, dest, path, approvals } = arrival;
         let header = message.header();
-        let form = check_form(work.now, header, lane)
+        let form = check_form(header, lane)
             .and_then(|()| check_path(custody.home(), header, &dest, (&path, peer)));
         if let Err(refusal) = form {
             return Ok(Admission::deny(message, refusal));
@@ -72,8 +72,8 @@ impl Intake {
         if let Some(taken) = custody.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), taken));
         }
-        if is_over(header, work.now) {
-            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED)));
+        if let Err(refusal) = check_time(work.now, header) {
+            return Ok(Admission::deny(message, refusal));
         }
         let endorsed = Endorsed::of(&message, approvals);
         if !endorsed.fits(&message) {

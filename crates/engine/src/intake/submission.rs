@@ -5,7 +5,7 @@ use kuriiri_types::{Code, Digest, Giver, Header, Lane, Ministry, Refusal, Spiffe
 
 use super::{
     Intake, Source,
-    admission::{Admission, Admitted, check_form, is_over},
+    admission::{Admission, Admitted, check_form, check_time},
 };
 use crate::{
     case::Case,
@@ -64,7 +64,7 @@ impl Intake {
         let form = if !custody.config.may_use(system, &header.from) || message.signer() != system {
             Err(Refusal::bare(Code::NOT_YOURS))
         } else {
-            check_form(work.now, header, lane)
+            check_form(header, lane)
         };
         if let Err(refusal) = form {
             return Ok(Admission::deny(message, refusal));
@@ -73,8 +73,8 @@ impl Intake {
         if let Some(taken) = custody.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), taken));
         }
-        if is_over(header, work.now) {
-            return Ok(Admission::deny(message, Refusal::bare(Code::EXPIRED)));
+        if let Err(refusal) = check_time(work.now, header) {
+            return Ok(Admission::deny(message, refusal));
         }
         let (leaf, dests) = (message.leaf(), header.destinations());
         let (path, endorsed) = (Vec::new(), Endorsed::default());

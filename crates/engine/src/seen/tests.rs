@@ -126,10 +126,20 @@ fn what_memory_has_no_room_for_is_read_from_disk() {
     bench.take(&[old]);
     assert_eq!(bench.seen.buckets.len(), 1);
     bench.seen.in_memory = SEEN_IDS_IN_MEMORY_MAX + 1;
-    assert_eq!(bench.taken(spot(NOW, 2)), None);
+    bench.take(&[spot(NOW, 2)]);
     assert!(!bench.seen.buckets.contains_key(&old.bucket), "the oldest bucket has gone");
-    assert_eq!(bench.seen.in_memory, SEEN_IDS_IN_MEMORY_MAX, "its one mark is no longer counted");
+    let left = SEEN_IDS_IN_MEMORY_MAX + 1;
+    assert_eq!(bench.seen.in_memory, left, "one mark came and one is no longer counted");
     assert_eq!(bench.taken(old), Some(NOW));
+}
+
+#[test]
+fn whoever_asks_about_many_times_fills_nothing() {
+    let mut bench = Bench::new();
+    for n in 1..100 {
+        assert_eq!(bench.taken(spot(NOW.after(SEEN_BUCKET * n), 1)), None);
+    }
+    assert!(bench.seen.buckets.is_empty());
 }
 
 #[test]

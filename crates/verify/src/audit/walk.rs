@@ -4,14 +4,15 @@ mod end;
 
 use std::{
     collections::{BTreeMap, HashSet},
+    io,
     sync::Arc,
     time::Duration,
 };
 
-use kuriiri_tlog::{Checkpoint, TileEdge};
+use kuriiri_tlog::TileEdge;
 use kuriiri_types::{
     Decided, Entry, Fingerprint, LogEvent, Ministry, PolicyInForce, Receipt, Subject, Timestamp,
-    limits::{CLOCK_SKEW_MAX, LOG_RETENTION_MIN},
+    limits::LOG_RETENTION_MIN,
 };
 use kuriiri_wire::WireError;
 
@@ -27,6 +28,7 @@ use super::{
     restored::{Elsewhere, Origin},
     signed_files::{Basis, SignedFiles},
     ways::Ways,
+    witnessed,
 };
 use crate::{
     check_entry::Spot,
@@ -47,9 +49,6 @@ use crate::{
 
 /// Messages after which those that judge get what was gathered.
 const JOB_MESSAGES: usize = 4096;
-
-/// Times of cosignatures are in whole seconds.
-const SECOND: Duration = Duration::from_secs(1);
 
 /// A log on the way from its first entry to its last.
 pub(super) struct Walk<'a> {
@@ -253,7 +252,7 @@ impl<'a> Walk<'a> {
                 self.trace(trace, findings);
             }
             LogEvent::PeerCheckpoint { checkpoint } => {
-                self.witnessed(spot, &checkpoint, findings);
+                witnessed::check(&self.trusted, spot, &checkpoint, findings);
             }
             event @ (LogEvent::Certificate { .. }
             | LogEvent::FilePart(_)
@@ -382,10 +381,7 @@ impl<'a> Walk<'a> {
     /// Keeps which message an id names.
     fn id(&mut self, index: u64, subject: &Subject, out: &mut Findings) {
         let (id, message) = (subject.message, beginning(subject.header));
-        if let Err(error) = self.ids.push(IdRecord { id, message, index }) {
-            let what = format!("records cannot be written beside: {error}");
-            out.add(Finding::unchecked(Check::Messages, what));
-        }
+        beside(self.ids.push(IdRecord { id, message, index }), out);
     }
 
     /// Keeps what a statement says of each of its messages.
@@ -483,10 +479,7 @@ impl<'a> Walk<'a> {
     }
 
     fn trace(&mut self, trace: Trace, findings: &mut Findings) {
-        if let Err(error) = self.traces.push(trace) {
-            let what = format!("records cannot be written beside: {error}");
-            findings.add(Finding::unchecked(Check::Messages, what));
-        }
+        beside(self.traces.push(trace), findings);
     }
 
     /// What a log that goes on from another one says of it.
@@ -501,43 +494,12 @@ impl<'a> Walk<'a> {
     fn origin(&self) -> Origin<'a> {
         Origin { origin: &self.folder.checkpoint().origin, anchors: self.anchors }
     }
-
-    /// The signature of the log that was witnessed, and this relay's own.
-    fn witnessed(&self, spot: Spot, note: &[u8], findings: &mut Findings) {
-        let keys = &self.trusted.keys;
-        let Some(seen) = crate::kept_checkpoints::parsed(note) else { return };
-        let Ok(read) = kuriiri_tlog::Note::parse(note) else { return };
-        if let Some(key) = keys.log(&seen.origin)
-            && Checkpoint::in_note(&read, &key).is_err()
-        {
-            let what = format!("{} did not sign what was cosigned", seen.origin);
-            findings.add(Finding::fault(Check::Witnessing, what).at(spot.index));
-        }
-        let Some(key) = keys.witness(&self.trusted.home) else { return };
-        if let Ok(Some(signed)) = read.verify(key) {
-            let far = signed.time.and_then(|time| far(time, spot.at));
-            if let Some(far) = far {
-                findings.add(far.at(spot.index));
-            }
-        } else {
-            let what = "this relay's cosignature is not on what it says it cosigned";
-            findings.add(Finding::fault(Check::Witnessing, what).at(spot.index));
-        }
-    }
 }
 
-/// A cosignature and the entry that says so are of one moment and one clock, unless that was set in between.
-fn far(time: u64, at: Timestamp) -> Option<Finding> {
-    let cosigned = i64::try_from(time).unwrap_or(i64::MAX).saturating_mul(1000);
-    let cosigned = Timestamp::from_millis(cosigned);
-    let apart = at.since(cosigned).max(cosigned.since(at));
-    let what = format!("it was cosigned at {cosigned} by this relay, as it says at {at}");
-    if apart > CLOCK_SKEW_MAX {
-        Some(Finding::unchecked(
-            Check::Witnessing,
-            format!("{what}; its clock was set, or one is not so"),
-        ))
-    } else {
-        (apart > SECOND).then(|| Finding::note(Check::Witnessing, what))
+/// What is kept beside is too much for memory, and the disk may be full.
+fn beside(kept: io::Result<()>, out: &mut Findings) {
+    if let Err(error) = kept {
+        let what = format!("records cannot be written beside: {error}");
+        out.add(Finding::unchecked(Check::Messages, what));
     }
 }

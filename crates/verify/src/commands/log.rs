@@ -100,6 +100,7 @@ fn text(report: &LogReport, verdict: &str) -> String {
     }
     for (witness, time) in &report.cosigned {
         let at = UNIX_EPOCH + Duration::from_secs(*time);
+        #[expect(clippy::disallowed_methods, reason = "a program says how old something is now")]
         let (time, age) = (OffsetDateTime::from(at), age(SystemTime::now(), at));
         let time = time.format(&Rfc3339).unwrap_or_default();
         text.push_str(&format!("  cosigned by {} at {time}, {age}\n", printable(witness)));

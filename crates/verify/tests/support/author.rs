@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::Path,
     time::Duration,
 };
@@ -11,8 +10,7 @@ use bytes::Bytes;
 use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_seal::{Purpose, Signer, join};
 use kuriiri_tlog::{
-    Bundle, Checkpoint, EntryHeaders, NoteSigner, Tile, add_signature, bundles_of, encode_bundle,
-    encode_headers, encode_tile, nth_log_origin, tiles_of,
+    Checkpoint, EntryHeaders, NoteSigner, add_signature, bundles_of, encode_headers, nth_log_origin,
 };
 use kuriiri_types::{
     Address, Addressed, Approval, ApprovalAct, Channel, Decided, Digest, Direction, Entry,
@@ -21,7 +19,7 @@ use kuriiri_types::{
 };
 use kuriiri_wire::{approval, entry, header};
 
-use super::{Cast, DAY, Member, NOW, Send, judge::Question};
+use super::{Cast, DAY, Member, NOW, Send, judge::Question, put, write_log};
 
 /// A relay that writes its log.
 pub struct Author<'a> {
@@ -482,45 +480,4 @@ impl<'a> Author<'a> {
         self.append(links, LogEvent::Decided(Box::new(decided)));
         signed
     }
-}
-
-/// A message from one to the other over a direct link, with both receipts.
-pub fn exchange(a: &mut Author<'_>, b: &mut Author<'_>, send: &Send) {
-    a.submit(send, Some(&b.home.clone()));
-    finish(a, b, send, &[]);
-}
-
-pub fn finish(a: &mut Author<'_>, b: &mut Author<'_>, send: &Send, approvals: &[SignedApproval]) {
-    let signer = &a.cast.member(a.node).system;
-    let envelope = send.envelope(a.cast, signer);
-    let received =
-        b.arrive_with(send, &envelope, (signer, std::slice::from_ref(&a.home), None), approvals);
-    a.hear(&b.home, b.proven(received));
-    let by = b.cast.member(b.node).system.id().clone();
-    let delivered = b.state(&send.header(b.cast), ReceiptKind::Delivered, Some(&by));
-    a.hear(&b.home, b.proven(delivered));
-}
-
-/// Writes a log's files, but for the headers.
-pub fn write_log(folder: &Path, raw: &[Bytes], tree: &Growth, checkpoint: &[u8]) {
-    for bundle in bundles_of(tree.size()) {
-        let Bundle { index, width } = bundle;
-        let first = index as usize * 256;
-        let entries = &raw[first..first + width as usize];
-        put(folder, &bundle.path(), &encode_bundle(entries).unwrap());
-    }
-    for tile in tiles_of(tree.size()) {
-        let Tile { level, index, width } = tile;
-        let hash = |at: u64| tree.node(level * 8, index * 256 + at).unwrap();
-        let hashes: Vec<Digest> = (0..u64::from(width)).map(hash).collect();
-        put(folder, &tile.path(), &encode_tile(&hashes));
-    }
-    put(folder, "checkpoint", checkpoint);
-}
-
-/// Writes one file.
-pub fn put(folder: &Path, path: &str, bytes: &[u8]) {
-    let place = folder.join(path);
-    fs::create_dir_all(place.parent().unwrap()).unwrap();
-    fs::write(place, bytes).unwrap();
 }

@@ -11,22 +11,28 @@
 mod author;
 mod cast;
 mod classes;
+mod compared;
 mod heads;
 mod judge;
 mod send;
+mod written;
 
 #[allow(unused_imports, reason = "each test uses a part of it")]
-pub use author::{Author, exchange, finish, put, write_log};
+pub use author::Author;
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use cast::{Cast, DAY, Member, NOW, reissued};
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use classes::{class, classes, keep_until, much_later, sends};
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub use compared::{Compared, a_little_later, compare, compare_with, much_later_on, quiet};
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use heads::exchange_with_heads;
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use judge::Question;
 #[allow(unused_imports, reason = "each test uses a part of it")]
 pub use send::{Send, sign_all};
+#[allow(unused_imports, reason = "each test uses a part of it")]
+pub use written::{exchange, finish, put, write_log};
 
 use std::{
     fs,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use kuriiri_types::{
-    Code, Lane, MessageId, Precedence, Receipt, ReceiptKind, Refusal, Verdict,
+    Code, Lane, MessageId, Precedence, Receipt, ReceiptKind, Refusal, Timestamp, Verdict,
     limits::{BODY_INLINE_BYTES_MAX, OUTBOX_MESSAGES_MAX},
 };
 
@@ -165,6 +165,24 @@ fn a_repeat_is_taken_once_also_after_a_restart() {
     let (verdicts, _) = host.submit(&[letter(1)]);
     assert_eq!(verdicts, [Verdict::Accepted { at: NOW, repeat: true }]);
     assert_eq!(host.waiting(&outbox("plm.example")), 1);
+}
+
+/// A clock that was far ahead is set right between a hand-over, whose answer is lost, and its repeat.
+#[test]
+fn a_repeat_is_one_whatever_the_clock_shows_by_then() {
+    let from_plm = [Letter::new(7, "kirjaamo@plm.example", &[SENDER])];
+    for set_by in [-7200_i64, 40 * 24 * 3600] {
+        let mut host = Host::new("sm.example");
+        host.submit(&[letter(1)]);
+        host.arrive(&["plm.example"], &from_plm);
+        host.now = Timestamp::from_millis(NOW.as_millis() + set_by * 1000);
+        let repeats = [Verdict::Accepted { at: NOW, repeat: true }];
+        assert_eq!(host.submit(&[letter(1)]).0, repeats, "{set_by}");
+        assert_eq!(host.arrive(&["plm.example"], &from_plm), repeats, "{set_by}");
+        // What is new must be of this time.
+        let expected = if set_by < 0 { Code::MALFORMED } else { Code::EXPIRED };
+        assert_eq!(refusal(&host.submit(&[letter(2)]).0[0]), expected);
+    }
 }
 
 #[test]

@@ -46,6 +46,25 @@ fn bodies(host: &Host) -> Vec<usize> {
     items.map(size).collect()
 }
 
+/// Two of one pack: the second would be made from the pack with the body of the first.
+#[test]
+fn two_messages_are_not_erased_in_one_step() {
+    let mut host = Host::new("sm.example");
+    host.submit(&[letter(1), letter(2), letter(3)]);
+    let before = bodies(&host);
+    let ask = |number: u8| Event::EraseAsked {
+        person: person(SpiffeRole::Operator, "sm.example"),
+        token: Token(u64::from(number)),
+        message: letter(number).id(),
+        basis: "GDPR 17".into(),
+        headers: Vec::new(),
+    };
+    host.step(vec![ask(1), ask(2)]);
+    assert_eq!(bodies(&host), [0, before[1], before[2]]);
+    assert_eq!(operator(&mut host, letter(2).id()), Reply::Erased { copies: 1, headers: 0 });
+    assert_eq!(bodies(&host), [0, 0, before[2]]);
+}
+
 #[test]
 fn the_body_leaves_the_state_and_the_order_stays_in_the_log() {
     let mut host = Host::new("sm.example");
