@@ -14,6 +14,8 @@
 //! ([`Weight::Fault`]), could not be checked ([`Weight::Unchecked`]), is not so yet
 //! ([`Weight::NotYet`]) or is good to know. A program exits with 0, 1 or 2 by them ([`Findings::exit`]).
 //!
+//! In `docs/`: [format and rules](../docs/evidence.md), [findings](../docs/findings.md), [what they prove](../docs/what-the-evidence-proves.md).
+//!
 //! # What entries say, and headers beside them
 //!
 //! One entry says one thing about many messages, which it names by ids and digests of their headers. The
