@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use kuriiri_types::{
-    LoggedRuling, ReceiptKind,
-    limits::{MESSAGE_TTL_MAX, RECEIPT_AGE_MAX},
+    LoggedRuling, ReceiptKind, Timestamp,
+    limits::{CLOCK_SKEW_MAX, MESSAGE_TTL_MAX, RECEIPT_AGE_MAX},
 };
 use serde::Serialize;
 
@@ -62,6 +62,10 @@ pub(crate) enum FlawKind {
     Twice,
     /// A fate without having been taken.
     NeverTaken,
+    /// Another relay's word on a copy that was never taken here.
+    HeardUntaken,
+    /// Delivered without a decision that lets it be.
+    NotPermitted,
     /// Two fates by this relay.
     TwoFates,
     /// This relay says one thing and another the other; the answer of one of them was lost.
@@ -89,6 +93,8 @@ impl FlawKind {
             | Self::NoHeader
             | Self::NoDecision
             | Self::NeverTaken
+            | Self::HeardUntaken
+            | Self::NotPermitted
             | Self::NotLeft
             | Self::NotDenied
             | Self::ErasedNothing => true,
@@ -108,6 +114,8 @@ impl FlawKind {
             Self::NoDecision => "it was taken without a decision that lets it be taken",
             Self::Twice => "it was taken twice for the same recipient",
             Self::NeverTaken => "the log tells the fate of a message that it never took",
+            Self::HeardUntaken => "another relay speaks of a copy that was never taken here",
+            Self::NotPermitted => "it was delivered, and the decision on it does not let it be",
             Self::TwoFates => "the log tells two fates of one message and recipient",
             Self::BothTold => "two relays tell different fates; an answer between them was lost",
             Self::NeverSent => "another relay speaks of a message that was never decided on here",
@@ -188,6 +196,8 @@ struct Recipient {
     dest: u32,
     /// This log states something of it.
     told: bool,
+    /// It was taken from a system.
+    is_accepted: bool,
     taken: bool,
     passed_on: bool,
     own: Option<ReceiptKind>,
@@ -196,24 +206,25 @@ struct Recipient {
     unknown_at: Option<i64>,
 }
 
-/// Follows one message through the log of a ministry; its records are in the order of the log.
-pub(crate) fn follow(traces: &[Trace], home: u32) -> MessageHistory {
+/// Follows one message through the log of a ministry, under rules of which the strictest let a message live
+/// so long; its records are in the order of the log.
+pub(crate) fn follow(traces: &[Trace], (home, life): (u32, Duration)) -> MessageHistory {
     let mut history = MessageHistory::default();
     let (mut copies, mut recipients) = (Copies::new(), Few::new());
-    let (names, brought) = (names_in(traces), Brought::of(traces));
+    let (names, brought) = (names_in(traces, life), Brought::of(traces));
     let erased = traces.iter().rev().find(|trace| trace.said == Said::Erased(true));
     let is_known = traces.iter().any(|trace| !matches!(trace.said, Said::Erased(_)));
     let mut is_erased = false;
     for trace in traces {
         match trace.said {
-            Said::Named(_) => {}
+            Said::Named(_) | Said::Ends => {}
             Said::Decided(ruling, header, left) => {
                 history.header(&brought, trace, header);
                 copies.decide(trace, (ruling, left));
             }
             Said::Own(kind, cause) => {
+                history.ended((&copies, &names), trace, (kind, cause));
                 let recipient = find(&mut recipients, trace);
-                history.ended((&copies, &names), recipient, trace, (kind, cause));
                 let copy = copies.all.get(trace.dest);
                 let may = copy.is_some_and(|copy| copy.may_be_taken(trace.at));
                 history.own(recipient, trace, kind, (cause, may));
@@ -223,7 +234,7 @@ pub(crate) fn follow(traces: &[Trace], home: u32) -> MessageHistory {
                 if is_home && copies.all.is_empty() {
                     history.flaw(trace, FlawKind::NeverSent);
                 } else if !copies.all.is_empty() && !recipient.taken {
-                    history.flaw(trace, FlawKind::NeverTaken);
+                    history.flaw(trace, FlawKind::HeardUntaken);
                 } else if trace.dest != home && copies.all.get(trace.dest).is_some_and(|c| !c.left)
                 {
                     history.flaw(trace, FlawKind::NotLeft);
@@ -255,11 +266,17 @@ pub(crate) fn follow(traces: &[Trace], home: u32) -> MessageHistory {
 }
 
 /// What the header of a message says, if it was at hand; whoever names a message twice says it twice.
-fn names_in(traces: &[Trace]) -> Few<u32, Names> {
+fn names_in(traces: &[Trace], life: Duration) -> Few<u32, Names> {
+    let ends = traces.iter().filter(|trace| trace.said == Said::Ends).map(|trace| trace.at);
+    let ends = ends.min().unwrap_or(i64::MAX);
+    // What is counted from its arrival can end before what is counted from its making, as far as clocks
+    // differ.
+    let life = life.min(MESSAGE_TTL_MAX);
+    let over = |made| Timestamp::from_millis(made).after(life).before(CLOCK_SKEW_MAX).as_millis();
     let mut names = Few::new();
     for trace in traces {
         let Said::Named(count) = trace.said else { continue };
-        let one = Names { sum: trace.who, count, earliest: trace.at };
+        let one = Names { sum: trace.who, count, earliest: over(trace.at).min(ends) };
         let known: &mut Names = names.get_or_add(trace.dest, || one);
         known.earliest = known.earliest.min(one.earliest);
     }
@@ -326,6 +343,7 @@ fn find<'a>(recipients: &'a mut Few<u64, Recipient>, trace: &Trace) -> &'a mut R
         who: trace.who,
         dest: trace.dest,
         told: false,
+        is_accepted: false,
         taken: false,
         passed_on: false,
         own: None,
@@ -353,7 +371,6 @@ impl MessageHistory {
     fn ended(
         &mut self,
         (copies, names): (&Copies, &Few<u32, Names>),
-        recipient: &Recipient,
         trace: &Trace,
         (kind, cause): (ReceiptKind, Cause),
     ) {
@@ -363,8 +380,17 @@ impl MessageHistory {
         }
         // What left may have been refused by the next relay, which need not have left a word of it.
         let is_ruled = (kind, cause) == (ReceiptKind::Refused, Cause::Rules);
-        if is_ruled && recipient.taken && !copies.has_left && copies.denied == 0 {
+        if is_ruled && !copies.all.is_empty() && !copies.has_left && copies.denied == 0 {
             self.flaw(trace, FlawKind::NotDenied);
+        }
+        let copy = copies.all.get(trace.dest);
+        let is_let = copy.is_none_or(|copy| match copy.ruling {
+            LoggedRuling::Permit => true,
+            LoggedRuling::Hold => false,
+            LoggedRuling::Deny => copy.taken_at_will == Some(trace.at),
+        });
+        if kind == ReceiptKind::Delivered && !is_let {
+            self.flaw(trace, FlawKind::NotPermitted);
         }
     }
 
@@ -380,6 +406,13 @@ impl MessageHistory {
         for one in recipients.iter().filter(|one| one.told) {
             let (sum, count) = told.get_or_add(one.dest, || (0, 0));
             (*sum, *count) = (sum.wrapping_add(one.who), *count + 1);
+        }
+        // Its origin decides for every ministry that the header names.
+        let is_origin = recipients.iter().any(|one| one.is_accepted);
+        let decided = copies.all.iter().filter(|copy| names.get(copy.dest).is_some()).count();
+        if is_origin && decided < names.iter().count() {
+            let index = copies.all.iter().map(|copy| copy.index).min().unwrap_or_default();
+            self.flaws.push(Flaw { index, kind: FlawKind::OtherRecipients });
         }
         for copy in copies.all.iter() {
             let Some(names) = names.get(copy.dest) else { continue };
@@ -409,6 +442,7 @@ impl MessageHistory {
                     self.flaw(trace, FlawKind::NoDecision);
                 }
                 recipient.taken = true;
+                recipient.is_accepted = kind == ReceiptKind::Accepted;
                 // The refusal of an unknown recipient may come before the entry that takes the message.
                 let just_now = recipient.unknown_at == Some(trace.at);
                 recipient.own = just_now.then_some(ReceiptKind::Refused);

@@ -7,7 +7,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use kuriiri_tlog::{Checkpoint, Note, PROOF_BYTES_MAX, TileEdge, TlogProof, Trust, ministry_of};
+use kuriiri_tlog::{
+    Checkpoint, Note, PROOF_BYTES_MAX, TileEdge, TlogProof, Trust, TrustError, ministry_of,
+};
 use kuriiri_types::{Digest, LogEvent};
 
 use crate::{
@@ -70,6 +72,8 @@ impl Known {
             let mut files = fs::read_dir(path)
                 .and_then(|files| files.map(|file| Ok(file?.path())).collect::<Result<Vec<_>, _>>())
                 .map_err(failed)?;
+            // Beside receipts that were kept is a table of them.
+            files.retain(|file| file.extension().is_none_or(|extension| extension != "tsv"));
             files.sort();
             return files.iter().try_for_each(|file| self.add_one(file, origin, trust).map(|_| ()));
         }
@@ -85,7 +89,10 @@ impl Known {
         // A receipt that was kept has the checkpoint under which it is proved.
         let proof = TlogProof::parse(&file).ok().map(|proof| proof.checkpoint);
         let signed = trust.checkpoint(proof.as_deref().unwrap_or(&file));
-        let (checkpoint, _) = signed.map_err(|error| FolderError::form(path, error.to_string()))?;
+        let (checkpoint, _) = match signed {
+            Err(TrustError::UnknownLog(other)) if other != origin => return Ok(false),
+            signed => signed.map_err(|error| FolderError::form(path, error.to_string()))?,
+        };
         if checkpoint.origin != origin {
             return Ok(false);
         }

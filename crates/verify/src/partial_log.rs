@@ -129,6 +129,10 @@ impl<'a> PartialLog<'a> {
             let what = format!("this log speaks as {}", receipt.issuer);
             out.add(Finding::fault(Check::Order, what).at(spot.index).of(found.message()));
         }
+        if !receipt.is_its_issuers_to_say() {
+            let what = format!("it is not for {} to say this", receipt.issuer);
+            out.add(Finding::fault(Check::Order, what).at(spot.index).of(found.message()));
+        }
         self.trace(spot.at, found, Said::Own(receipt.kind, Cause::of(receipt)));
     }
 

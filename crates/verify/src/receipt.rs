@@ -148,6 +148,11 @@ fn check_entry(found: &Found, origin: &str, findings: &mut Findings) {
             {
                 let what = format!("{origin} cannot speak for {}", receipt.issuer);
                 findings.add(Finding::fault(Check::Receipts, what).at(found.index));
+            } else if let LogEvent::Receipt(receipt) = &read.event
+                && !receipt.is_its_issuers_to_say()
+            {
+                let what = format!("it is not for {} to say this", receipt.issuer);
+                findings.add(Finding::fault(Check::Receipts, what).at(found.index));
             }
         }
     }

@@ -11,9 +11,10 @@ use crate::spill::Record;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Said {
     /// What its header says of the copy for a ministry, from the entry that names it first. The time of
-    /// the trace is the earliest at which it can expire; `who` is the sum over its recipients there, so
-    /// many.
+    /// the trace is that at which the message was made; `who` is the sum over its recipients there, so many.
     Named(u8),
+    /// What its header says of its end, which is the time of the trace.
+    Ends,
     /// Decided. The flag: it went on to a peer.
     Decided(LoggedRuling, Header, bool),
     /// This relay states it, for this cause.
@@ -219,6 +220,7 @@ impl Said {
             Self::Gone => [25, 0],
             // The first of all that is said of a message.
             Self::Named(count) => [26, count],
+            Self::Ends => [27, 0],
         }
     }
 
@@ -236,6 +238,7 @@ impl Said {
             24 => Self::Erased(flag),
             25 => Self::Gone,
             26 => Self::Named(more),
+            27 => Self::Ends,
             _ => return None,
         })
     }
@@ -263,7 +266,8 @@ mod tests {
                 [true, false].map(|left| Said::Decided(ruling, header, left))
             })
         });
-        let others = [Said::Erased(true), Said::Erased(false), Said::Gone, Said::Named(3)];
+        let others =
+            [Said::Erased(true), Said::Erased(false), Said::Gone, Said::Named(3), Said::Ends];
         for said in stated.chain(decided).chain(others) {
             let trace = Trace { message: [1; 16], index: 2, at: 3, who: 4, dest: 5, said };
             let mut bytes = Vec::new();

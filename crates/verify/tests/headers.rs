@@ -79,7 +79,7 @@ fn one_wrong_message_among_many_is_found_and_named() {
         }
     });
     let report = audited(&bench, &without);
-    let found = report.tells("fault", "messages", "a message that it never took");
+    let found = report.tells("fault", "receipts", "a copy that was never taken here");
     assert_eq!(found["message"], left_out.to_string());
 }
 

@@ -1,13 +1,8 @@
 //! What the headers beside an entry name: for whom each message is, and when it can end. Made by the
 //! threads that read, because it takes time.
 
-use std::time::Duration;
-
 use kuriiri_merkle::leaf;
-use kuriiri_types::{
-    Digest, Header, Timestamp,
-    limits::{CLOCK_SKEW_MAX, MESSAGE_TTL_MAX},
-};
+use kuriiri_types::{Digest, Header, Timestamp};
 use kuriiri_wire::header;
 
 use crate::{
@@ -24,18 +19,9 @@ pub(super) struct Names {
     pub(super) about: About,
     /// How many these are.
     pub(super) count: u8,
-    expires: Option<Timestamp>,
-    created: Timestamp,
-}
-
-impl Names {
-    /// The earliest at which the message can expire, under rules of which the strictest lets it live so
-    /// long. What is counted from its arrival can end before what is counted from its making, as far as
-    /// clocks differ.
-    pub(super) fn earliest(&self, life: Duration) -> Timestamp {
-        let over = self.created.after(life.min(MESSAGE_TTL_MAX)).before(CLOCK_SKEW_MAX);
-        self.expires.map_or(over, |expires| expires.min(over))
-    }
+    /// When it ends, if its sender said so, and when it was made.
+    pub(super) expires: Option<Timestamp>,
+    pub(super) created: Timestamp,
 }
 
 /// An entry with what the headers beside it name.

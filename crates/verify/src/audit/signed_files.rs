@@ -33,6 +33,8 @@ pub(super) struct Basis<'a> {
     pub(super) contents: &'a Contents,
     pub(super) certificates: &'a Certificates,
     pub(super) anchors: &'a Anchors,
+    /// Whether the relay has just started.
+    pub(super) is_start: bool,
     /// What was in force before, and what the files come to.
     pub(super) before: &'a Trusted,
     pub(super) after: &'a InForce,
@@ -59,6 +61,9 @@ impl SignedFiles {
                 wrong("it is in force, and its bytes are not in the log".into());
                 continue;
             };
+            if file.is_own && file.kind != FileKind::Rules {
+                wrong("it is said to be the ministry's own, which only rules can be".into());
+            }
             let is_changed = self.serial(file, bytes, &mut wrong);
             let persons = match signers_of(spot.at, file, bytes, basis) {
                 Ok(signers) => signers,
@@ -73,10 +78,11 @@ impl SignedFiles {
                         .into(),
                 );
             } else if is_changed && persons.len() < SIGNERS_TO_WIDEN as usize {
-                let needs = *needed.get_or_insert_with(|| self.needs_two(policy, basis));
+                let needs = *needed.get_or_insert_with(|| self.needs_two(basis));
                 if needs {
                     wrong(format!(
-                        "it allows more than before, and {} alone has signed it",
+                        "it allows more than before, or came in while the relay was down, and {} alone has \
+                         signed it",
                         names(&persons)
                     ));
                 }
@@ -110,8 +116,8 @@ impl SignedFiles {
 
     /// Whether changed files need two persons: what came in while the relay was down, and what lets more go
     /// than before.
-    fn needs_two(&mut self, policy: &PolicyInForce, basis: &Basis<'_>) -> bool {
-        if policy.by.is_none() {
+    fn needs_two(&mut self, basis: &Basis<'_>) -> bool {
+        if basis.is_start {
             return true;
         }
         let (Some(old), Some(new)) = (&basis.before.rules.policy, &basis.after.policy) else {

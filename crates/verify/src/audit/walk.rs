@@ -58,6 +58,8 @@ pub(super) struct Walk<'a> {
     known: Known,
     contents: Contents,
     signed_files: SignedFiles,
+    /// Nothing but certificates and files was written since the relay started.
+    is_start: bool,
     compiled: Compiled,
     tree: TileEdge,
     order: Order,
@@ -105,6 +107,7 @@ impl<'a> Walk<'a> {
             known,
             contents: replay,
             signed_files: SignedFiles::default(),
+            is_start: false,
             compiled: Compiled::default(),
             tree: TileEdge::new(),
             order: Order::new(home.clone(), &folder.checkpoint().origin),
@@ -169,8 +172,12 @@ impl<'a> Walk<'a> {
     /// Keeps what the headers beside an entry name.
     fn names(&mut self, found: &Found, names: &[Names], out: &mut Findings) {
         for one in names {
-            let at = (found.index, one.earliest(self.life));
+            let at = (found.index, one.created);
             self.trace(Trace::new(at, one.header, one.about, Said::Named(one.count)), out);
+            if let Some(expires) = one.expires {
+                let about = About::default();
+                self.trace(Trace::new((found.index, expires), one.header, about, Said::Ends), out);
+            }
         }
     }
 
@@ -190,6 +197,8 @@ impl<'a> Walk<'a> {
             self.origin().check_first(is_restored, findings);
         }
         let spot = Spot { index, at: entry.at };
+        let is_start = matches!(entry.event, LogEvent::Booted { .. });
+        self.is_start = is_start || (self.is_start && is_ground(&entry.event));
         if let LogEvent::Decided(decided) = entry.event {
             let goes = is_onward(&entry.channels);
             self.ways(spot).check_onward(spot, (&entry.channels, &decided), findings);
@@ -458,6 +467,7 @@ impl<'a> Walk<'a> {
             contents: &self.contents,
             certificates: &self.trusted.certificates,
             anchors: self.anchors,
+            is_start: self.is_start,
             before: &self.trusted,
             after: &rules,
         };
@@ -473,7 +483,11 @@ impl<'a> Walk<'a> {
         self.admitted.clear();
         let certificates = Arc::clone(&self.trusted.certificates);
         let (home, keys) = (self.trusted.home.clone(), Arc::new(keys));
-        let before = Some((spot.at, Arc::clone(&self.trusted.keys)));
+        // A step of the clock changes no key.
+        let before = match Arc::ptr_eq(&rules, &self.trusted.rules) {
+            true => self.trusted.before.clone(),
+            false => Some((spot.at, Arc::clone(&self.trusted.keys))),
+        };
         self.trusted = Arc::new(Trusted { home, keys, rules, certificates, before });
         self.history.push((spot.index, spot.at), Arc::clone(&self.trusted));
     }
@@ -494,6 +508,14 @@ impl<'a> Walk<'a> {
     fn origin(&self) -> Origin<'a> {
         Origin { origin: &self.folder.checkpoint().origin, anchors: self.anchors }
     }
+}
+
+/// What a relay writes of the files in force.
+fn is_ground(event: &LogEvent) -> bool {
+    matches!(
+        event,
+        LogEvent::Certificate { .. } | LogEvent::FilePart(_) | LogEvent::PolicyChanged(_)
+    )
 }
 
 /// What is kept beside is too much for memory, and the disk may be full.

@@ -18,7 +18,7 @@ use crate::{
     finding::{Check, Finding, Findings, Weight},
     found::{Found, Named, log_of},
     query::{Told, tell},
-    trusted::Anchors,
+    trusted::{Anchors, Keys},
 };
 
 /// What a bundle comes to.
@@ -58,7 +58,7 @@ pub fn check_bundle(bundle: &MessageBundle, anchors: &Anchors) -> BundleReport {
     let mut judged = Findings::new();
     // Of two histories the log's own signatures are the proof, whoever else saw them.
     let is_split = bundle.claim.as_ref().is_some_and(|claim| claim.kind == ClaimKind::SplitView);
-    let few = if is_split { Weight::Note } else { Weight::Fault };
+    let few = if is_split { Weight::Note } else { Weight::NotYet };
     let message = bundle.message.as_ref().and_then(|text| text.parse().ok());
     let entries = bundle.logs.iter().flat_map(|part| &part.entries);
     let headers = entries.flat_map(|entry| &entry.headers);
@@ -69,7 +69,7 @@ pub fn check_bundle(bundle: &MessageBundle, anchors: &Anchors) -> BundleReport {
         .iter()
         .filter_map(|part| check_part(part, question, &mut findings, &mut judged))
         .collect();
-    cross(&parts, &mut judged);
+    cross(&parts, anchors, &mut judged);
     let body = check_body(bundle.body.as_ref(), &parts, &mut findings);
     let restated = bundle.claim.as_ref().map(|claim| restate(claim, message, &parts, anchors));
     if let Some(restated) = &restated {
@@ -141,12 +141,15 @@ fn check_subjects(message: Option<MessageId>, parts: &[Part], findings: &mut Fin
 }
 
 /// What one log says another said must be in the other.
-fn cross(parts: &[Part], judged: &mut Findings) {
+fn cross(parts: &[Part], anchors: &Anchors, judged: &mut Findings) {
+    let keys = Keys::of(None, anchors);
     for (index, said, issuer) in receipts_in(parts) {
         let origin = log_of(said);
         let other = parts.iter().find(|part| part.checkpoint.origin == origin);
         let there = other.and_then(|part| part.entries.iter().find(|e| e.index == said.index));
-        if there.is_some_and(|there| there.leaf != leaf(&said.entry)) {
+        let decode = |bytes: &Bytes| kuriiri_wire::receipt::decode(bytes);
+        let is_genuine = || keys.receipts.receipt(said.clone(), decode).is_ok();
+        if there.is_some_and(|there| there.leaf != leaf(&said.entry)) && is_genuine() {
             let what = format!(
                 "{issuer} gave a receipt for entry {} of {origin}, where another entry is",
                 said.index
@@ -186,8 +189,9 @@ fn restate(
     anchors: &Anchors,
 ) -> Restated {
     if parts.is_empty() || parts.iter().any(|part| !part.is_signed) {
-        let what = "not every checkpoint is signed by a log that is believed".to_owned();
-        return Restated { proved: false, open: false, what };
+        let what = "not every checkpoint is signed by a log that is believed; name a policy that lists the \
+                    logs, or a federation file";
+        return Restated { proved: false, open: true, what: what.to_owned() };
     }
     match prove(claim, message, parts, anchors) {
         Ok(Proof::Whole(what)) => Restated { proved: true, open: false, what },

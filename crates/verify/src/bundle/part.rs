@@ -1,11 +1,11 @@
 //! One log's part of a file of evidence, as far as it is proved.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kuriiri_merkle::{leaf, root_from_inclusion};
 use kuriiri_seal::VerifyError;
-use kuriiri_tlog::{Checkpoint, TrustError, log_number, ministry_of};
+use kuriiri_tlog::{Checkpoint, TrustError, ministry_of};
 use kuriiri_types::{
     Digest, Header, LogEvent, MessageId, Ministry, SignedReceipt, SpiffeId, Subject,
 };
@@ -186,7 +186,8 @@ fn is_signed(
             } else {
                 Finding::unchecked(Check::Checkpoint, what)
             });
-            signed
+            // A key that only the file itself brings is nobody's word but its maker's.
+            signed && !anchors.pinned.is_empty()
         }
         Err(error) => {
             findings.add(Finding::fault(Check::Checkpoint, error.to_string()));
@@ -223,20 +224,22 @@ fn judge_entries(
     }
     partial_log.traces.sort();
     let home_number = stand_in_for(&partial_log.trusted.home);
-    let goes_on = log_number(&part.checkpoint.origin) > Some(1);
     groups(
         &partial_log.traces,
         |trace| trace.message,
         |traces| {
-            for flaw in follow(traces, home_number).flaws {
+            for flaw in follow(traces, (home_number, Duration::ZERO)).flaws {
                 // What is between entries that are not here may be elsewhere in the log.
                 if !matches!(flaw.kind, FlawKind::NoHeader | FlawKind::BothTold) {
-                    let lacks = flaw.kind.is_of_something_missing() && goes_on;
-                    let finding = match lacks {
+                    // Whoever made the file chose what is in it, and what it lacks proves nothing.
+                    let finding = match flaw.kind.is_of_something_missing() {
                         true => Finding::unchecked(Check::Messages, flaw.kind.text()),
-                        false => Finding::fault(Check::Messages, flaw.kind.text()),
+                        false => {
+                            let home = &partial_log.trusted.home;
+                            Finding::fault(Check::Messages, flaw.kind.text()).against(home)
+                        }
                     };
-                    judged.add(finding.at(flaw.index).against(&partial_log.trusted.home));
+                    judged.add(finding.at(flaw.index));
                 }
             }
         },

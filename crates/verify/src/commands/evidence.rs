@@ -22,9 +22,6 @@ pub(crate) struct Trust {
     /// A federation file to believe, for the time in which it was in force. May be given several times.
     #[arg(long, value_name = "FILE")]
     federation: Vec<PathBuf>,
-    /// Certificates (PEM) of those who may sign the files of the federation. May be given several times.
-    #[arg(long, value_name = "PEM")]
-    stewards: Vec<PathBuf>,
 }
 
 impl Trust {
@@ -32,9 +29,6 @@ impl Trust {
         let mut anchors = Anchors::read(&self.policy)?;
         for file in &self.federation {
             anchors = anchors.with_federation(file)?;
-        }
-        for file in &self.stewards {
-            anchors = anchors.with_stewards(file)?;
         }
         Ok(anchors)
     }

@@ -34,13 +34,19 @@ pub(crate) struct LogArgs {
     /// A folder with signed files that the log may lack.
     #[arg(long, value_name = "FOLDER")]
     replay: Option<PathBuf>,
+    /// Certificates (PEM) of those who may sign the files of the federation. May be given several times.
+    #[arg(long, value_name = "PEM")]
+    stewards: Vec<PathBuf>,
     /// Write the report as a page.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
 
 pub(crate) fn log(args: &LogArgs, output: Output) -> anyhow::Result<u8> {
-    let anchors = args.trust.read()?;
+    let mut anchors = args.trust.read()?;
+    for file in &args.stewards {
+        anchors = anchors.with_stewards(file)?;
+    }
     let folder = LogFolder::open(&args.folder)?;
     let mut known = Known::new();
     for since in &args.since {

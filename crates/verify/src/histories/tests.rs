@@ -12,7 +12,9 @@ fn traces(said: &[Said]) -> Vec<Trace> {
     (0..).zip(said).map(trace).collect()
 }
 
-const HOME: u32 = 1;
+const HOME: (u32, Duration) = (1, Duration::from_secs(3600));
+/// The same life without what clocks may differ by, in milliseconds.
+const LIFE: i64 = 3_300_000;
 const PERMIT: Said = Said::Decided(LoggedRuling::Permit, Header::Here, true);
 const STAYS: Said = Said::Decided(LoggedRuling::Permit, Header::Here, false);
 const HOLD: Said = Said::Decided(LoggedRuling::Hold, Header::Here, false);
@@ -22,6 +24,7 @@ const USED: Said = Said::Decided(LoggedRuling::Permit, Header::Used, true);
 const WITHDRAWN: Said = Said::Decided(LoggedRuling::Deny, Header::Used, false);
 const TAKEN: Said = Said::Own(ReceiptKind::Accepted, Cause::Other);
 const DELIVERED: Said = Said::Came(ReceiptKind::Delivered, true);
+const DELIVERED_HERE: Said = Said::Own(ReceiptKind::Delivered, Cause::Other);
 const PASSED: Said = Said::Came(ReceiptKind::Relayed, true);
 const REFUSED: Said = Said::Own(ReceiptKind::Refused, Cause::Other);
 const RULED_OUT: Said = Said::Own(ReceiptKind::Refused, Cause::Rules);
@@ -56,6 +59,12 @@ fn a_message_has_one_fate_at_most() {
         (&[PERMIT, TAKEN, RULED_OUT], &[], "refused"),
         (&[STAYS, TAKEN, PASSED], &[NotLeft], "passed_on"),
         (&[HOLD, TAKEN, PASSED], &[NotLeft], "passed_on"),
+        (&[PASSED, PERMIT], &[NeverSent], ""),
+        (&[PERMIT, PASSED], &[HeardUntaken], ""),
+        (&[STAYS, TAKEN, DELIVERED_HERE], &[], "delivered"),
+        (&[HOLD, TAKEN, DELIVERED_HERE], &[NotPermitted], "delivered"),
+        (&[STAYS, RULED_OUT], &[NotDenied], ""),
+        (&[DENY, RULED_OUT], &[], ""),
         (&[AGAIN, PERMIT], &[], ""),
     ] {
         let history = follow(&traces(said), HOME);
@@ -94,16 +103,22 @@ fn what_is_stated_is_what_the_header_names_and_lets_be() {
     let named = |sum, count, earliest| {
         let mut all = traces(&[PERMIT, TAKEN, EXPIRED]);
         let said = Said::Named(count);
-        all.insert(0, Trace { who: sum, at: earliest, said, ..all[0].clone() });
+        all.insert(0, Trace { who: sum, at: earliest - LIFE, said, ..all[0].clone() });
         follow(&all, HOME).flaws.into_iter().map(|flaw| flaw.kind).collect::<Vec<_>>()
     };
     assert_eq!(named(7, 1, 5), []);
     assert_eq!(named(7, 1, 6), [EndedEarly]);
     assert_eq!(named(8, 1, 5), [OtherRecipients]);
     assert_eq!(named(14, 2, 5), [OtherRecipients]);
+    // Its sender lets it end sooner.
+    let mut ends = traces(&[Said::Ends, PERMIT, TAKEN, EXPIRED]);
+    ends.insert(0, Trace { who: 7, at: 5, said: Said::Named(1), ..ends[1].clone() });
+    assert_eq!(follow(&ends, HOME).flaws, []);
+    ends.remove(1);
+    assert_eq!(follow(&ends, HOME).flaws[0].kind, EndedEarly);
     // One of two is left out, and one is told twice.
     let mut two = traces(&[PERMIT, TAKEN, EXPIRED]);
-    two.insert(0, Trace { who: 7 + 9, said: Said::Named(2), ..two[0].clone() });
+    two.insert(0, Trace { who: 7 + 9, at: 5 - LIFE, said: Said::Named(2), ..two[0].clone() });
     assert_eq!(follow(&two, HOME).flaws[0].kind, OtherRecipients);
     two.push(Trace { who: 9, ..two[2].clone() });
     assert_eq!(follow(&two, HOME).flaws, []);

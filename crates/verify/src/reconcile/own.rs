@@ -1,7 +1,7 @@
 //! What each of the two logs must be in itself.
 
 use kuriiri_tlog::TileEdge;
-use kuriiri_types::{Digest, Entry, Ministry};
+use kuriiri_types::{Digest, Direction, Entry, Ministry};
 
 use crate::{
     finding::{Check, Finding, Findings},
@@ -31,6 +31,11 @@ impl Own {
     /// How many entries were read.
     pub(super) fn size(&self) -> u64 {
         self.tree.size()
+    }
+
+    /// Where a chain ends so far.
+    pub(super) fn end(&self, peer: &Ministry, direction: Direction) -> (u64, Digest) {
+        self.order.end(peer, direction)
     }
 
     /// Looks at the next entry.

@@ -140,15 +140,14 @@ impl Reader<'_> {
         };
         let first = self.survey.period.map_or(entry.at, |(first, _)| first);
         self.survey.period = Some((first, entry.at));
-        let mut own = Findings::new();
-        self.own.next(found, entry, &mut own);
-        if own.has(Check::Channels) {
-            let before = entry.channels.iter().find_map(|channel| {
-                self.links.get(&(channel.peer.clone(), channel.direction)).copied()
-            });
+        let broken = entry.channels.iter().find(|channel| {
+            self.own.end(&channel.peer, channel.direction) != (channel.seq, channel.prev)
+        });
+        if let Some(channel) = broken {
+            let before = self.links.get(&(channel.peer.clone(), channel.direction)).copied();
             self.survey.gaps.push(Gap { before, index: found.index });
         }
-        findings.merge(own);
+        self.own.next(found, entry, findings);
         for channel in &entry.channels {
             self.links.insert((channel.peer.clone(), channel.direction), found.index);
         }

@@ -172,8 +172,21 @@ impl<'a> Teller<'a> {
 
     pub(super) fn missing(&mut self, of: Key, (from, to): (u8, u8), receipt: u64, there: u64) {
         let issuer = self.context.home(to).clone();
-        let what = format!("{issuer} gave a receipt for an entry that is not in its log");
         let entries = [(from, receipt), (to, there)];
+        let kind = ClaimKind::MissingAtReceiver;
+        let bundle = self.bundle(kind, Some(&issuer), String::new(), (Some(of), &entries));
+        if bundle.is_none_or(|bundle| self.state(&bundle) != State::Proved) {
+            let what = format!(
+                "{} has a receipt in the name of {issuer} for an entry that is not in its log, and it is not \
+                 known to be genuine",
+                self.context.home(from)
+            );
+            self.count(Row::MissingAtReceiver);
+            let message = self.message(Some(of), from, receipt);
+            let finding = Finding::unchecked(Check::Agreement, what).at(receipt).of(message);
+            return self.findings.add(finding);
+        }
+        let what = format!("{issuer} gave a receipt for an entry that is not in its log");
         self.red(
             Row::MissingAtReceiver,
             ClaimKind::MissingAtReceiver,

@@ -169,7 +169,7 @@ impl Walk<'_> {
         histories: &mut Histories,
         findings: &mut Findings,
     ) {
-        let history = follow(traces, stand_in_for(&self.trusted.home));
+        let history = follow(traces, (stand_in_for(&self.trusted.home), self.life));
         histories.fates.add(&history.fates);
         for flaw in history.flaws {
             let id = histories.name(self, traces, flaw.index);
@@ -198,17 +198,24 @@ impl Walk<'_> {
         match flaw.kind {
             // What it lacks may be in the log before.
             kind if kind.is_of_something_missing() && self.may_be_elsewhere(traces, flaw, id) => {
-                Finding::note(Check::Messages, what)
+                match id.is_some() || kind == FlawKind::ErasedNothing {
+                    true => Finding::note(Check::Messages, what),
+                    // Too many to look up when each message was made.
+                    false => Finding::unchecked(Check::Messages, what),
+                }
             }
             FlawKind::BothTold => Finding::note(Check::Messages, what),
-            FlawKind::NeverSent => Finding::fault(Check::Receipts, what),
+            // What another relay signed is no evidence against this one, which wrote it down.
+            FlawKind::NeverSent | FlawKind::HeardUntaken | FlawKind::NotLeft => {
+                Finding::fault(Check::Receipts, what)
+            }
             FlawKind::NoHeader
             | FlawKind::NoDecision
             | FlawKind::Twice
             | FlawKind::NeverTaken
             | FlawKind::TwoFates
             | FlawKind::OtherRecipients
-            | FlawKind::NotLeft
+            | FlawKind::NotPermitted
             | FlawKind::EndedEarly
             | FlawKind::NotDenied
             | FlawKind::ErasedNothing => {
