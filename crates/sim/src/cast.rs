@@ -18,7 +18,8 @@ use kuriiri_types::{Address, Codec, Ministry, SpiffeId};
 use crate::{
     clock::BEGINNING,
     failure::Failure,
-    rulebook::{NODES, Rulebook, peers},
+    membership::{HUB, Known, federation, members, peers},
+    rulebook::Rulebook,
 };
 
 /// The systems of each relay and the mailboxes of each system.
@@ -28,6 +29,8 @@ const SYSTEMS: [(&str, &[&str]); 2] =
 pub(crate) const OFFICERS: [&str; 4] = ["anna", "bertta", "cecilia", "daavid"];
 /// The role that they hold.
 pub(crate) const ROLE: &str = "release";
+/// The officers of the hub who sign the files of the federation.
+const STEWARDS: [&str; 2] = ["sulo", "taru"];
 
 /// The shortest retention of headers, in days.
 pub(crate) const KEEP_DAYS: u32 = 100;
@@ -46,6 +49,8 @@ pub(crate) struct Cast {
     pub(crate) receipts: ReceiptVerifier,
     pub(crate) houses: BTreeMap<Ministry, House>,
     pub(crate) rules: Rulebook,
+    /// The text of the federation file.
+    pub(crate) federation: String,
     /// How long every relay keeps headers.
     pub(crate) retention: Retention,
 }
@@ -54,7 +59,8 @@ pub(crate) struct Cast {
 pub(crate) struct House {
     /// Signs the log of its relay.
     pub(crate) log: Arc<NoteSigner>,
-    cosigner: Arc<Cosigner>,
+    /// Cosigns the checkpoints of its peers.
+    pub(crate) cosigner: Arc<Cosigner>,
     pub(crate) systems: BTreeMap<SpiffeId, System>,
     pub(crate) officers: BTreeMap<SpiffeId, Arc<Signer>>,
     pub(crate) peers: Vec<Ministry>,
@@ -74,14 +80,22 @@ impl Cast {
     }
 
     fn make() -> Result<Self, Failure> {
-        let rules = Rulebook::make(BEGINNING)?;
         let mut authorities = Authorities::new();
-        let mut houses = BTreeMap::new();
-        for (_, domain, _) in NODES {
-            let ministry: Ministry = domain.parse().map_err(Failure::setup)?;
-            let house = House::make(&ministry, &mut authorities, &rules.example)?;
+        let (mut houses, mut known) = (BTreeMap::new(), BTreeMap::new());
+        let mut stewards = Vec::new();
+        for ministry in members()? {
+            let founder = Founder::of(&ministry)?;
+            let ca = founder.authority.certificate_pem();
+            authorities.add(&ministry, ca).map_err(Failure::setup)?;
+            let house = House::make(&founder)?;
+            if ministry.as_str() == HUB {
+                stewards = founder.officers(&STEWARDS)?;
+            }
+            known.insert(ministry.clone(), house.known(ca));
             houses.insert(ministry, house);
         }
+        let federation = federation(&known)?;
+        let rules = Rulebook::make(&federation, &stewards)?;
         let mut keys = LogKeys::new();
         for house in houses.values() {
             keys.add(house.log.verifier_key()).map_err(Failure::setup)?;
@@ -96,7 +110,7 @@ impl Cast {
         let longer = [(policy.to_owned(), level.to_owned(), days)];
         let retention = Retention::new(KEEP_DAYS, longer, &rules.example);
         let retention = retention.map_err(Failure::Setup)?;
-        Ok(Self { verifier, receipts, houses, rules, retention })
+        Ok(Self { verifier, receipts, houses, rules, retention, federation })
     }
 
     /// Every mailbox of the federation, with its relay.
@@ -117,41 +131,63 @@ impl Cast {
     }
 }
 
-impl House {
-    fn make(
-        ministry: &Ministry,
-        authorities: &mut Authorities,
-        policy: &Policy,
-    ) -> Result<Self, Failure> {
+/// Whoever gives the persons and machines of a ministry their keys.
+struct Founder<'a> {
+    ministry: &'a Ministry,
+    authority: Authority,
+    validity: Validity,
+}
+
+impl<'a> Founder<'a> {
+    fn of(ministry: &'a Ministry) -> Result<Self, Failure> {
         let validity = Validity::days(BEGINNING.before(Duration::from_secs(86_400)), 365);
         let authority = Authority::new(ministry, validity).map_err(Failure::setup)?;
-        authorities.add(ministry, authority.certificate_pem()).map_err(Failure::setup)?;
-        let signer = |path: &str| {
-            let id = format!("spiffe://{ministry}/{path}").parse().map_err(Failure::setup)?;
-            let issued = authority.issue(&id, Purpose::Signing, validity);
-            let issued = issued.map_err(Failure::setup)?;
-            let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem);
-            signer.map(Arc::new).map_err(Failure::setup)
-        };
+        Ok(Self { ministry, authority, validity })
+    }
+
+    fn signer(&self, path: &str) -> Result<Arc<Signer>, Failure> {
+        let id = format!("spiffe://{}/{path}", self.ministry).parse().map_err(Failure::setup)?;
+        let issued = self.authority.issue(&id, Purpose::Signing, self.validity);
+        let issued = issued.map_err(Failure::setup)?;
+        let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem);
+        signer.map(Arc::new).map_err(Failure::setup)
+    }
+
+    fn officers(&self, names: &[&str]) -> Result<Vec<Arc<Signer>>, Failure> {
+        names.iter().map(|name| self.signer(&format!("officer/{name}"))).collect()
+    }
+
+    fn systems(&self) -> Result<BTreeMap<SpiffeId, System>, Failure> {
         let mut systems = BTreeMap::new();
         for (name, mailboxes) in SYSTEMS {
-            let signer = signer(&format!("system/{name}"))?;
-            let addresses = mailboxes.iter().map(|m| Address::new(m, ministry.clone()));
+            let signer = self.signer(&format!("system/{name}"))?;
+            let addresses = mailboxes.iter().map(|m| Address::new(m, self.ministry.clone()));
             let addresses = addresses.collect::<Result<_, _>>().map_err(Failure::setup)?;
             systems.insert(signer.id().clone(), System { signer, addresses });
         }
-        let mut officers = BTreeMap::new();
-        for name in OFFICERS {
-            let signer = signer(&format!("officer/{name}"))?;
-            officers.insert(signer.id().clone(), signer);
-        }
+        Ok(systems)
+    }
+}
+
+impl House {
+    fn make(founder: &Founder<'_>) -> Result<Self, Failure> {
+        let ministry = founder.ministry;
+        let systems = founder.systems()?;
+        let officers = founder.officers(&OFFICERS)?.into_iter();
+        let officers = officers.map(|signer| (signer.id().clone(), signer)).collect();
         let key = NoteKey::generate().map_err(Failure::setup)?.0;
         let origin = log_origin(ministry).parse().map_err(Failure::setup)?;
         let log = Arc::new(NoteSigner::new(origin, key));
         let name = format!("{ministry}/witness").parse().map_err(Failure::setup)?;
         let key = NoteKey::generate().map_err(Failure::setup)?.0;
         let cosigner = Arc::new(Cosigner::new(name, key));
-        Ok(Self { log, cosigner, systems, officers, peers: peers(ministry, policy) })
+        Ok(Self { log, cosigner, systems, officers, peers: peers(ministry)? })
+    }
+
+    /// By what all others know it, with the certificate of its authority.
+    fn known(&self, ca: &str) -> Known {
+        let (log, witness) = (self.log.verifier_key(), self.cosigner.verifier_key());
+        Known { ca: ca.to_owned(), log: log.clone(), witness: witness.clone() }
     }
 
     fn signers(&self) -> impl Iterator<Item = &Arc<Signer>> {

@@ -43,6 +43,7 @@ mod isolation_plan;
 mod judgement;
 mod links;
 mod lying_codec;
+mod membership;
 mod network;
 mod node;
 mod observer;

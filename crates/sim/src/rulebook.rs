@@ -2,29 +2,28 @@
 
 use std::sync::Arc;
 
-use kuriiri_certs::{Authority, Purpose, Validity};
 use kuriiri_engine::SignedSet;
 use kuriiri_merkle::digest;
-use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
+use kuriiri_policy::{Catalogue, Federation, Policy, PolicyError, Rules, Sources, Translation};
 use kuriiri_seal::{Signer, sign_file};
-use kuriiri_types::{Digest, FileInForce, FileKind, Ministry, Timestamp};
+use kuriiri_types::{Digest, FileInForce, FileKind};
 
 use crate::failure::Failure;
 
-/// The part of the vectors' folder that says who is who.
+/// The part of the vectors' folder that says what labels mean and may do.
 macro_rules! vector {
     ($name:literal) => {
         include_str!(concat!("../../../tests/vectors/labels/", $name))
     };
 }
 
-/// Node, trust domain, direct links. `sm` and `um` meet through the hub only.
-pub(crate) const NODES: [(&str, &str, &str); 4] = [
-    ("sm", "sm.example", r#""plm", "hub""#),
-    ("plm", "plm.example", r#""sm", "um", "hub""#),
-    ("um", "um.example", r#""plm", "hub""#),
-    ("hub", "verkko.example", r#""sm", "plm", "um""#),
+/// The catalogues in the order of their names, and the translation.
+const CATALOGUES: [(&str, &str); 3] = [
+    ("EU", vector!("catalogue-eu.toml")),
+    ("FI", vector!("catalogue-fi.toml")),
+    ("TLP", vector!("catalogue-tlp.toml")),
 ];
+const TRANSLATION: &str = vector!("translate-eu-fi.toml");
 
 /// A ministry's own rules, which only tighten: what they are called, whom they speak of, and what
 /// they ask. A storm begins forty seconds before it is over, at 11:06:40.
@@ -37,10 +36,6 @@ const TIGHTER: [(&str, &str, &str); 7] = [
     ("secrets go from seven past", "SALP", r#"window = ["11:07-23:59"]"#),
     ("few public ones an hour", "JULK", r#"rate = "40/h""#),
 ];
-
-/// Who signs every file: two officers, for whatever permits more than before.
-const STEWARDS: [&str; 2] =
-    ["spiffe://verkko.example/officer/sulo", "spiffe://verkko.example/officer/taru"];
 
 /// Rules under which a relay may find itself.
 #[derive(Debug)]
@@ -57,17 +52,28 @@ pub(crate) struct Rulebook {
     files: Vec<(Arc<Policy>, SignedSet, Digest)>,
 }
 
+/// What the files of every policy have in common.
+struct Common<'a> {
+    /// Who signs every file: two persons, for whatever permits more than before.
+    stewards: &'a [Arc<Signer>],
+    /// The text of the federation file.
+    federation: &'a str,
+}
+
+/// The name and the text of a ministry's own rules.
+type Own<'a> = (&'a str, &'a str);
+
 impl Rulebook {
-    /// The certificates of those who sign the files are valid for a year from this time on.
-    pub(crate) fn make(from: Timestamp) -> Result<Self, Failure> {
-        let stewards = stewards(from)?;
+    /// The rules of this federation, in files that these persons sign.
+    pub(crate) fn make(federation: &str, stewards: &[Arc<Signer>]) -> Result<Self, Failure> {
+        let common = Common { stewards, federation };
         let rules = vector!("policy.toml");
         let forged = rules.replace(r#"transit = "sealed""#, r#"transit = "clear""#);
         let lax = rules.replace("approvals = 1", "").replace("approvals = 2", "");
         let mut files = Vec::new();
-        let mut policy = |rules: &str, local: &[&str]| -> Result<Arc<Policy>, Failure> {
-            let policy = policy(rules, local)?;
-            let signed = signed_set(&stewards, rules, local)?;
+        let mut policy = |rules: &str, own: Option<Own<'_>>| -> Result<Arc<Policy>, Failure> {
+            let policy = common.policy(rules, own)?;
+            let signed = common.signed_set(rules, own)?;
             let digest = signed.digest();
             files.push((Arc::clone(&policy), signed, digest));
             Ok(policy)
@@ -78,10 +84,10 @@ impl Rulebook {
                 "format = \"routing-policy/1\"\nserial = 1\n\
                  [[rule]]\nid = \"local\"\npolicy = \"FI\"\nlevel = \"{level}\"\n{asks}\n"
             );
-            tighter.push((name, policy(rules, &[&local])?));
+            tighter.push((name, policy(rules, Some((name, &local)))?));
         }
-        let (example, forged) = (policy(rules, &[])?, policy(&forged, &[])?);
-        let lax = policy(&lax, &[])?;
+        let (example, forged) = (policy(rules, None)?, policy(&forged, None)?);
+        let lax = policy(&lax, None)?;
         Ok(Self { example, tighter, forged, lax, files })
     }
 
@@ -99,89 +105,68 @@ impl Rulebook {
     }
 }
 
-/// The relays that one has a direct link with.
-pub(crate) fn peers(of: &Ministry, policy: &Policy) -> Vec<Ministry> {
-    let federation = policy.federation();
-    let here = policy.node(of);
-    let linked =
-        federation.nodes().filter(|(id, _)| here.is_some_and(|h| federation.linked(h, *id)));
-    linked.filter_map(|(_, node)| node.domain().cloned()).collect()
-}
-
-fn policy(rules: &str, local: &[&str]) -> Result<Arc<Policy>, Failure> {
-    let catalogues =
-        [vector!("catalogue-fi.toml"), vector!("catalogue-eu.toml"), vector!("catalogue-tlp.toml")];
-    let catalogues = catalogues.into_iter().map(Catalogue::parse);
-    let local = local.iter().map(|text| Rules::parse(text));
-    let translation = Translation::parse(vector!("translate-eu-fi.toml"));
-    let sources = Sources {
-        catalogues: catalogues.collect::<Result<_, _>>().map_err(Failure::setup)?,
-        federation: Federation::parse(&federation()).map_err(Failure::setup)?,
-        rules: Rules::parse(rules).map_err(Failure::setup)?,
-        local: local.collect::<Result<_, _>>().map_err(Failure::setup)?,
-        translations: vec![translation.map_err(Failure::setup)?],
-    };
-    Policy::compile(sources).map(Arc::new).map_err(Failure::setup)
-}
-
-fn stewards(from: Timestamp) -> Result<Vec<Signer>, Failure> {
-    let validity = Validity::days(from, 365);
-    let ministry = "verkko.example".parse().map_err(Failure::setup)?;
-    let authority = Authority::new(&ministry, validity).map_err(Failure::setup)?;
-    let signer = |id: &str| {
-        let id = id.parse().map_err(Failure::setup)?;
-        let issued = authority.issue(&id, Purpose::Signing, validity).map_err(Failure::setup)?;
-        Signer::from_pem(&issued.certificate_pem, &issued.key_pem).map_err(Failure::setup)
-    };
-    STEWARDS.into_iter().map(signer).collect()
-}
-
-/// The files that such a policy is made of, in the order in which logs name them.
-fn signed_set(stewards: &[Signer], rules: &str, local: &[&str]) -> Result<SignedSet, Failure> {
-    let own = local.iter().map(|text| (FileKind::Rules, "local", (*text).to_owned()));
-    let files = [
-        (FileKind::Federation, "example", federation()),
-        (FileKind::Catalogue, "EU", vector!("catalogue-eu.toml").to_owned()),
-        (FileKind::Catalogue, "FI", vector!("catalogue-fi.toml").to_owned()),
-        (FileKind::Catalogue, "TLP", vector!("catalogue-tlp.toml").to_owned()),
-        (FileKind::Translation, "EU to FI", vector!("translate-eu-fi.toml").to_owned()),
-        (FileKind::Rules, "example", rules.to_owned()),
-    ];
-    let certificates = stewards.iter().map(|steward| steward.certificate().clone()).collect();
-    let mut set = SignedSet { certificates, ..SignedSet::default() };
-    for (kind, name, text) in files.into_iter().chain(own) {
-        let signed = signatures(stewards, kind, &text)?;
-        set.policy.files.push(FileInForce {
-            kind,
-            name: name.to_owned(),
-            serial: 1,
-            digest: digest(text.as_bytes()),
-            signatures: digest(signed.as_bytes()),
-            is_own: name == "local",
-        });
-        set.contents.push(text.into());
-        set.signatures.push(signed.into());
+impl Common<'_> {
+    fn policy(&self, rules: &str, own: Option<Own<'_>>) -> Result<Arc<Policy>, Failure> {
+        let catalogues = CATALOGUES.into_iter().map(|(_, text)| Catalogue::parse(text));
+        let local = own.iter().map(|(_, text)| Rules::parse(text));
+        let translation = Translation::parse(TRANSLATION);
+        let sources = Sources {
+            catalogues: catalogues.collect::<Result<_, _>>().map_err(Failure::setup)?,
+            federation: Federation::parse(self.federation).map_err(Failure::setup)?,
+            rules: Rules::parse(rules).map_err(Failure::setup)?,
+            local: local.collect::<Result<_, _>>().map_err(Failure::setup)?,
+            translations: vec![translation.map_err(Failure::setup)?],
+        };
+        Policy::compile(sources).map(Arc::new).map_err(Failure::setup)
     }
-    Ok(set)
-}
 
-fn signatures(stewards: &[Signer], kind: FileKind, text: &str) -> Result<String, Failure> {
-    let mut signed = None;
-    for steward in stewards {
-        let more = sign_file(kind, text.as_bytes(), signed.as_deref(), steward);
-        signed = Some(more.map_err(Failure::setup)?);
+    /// The files that such a policy is made of, in the order in which logs name them.
+    ///
+    /// Each file of own rules has a name of its own, so that whichever comes into force after another,
+    /// no serial falls and none stands for two texts.
+    fn signed_set(&self, rules: &str, own: Option<Own<'_>>) -> Result<SignedSet, Failure> {
+        let catalogues = CATALOGUES.map(|(name, text)| (FileKind::Catalogue, name, text));
+        let files = [(FileKind::Federation, "example", self.federation)]
+            .into_iter()
+            .chain(catalogues)
+            .chain([(FileKind::Translation, "EU to FI", TRANSLATION)])
+            .chain([(FileKind::Rules, "example", rules)])
+            .chain(own.map(|(name, text)| (FileKind::Rules, name, text)));
+        let stewards = self.stewards.iter();
+        let certificates = stewards.map(|steward| steward.certificate().clone()).collect();
+        let mut set = SignedSet { certificates, ..SignedSet::default() };
+        for (kind, name, text) in files {
+            let signed = self.signatures(kind, text)?;
+            set.policy.files.push(FileInForce {
+                kind,
+                name: name.to_owned(),
+                serial: serial(kind, text).map_err(Failure::setup)?,
+                digest: digest(text.as_bytes()),
+                signatures: digest(signed.as_bytes()),
+                is_own: own.is_some_and(|own| own == (name, text)),
+            });
+            set.contents.push(text.to_owned().into());
+            set.signatures.push(signed.into());
+        }
+        Ok(set)
     }
-    Ok(signed.unwrap_or_default())
+
+    fn signatures(&self, kind: FileKind, text: &str) -> Result<String, Failure> {
+        let mut signed = None;
+        for steward in self.stewards {
+            let more = sign_file(kind, text.as_bytes(), signed.as_deref(), steward);
+            signed = Some(more.map_err(Failure::setup)?);
+        }
+        Ok(signed.unwrap_or_default())
+    }
 }
 
-/// The federation of the vectors, with domains, endpoints and links.
-fn federation() -> String {
-    let text = vector!("federation.toml").to_owned();
-    NODES.iter().fold(text, |text, (node, domain, links)| {
-        let id = format!("id = \"{node}\"");
-        let more = format!(
-            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = [{links}]"
-        );
-        text.replacen(&id, &more, 1)
-    })
+/// The serial that a file gives itself.
+fn serial(kind: FileKind, text: &str) -> Result<u64, PolicyError> {
+    match kind {
+        FileKind::Catalogue => Catalogue::parse(text).map(|file| file.serial()),
+        FileKind::Federation => Federation::parse(text).map(|file| file.serial()),
+        FileKind::Rules => Rules::parse(text).map(|file| file.serial()),
+        FileKind::Translation => Translation::parse(text).map(|file| file.serial()),
+    }
 }

@@ -1,0 +1,61 @@
+//! Who the members of the federation are: how they are linked, and by which keys all know them.
+
+use std::collections::BTreeMap;
+
+use kuriiri_tlog::VerifierKey;
+use kuriiri_types::Ministry;
+
+use crate::failure::Failure;
+
+/// The federation of the vectors, which says of its members what they are cleared for.
+const CLEARED: &str = include_str!("../../../tests/vectors/labels/federation.toml");
+
+/// Node, trust domain, direct links. `sm` and `um` meet through the hub only.
+const NODES: [(&str, &str, &[&str]); 4] = [
+    ("sm", "sm.example", &["plm", "hub"]),
+    ("plm", "plm.example", &["sm", "um", "hub"]),
+    ("um", "um.example", &["plm", "hub"]),
+    ("hub", HUB, &["sm", "plm", "um"]),
+];
+
+/// The trust domain of the hub, whose officers sign the files of the federation.
+pub(crate) const HUB: &str = "verkko.example";
+
+/// By what a member is known to all others.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// The certificate of its authority, in PEM.
+    pub(crate) ca: String,
+    pub(crate) log: VerifierKey,
+    pub(crate) witness: VerifierKey,
+}
+
+/// Every member, in the order of the federation file.
+pub(crate) fn members() -> Result<Vec<Ministry>, Failure> {
+    NODES.iter().map(|(_, domain, _)| domain.parse().map_err(Failure::setup)).collect()
+}
+
+/// The relays that one has a direct link with.
+pub(crate) fn peers(of: &Ministry) -> Result<Vec<Ministry>, Failure> {
+    let here = NODES.iter().find(|(_, domain, _)| *domain == of.as_str());
+    let links = here.map_or(&[][..], |(.., links)| links);
+    let linked = NODES.iter().filter(|(node, ..)| links.contains(node));
+    linked.map(|(_, domain, _)| domain.parse().map_err(Failure::setup)).collect()
+}
+
+/// The federation of the vectors, with domains, endpoints, links and keys.
+pub(crate) fn federation(known: &BTreeMap<Ministry, Known>) -> Result<String, Failure> {
+    let mut text = CLEARED.to_owned();
+    for (node, domain, links) in NODES {
+        let member: Ministry = domain.parse().map_err(Failure::setup)?;
+        let known = known.get(&member).ok_or_else(|| Failure::setup("a member without keys"))?;
+        let Known { ca, log, witness } = known;
+        let id = format!("id = \"{node}\"");
+        let more = format!(
+            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = {links:?}\n\
+             log = \"{log}\"\nwitness = \"{witness}\"\nca = \"\"\"\n{ca}\"\"\""
+        );
+        text = text.replacen(&id, &more, 1);
+    }
+    Ok(text)
+}
