@@ -8,10 +8,10 @@ use kuriiri_merkle::{Growth, inclusion, leaf};
 use kuriiri_types::{Digest, Direction, LogEvent, Ministry, SignedReceipt, Timestamp};
 use kuriiri_wire::entry;
 
+use crate::log_history::{Headers, LogHistory};
+
 /// Where each chain of messages with a peer ends.
 type Ends = BTreeMap<(Ministry, Direction), ChannelEnd>;
-/// The headers beside entries, by the entries' places; nothing where one was pruned or erased.
-type Headers = BTreeMap<u64, Vec<Option<Bytes>>>;
 
 /// Entries, the tree over them, the headers beside them, and what the last commit said of them.
 #[derive(Clone, Default)]
@@ -22,6 +22,7 @@ pub(crate) struct DiskLog {
     last: Said,
     /// What was said before the last commit.
     before: Said,
+    history: LogHistory,
 }
 
 /// What a commit says of the log.
@@ -48,6 +49,8 @@ impl DiskLog {
         self.before = self.last.clone();
         self.last.head = append.head.clone();
         self.last.checkpoint = append.checkpoint.clone();
+        let LogHead { size, at, .. } = &append.head;
+        self.history.sign(*size, *at, append.checkpoint.clone());
         let moved = append.channels.iter();
         self.last.ends.extend(moved.map(|end| ((end.peer.clone(), end.direction), end.clone())));
         Ok(())
@@ -90,6 +93,16 @@ impl DiskLog {
         self.headers.get(&index).map_or(&[], Vec::as_slice)
     }
 
+    /// What stands beside all entries.
+    pub(crate) fn all_headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// What copies that were made earlier have.
+    pub(crate) fn history(&self) -> &LogHistory {
+        &self.history
+    }
+
     /// Every header that stands.
     pub(crate) fn standing(&self) -> impl Iterator<Item = &Bytes> {
         self.headers.values().flatten().flatten()
@@ -103,22 +116,29 @@ impl DiskLog {
 
     /// Headers leave whose time, by their entry, is not after this one.
     pub(crate) fn prune(&mut self, until: Timestamp) {
-        let places: Vec<u64> = self.headers.keys().copied().collect();
-        for index in places {
-            if self.is_over(index, until)
-                && let Some(headers) = self.headers.get_mut(&index)
-            {
-                headers.iter_mut().for_each(|header| *header = None);
-            }
-        }
+        let over = self.headers.keys().copied().filter(|index| self.is_over(*index, until));
+        let over: Vec<u64> = over.collect();
+        over.into_iter().for_each(|index| self.take_out(index, |_| true));
     }
 
     /// Headers with these leaf hashes leave.
     pub(crate) fn erase(&mut self, erased: &[Digest]) {
-        let is_erased = |header: &Bytes| erased.contains(&leaf(header));
-        for header in self.headers.values_mut().flatten() {
-            if header.as_ref().is_some_and(is_erased) {
-                *header = None;
+        if erased.is_empty() {
+            return;
+        }
+        let places: Vec<u64> = self.headers.keys().copied().collect();
+        for index in places {
+            self.take_out(index, |header| erased.contains(&leaf(header)));
+        }
+    }
+
+    /// Such headers beside an entry leave.
+    fn take_out(&mut self, index: u64, is_leaving: impl Fn(&Bytes) -> bool) {
+        let size = self.tree.size();
+        let beside = self.headers.get_mut(&index);
+        for (place, header) in beside.into_iter().flatten().enumerate() {
+            if let Some(bytes) = header.take_if(|bytes| is_leaving(bytes)) {
+                self.history.leave((index, place), size, bytes);
             }
         }
     }
