@@ -99,6 +99,7 @@ impl World {
     }
 
     fn begin(&mut self) -> Check {
+        self.begin_clocks();
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         for home in &homes {
             self.restart(home)?;

@@ -26,9 +26,9 @@ impl World {
             4..=5 => self.lose_a_link(),
             6 => self.change_policy(&one),
             7 => self.ask_for_status(),
-            10..=11 => self.smuggle(),
+            10..=11 if self.has_smugglers => self.smuggle(),
             12..=13 => self.erase(&one, &[]),
-            14 => self.prune(&one, self.now()),
+            14 => self.prune(&one, self.time_at(&one)),
             8 if self.rng.chance(50) => return self.flood(),
             _ => self.repeat_an_old_batch(),
         }

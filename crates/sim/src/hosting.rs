@@ -23,7 +23,7 @@ const COUNT_EVERY: u64 = 50;
 impl World {
     /// Starts a relay that is down.
     pub(crate) fn restart(&mut self, relay: &Ministry) -> Check {
-        let now = self.now();
+        let (now, here) = (self.now(), self.time_at(relay));
         let Some(node) = self.nodes.get_mut(relay).filter(|node| !node.is_up()) else {
             return Ok(());
         };
@@ -45,7 +45,7 @@ impl World {
         let in_force = (Arc::clone(&node.policy), self.cast.rules.files(&node.policy));
         let (retention, codec) = (&self.cast.retention, self.saboteur.codec(relay));
         let config = house.config(relay, in_force, retention, codec);
-        let step = node.start(config, &house.peers, now)?;
+        let step = node.start(config, &house.peers, here)?;
         self.trace.line(now, format_args!("{relay} starts"));
         self.plan_audit(relay);
         self.finish(relay, step)?;
@@ -67,7 +67,7 @@ impl World {
 
     /// One step of a relay, with as much of its inbox as chance will have.
     pub(crate) fn step(&mut self, relay: &Ministry) -> Check {
-        let now = self.now();
+        let now = self.time_at(relay);
         let events_max = self.rng.count(EVENTS_PER_STEP_MAX);
         let Some(node) = self.nodes.get_mut(relay) else {
             return Ok(());
@@ -88,7 +88,7 @@ impl World {
     fn finish(&mut self, relay: &Ministry, step: Step) -> Check {
         let Step { mut commit, mut actions, wake } = step;
         let is_awake = self.saboteur.plan == Sabotage::NeverSleeps && self.saboteur.is_at_rest;
-        let wake = if is_awake { Some(self.now()) } else { wake };
+        let wake = if is_awake { Some(self.time_at(relay)) } else { wake };
         self.note_decisions(relay, &actions);
         let mut fate = self.nodes.get_mut(relay).and_then(|node| node.fate.take());
         if self.saboteur.plan == Sabotage::SpeaksFirst && actions.iter().any(acknowledges) {
@@ -102,7 +102,7 @@ impl World {
             self.crash(relay);
             return Ok(());
         }
-        let now = self.now();
+        let now = self.time_at(relay);
         if let Some(node) = self.nodes.get_mut(relay) {
             self.saboteur.forge(&node.disk, &mut commit);
             self.observer.on_commit(now, node, &commit)?;
@@ -130,10 +130,12 @@ impl World {
         Ok(())
     }
 
-    /// Hosts are late now and then: a disk is slow, a clock coarse.
+    /// Hosts are late now and then: a disk is slow, a clock coarse. They count the time until then, and are
+    /// not misled when a clock is set.
     fn plan_wake(&mut self, relay: &Ministry, wake: kuriiri_types::Timestamp) {
         let late = if self.rng.chance(15) { self.rng.between(1, 1500) } else { 1 };
-        let at = wake.max(self.now()).after(std::time::Duration::from_millis(late));
+        let wake = self.now().after(wake.since(self.time_at(relay)));
+        let at = wake.after(std::time::Duration::from_millis(late));
         if let Some(node) = self.nodes.get_mut(relay) {
             node.wake = Some(wake);
             self.agenda.at(at, Planned::Wake(relay.clone(), node.run));

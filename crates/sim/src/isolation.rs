@@ -50,8 +50,8 @@ impl World {
         }
         self.pass(COME_BACK_WITHIN)?;
         self.pass(REVIEW_WITHIN)?;
-        let now = self.now();
         for node in self.nodes.values().filter(|node| node.is_up()) {
+            let now = node.clock.shows(self.now());
             self.observer.nothing_waits_against_the_rules(now, node, &QuietQueues::All)?;
         }
         self.blind(false);

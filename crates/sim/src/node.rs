@@ -13,6 +13,7 @@ use crate::{
     disk::Disk,
     failure::{Failure, hold},
     network::Cargo,
+    own_clock::OwnClock,
     rng::Rng,
     word::{Intent, Word},
 };
@@ -36,7 +37,9 @@ pub(crate) struct Node {
     pub(crate) held_before: BTreeSet<Digest>,
     /// True when one of its queues may look fuller to it than it is.
     pub(crate) is_crowded: bool,
+    /// When it wants to be woken, by the true time.
     pub(crate) wake: Option<Timestamp>,
+    pub(crate) clock: OwnClock,
     pub(crate) is_step_planned: bool,
     /// How the next step ends, if not well.
     pub(crate) fate: Option<Fate>,
@@ -105,6 +108,7 @@ impl Node {
             is_crowded: false,
             policy,
             wake: None,
+            clock: OwnClock::default(),
             is_step_planned: false,
             fate: None,
             found: Vec::new(),

@@ -149,7 +149,7 @@ impl World {
         let Some((signer, giver)) = self.hands(officer, intent) else {
             return Ok(());
         };
-        let now = self.now();
+        let now = self.time_at(&seen.relay);
         let Some(given) = given(&mut self.rng, now, seen, intent, signer.id()) else {
             return Ok(());
         };
@@ -159,6 +159,7 @@ impl World {
         let verified = self.verify_word(signed)?;
         let proof = verified.signed().proof.clone();
         let sent = self.observer.sent.get(&seen.leaf);
+        let now = self.now();
         let what = sent.map(|sent| format!("{} of {}", sent.index, sent.system));
         let by = signer.id();
         self.trace.line(now, format_args!("{by} means to {intent:?} {}", what.unwrap_or_default()));

@@ -37,8 +37,10 @@ impl World {
     pub(crate) fn write(&mut self, sender: usize) -> Check {
         let now = self.now();
         let everybody: Vec<Address> = self.mailboxes.iter().map(|(_, a)| a.clone()).collect();
+        let home = self.senders.get(sender).map(|system| system.system.ministry().clone());
+        let here = home.map_or(now, |home| self.time_at(&home));
         if let Some(system) = self.senders.get_mut(sender) {
-            let messages = system.compose(now, &mut self.rng, &everybody)?;
+            let messages = system.compose(here, &mut self.rng, &everybody)?;
             for message in &messages {
                 let (index, system) = (message.index, &message.system);
                 let to: Vec<&Address> = message.header.to.iter().map(|r| &r.address).collect();
@@ -167,7 +169,9 @@ impl World {
     }
 
     pub(crate) fn deliver(&mut self, to: SubscriptionId, items: Vec<Delivery>) -> Check {
-        let now = self.now();
+        let Some(now) = self.takers.get(&to).map(|taker| self.time_at(&taker.relay)) else {
+            return Ok(());
+        };
         let Some(taker) = self.takers.get_mut(&to) else {
             return Ok(());
         };

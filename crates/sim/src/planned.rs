@@ -58,6 +58,8 @@ pub(crate) enum Planned {
     Ask { officer: usize, message: MessageId, intent: Intent },
     /// An officer deals with a message.
     Say { officer: usize, seen: Box<Seen>, intent: Intent },
+    /// Somebody sets the clock of a ministry.
+    SetClock(Ministry),
     /// A relay is given other rules.
     Rules(Ministry),
     /// A relay has had time to review what waits by its new rules.

@@ -89,7 +89,7 @@ impl World {
         let forged = self.saboteur.plan == Sabotage::ForgedRules;
         let policy = if forged { &self.cast.rules.example } else { &node.in_force };
         self.observer.nothing_reaches_an_uncleared_relay(
-            self.now(),
+            self.time_at(relay),
             policy,
             (relay, peer),
             item,

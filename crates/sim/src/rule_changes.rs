@@ -20,7 +20,7 @@ impl World {
         if matches!(plan, Sabotage::ForgedRules | Sabotage::AsksForNoOfficers) {
             return;
         }
-        let now = self.now();
+        let now = self.time_at(relay);
         let tighter = self.rng.pick(&self.cast.rules.tighter).cloned();
         let example = ("the example's", self.cast.rules.example.clone());
         let is_back = self.rng.chance(35);
@@ -61,7 +61,7 @@ impl World {
         change: u64,
         quiet: &QuietQueues,
     ) -> Check {
-        let now = self.now();
+        let now = self.time_at(relay);
         let same = |node: &&Node| node.run == run && node.changes == change && node.is_up();
         let Some(node) = self.nodes.get(relay).filter(same) else {
             return Ok(());

@@ -91,7 +91,7 @@ impl World {
         let signer = signers.get(usize::try_from(place).ok()?)?;
         let needed = u32::try_from(officers_at_least(message)).ok()?;
         let seen = Seen::of(message, needed);
-        let now = self.now();
+        let now = self.time_at(origin);
         sign(signer, &given(&mut self.rng, now, &seen, intent, signer.id())?)
     }
 }

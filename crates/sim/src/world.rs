@@ -1,6 +1,6 @@
 //! A world: its relays, its people and its weather.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_engine::{Event, Seq, SubscriptionId};
 use kuriiri_seal::Signer;
@@ -14,6 +14,7 @@ use crate::{
     network::Network,
     node::Node,
     observer::Observer,
+    own_clock::WrongClocks,
     planned::Planned,
     receiver::{Reader, Taker},
     rng::Rng,
@@ -27,6 +28,8 @@ use crate::{
 const STEPS: u64 = 20_000;
 /// Tells the numbers that isolations are drawn by from those of the rest of a world.
 const ISOLATIONS: u64 = 0x9e37_79b9_7f4a_7c15;
+/// The same for clocks.
+const CLOCKS: u64 = 0x2545_f491_4f6c_dd1d;
 /// Lines of the trace that are kept unless somebody asks for all.
 const LINES_KEPT: usize = 200;
 
@@ -48,8 +51,12 @@ pub struct World {
     pub(crate) trace: Trace,
     pub(crate) saboteur: Saboteur,
     pub(crate) isolation_plan: IsolationPlan,
+    /// Nothing when every clock is right.
+    pub(crate) wrong_clocks: Option<WrongClocks>,
     pub(crate) is_calm: bool,
     pub(crate) is_flooded: bool,
+    /// Some relays hand over what nobody has released.
+    pub(crate) has_smugglers: bool,
     /// Rules change when messages come.
     pub(crate) is_turbulent: bool,
     /// Words of officers that were the last that a message waited for.
@@ -58,6 +65,7 @@ pub struct World {
     pub(crate) erased: usize,
     /// Headers that relays were told to prune.
     pub(crate) pruned: u64,
+    seed: u64,
     numbers: u64,
     /// Things that happened, and how many happen in a storm at most.
     pub(crate) steps: u64,
@@ -104,12 +112,15 @@ impl World {
             trace: Trace::new(LINES_KEPT),
             saboteur: Saboteur::new(sabotage),
             isolation_plan: IsolationPlan::of(&mut Rng::new(seed.wrapping_mul(ISOLATIONS))),
+            wrong_clocks: None,
             is_calm: false,
             is_flooded: false,
+            has_smugglers: true,
             is_turbulent: false,
             released: 0,
             erased: 0,
             pruned: 0,
+            seed,
             numbers: 0,
             steps: 0,
             steps_max: STEPS,
@@ -126,6 +137,22 @@ impl World {
         self
     }
 
+    /// Lets all relays be honest: none hands over what nobody has released.
+    #[must_use]
+    pub fn without_smugglers(mut self) -> Self {
+        self.has_smugglers = false;
+        self
+    }
+
+    /// Lets each ministry have a clock of its own, which is wrong by at most so much and is set now and
+    /// then while things break.
+    #[must_use]
+    pub fn with_wrong_clocks(mut self, by: Duration) -> Self {
+        let rng = Rng::new(self.seed.wrapping_mul(CLOCKS));
+        self.wrong_clocks = Some(WrongClocks::new(by, rng));
+        self
+    }
+
     /// The last lines of the trace.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.trace.lines()
@@ -138,6 +165,12 @@ impl World {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.agenda.now()
+    }
+
+    /// What the clock of a ministry shows.
+    pub(crate) fn time_at(&self, home: &Ministry) -> Timestamp {
+        let clock = self.nodes.get(home).map(|node| node.clock);
+        clock.unwrap_or_default().shows(self.now())
     }
 
     /// Hands an event to a relay; it works on it soon.
