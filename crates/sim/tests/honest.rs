@@ -1,0 +1,146 @@
+//! The auditor's program accuses nobody honest.
+//!
+//! Relays of honest worlds crash, lose links, change rules, erase and prune, by clocks that are wrong and
+//! set now and then. Their logs are written as folders, as they are in the end and as somebody would have
+//! got them at an earlier commit, and given to the auditor's program: each alone, with all that is known of
+//! it elsewhere, and every two against each other. Nothing may come of it that is held against anybody, no
+//! fault, and no evidence that proves one.
+//!
+//! A few seeds are always run. More, with what was said how often:
+//! `HONEST_SEEDS=1-500 cargo test -p kuriiri-sim --test honest -- --ignored --nocapture`
+//!
+//! It does not cover logs that go on from one that was lost, changes of the federation file and its
+//! keys, certificates that end, and relays on copies of their state: the simulation has none of these.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and whoever runs many seeds wants numbers"
+)]
+
+mod support;
+
+use std::ops::RangeInclusive;
+
+use bytes::Bytes;
+use kuriiri_types::{LogEvent, Receipt, ReceiptKind};
+use kuriiri_verify::Known;
+use kuriiri_wire::entry;
+use support::{Logs, Verdict, choice};
+
+/// Of so many commits the checkpoint of one was kept by somebody.
+const KEPT_EVERY: usize = 37;
+
+/// Audits each log alone: with what is known of it elsewhere, and without; and as it was.
+fn audit(logs: &mut Logs, verdict: &mut Verdict) {
+    let Logs { auditor, logs, whole, older } = logs;
+    for (log, (whole_one, older_one)) in logs.iter().zip(whole.iter().zip(older.iter())) {
+        let sizes = log.sizes();
+        let kept = |until: u64| -> Vec<&[u8]> {
+            let sizes = sizes.iter().filter(|size| **size <= until).step_by(KEPT_EVERY);
+            sizes.map(|size| &log.checkpoint(*size).unwrap()[..]).collect()
+        };
+        auditor.audit(whole_one, Known::new(), verdict);
+        let known = auditor.known(whole_one, &kept(whole_one.log.size()), whole);
+        auditor.audit(whole_one, known, verdict);
+        let known = auditor.known(older_one, &kept(older_one.log.size()), &[]);
+        auditor.audit(older_one, known, verdict);
+    }
+}
+
+/// Holds every two against each other, in both orders; and with one of them as it was, or both.
+fn reconcile(logs: &mut Logs, seed: u64, verdict: &mut Verdict) {
+    let Logs { auditor, whole, older, .. } = logs;
+    for one in 0..whole.len() {
+        for two in 0..one {
+            auditor.reconcile(&whole[one], &whole[two], verdict);
+            auditor.reconcile(&whole[two], &whole[one], verdict);
+            let pairs = [
+                (&older[one], &whole[two]),
+                (&whole[one], &older[two]),
+                (&older[two], &older[one]),
+                (&older[two], &whole[one]),
+            ];
+            let (first, second) = choice(&pairs, seed, (4 * one + two) as u64);
+            auditor.reconcile(first, second, verdict);
+        }
+    }
+}
+
+fn verdict_on(seeds: RangeInclusive<u64>) -> Verdict {
+    let mut all = Verdict::default();
+    for seed in seeds {
+        let (mut verdict, mut logs) = (Verdict::default(), Logs::of(seed));
+        audit(&mut logs, &mut verdict);
+        reconcile(&mut logs, seed, &mut verdict);
+        all.merge(&format!("seed {seed}"), verdict);
+    }
+    all
+}
+
+// Seeds that are always run, in two halves, one for each core.
+
+#[test]
+fn nobody_honest_is_accused() {
+    verdict_on(1..=6).is_acquittal();
+}
+
+#[test]
+fn nobody_else_honest_is_accused() {
+    verdict_on(7..=12).is_acquittal();
+}
+
+#[test]
+#[ignore = "for as many seeds as somebody has time for"]
+fn nobody_honest_of_many_is_accused() {
+    let range = std::env::var("HONEST_SEEDS").unwrap_or_else(|_| "1-100".to_owned());
+    let (first, last) = range.split_once('-').unwrap();
+    let verdict = verdict_on(first.parse().unwrap()..=last.parse().unwrap());
+    println!("{verdict:#?}");
+    verdict.is_acquittal();
+}
+
+// === what the same tests find ===
+
+/// Changes the first own receipt of a kind.
+fn falsify(entries: &mut [Bytes], kind: ReceiptKind, change: impl FnOnce(&mut Receipt)) {
+    let read = |bytes: &Bytes| entry::decode(bytes).unwrap();
+    let is_it = |bytes: &Bytes| matches!(read(bytes).event, LogEvent::Receipt(r) if r.kind == kind);
+    let place = entries.iter().position(is_it).unwrap();
+    let mut entry = read(&entries[place]);
+    if let LogEvent::Receipt(receipt) = &mut entry.event {
+        change(receipt);
+    }
+    entries[place] = entry::encode(&entry);
+}
+
+#[test]
+fn a_receipt_for_another_recipient_is_found() {
+    let mut logs = Logs::of(1);
+    let forged = logs.logs[0].copy().unwrap().forged(|entries| {
+        falsify(entries, ReceiptKind::Accepted, |receipt| {
+            receipt.subjects[0].recipient = "nobody@sm.example".parse().unwrap();
+        });
+    });
+    let (forged, mut verdict) = (logs.auditor.get(&forged.unwrap()), Verdict::default());
+    logs.auditor.audit(&forged, Known::new(), &mut verdict);
+    assert!(verdict.wrong.iter().any(|wrong| wrong.contains("[against plm.example]")));
+    assert!(std::panic::catch_unwind(|| verdict.is_acquittal()).is_err());
+}
+
+#[test]
+fn a_log_that_takes_a_receipt_back_is_found() {
+    let mut logs = Logs::of(1);
+    let forged = logs.logs[0].copy().unwrap().forged(|entries| {
+        falsify(entries, ReceiptKind::Relayed, |receipt| receipt.kind = ReceiptKind::Refused);
+    });
+    let forged = logs.auditor.get(&forged.unwrap());
+    let mut verdict = Verdict::default();
+    for other in &logs.whole[1..] {
+        logs.auditor.reconcile(&forged, other, &mut verdict);
+    }
+    assert!(verdict.wrong.iter().any(|wrong| wrong.contains("proved: true")), "{verdict:?}");
+    assert!(std::panic::catch_unwind(|| verdict.is_acquittal()).is_err());
+}

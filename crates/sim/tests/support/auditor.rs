@@ -1,0 +1,112 @@
+//! An auditor: whom they believe, and where they keep what they were given.
+
+use std::{fs, path::PathBuf};
+
+use kuriiri_sim::{LogCopy, World};
+use kuriiri_tlog::Trust;
+use kuriiri_verify::{
+    Anchors, AuditOptions, Known, LogFolder, MessageBundle, ReconcileOptions, audit, check_bundle,
+    reconcile,
+};
+use tempfile::TempDir;
+
+use super::{
+    folder,
+    verdict::{Circumstances, Verdict},
+};
+
+/// Witnesses of a log that must have cosigned it: no relay has fewer links.
+const NEEDED: usize = 2;
+
+/// An auditor of the relays of one world.
+pub struct Auditor {
+    dir: TempDir,
+    anchors: Anchors,
+    /// Clocks were so wrong that relays refused what others made.
+    are_clocks_far_apart: bool,
+    /// Folders handed out so far.
+    count: usize,
+}
+
+/// A log as a folder, and a name of it for people.
+pub struct Folder {
+    pub name: String,
+    pub log: LogFolder,
+    /// It was made in the end, not at an earlier time.
+    pub is_whole: bool,
+}
+
+impl Auditor {
+    /// An auditor who believes all logs and all witnesses of a world, and the authorities that the logs
+    /// name or, if it is pinned, a federation file.
+    pub fn of(world: &World, is_pinned: bool, are_clocks_far_apart: bool) -> Self {
+        let dir = TempDir::new().unwrap();
+        let trust = Trust::new(&world.log_keys(), &world.witness_keys(), NEEDED).unwrap();
+        folder::put(dir.path(), "policy", &trust.to_bytes());
+        folder::put(dir.path(), "federation.toml", world.federation().as_bytes());
+        let federation = dir.path().join("federation.toml");
+        let pinned = is_pinned.then_some(federation.as_path());
+        let anchors = Anchors::read(&dir.path().join("policy"), pinned).unwrap();
+        Self { dir, anchors, are_clocks_far_apart, count: 0 }
+    }
+
+    /// A path at which nothing is yet.
+    fn place(&mut self) -> PathBuf {
+        self.count += 1;
+        self.dir.path().join(self.count.to_string())
+    }
+
+    /// Is given a copy of a log.
+    pub fn get(&mut self, copy: &LogCopy) -> Folder {
+        let place = self.place();
+        folder::write(copy, &place);
+        let name = format!("{} of {} entries", copy.origin, copy.entries.len());
+        Folder { name, log: LogFolder::open(&place).unwrap(), is_whole: true }
+    }
+
+    /// Checkpoints of a log that somebody kept, and those that the logs of others hold.
+    pub fn known(&mut self, of: &Folder, kept: &[&[u8]], others: &[Folder]) -> Known {
+        let (mut known, place) = (Known::new(), self.place());
+        for (number, note) in kept.iter().enumerate() {
+            folder::put(&place, &number.to_string(), note);
+        }
+        let origin = &of.log.checkpoint().origin;
+        if !kept.is_empty() {
+            known.add_file(&place, origin, &self.anchors.trust).unwrap();
+        }
+        for other in others {
+            known.add_log(&other.log, origin).unwrap();
+        }
+        known
+    }
+
+    /// Audits one log.
+    pub fn audit(&self, log: &Folder, known: Known, verdict: &mut Verdict) {
+        let options = AuditOptions { known, ..AuditOptions::default() };
+        let report = audit(&log.log, &self.anchors, options, |_| {});
+        verdict.hear(
+            &format!("audit of {}", log.name),
+            &report.findings,
+            self.circumstances(false),
+        );
+    }
+
+    /// Holds two logs against each other, with evidence.
+    pub fn reconcile(&mut self, one: &Folder, two: &Folder, verdict: &mut Verdict) {
+        let evidence = self.place();
+        let options = ReconcileOptions { evidence: Some(evidence.clone()), ..Default::default() };
+        let report = reconcile([&one.log, &two.log], &self.anchors, &options, |_| {});
+        let name = format!("reconciliation of {} and {}", one.name, two.name);
+        let is_partial = !one.is_whole || !two.is_whole;
+        verdict.hear(&name, &report.findings, self.circumstances(is_partial));
+        for file in fs::read_dir(evidence).unwrap() {
+            let bundle = MessageBundle::read(&file.unwrap().path()).unwrap();
+            let proved = check_bundle(&bundle, &self.anchors).claim.is_some_and(|c| c.proved);
+            verdict.see(&name, &bundle, proved);
+        }
+    }
+
+    fn circumstances(&self, is_partial: bool) -> Circumstances {
+        Circumstances { is_partial, are_clocks_far_apart: self.are_clocks_far_apart }
+    }
+}

@@ -1,0 +1,152 @@
+//! What may be said of relays that are honest, and whether more was said.
+
+use std::collections::BTreeMap;
+
+use kuriiri_verify::{Check, ClaimKind, Findings, MessageBundle, Weight};
+
+/// In which cases something may be said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum When {
+    /// One of two logs was copied before the other.
+    Partial,
+    /// Clocks were so wrong that relays refused what others made.
+    FarApart,
+}
+
+/// What of honest logs cannot be checked, in words that are in the finding, and when. Of two that were
+/// copied in the end, by clocks that were more or less right, all can be checked.
+const UNCHECKED: &[(When, &str)] = &[
+    (When::Partial, "for entries beyond the end of its log as it was given"),
+    (When::Partial, "has not one of them and ends too early to say that they were omitted"),
+    (When::FarApart, "one of the two clocks was wrong, and these times are not to be relied on"),
+];
+
+/// Findings on honest histories that are not as they should be, and known: each is a fault of the
+/// verifier or of a relay, and leaves this list when it is mended.
+const KNOWN: &[(When, &str)] = &[
+    // A relay whose clock is set back by more than the skew refuses a repeat of what it has taken, and
+    // its log gets a second fate of it.
+    (When::FarApart, "the log tells two fates of one message and recipient"),
+    // An older copy whose clock was ahead seems to go on after what it does not have yet.
+    (When::FarApart, "nothing that is signed tells which of the two logs is false"),
+];
+
+/// A verdict counts only if much was looked at by these.
+const LOOKED_AT: [Check; 14] = [
+    Check::Agreement,
+    Check::Approvals,
+    Check::Channels,
+    Check::Decisions,
+    Check::Entries,
+    Check::Files,
+    Check::Growth,
+    Check::Headers,
+    Check::Heads,
+    Check::Messages,
+    Check::Order,
+    Check::Originators,
+    Check::Receipts,
+    Check::Root,
+];
+
+/// Under which circumstances logs came about and were copied.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances {
+    pub is_partial: bool,
+    pub are_clocks_far_apart: bool,
+}
+
+impl Circumstances {
+    fn are(self, when: When) -> bool {
+        match when {
+            When::Partial => self.is_partial,
+            When::FarApart => self.are_clocks_far_apart,
+        }
+    }
+
+    /// What of a list is in a text.
+    fn find(self, list: &[(When, &'static str)], text: &str) -> Option<&'static str> {
+        let mut list = list.iter().filter(|(when, _)| self.are(*when)).map(|(_, words)| *words);
+        list.find(|words| text.contains(words))
+    }
+}
+
+/// What was said of the relays of one world or of several.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// What should not have been said.
+    pub wrong: Vec<String>,
+    /// How often which was said that may be, or is known.
+    pub said: BTreeMap<String, u64>,
+    /// Checks made, by their word.
+    pub done: BTreeMap<&'static str, u64>,
+}
+
+impl Verdict {
+    /// Hears what came of an audit or a reconciliation.
+    pub fn hear(&mut self, of: &str, findings: &Findings, circumstances: Circumstances) {
+        for (check, tally) in findings.tallies() {
+            *self.done.entry(check.as_str()).or_default() += tally.done;
+        }
+        for finding in findings.listed() {
+            let what = &finding.what;
+            let is_unchecked = finding.weight == Weight::Unchecked && finding.against.is_none();
+            let unchecked = circumstances.find(UNCHECKED, what).filter(|_| is_unchecked);
+            let word = if let Some(known) = circumstances.find(KNOWN, what) {
+                format!("known: {known}")
+            } else if let Some(unchecked) = unchecked {
+                format!("unchecked: {unchecked}")
+            } else if finding.weight == Weight::Note && finding.against.is_none() {
+                format!("note: {}", without_numbers(what))
+            } else {
+                self.wrong.push(format!("{of}: {:?}: {finding}", finding.weight));
+                continue;
+            };
+            *self.said.entry(word).or_default() += 1;
+        }
+    }
+
+    /// Sees a file of evidence.
+    pub fn see(&mut self, of: &str, bundle: &MessageBundle, is_proved: bool) {
+        let Some(claim) = &bundle.claim else {
+            return self.wrong.push(format!("{of}: evidence without a claim"));
+        };
+        let kind = claim.kind.as_str();
+        // That two ministries go by different rules can be proved, and is held against nobody.
+        let is_fact = claim.kind == ClaimKind::PolicyDivergence && claim.against.is_none();
+        if claim.against.is_some() || (is_proved && !is_fact) {
+            self.wrong.push(format!("{of}: evidence of {kind}, proved: {is_proved}: {claim:?}"));
+        }
+        *self.said.entry(format!("evidence: {kind}, proved: {is_proved}")).or_default() += 1;
+    }
+
+    /// Takes over what was said of those of another world.
+    pub fn merge(&mut self, of: &str, other: Self) {
+        self.wrong.extend(other.wrong.into_iter().map(|wrong| format!("{of}: {wrong}")));
+        for (word, count) in other.said {
+            *self.said.entry(word).or_default() += count;
+        }
+        for (check, count) in other.done {
+            *self.done.entry(check).or_default() += count;
+        }
+    }
+
+    /// Nothing was said that should not have been, and much was looked at.
+    pub fn is_acquittal(&self) {
+        let some: Vec<&str> = self.wrong.iter().take(40).map(String::as_str).collect();
+        assert!(some.is_empty(), "{} findings:\n{}", self.wrong.len(), some.join("\n"));
+        for check in LOOKED_AT {
+            let done = self.done.get(check.as_str()).copied().unwrap_or(0);
+            assert!(done > 100, "{check} looked at {done} things");
+        }
+    }
+}
+
+/// The same words for whatever numbers and names are in them.
+fn without_numbers(what: &str) -> String {
+    let words = what.split(' ').map(|word| {
+        let is_number = word.chars().any(|c| c.is_ascii_digit());
+        if is_number || word.contains(".example") { "_" } else { word }
+    });
+    words.collect::<Vec<_>>().join(" ")
+}
