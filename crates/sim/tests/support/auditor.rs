@@ -45,8 +45,10 @@ impl Auditor {
         folder::put(dir.path(), "policy", &trust.to_bytes());
         folder::put(dir.path(), "federation.toml", world.federation().as_bytes());
         let federation = dir.path().join("federation.toml");
-        let pinned = is_pinned.then_some(federation.as_path());
-        let anchors = Anchors::read(&dir.path().join("policy"), pinned).unwrap();
+        let mut anchors = Anchors::read(&dir.path().join("policy")).unwrap();
+        if is_pinned {
+            anchors = anchors.with_federation(&federation).unwrap();
+        }
         Self { dir, anchors, are_clocks_far_apart, count: 0 }
     }
 

@@ -24,9 +24,6 @@ const UNCHECKED: &[(When, &str)] = &[
 /// Findings on honest histories that are not as they should be, and known: each is a fault of the
 /// verifier or of a relay, and leaves this list when it is mended.
 const KNOWN: &[(When, &str)] = &[
-    // A relay whose clock is set back by more than the skew refuses a repeat of what it has taken, and
-    // its log gets a second fate of it.
-    (When::FarApart, "the log tells two fates of one message and recipient"),
     // An older copy whose clock was ahead seems to go on after what it does not have yet.
     (When::FarApart, "nothing that is signed tells which of the two logs is false"),
 ];
