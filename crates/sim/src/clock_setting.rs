@@ -19,6 +19,8 @@ impl World {
         let Some(wrong) = self.wrong_clocks.as_mut().filter(|_| !self.is_calm) else { return };
         let Some(node) = self.nodes.get_mut(home) else { return };
         node.clock = wrong.draw();
+        // A relay learns of the other time when it wakes: what waits is not looked at before.
+        node.changes = node.changes.saturating_add(1);
         let ahead = node.clock.ahead;
         self.agenda.after(wrong.wait(), Planned::SetClock(home.clone()));
         self.trace.line(

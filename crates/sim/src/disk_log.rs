@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use bytes::Bytes;
 use kuriiri_engine::{ChannelEnd, LogAppend, LogHead, Unproved};
-use kuriiri_merkle::{Growth, inclusion, leaf};
+use kuriiri_merkle::{Growth, consistency, inclusion, leaf};
 use kuriiri_types::{Digest, Direction, LogEvent, Ministry, SignedReceipt, Timestamp};
 use kuriiri_wire::entry;
 
@@ -63,6 +63,18 @@ impl DiskLog {
 
     pub(crate) fn head(&self) -> &LogHead {
         &self.last.head
+    }
+
+    /// The checkpoint of all that was committed.
+    pub(crate) fn checkpoint(&self) -> &Bytes {
+        &self.last.checkpoint
+    }
+
+    /// The proof that it grew from one size to another, if it ever had both.
+    pub(crate) fn grows(&self, from: u64, to: u64) -> Option<Vec<Digest>> {
+        (from <= to && to <= self.tree.size())
+            .then(|| consistency(&self.tree, from, to).ok())
+            .flatten()
     }
 
     pub(crate) fn ends(&self) -> impl Iterator<Item = &ChannelEnd> {

@@ -43,6 +43,7 @@ impl World {
             Planned::Audit { relay, run, change, quiet } => {
                 return self.audit(&relay, run, change, &quiet);
             }
+            Planned::Show { relay, witness } => self.show(&relay, &witness),
             Planned::SetClock(home) => self.set_clock(&home),
             Planned::Rules(relay) => self.change_policy(&relay),
             Planned::Round { officer, rounds } => self.round(officer, rounds),

@@ -287,6 +287,9 @@ impl World {
                 self.on_erased(relay, message, digest)
             }
             (Question::Erase(..), Reply::Refused(_)) | (Question::LogDeed, Reply::Noted) => Ok(()),
+            (Question::Shown { relay: shower, size }, Reply::Witnessed(answer)) => {
+                self.on_witnessed(relay, (&shower, size), &answer)
+            }
             (question, reply) => hold("replies_fit_their_questions", false, || {
                 format!("{relay}: {question:?} is answered by {reply:?}")
             }),

@@ -5,11 +5,15 @@
 //! lost with what was under way on them, batches are late and come again, relays lose sight of each
 //! other, crash before and after a commit, and find on their disk what was committed and nothing
 //! else. Officers release what waits at their relays or get it wrong, a hostile relay hands over
-//! what nobody released, messages are erased, headers are pruned, and rules change under all of it. One seed decides everything, so what was
-//! seen once can be seen again.
+//! what nobody released, messages are erased, headers are pruned, and rules change under all of it. If
+//! somebody wants it, clocks are wrong, and relays cosign each other's logs. One seed decides
+//! everything, so what was seen once can be seen again.
 //!
 //! After every step, and when all is quiet again, a world is held against invariants. Each has a
 //! name, and there is a world with a deliberate fault ([`Sabotage`]) that must be found by it.
+//!
+//! In the end the logs of a world can be had as an auditor gets them ([`World::logs`]): the auditor's
+//! program must find nothing in those of honest relays.
 //!
 //! This crate is for development. It does NOT simulate the store, QUIC, the daemon's tasks or the
 //! client library, and says nothing about speed.
@@ -69,6 +73,7 @@ mod saboteur;
 mod sender;
 mod smuggling;
 mod trace;
+mod witnessing;
 mod word;
 mod world;
 

@@ -40,6 +40,8 @@ pub(crate) struct Node {
     /// When it wants to be woken, by the true time.
     pub(crate) wake: Option<Timestamp>,
     pub(crate) clock: OwnClock,
+    /// How many entries of its log each peer is known to have cosigned.
+    pub(crate) witnessed: BTreeMap<Ministry, u64>,
     pub(crate) is_step_planned: bool,
     /// How the next step ends, if not well.
     pub(crate) fate: Option<Fate>,
@@ -85,6 +87,8 @@ pub(crate) enum Question {
     Erase(MessageId, Digest),
     /// Somebody who has done something to the log.
     LogDeed,
+    /// A relay that has shown its log of so many entries.
+    Shown { relay: Ministry, size: u64 },
 }
 
 /// What a batch asks a relay to take: a message, for one ministry if it comes from a peer.
@@ -109,6 +113,7 @@ impl Node {
             policy,
             wake: None,
             clock: OwnClock::default(),
+            witnessed: BTreeMap::new(),
             is_step_planned: false,
             fate: None,
             found: Vec::new(),
@@ -149,6 +154,7 @@ impl Node {
         self.engine = None;
         self.inbox.clear();
         self.questions.clear();
+        self.witnessed.clear();
         self.wake = None;
         self.is_step_planned = false;
         self.fate = None;
@@ -226,7 +232,8 @@ impl Node {
             | Question::Hold(..)
             | Question::Word(_)
             | Question::Erase(..)
-            | Question::LogDeed => None,
+            | Question::LogDeed
+            | Question::Shown { .. } => None,
         }
     }
 

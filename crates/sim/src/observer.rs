@@ -45,6 +45,9 @@ pub(crate) struct Observer {
     pub(crate) logs: BTreeMap<Ministry, CommittedLog>,
     /// The receipts that anybody was ever handed: whose log, which place, which leaf.
     pub(crate) shown: BTreeSet<(Ministry, u64, Digest)>,
+    /// Relays refuse what others made, because it is of a time that they do not believe. What they said
+    /// before may then be refused when it comes again, and receipts are lost.
+    pub(crate) are_clocks_far_apart: bool,
     /// What the last commit did.
     pub(crate) fresh: Fresh,
 }
@@ -80,6 +83,7 @@ impl Observer {
             finals: BTreeMap::new(),
             logs: BTreeMap::new(),
             shown: BTreeSet::new(),
+            are_clocks_far_apart: false,
             fresh: Fresh::default(),
         }
     }

@@ -58,6 +58,8 @@ pub(crate) enum Planned {
     Ask { officer: usize, message: MessageId, intent: Intent },
     /// An officer deals with a message.
     Say { officer: usize, seen: Box<Seen>, intent: Intent },
+    /// A relay shows its log to a peer.
+    Show { relay: Ministry, witness: Ministry },
     /// Somebody sets the clock of a ministry.
     SetClock(Ministry),
     /// A relay is given other rules.

@@ -137,6 +137,8 @@ pub enum Sabotage {
     LeavesABody,
     /// A commit ends what is not there.
     ReleasesTooMuch,
+    /// A relay shows its peers another log than it has.
+    ShowsAnotherLog,
     /// Disks keep holds that end when nobody comes any more.
     NeverEndsAHold,
     /// A disk damages what is known of the log's end.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_engine::{Event, Seq, SubscriptionId};
 use kuriiri_seal::Signer;
-use kuriiri_types::{Address, Digest, Ministry, SpiffeId, Timestamp};
+use kuriiri_types::{Address, Digest, Ministry, SpiffeId, Timestamp, limits::CLOCK_SKEW_MAX};
 
 use crate::{
     cast::Cast,
@@ -28,7 +28,8 @@ use crate::{
 const STEPS: u64 = 20_000;
 /// Tells the numbers that isolations are drawn by from those of the rest of a world.
 const ISOLATIONS: u64 = 0x9e37_79b9_7f4a_7c15;
-/// The same for clocks.
+/// The same for witnesses, and for clocks.
+const WITNESSES: u64 = 0x94d0_49bb_1331_11eb;
 const CLOCKS: u64 = 0x2545_f491_4f6c_dd1d;
 /// Lines of the trace that are kept unless somebody asks for all.
 const LINES_KEPT: usize = 200;
@@ -53,6 +54,8 @@ pub struct World {
     pub(crate) isolation_plan: IsolationPlan,
     /// Nothing when every clock is right.
     pub(crate) wrong_clocks: Option<WrongClocks>,
+    /// Decides when relays show their logs to each other, if they do.
+    pub(crate) witnessing: Option<Rng>,
     pub(crate) is_calm: bool,
     pub(crate) is_flooded: bool,
     /// Some relays hand over what nobody has released.
@@ -113,6 +116,7 @@ impl World {
             saboteur: Saboteur::new(sabotage),
             isolation_plan: IsolationPlan::of(&mut Rng::new(seed.wrapping_mul(ISOLATIONS))),
             wrong_clocks: None,
+            witnessing: (sabotage == Sabotage::ShowsAnotherLog).then(|| witnessing(seed)),
             is_calm: false,
             is_flooded: false,
             has_smugglers: true,
@@ -144,12 +148,21 @@ impl World {
         self
     }
 
+    /// Lets relays have their logs cosigned by their peers now and then.
+    #[must_use]
+    pub fn with_witnesses(mut self) -> Self {
+        self.witnessing = Some(witnessing(self.seed));
+        self
+    }
+
     /// Lets each ministry have a clock of its own, which is wrong by at most so much and is set now and
-    /// then while things break.
+    /// then while things break. When two may be further apart than relays put up with, a world is not
+    /// held against what then fails: messages and receipts are lost.
     #[must_use]
     pub fn with_wrong_clocks(mut self, by: Duration) -> Self {
         let rng = Rng::new(self.seed.wrapping_mul(CLOCKS));
         self.wrong_clocks = Some(WrongClocks::new(by, rng));
+        self.observer.are_clocks_far_apart = by.saturating_mul(2) > CLOCK_SKEW_MAX;
         self
     }
 
@@ -211,6 +224,10 @@ impl World {
             self.rng.between(1, 60)
         }
     }
+}
+
+fn witnessing(seed: u64) -> Rng {
+    Rng::new(seed.wrapping_mul(WITNESSES))
 }
 
 impl std::fmt::Debug for World {

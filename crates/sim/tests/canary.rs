@@ -232,6 +232,11 @@ fn a_log_that_does_not_know_what_became_of_a_copy_is_found() {
     assert_found(Sabotage::LosesProofs, "logs_agree", &[]);
 }
 
+#[test]
+fn a_log_that_is_not_the_one_that_was_cosigned_is_found() {
+    assert_found(Sabotage::ShowsAnotherLog, "honest_logs_are_cosigned", &[]);
+}
+
 // === statements, and the headers beside the log ===
 
 #[test]
