@@ -33,6 +33,10 @@ use support::{Logs, Verdict, choice};
 /// Of so many commits the checkpoint of one was kept by somebody.
 const KEPT_EVERY: usize = 37;
 
+/// What of all that happened is looked at, in seconds from the first entry of a log on: most of it happens
+/// in the first forty.
+const WINDOWS: [Option<(u64, u64)>; 3] = [None, Some((5, 20)), Some((15, 3600))];
+
 /// Audits each log alone: with what is known of it elsewhere, and without; and as it was.
 fn audit(logs: &mut Logs, verdict: &mut Verdict) {
     let Logs { auditor, logs, whole, older } = logs;
@@ -45,7 +49,7 @@ fn audit(logs: &mut Logs, verdict: &mut Verdict) {
         auditor.audit(whole_one, Known::new(), verdict);
         let known = auditor.known(whole_one, &kept(whole_one.log.size()), whole);
         auditor.audit(whole_one, known, verdict);
-        let known = auditor.known(older_one, &kept(older_one.log.size()), &[]);
+        let known = auditor.known(older_one, &kept(older_one.log.size()), older);
         auditor.audit(older_one, known, verdict);
     }
 }
@@ -55,8 +59,8 @@ fn reconcile(logs: &mut Logs, seed: u64, verdict: &mut Verdict) {
     let Logs { auditor, whole, older, .. } = logs;
     for one in 0..whole.len() {
         for two in 0..one {
-            auditor.reconcile(&whole[one], &whole[two], verdict);
-            auditor.reconcile(&whole[two], &whole[one], verdict);
+            auditor.reconcile(&whole[one], &whole[two], None, verdict);
+            auditor.reconcile(&whole[two], &whole[one], None, verdict);
             let pairs = [
                 (&older[one], &whole[two]),
                 (&whole[one], &older[two]),
@@ -64,7 +68,8 @@ fn reconcile(logs: &mut Logs, seed: u64, verdict: &mut Verdict) {
                 (&older[two], &whole[one]),
             ];
             let (first, second) = choice(&pairs, seed, (4 * one + two) as u64);
-            auditor.reconcile(first, second, verdict);
+            let window = choice(&WINDOWS, seed, (4 * two + one) as u64);
+            auditor.reconcile(first, second, *window, verdict);
         }
     }
 }
@@ -75,6 +80,7 @@ fn verdict_on(seeds: RangeInclusive<u64>) -> Verdict {
         let (mut verdict, mut logs) = (Verdict::default(), Logs::of(seed));
         audit(&mut logs, &mut verdict);
         reconcile(&mut logs, seed, &mut verdict);
+        verdict.wrong.iter().for_each(|wrong| println!("seed {seed}: {wrong}"));
         all.merge(&format!("seed {seed}"), verdict);
     }
     all
@@ -139,7 +145,7 @@ fn a_log_that_takes_a_receipt_back_is_found() {
     let forged = logs.auditor.get(&forged.unwrap());
     let mut verdict = Verdict::default();
     for other in &logs.whole[1..] {
-        logs.auditor.reconcile(&forged, other, &mut verdict);
+        logs.auditor.reconcile(&forged, other, None, &mut verdict);
     }
     assert!(verdict.wrong.iter().any(|wrong| wrong.contains("proved: true")), "{verdict:?}");
     assert!(std::panic::catch_unwind(|| verdict.is_acquittal()).is_err());

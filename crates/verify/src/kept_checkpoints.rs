@@ -13,7 +13,7 @@ use kuriiri_tlog::{
 use kuriiri_types::{Digest, LogEvent};
 
 use crate::{
-    finding::{Check, Finding, Findings},
+    finding::{Check, Finding, Findings, Weight},
     folder::{FolderError, LogFolder, read_limited},
     scan::each,
 };
@@ -188,7 +188,7 @@ impl Known {
                 (self.held, self.latest) = (self.held + 1, kept.size);
             } else {
                 let size = kept.size;
-                self.tell(&kept, trust, out, |by| {
+                self.tell(&kept, (Weight::Fault, trust), out, |by| {
                     format!("{by} has another root at {size} entries: the log was rewritten")
                 });
             }
@@ -201,17 +201,33 @@ impl Known {
             self.next += 1;
             out.done(Check::Growth, 1);
             let (had, has) = (kept.size, tree.size());
-            self.tell(&kept, trust, out, |by| {
-                format!("{by} has {had} entries and the log only {has}: it was rolled back")
+            // What the auditor has is from before; what another's log has may be newer than this copy of the log,
+            // and proves nothing.
+            let weight = match self.sources.get(kept.source) {
+                Some(Source::File(_)) => Weight::Fault,
+                Some(Source::Log(_)) | None => Weight::Unchecked,
+            };
+            self.tell(&kept, (weight, trust), out, |by| {
+                format!(
+                    "{by} has {had} entries and the log as it was given only {has}: it was rolled back, unless \
+                     this is an older copy of it; a copy of all {had} settles which"
+                )
             });
         }
     }
 
-    fn tell(&self, kept: &Kept, trust: &Trust, out: &mut Findings, say: impl Fn(String) -> String) {
+    fn tell(
+        &self,
+        kept: &Kept,
+        (weight, trust): (Weight, &Trust),
+        out: &mut Findings,
+        say: impl Fn(String) -> String,
+    ) {
+        let found = |what| Finding { weight, ..Finding::fault(Check::Growth, what) };
         match self.sources.get(kept.source) {
             Some(Source::File(path)) => {
                 let by = format!("the checkpoint {}", path.display());
-                out.add(Finding::fault(Check::Growth, say(by)));
+                out.add(found(say(by)));
             }
             Some(Source::Log(folder)) => {
                 let by = format!(
@@ -222,7 +238,7 @@ impl Known {
                 let note = folder.entry(kept.entry).ok().and_then(|entry| note_of(&entry));
                 let is_signed = note.is_some_and(|note| trust.checkpoint(&note).is_ok());
                 out.add(if is_signed {
-                    Finding::fault(Check::Growth, say(by))
+                    found(say(by))
                 } else {
                     let what = format!("{by} is not one that the log signed, and does not count");
                     Finding::note(Check::Growth, what)

@@ -1,13 +1,15 @@
 //! An auditor: whom they believe, and where they keep what they were given.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use kuriiri_sim::{LogCopy, World};
 use kuriiri_tlog::Trust;
+use kuriiri_types::Timestamp;
 use kuriiri_verify::{
     Anchors, AuditOptions, Known, LogFolder, MessageBundle, ReconcileOptions, audit, check_bundle,
     reconcile,
 };
+use kuriiri_wire::entry;
 use tempfile::TempDir;
 
 use super::{
@@ -89,16 +91,25 @@ impl Auditor {
         verdict.hear(
             &format!("audit of {}", log.name),
             &report.findings,
-            self.circumstances(false),
+            self.circumstances(!log.is_whole),
         );
     }
 
-    /// Holds two logs against each other, with evidence.
-    pub fn reconcile(&mut self, one: &Folder, two: &Folder, verdict: &mut Verdict) {
+    /// Holds two logs against each other, with evidence; all of it, or what was between so many seconds
+    /// after the first log began.
+    pub fn reconcile(
+        &mut self,
+        one: &Folder,
+        two: &Folder,
+        window: Option<(u64, u64)>,
+        verdict: &mut Verdict,
+    ) {
         let evidence = self.place();
-        let options = ReconcileOptions { evidence: Some(evidence.clone()), ..Default::default() };
+        let (from, to) = window.map(|window| within(one, window)).unzip();
+        let evidence_in = Some(evidence.clone());
+        let options = ReconcileOptions { from, to, evidence: evidence_in, ..Default::default() };
         let report = reconcile([&one.log, &two.log], &self.anchors, &options, |_| {});
-        let name = format!("reconciliation of {} and {}", one.name, two.name);
+        let name = format!("reconciliation of {} and {}, {window:?}", one.name, two.name);
         let is_partial = !one.is_whole || !two.is_whole;
         verdict.hear(&name, &report.findings, self.circumstances(is_partial));
         for file in fs::read_dir(evidence).unwrap() {
@@ -111,4 +122,10 @@ impl Auditor {
     fn circumstances(&self, is_partial: bool) -> Circumstances {
         Circumstances { is_partial, are_clocks_far_apart: self.are_clocks_far_apart }
     }
+}
+
+/// Times so many seconds after the first entry of a log.
+fn within(log: &Folder, (from, to): (u64, u64)) -> (Timestamp, Timestamp) {
+    let first = entry::decode(&log.log.entry(0).unwrap()).unwrap().at;
+    (first.after(Duration::from_secs(from)), first.after(Duration::from_secs(to)))
 }

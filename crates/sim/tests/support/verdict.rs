@@ -7,7 +7,7 @@ use kuriiri_verify::{Check, ClaimKind, Findings, MessageBundle, Weight};
 /// In which cases something may be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
-    /// One of two logs was copied before the other.
+    /// A log was copied before another one that it is held against.
     Partial,
     /// Clocks were so wrong that relays refused what others made.
     FarApart,
@@ -18,6 +18,7 @@ enum When {
 const UNCHECKED: &[(When, &str)] = &[
     (When::Partial, "for entries beyond the end of its log as it was given"),
     (When::Partial, "has not one of them and ends too early to say that they were omitted"),
+    (When::Partial, "unless this is an older copy of it"),
     (When::FarApart, "one of the two clocks was wrong, and these times are not to be relied on"),
 ];
 
@@ -26,10 +27,11 @@ const UNCHECKED: &[(When, &str)] = &[
 const KNOWN: &[(When, &str)] = &[
     // An older copy whose clock was ahead seems to go on after what it does not have yet.
     (When::FarApart, "nothing that is signed tells which of the two logs is false"),
+    (When::FarApart, "their headers are gone, so who sent them cannot be told"),
 ];
 
 /// A verdict counts only if much was looked at by these.
-const LOOKED_AT: [Check; 14] = [
+const LOOKED_AT: [Check; 15] = [
     Check::Agreement,
     Check::Approvals,
     Check::Channels,
@@ -44,6 +46,7 @@ const LOOKED_AT: [Check; 14] = [
     Check::Originators,
     Check::Receipts,
     Check::Root,
+    Check::Witnessing,
 ];
 
 /// Under which circumstances logs came about and were copied.
