@@ -121,7 +121,7 @@ fn a_log_forked_for_one_peer_fails_against_the_other() {
         entries.truncate(30);
     });
     let mut forked = forked;
-    for n in 0..200 {
+    for n in 0..50 {
         let by = cast.member("sm").officer.id().clone();
         forked.append(vec![], LogEvent::Acted { by, what: format!("fork {n}") });
     }
