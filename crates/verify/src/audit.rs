@@ -17,6 +17,7 @@ mod releases;
 mod report;
 mod restored;
 mod signed_files;
+mod traces;
 mod walk;
 mod ways;
 mod witnessed;

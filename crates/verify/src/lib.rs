@@ -74,6 +74,7 @@ mod encoded;
 mod export;
 mod few;
 mod finding;
+mod flaws;
 mod folder;
 mod found;
 mod heads;

@@ -9,6 +9,7 @@
 //! Compared is what each says of messages whose next relay is the other: a message through a hub is
 //! compared between each of the two and the hub.
 
+mod beyond;
 mod context;
 mod join;
 mod minutes;

@@ -4,14 +4,13 @@ mod end;
 
 use std::{
     collections::{BTreeMap, HashSet},
-    io,
     sync::Arc,
     time::Duration,
 };
 
 use kuriiri_tlog::TileEdge;
 use kuriiri_types::{
-    Decided, Entry, Fingerprint, LogEvent, Ministry, PolicyInForce, Receipt, Subject, Timestamp,
+    Decided, Entry, Fingerprint, LogEvent, Ministry, PolicyInForce, Receipt, Timestamp,
     limits::LOG_RETENTION_MIN,
 };
 use kuriiri_wire::WireError;
@@ -19,7 +18,6 @@ use kuriiri_wire::WireError;
 use super::{
     givers::Givers,
     gone::Leave,
-    ids::IdRecord,
     names::Names,
     options::AuditOptions,
     pool::{Item, Job, Pool, judge},
@@ -27,6 +25,7 @@ use super::{
     releases::Releases,
     restored::{Elsewhere, Origin},
     signed_files::{Basis, SignedFiles},
+    traces::Traces,
     ways::Ways,
     witnessed,
 };
@@ -40,9 +39,8 @@ use crate::{
     order::Order,
     rules::{Compiled, Contents, InForce},
     scan::Scanned,
-    spill::Spill,
     timeline::Timeline,
-    trace::{About, Abouts, Cause, Header, Said, Trace, beginning},
+    trace::{About, Abouts, Cause, Said, Trace},
     tree::check_tile,
     trusted::{Anchors, Keys, TrustHistory, Trusted},
 };
@@ -71,8 +69,7 @@ pub(super) struct Walk<'a> {
     /// How many messages these are about.
     weight: usize,
     recent: Recent,
-    traces: Spill<Trace>,
-    ids: Spill<IdRecord>,
+    traces: Traces,
     kinds: BTreeMap<&'static str, u64>,
     timeline: Timeline,
     period: Option<(Timestamp, Timestamp)>,
@@ -118,8 +115,7 @@ impl<'a> Walk<'a> {
             waiting: Vec::new(),
             weight: 0,
             recent: Recent::new(),
-            traces: Spill::new(),
-            ids: Spill::new(),
+            traces: Traces::new(),
             kinds: BTreeMap::new(),
             timeline: Timeline::default(),
             period: None,
@@ -162,23 +158,11 @@ impl<'a> Walk<'a> {
             for (tile, tree) in self.tree.push(found.leaf) {
                 check_tile(self.folder, tile, &tree, findings);
             }
-            self.names(&found, &names, findings);
+            self.traces.names(&found, &names, findings);
             self.entry(found, findings);
         }
         self.flush();
         true
-    }
-
-    /// Keeps what the headers beside an entry name.
-    fn names(&mut self, found: &Found, names: &[Names], out: &mut Findings) {
-        for one in names {
-            let at = (found.index, one.created);
-            self.trace(Trace::new(at, one.header, one.about, Said::Named(one.count)), out);
-            if let Some(expires) = one.expires {
-                let about = About::default();
-                self.trace(Trace::new((found.index, expires), one.header, about, Said::Ends), out);
-            }
-        }
     }
 
     fn entry(&mut self, found: Found, findings: &mut Findings) {
@@ -243,7 +227,7 @@ impl<'a> Walk<'a> {
             LogEvent::Receipt(receipt) => {
                 self.givers.stated(spot, &receipt, findings);
                 let said = Said::Own(receipt.kind, Cause::of(&receipt));
-                self.stated(spot, (&receipt, about), said, findings);
+                self.traces.stated(spot, (&receipt, about), said, findings);
             }
             LogEvent::ReceiptIn { from, receipt } => {
                 self.ways(spot).check_receipt(spot, &from, findings);
@@ -258,7 +242,7 @@ impl<'a> Walk<'a> {
             LogEvent::Erased { subject, header, .. } => {
                 let at = (spot.index, spot.at);
                 let trace = Trace::new(at, subject, About::default(), Said::Erased(header));
-                self.trace(trace, findings);
+                self.traces.keep(trace, findings);
             }
             LogEvent::PeerCheckpoint { checkpoint } => {
                 witnessed::check(&self.trusted, spot, &checkpoint, findings);
@@ -313,7 +297,8 @@ impl<'a> Walk<'a> {
         let (decided, about) = (Arc::from(decided), about.of(0));
         let is_known = beside != Beside::Unknown;
         let headers = self.headers(&decided, beside);
-        self.name(spot, (&decided, about, goes), (&headers, is_known), out);
+        self.kept_long_enough(spot, &decided, out);
+        self.traces.decided(spot, (&decided, about, goes), (&headers, is_known), out);
         if decided.batch.is_none() && headers.iter().all(Option::is_none) {
             // They are looked for when all was read.
             return;
@@ -331,6 +316,14 @@ impl<'a> Walk<'a> {
             self.wait(spot, item, weight);
         } else {
             self.heavy(spot, &item, out);
+        }
+    }
+
+    fn kept_long_enough(&self, spot: Spot, decided: &Decided, out: &mut Findings) {
+        if decided.keep_until.is_some_and(|until| until < spot.at.after(LOG_RETENTION_MIN)) {
+            let what = "its headers are said to be kept for less than a hundred days";
+            let finding = Finding::fault(Check::Headers, what).at(spot.index);
+            out.add(finding.against(&self.trusted.home));
         }
     }
 
@@ -353,60 +346,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Keeps what a decision says of each of its messages, and which headers are missing if that is
-    /// known.
-    fn name(
-        &mut self,
-        spot: Spot,
-        (decided, about, goes): (&Decided, About, bool),
-        (headers, is_known): (&Headers, bool),
-        out: &mut Findings,
-    ) {
-        let at = (spot.index, spot.at);
-        if decided.keep_until.is_some_and(|until| until < spot.at.after(LOG_RETENTION_MIN)) {
-            let what = "its headers are said to be kept for less than a hundred days";
-            let finding = Finding::fault(Check::Headers, what).at(spot.index);
-            out.add(finding.against(&self.trusted.home));
-        }
-        for (subject, header) in decided.subjects.iter().zip(headers.iter()) {
-            let place = match (decided.batch.is_some(), header) {
-                (true, _) => Header::Here,
-                (false, Some(_)) => Header::Used,
-                (false, None) => Header::Earlier,
-            };
-            let said = Said::Decided(decided.ruling, place, goes);
-            self.trace(Trace::new(at, subject.header, about, said), out);
-            if place == Header::Here {
-                self.id(spot.index, subject, out);
-            }
-            let keep_until = decided.keep_until.filter(|_| is_known && header.is_none());
-            if let Some(keep_until) = keep_until {
-                let at = (spot.index, keep_until);
-                self.trace(Trace::new(at, subject.header, About::default(), Said::Gone), out);
-            }
-        }
-    }
-
-    /// Keeps which message an id names.
-    fn id(&mut self, index: u64, subject: &Subject, out: &mut Findings) {
-        let (id, message) = (subject.message, beginning(subject.header));
-        beside(self.ids.push(IdRecord { id, message, index }), out);
-    }
-
-    /// Keeps what a statement says of each of its messages.
-    fn stated(
-        &mut self,
-        spot: Spot,
-        (receipt, about): (&Receipt, &Abouts),
-        said: Said,
-        out: &mut Findings,
-    ) {
-        for (place, told) in receipt.subjects.iter().enumerate() {
-            let at = (spot.index, spot.at);
-            self.trace(Trace::new(at, told.subject.header, about.of(place), said), out);
-        }
-    }
-
     fn came(
         &mut self,
         spot: Spot,
@@ -416,7 +355,12 @@ impl<'a> Walk<'a> {
         match inner {
             Inner::Receipt(receipt) => {
                 let is_home = *receipt.sender.ministry() == self.trusted.home;
-                self.stated(spot, (&receipt, about), Said::Came(receipt.kind, is_home), findings);
+                self.traces.stated(
+                    spot,
+                    (&receipt, about),
+                    Said::Came(receipt.kind, is_home),
+                    findings,
+                );
                 return Some(receipt);
             }
             Inner::Unreadable(error) => {
@@ -492,10 +436,6 @@ impl<'a> Walk<'a> {
         self.history.push((spot.index, spot.at), Arc::clone(&self.trusted));
     }
 
-    fn trace(&mut self, trace: Trace, findings: &mut Findings) {
-        beside(self.traces.push(trace), findings);
-    }
-
     /// What a log that goes on from another one says of it.
     fn restored(&mut self, spot: Spot, note: &[u8], findings: &mut Findings) {
         let (origin, trust) = (self.origin(), (&*self.trusted, &self.known));
@@ -516,12 +456,4 @@ fn is_ground(event: &LogEvent) -> bool {
         event,
         LogEvent::Certificate { .. } | LogEvent::FilePart(_) | LogEvent::PolicyChanged(_)
     )
-}
-
-/// What is kept beside is too much for memory, and the disk may be full.
-fn beside(kept: io::Result<()>, out: &mut Findings) {
-    if let Err(error) = kept {
-        let what = format!("records cannot be written beside: {error}");
-        out.add(Finding::unchecked(Check::Messages, what));
-    }
 }

@@ -14,8 +14,9 @@ use super::LogPart;
 use crate::{
     check_entry::Spot,
     finding::{Check, Finding, Findings, Weight},
+    flaws::FlawKind,
     found::{Found, found},
-    histories::{FlawKind, follow},
+    histories::follow,
     partial_log::PartialLog,
     spill::groups,
     trace::stand_in_for,

@@ -6,6 +6,7 @@ use kuriiri_merkle::{consistency, root};
 use kuriiri_types::{Header, MessageId, Ministry};
 
 use super::{
+    beyond,
     context::Context,
     options::EVIDENCE_MAX,
     report::Row,
@@ -100,41 +101,8 @@ impl<'a> Teller<'a> {
     pub(super) fn not_checked(&mut self) {
         for ((row, side), count) in std::mem::take(&mut self.beyond) {
             let (home, other) = (self.context.home(side), self.context.home(1 - side));
-            let size = self.context.folder(side).size();
-            let what = if row == Row::ReceiptBeyondLog {
-                format!(
-                    "{count} messages have receipts of {home} for entries beyond the end of its \
-                     log as it was given ({size} entries)"
-                )
-            } else if row == Row::ReceiptInOtherLog {
-                format!(
-                    "{count} messages have receipts of {home} for entries of another log of it than \
-                     {}; give that log too",
-                    self.context.folder(side).checkpoint().origin
-                )
-            } else if row == Row::BeforeLog {
-                format!(
-                    "{count} messages may be in the log of {home} before {}, which goes on from it; give \
-                     that log too",
-                    self.context.folder(side).checkpoint().origin
-                )
-            } else if row == Row::UnknownToReceiver {
-                format!(
-                    "{count} messages left {other}, their time is over, and the log of {home} as \
-                     it was given ({size} entries) ends too early to say what became of them"
-                )
-            } else if row == Row::HeaderGone {
-                format!(
-                    "{count} messages are in the log of {other} as come from {home}, whose log has \
-                     not one of them; their headers are gone, so who sent them cannot be told"
-                )
-            } else {
-                format!(
-                    "{count} messages are in the log of {other} as come from {home}, and the log of \
-                     {home} as it was given ({size} entries) has not one of them and ends too early \
-                     to say that they were omitted"
-                )
-            };
+            let log = self.context.folder(side).checkpoint();
+            let what = beyond::words(row, count, (home, other), log);
             let held = self.larger(side).map(|larger| {
                 format!("; {other} holds a checkpoint that {home} signed, of {larger} entries")
             });

@@ -15,8 +15,9 @@ use crate::{
         report::LogReport,
     },
     finding::{Check, Finding, Findings},
+    flaws::{Flaw, FlawKind},
     found::found,
-    histories::{self, Fates, Flaw, FlawKind, follow},
+    histories::{self, Fates, follow},
     spill::{Spill, groups},
     trace::{Trace, beginning, stand_in_for},
     tree::{check_files, check_tile},
@@ -133,8 +134,8 @@ impl Walk<'_> {
     }
 
     fn histories(&mut self, findings: &mut Findings) -> Histories {
-        let traces = std::mem::replace(&mut self.traces, Spill::new());
-        let shared = Shared::among(std::mem::replace(&mut self.ids, Spill::new()));
+        let (traces, ids) = self.traces.take();
+        let shared = Shared::among(ids);
         let shared = shared.unwrap_or_else(|error| {
             let what = format!("records cannot be read again: {error}");
             findings.add(Finding::unchecked(Check::Messages, what));
