@@ -163,8 +163,10 @@ async fn what_is_not_for_its_issuer_to_say_is_reported() {
     let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
     let (sm, um) = (&world.sm.log, &world.um.log);
     let true_one = delivered(&world, SENDER);
-    let of =
-        |kind, issuer: &str| Receipt { kind, issuer: issuer.parse().unwrap(), ..true_one.clone() };
+    let of = |kind, issuer: &str| {
+        let by = true_one.by.clone().filter(|_| kind == ReceiptKind::Delivered);
+        Receipt { kind, by, issuer: issuer.parse().unwrap(), ..true_one.clone() }
+    };
     let hearsay = of(ReceiptKind::Delivered, "sm.example");
     // Of the first message it may say so.
     let half = delivered_also(&world, "kirjaamo@sm.example");
@@ -231,6 +233,7 @@ async fn receipts_that_stand_in_no_log_are_reported() {
     let mut there = Reading::next(&mut relay, ReceiptMode::Consume).await;
     let true_one = Receipt {
         kind: ReceiptKind::Expired,
+        by: None,
         issuer: world.sm.ministry.clone(),
         ..delivered(&world, SENDER)
     };
