@@ -16,7 +16,7 @@ use crate::{
     finding::{Check, Finding, Findings},
     found::log_of,
     rules::word_of,
-    trusted::Trusted,
+    trusted::{Keys, Trusted},
 };
 
 /// Between the moment at which a relay verifies a signature and the entry that says so. A
@@ -181,10 +181,9 @@ impl Trusted {
             None => receipt::decode(bytes),
         };
         let verified = self.keys.receipts.receipt(signed.clone(), decode);
-        let lately = self.before.as_ref().filter(|(until, _)| spot.at <= until.after(LAG_MAX));
-        let by_keys_before = || {
-            lately.is_some_and(|(_, keys)| keys.receipts.receipt(signed.clone(), decode).is_ok())
-        };
+        let lately = self.keys_before(spot);
+        let by_keys_before =
+            || lately.is_some_and(|keys| keys.receipts.receipt(signed.clone(), decode).is_ok());
         match verified {
             Ok(_) => {}
             Err(_) if by_keys_before() => {}
@@ -206,6 +205,12 @@ impl Trusted {
                 findings.add(finding.against(&self.home));
             }
         }
+    }
+
+    /// The keys that were in force before, if they were a moment ago.
+    fn keys_before(&self, spot: Spot) -> Option<&Keys> {
+        let (until, keys) = self.before.as_ref()?;
+        (spot.at <= until.after(LAG_MAX)).then_some(keys)
     }
 
     /// Whether a receipt is genuine by the keys of the federation file alone.
@@ -254,9 +259,8 @@ impl Trusted {
         let der = self.certificates.before(spot.index, signer);
         let der = der.ok_or(VerifyError::UnknownSigner(signer))?;
         let verified = with_admitted(&self.keys.verifier, spot, &der, &verify);
-        let lately = self.before.as_ref().filter(|(until, _)| spot.at <= until.after(LAG_MAX));
-        match (verified, lately) {
-            (Err(VerifyError::Certificate(_)), Some((_, keys))) => {
+        match (verified, self.keys_before(spot)) {
+            (Err(VerifyError::Certificate(_)), Some(keys)) => {
                 with_admitted(&keys.verifier, spot, &der, &verify)
             }
             (verified, _) => verified,
