@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
 use kuriiri_types::{
-    Channel, Digest, Direction, Entry, LogEvent, MessageId, Receipt, SignedReceipt,
+    Channel, Digest, Direction, Entry, Header, LogEvent, MessageId, Receipt, SignedReceipt,
 };
-use kuriiri_wire::{WireError, approval, entry, receipt};
+use kuriiri_wire::{WireError, approval, entry, header, receipt};
 
 use crate::trace::Abouts;
 
@@ -183,5 +183,14 @@ impl Found {
             Beside::Nothing | Beside::Unknown => &[],
         };
         self.named().into_iter().zip(headers.iter().map(Option::as_ref))
+    }
+
+    /// Each message that it names for the first time, with what its header says if the header beside it is
+    /// the one that it names and can be read. Decoding takes time: for the threads that read.
+    pub(crate) fn first_headers(&self) -> impl Iterator<Item = (Named, Option<Header>)> {
+        self.first_named().map(|(named, bytes)| {
+            let bytes = bytes.filter(|bytes| leaf(bytes) == named.header);
+            (named, bytes.and_then(|bytes| header::decode(bytes).ok()))
+        })
     }
 }

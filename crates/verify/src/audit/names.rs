@@ -1,9 +1,7 @@
 //! What the headers beside an entry name: for whom each message is, and when it can end. Made by the
 //! threads that read, because it takes time.
 
-use kuriiri_merkle::leaf;
 use kuriiri_types::{Digest, Header, Timestamp};
-use kuriiri_wire::header;
 
 use crate::{
     found::Found,
@@ -27,10 +25,8 @@ pub(super) struct Names {
 /// An entry with what the headers beside it name.
 pub(super) fn with_names(found: Found) -> (Found, Vec<Names>) {
     let mut names = Vec::new();
-    for (named, bytes) in found.first_named() {
-        let Some(bytes) = bytes.filter(|bytes| leaf(bytes) == named.header) else { continue };
-        let Ok(header) = header::decode(bytes) else { continue };
-        names.extend(names_in(named.header, &header));
+    for (named, header) in found.first_headers() {
+        names.extend(header.iter().flat_map(|header| names_in(named.header, header)));
     }
     (found, names)
 }

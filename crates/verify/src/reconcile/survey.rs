@@ -7,7 +7,6 @@ use kuriiri_types::{
     ChannelHead, Decided, Digest, Direction, Entry, Header, LogEvent, LoggedRuling, Ministry,
     Receipt, ReceiptKind, SignedReceipt, Subject, Timestamp, limits::MESSAGE_TTL_MAX,
 };
-use kuriiri_wire::header;
 
 use super::{
     own::Own,
@@ -107,11 +106,8 @@ struct Traits {
 /// An entry with what the headers beside it say, of each message that it names first; made by the
 /// threads that read, because it takes time.
 fn with_traits(found: Found) -> (Found, Vec<Option<Traits>>) {
-    let traits = found.first_named().map(|(named, bytes)| {
-        let bytes = bytes.filter(|bytes| leaf(bytes) == named.header)?;
-        header::decode(bytes).ok().map(|header| Traits::of(&header))
-    });
-    let traits = traits.collect();
+    let headers = found.first_headers();
+    let traits = headers.map(|(_, header)| header.as_ref().map(Traits::of)).collect();
     (found, traits)
 }
 

@@ -465,10 +465,8 @@ impl<'a> Teller<'a> {
     /// The header of a message, if it is beside this entry.
     fn header(&self, of: Key, side: u8, index: u64) -> Option<Header> {
         let found = found_in(self.context.folder(side), index).ok()?;
-        let mut named = found.first_named();
-        let (named, bytes) = named.find(|(named, _)| beginning(named.header) == of)?;
-        let bytes = bytes.filter(|bytes| kuriiri_merkle::leaf(bytes) == named.header)?;
-        kuriiri_wire::header::decode(bytes).ok()
+        let mut headers = found.first_headers();
+        headers.find(|(named, _)| beginning(named.header) == of)?.1
     }
 
     /// The id of a message, or of the one that an entry is about.
