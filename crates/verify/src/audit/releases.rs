@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use kuriiri_merkle::leaf;
 use kuriiri_types::{Decided, Digest, Ministry, SignedApproval};
 
-use super::restored::Elsewhere;
+use super::restored::{Elsewhere, May};
 use crate::{
     check_entry::Spot,
     finding::{Check, Finding, Findings},
@@ -46,11 +46,9 @@ impl Releases {
             }
             let what = "a release that it went by is not in the log before it";
             let id = decided.subjects.first().map(|subject| subject.message);
-            let finding = match self.elsewhere.is_some_and(|one| one.may_have(spot.at, id)) {
-                true => Finding::note(Check::Approvals, what),
-                false => Finding::fault(Check::Approvals, what).against(&self.home),
-            };
-            out.add(finding.at(spot.index));
+            let may = self.elsewhere.map_or(May::Not, |one| one.may_have(spot.at, id));
+            let fault = || Finding::fault(Check::Approvals, what).against(&self.home);
+            out.add(may.weigh(Check::Approvals, what, fault).at(spot.index));
         }
     }
 }

@@ -18,12 +18,51 @@ pub(super) struct Elsewhere {
     begins: Timestamp,
 }
 
+/// Whether what an entry lacks may be in the log before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum May {
+    /// The message was made before this log began.
+    Be,
+    /// Nobody can tell without the log before: the time in the id is after this log began, or the id is not
+    /// known. A relay whose clock was ahead when it lost its log took messages whose ids are ahead too.
+    Unclear,
+    /// This is no log that goes on from another, or it has gone on for too long.
+    Not,
+}
+
+impl May {
+    /// How much it weighs that something is missing, in these words and for this fault.
+    pub(super) fn weigh(
+        self,
+        check: Check,
+        what: &str,
+        fault: impl FnOnce() -> Finding,
+    ) -> Finding {
+        match self {
+            Self::Be => Finding::note(check, what),
+            Self::Unclear => {
+                let what = format!(
+                    "{what}; the log that this one goes on from settles whether it is there"
+                );
+                Finding::unchecked(check, what)
+            }
+            Self::Not => fault(),
+        }
+    }
+}
+
 impl Elsewhere {
     /// Whether what is said of a message at this time may rest on the log before. The time of a message is
-    /// in its id; nobody knows it of one whose id is not known.
-    pub(super) fn may_have(&self, at: Timestamp, id: Option<MessageId>) -> bool {
-        let is_older = |id: MessageId| id.time() <= self.begins.after(CLOCK_SKEW_MAX);
-        at <= self.begins.after(REACH) && id.is_none_or(is_older)
+    /// in its id.
+    pub(super) fn may_have(&self, at: Timestamp, id: Option<MessageId>) -> May {
+        let begins = self.begins.after(CLOCK_SKEW_MAX);
+        if at > self.begins.after(REACH) {
+            May::Not
+        } else if id.is_some_and(|id| id.time() <= begins) {
+            May::Be
+        } else {
+            May::Unclear
+        }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
         later::{Late, Later},
         named::NAMED_MAX,
         report::LogReport,
+        restored::May,
     },
     finding::{Check, Finding, Findings},
     flaws::{Flaw, FlawKind},
@@ -195,16 +196,17 @@ impl Walk<'_> {
     }
 
     fn flaw(&self, traces: &[Trace], flaw: &Flaw, id: Option<MessageId>) -> Finding {
-        let what = flaw.kind.text();
-        match flaw.kind {
-            // What it lacks may be in the log before.
-            kind if kind.is_of_something_missing() && self.may_be_elsewhere(traces, flaw, id) => {
-                match id.is_some() || kind == FlawKind::ErasedNothing {
-                    true => Finding::note(Check::Messages, what),
-                    // Too many to look up when each message was made.
-                    false => Finding::unchecked(Check::Messages, what),
-                }
-            }
+        // What it lacks may be in the log before.
+        let may = match flaw.kind.is_of_something_missing() {
+            true => self.may_be_elsewhere(traces, flaw, id),
+            false => May::Not,
+        };
+        may.weigh(Check::Messages, flaw.kind.text(), || self.fault(flaw.kind))
+    }
+
+    fn fault(&self, kind: FlawKind) -> Finding {
+        let what = kind.text();
+        match kind {
             FlawKind::BothTold => Finding::note(Check::Messages, what),
             // What another relay signed is no evidence against this one, which wrote it down.
             FlawKind::NeverSent | FlawKind::HeardUntaken | FlawKind::NotLeft => {
@@ -226,10 +228,15 @@ impl Walk<'_> {
     }
 
     /// Whether an entry about a message may rest on the log that this one goes on from.
-    fn may_be_elsewhere(&self, traces: &[Trace], flaw: &Flaw, id: Option<MessageId>) -> bool {
-        let at = traces.iter().find(|trace| trace.index == flaw.index).map(|trace| trace.at);
-        let rests = at.zip(self.elsewhere);
-        rests.is_some_and(|(at, elsewhere)| elsewhere.may_have(Timestamp::from_millis(at), id))
+    fn may_be_elsewhere(&self, traces: &[Trace], flaw: &Flaw, id: Option<MessageId>) -> May {
+        let Some(elsewhere) = self.elsewhere else { return May::Not };
+        let trace = traces.iter().find(|trace| trace.index == flaw.index);
+        let may = trace.map(|trace| elsewhere.may_have(Timestamp::from_millis(trace.at), id));
+        match may.unwrap_or(May::Not) {
+            // Nobody could read the name of what is erased.
+            May::Unclear if flaw.kind == FlawKind::ErasedNothing => May::Be,
+            may => may,
+        }
     }
 
     /// A header that is missing: counted if the log gives leave for it, else a fault.
