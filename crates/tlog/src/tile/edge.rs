@@ -51,10 +51,30 @@ impl TileEdge {
     /// Appends a leaf hash (see [`kuriiri_merkle::leaf`]). Gives the tiles that became full with
     /// it, lowest first.
     pub fn push(&mut self, leaf: Digest) -> Vec<(Tile, Tree)> {
-        let (mut full, mut hash) = (Vec::new(), leaf);
-        let mut index = self.size / WIDTH;
+        let index = self.size / WIDTH;
         self.size += 1;
-        for level in 0_u8.. {
+        self.grow((0, index), leaf)
+    }
+
+    /// Appends 256 leaves of which no more is known than the root over their hashes. Nothing happens, and
+    /// it is false, when the tree does not end with a full tile.
+    pub fn push_full(&mut self, root: Digest) -> bool {
+        let is_at_end = self.size.is_multiple_of(WIDTH);
+        if is_at_end {
+            let index = self.size / WIDTH;
+            self.size += WIDTH;
+            if self.tiles.is_empty() {
+                self.tiles.push(Arc::default());
+            }
+            self.grow((1, index / WIDTH), root);
+        }
+        is_at_end
+    }
+
+    /// Appends a hash to the tile of a level, and what becomes full by it to the levels above.
+    fn grow(&mut self, (from, mut index): (u8, u64), mut hash: Digest) -> Vec<(Tile, Tree)> {
+        let mut full = Vec::new();
+        for level in from.. {
             let at = usize::from(level);
             if self.tiles.len() <= at {
                 self.tiles.push(Arc::default());
@@ -182,6 +202,21 @@ mod tests {
         assert_eq!((copy.size(), copy.root()), (300, root));
         assert_ne!((edge.size(), edge.root()), (300, root));
         check(&copy, 300);
+    }
+
+    #[test]
+    fn a_full_tile_of_which_only_the_root_is_known_can_be_appended() {
+        let size = 66_000;
+        let (whole, leaves) = (tree(size), leaves(size));
+        for (skipped, before) in [(0, 0), (1, 256), (255, 255 * 256), (256, 65_536)] {
+            let mut edge = TileEdge::new();
+            leaves.iter().take(before).for_each(|leaf| drop(edge.push(*leaf)));
+            assert!(edge.push_full(whole.node(TILE_HEIGHT, skipped).unwrap()));
+            check(&edge, before as u64 + WIDTH);
+            leaves.iter().skip(before + 256).for_each(|leaf| drop(edge.push(*leaf)));
+            check(&edge, size);
+            assert!(!edge.push_full(leaves[0]) && edge.size() == size);
+        }
     }
 
     #[test]
