@@ -4,6 +4,7 @@
 //! [`SPILL_BYTES_MAX`](crate::SPILL_BYTES_MAX) goes to files; the certificates and signed files that
 //! it shows, each once; and the findings, up to [`FINDINGS_MAX`](crate::FINDINGS_MAX).
 
+mod copy;
 mod givers;
 mod gone;
 mod ids;
@@ -26,10 +27,10 @@ use std::time::Instant;
 
 use kuriiri_tlog::{Cosigned, ministry_of};
 
+use self::{copy::Copy, names::with_names, walk::Walk};
 pub use self::{gone::Gone, options::AuditOptions, report::LogReport};
-use self::{names::with_names, walk::Walk};
 use crate::{
-    finding::{Check, Finding, Findings},
+    finding::{Check, Finding, Findings, FirstMissing},
     folder::LogFolder,
     scan::scan,
     trusted::Anchors,
@@ -43,7 +44,8 @@ pub fn audit(
     mut progress: impl FnMut(u64),
 ) -> LogReport {
     let begun = Instant::now();
-    let mut findings = Findings::new();
+    let missing = FirstMissing::default();
+    let mut findings = Findings::of_a_copy(&missing);
     let cosigned = check_checkpoint(folder, anchors, &mut findings);
     let mut report = LogReport::of(folder, cosigned);
     let Some(home) = ministry_of(&report.origin) else {
@@ -52,11 +54,12 @@ pub fn audit(
         report.findings = findings;
         return report;
     };
-    pool::with(|pool| {
-        let mut walk = Walk::new(folder, anchors, home, options, pool);
+    pool::with(&missing, |pool| {
+        let copy = Copy::of(folder, &missing);
+        let mut walk = Walk::new((copy, anchors), home, options, pool);
         let goes_on = |chunk| {
             let goes_on = walk.chunk(chunk, &mut findings);
-            progress(walk.read());
+            progress(walk.passed());
             goes_on
         };
         scan(folder, with_names, goes_on);

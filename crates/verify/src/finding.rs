@@ -1,6 +1,10 @@
 //! What a check comes to: how much was looked at, and what was found.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use kuriiri_types::{MessageId, Ministry};
 use serde::{Deserialize, Serialize};
@@ -78,6 +82,31 @@ impl Check {
         }
     }
 
+    /// Whether what it finds about an entry follows from entries before that.
+    const fn rests_on_earlier(self) -> bool {
+        match self {
+            Self::Order
+            | Self::Channels
+            | Self::Heads
+            | Self::Originators
+            | Self::Approvals
+            | Self::Receipts
+            | Self::Decisions
+            | Self::SignedFiles
+            | Self::Witnessing => true,
+            Self::Checkpoint
+            | Self::Root
+            | Self::Files
+            | Self::Growth
+            | Self::Entries
+            | Self::Headers
+            | Self::Messages
+            | Self::Bodies
+            | Self::Proofs
+            | Self::Agreement => false,
+        }
+    }
+
     /// What is counted by it.
     pub const fn title(self) -> &'static str {
         match self {
@@ -145,6 +174,9 @@ pub struct Finding {
     /// The evidence file that was written about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
+    /// It would not be so if the log had another entry somewhere.
+    #[serde(skip)]
+    pub(crate) needs_all: bool,
 }
 
 pub(crate) fn as_text<T: fmt::Display, S: serde::Serializer>(
@@ -180,7 +212,25 @@ impl Finding {
 
     fn new(check: Check, weight: Weight, what: impl Into<String>) -> Self {
         let (entry, message, against, evidence) = (None, None, None, None);
-        Self { check, weight, entry, message, against, what: what.into(), evidence }
+        let needs_all = false;
+        Self { check, weight, entry, message, against, what: what.into(), evidence, needs_all }
+    }
+
+    /// The same as something that is so only if no entry is missing.
+    #[must_use]
+    pub(crate) fn needing_all(mut self) -> Self {
+        self.needs_all = true;
+        self
+    }
+
+    /// The same of a copy that lacks entries from this one on.
+    fn of_a_copy_that_lacks(mut self, first: u64) -> Self {
+        let rests = self.check.rests_on_earlier() && self.entry.is_none_or(|entry| entry > first);
+        if self.weight == Weight::Fault && (rests || self.needs_all) {
+            (self.weight, self.against) = (Weight::Unchecked, None);
+            self.what.push_str("; entries that this copy lacks may explain it");
+        }
+        self
     }
 
     /// The same about an entry.
@@ -255,17 +305,34 @@ pub struct Tally {
     pub notes: u64,
 }
 
+/// The first entry that a copy of a log lacks, if it lacks any; known to all who check that copy.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct FirstMissing(Arc<OnceLock<u64>>);
+
+impl FirstMissing {
+    /// This entry is missing, and any before it that was is known.
+    pub(crate) fn tell(&self, entry: u64) {
+        self.0.get_or_init(|| entry);
+    }
+}
+
 /// All that was found.
 #[derive(Debug, Clone, Default)]
 pub struct Findings {
     tallies: BTreeMap<Check, Tally>,
     listed: Vec<Finding>,
+    missing: FirstMissing,
 }
 
 impl Findings {
     /// Nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Nothing yet of a copy that may lack entries: what these may explain is no fault.
+    pub(crate) fn of_a_copy(missing: &FirstMissing) -> Self {
+        Self { missing: missing.clone(), ..Self::default() }
     }
 
     /// Says that a check was made, whatever it comes to.
@@ -280,6 +347,10 @@ impl Findings {
 
     /// Adds what was found. Beyond [`FINDINGS_MAX`] of a weight it is only counted.
     pub fn add(&mut self, finding: Finding) {
+        let finding = match self.missing.0.get() {
+            Some(first) => finding.of_a_copy_that_lacks(*first),
+            None => finding,
+        };
         let tally = self.tallies.entry(finding.check).or_default();
         match finding.weight {
             Weight::Fault => tally.faults += 1,

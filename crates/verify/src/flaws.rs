@@ -61,6 +61,13 @@ impl FlawKind {
         }
     }
 
+    /// Whether it would be none if the log had another entry somewhere.
+    pub(crate) fn needs_all(self) -> bool {
+        // What a header names is stated in the same moment, before the decision or after it; and the life of a
+        // message depends on all rules before.
+        self.is_of_something_missing() || matches!(self, Self::OtherRecipients | Self::EndedEarly)
+    }
+
     pub(crate) fn text(self) -> &'static str {
         match self {
             Self::NoHeader => {

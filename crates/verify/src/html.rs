@@ -68,6 +68,7 @@ impl Page {
         );
         for (check, tally) in findings.tallies() {
             let (class, result) = match (tally.faults, tally.unchecked, tally.not_yet) {
+                (0, 0, 0) if tally.done == 0 => ("note", "nothing to check".to_owned()),
                 (0, 0, 0) => ("good", "all good".to_owned()),
                 (0, 0, n) => ("unchecked", format!("{n} not yet")),
                 (0, n, _) => ("unchecked", format!("{n} not checked")),
@@ -214,6 +215,7 @@ pub fn log_page(report: &LogReport, verdict: &str) -> String {
     let mut page = Page::new(&format!("Log {}", report.origin), &report.findings, verdict);
     let mut facts = vec![
         ("Entries", report.size.to_string()),
+        ("Entries that could be read", report.read.to_string()),
         ("Root", report.root.clone()),
         (
             "Authorities",

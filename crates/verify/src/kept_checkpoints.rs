@@ -183,6 +183,14 @@ impl Known {
                 return;
             }
             self.next += 1;
+            if kept.size < tree.size() {
+                let what = format!(
+                    "this copy lacks the entries up to the {}th, so a checkpoint of that size was not held against it",
+                    kept.size
+                );
+                out.add(Finding::unchecked(Check::Growth, what));
+                continue;
+            }
             out.done(Check::Growth, 1);
             if kept.root == tree.root() {
                 (self.held, self.latest) = (self.held + 1, kept.size);

@@ -89,6 +89,7 @@ mod receipt;
 mod reconcile;
 mod rules;
 mod scan;
+mod signed_tree;
 mod spill;
 mod timeline;
 mod trace;

@@ -82,7 +82,8 @@ fn is_comparable(homes: &[Ministry; 2], findings: &mut Findings) -> bool {
         findings.add(Finding::fault(Check::Agreement, "both are logs of the same ministry"));
         false
     } else if checks.into_iter().any(|check| findings.has(check)) {
-        let what = "the logs are not sound in themselves, so they were not compared";
+        let what = "the logs are not sound in themselves, so they were not compared; `kuriiri-verify log` \
+                    tells of each whether the log or only this copy is bad, and which entry";
         findings.add(Finding::unchecked(Check::Agreement, what));
         false
     } else {

@@ -72,7 +72,7 @@ pub(crate) fn check_files(folder: &LogFolder, tree: &TileEdge, findings: &mut Fi
 }
 
 /// How wide a tile is in a tree of so many leaves; 0 when it has none.
-fn width_of_tile(size: u64, level: u8, index: u64) -> u16 {
+pub(crate) fn width_of_tile(size: u64, level: u8, index: u64) -> u16 {
     let hashes = size.checked_shr(u32::from(level) * 8).unwrap_or(0);
     bundle_of(hashes, index).map_or(0, |bundle| bundle.width)
 }

@@ -11,7 +11,12 @@ use std::{
 use kuriiri_types::{Decided, Digest, Receipt, SignedApproval, SignedReceipt};
 
 use super::recent::Headers;
-use crate::{check_entry::Spot, finding::Findings, scan::threads, trusted::Trusted};
+use crate::{
+    check_entry::Spot,
+    finding::{Findings, FirstMissing},
+    scan::threads,
+    trusted::Trusted,
+};
 
 /// Jobs that wait, for each thread.
 const WAITING_PER_THREAD: usize = 4;
@@ -47,11 +52,12 @@ impl Pool {
 }
 
 /// Lets `use_it` give jobs, and gives what all threads found.
-pub(super) fn with(use_it: impl FnOnce(Pool)) -> Vec<Findings> {
+pub(super) fn with(missing: &FirstMissing, use_it: impl FnOnce(Pool)) -> Vec<Findings> {
     let (give, take) = sync_channel(WAITING_PER_THREAD * threads());
     let take = Mutex::new(take);
     thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads()).map(|_| scope.spawn(|| work(&take))).collect();
+        let workers: Vec<_> =
+            (0..threads()).map(|_| scope.spawn(|| work(&take, missing))).collect();
         use_it(Pool(give));
         let join = |worker: thread::ScopedJoinHandle<'_, Findings>| {
             worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -60,8 +66,8 @@ pub(super) fn with(use_it: impl FnOnce(Pool)) -> Vec<Findings> {
     })
 }
 
-fn work(take: &Mutex<Receiver<Job>>) -> Findings {
-    let mut findings = Findings::new();
+fn work(take: &Mutex<Receiver<Job>>, missing: &FirstMissing) -> Findings {
+    let mut findings = Findings::of_a_copy(missing);
     loop {
         let next = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(Job { trusted, items }) = next else { return findings };

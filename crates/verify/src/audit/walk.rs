@@ -10,12 +10,13 @@ use std::{
 
 use kuriiri_tlog::TileEdge;
 use kuriiri_types::{
-    Decided, Entry, Fingerprint, LogEvent, Ministry, PolicyInForce, Receipt, Timestamp,
+    Decided, Digest, Entry, Fingerprint, LogEvent, Ministry, PolicyInForce, Receipt, Timestamp,
     limits::LOG_RETENTION_MIN,
 };
 use kuriiri_wire::WireError;
 
 use super::{
+    copy::{Bundle, Copy, Place},
     givers::Givers,
     gone::Leave,
     names::Names,
@@ -32,7 +33,6 @@ use super::{
 use crate::{
     check_entry::Spot,
     finding::{Check, Finding, Findings},
-    folder::LogFolder,
     found::{Beside, Found, Inner, is_onward},
     heads::Heads,
     kept_checkpoints::Known,
@@ -50,7 +50,7 @@ const JOB_MESSAGES: usize = 4096;
 
 /// A log on the way from its first entry to its last.
 pub(super) struct Walk<'a> {
-    folder: &'a LogFolder,
+    copy: Copy<'a>,
     anchors: &'a Anchors,
     pool: Pool,
     known: Known,
@@ -86,8 +86,7 @@ pub(super) struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     pub(super) fn new(
-        folder: &'a LogFolder,
-        anchors: &'a Anchors,
+        (copy, anchors): (Copy<'a>, &'a Anchors),
         home: Ministry,
         options: AuditOptions,
         pool: Pool,
@@ -97,8 +96,10 @@ impl<'a> Walk<'a> {
         let trusted = Arc::new(Trusted::first(home.clone(), anchors));
         let mut history = TrustHistory::default();
         history.push((0, Timestamp::from_millis(i64::MIN)), Arc::clone(&trusted));
+        let origin = &copy.folder.checkpoint().origin;
         Self {
-            folder,
+            order: Order::new(home.clone(), origin),
+            copy,
             anchors,
             pool,
             known,
@@ -107,7 +108,6 @@ impl<'a> Walk<'a> {
             is_start: false,
             compiled: Compiled::default(),
             tree: TileEdge::new(),
-            order: Order::new(home.clone(), &folder.checkpoint().origin),
             heads: Heads::new(home.clone()),
             trusted,
             history,
@@ -129,8 +129,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// How many entries were read.
-    pub(super) fn read(&self) -> u64 {
+    /// How many entries were read, or are known to be missing.
+    pub(super) fn passed(&self) -> u64 {
         self.tree.size()
     }
 
@@ -140,29 +140,38 @@ impl<'a> Walk<'a> {
         chunk: Scanned<(Found, Vec<Names>)>,
         findings: &mut Findings,
     ) -> bool {
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
-            Err(error) => {
-                findings.add(Finding::fault(Check::Files, error.to_string()));
+        let places = match self.copy.take(self.tree.size(), chunk, findings) {
+            Bundle::Entries(places) => places,
+            Bundle::Missing(root) => {
+                self.known.check(&self.tree, &self.anchors.trust, findings);
+                return self.tree.push_full(root);
+            }
+            Bundle::Unknown => {
                 self.broken = true;
                 return false;
             }
         };
-        findings.done(Check::Files, 1);
-        for what in chunk.flaws {
-            findings.add(Finding::fault(Check::Headers, what));
-        }
         self.recent.turn();
-        for (found, names) in chunk.entries {
-            self.known.check(&self.tree, &self.anchors.trust, findings);
-            for (tile, tree) in self.tree.push(found.leaf) {
-                check_tile(self.folder, tile, &tree, findings);
+        for place in places {
+            match place {
+                Place::Missing(leaf) => self.leaf(leaf, findings),
+                Place::Entry(entry) => {
+                    let (found, names) = *entry;
+                    self.leaf(found.leaf, findings);
+                    self.traces.names(&found, &names, findings);
+                    self.entry(found, findings);
+                }
             }
-            self.traces.names(&found, &names, findings);
-            self.entry(found, findings);
         }
         self.flush();
         true
+    }
+
+    fn leaf(&mut self, leaf: Digest, findings: &mut Findings) {
+        self.known.check(&self.tree, &self.anchors.trust, findings);
+        for (tile, tree) in self.tree.push(leaf) {
+            check_tile(self.copy.folder, tile, &tree, findings);
+        }
     }
 
     fn entry(&mut self, found: Found, findings: &mut Findings) {
@@ -446,7 +455,7 @@ impl<'a> Walk<'a> {
     }
 
     fn origin(&self) -> Origin<'a> {
-        Origin { origin: &self.folder.checkpoint().origin, anchors: self.anchors }
+        Origin { origin: &self.copy.folder.checkpoint().origin, anchors: self.anchors }
     }
 }
 

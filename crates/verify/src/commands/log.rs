@@ -115,6 +115,10 @@ fn text(report: &LogReport, verdict: &str) -> String {
     text.push_str("  revocation of certificates is not in a log and was not looked at\n\n");
     text.push_str(&findings_text(&report.findings));
     text.push('\n');
+    if report.read < report.size {
+        let (read, size) = (report.read, report.size);
+        text.push_str(&format!("  of the {read} entries that could be read, of {size}:\n"));
+    }
     for (name, number) in fates_of(&report.fates) {
         text.push_str(&format!("  {number:>10}  {name}\n"));
     }

@@ -33,13 +33,13 @@ impl Walk<'_> {
         self.flush();
         for (tile, tree) in self.tree.partial() {
             if !self.broken {
-                check_tile(self.folder, tile, tree, findings);
+                check_tile(self.copy.folder, tile, tree, findings);
             }
         }
         self.known.check(&self.tree, &self.anchors.trust, findings);
         self.leave.settle();
         if !self.broken {
-            check_files(self.folder, &self.tree, findings);
+            check_files(self.copy.folder, &self.tree, findings);
             if let Some(what) = self.known.unprotected(self.tree.size()) {
                 findings.add(Finding::note(Check::Growth, what));
             }
@@ -51,7 +51,7 @@ impl Walk<'_> {
         self.signed_files.finish(self.anchors, findings);
         self.order.finish(findings);
         self.check_root(findings);
-        (report.read, report.messages) = (self.read(), self.messages);
+        (report.read, report.messages) = (self.copy.read, self.messages);
         report.period = self.period;
         report.authorities = self.authorities();
         report.kinds = std::mem::take(&mut self.kinds);
@@ -114,13 +114,17 @@ impl Walk<'_> {
     }
 
     fn check_root(&self, findings: &mut Findings) {
-        let (read, said) = (self.tree.size(), self.folder.checkpoint());
-        findings.done(Check::Root, self.read());
+        let (read, said) = (self.tree.size(), self.copy.folder.checkpoint());
+        findings.done(Check::Root, self.copy.read);
         if read != said.size {
             let what = format!("{read} entries can be read of {}", said.size);
             findings.add(Finding::fault(Check::Root, what));
         } else if self.tree.root() != said.root {
-            let what = format!("the entries have the root {}", self.tree.root());
+            let what = format!(
+                "the entries have the root {}, and the tiles do not lead to the root that was signed either: what \
+                 of this copy is as it was signed cannot be told",
+                self.tree.root()
+            );
             findings.add(Finding::fault(Check::Root, what));
         }
     }
@@ -150,7 +154,7 @@ impl Walk<'_> {
                 |traces| self.message_history(traces, &mut histories, findings),
             );
         });
-        let later = Later::new(self.folder, &self.history, &self.pool);
+        let later = Later::new(self.copy.folder, &self.history, &self.pool);
         let late = std::mem::replace(&mut histories.late, Spill::new());
         let ran = sorted.and_then(|()| later.run(late, findings));
         match ran {
@@ -201,7 +205,11 @@ impl Walk<'_> {
             true => self.may_be_elsewhere(traces, flaw, id),
             false => May::Not,
         };
-        may.weigh(Check::Messages, flaw.kind.text(), || self.fault(flaw.kind))
+        let finding = may.weigh(Check::Messages, flaw.kind.text(), || self.fault(flaw.kind));
+        match flaw.kind.needs_all() {
+            true => finding.needing_all(),
+            false => finding,
+        }
     }
 
     fn fault(&self, kind: FlawKind) -> Finding {
@@ -235,7 +243,7 @@ impl Walk<'_> {
         match may.unwrap_or(May::Not) {
             // Nobody could read the name of what is erased.
             May::Unclear if flaw.kind == FlawKind::ErasedNothing => May::Be,
-            may => may,
+            may @ (May::Be | May::Unclear | May::Not) => may,
         }
     }
 
@@ -252,7 +260,7 @@ impl Walk<'_> {
                  that it was pruned after that time or erased"
             );
             // Headers are no part of what is signed: whoever made the copy may have left it out.
-            return Some(Finding::fault(Check::Headers, what));
+            return Some(Finding::fault(Check::Headers, what).needing_all());
         };
         *count += 1;
         counted.decisions += 1;
@@ -280,7 +288,7 @@ impl Histories {
     fn name(&mut self, walk: &Walk<'_>, traces: &[Trace], index: u64) -> Option<MessageId> {
         self.names = self.names.checked_sub(1)?;
         let message = traces.first()?.message;
-        let named = found((index, walk.folder.entry(index).ok()?)).named();
+        let named = found((index, walk.copy.folder.entry(index).ok()?)).named();
         named.into_iter().find(|named| beginning(named.header) == message)?.message
     }
 }
