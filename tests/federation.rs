@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     ffi::OsStr,
+    fs::{self, File},
     io::{BufRead, BufReader},
     net::{Ipv4Addr, UdpSocket},
     path::{Path, PathBuf},
@@ -12,6 +13,8 @@ use std::{
 
 use kuriiri_client::{Client, Profile};
 use tempfile::TempDir;
+
+use crate::evidence::eventually;
 
 /// The program under test.
 pub(crate) const KURIIRI: &str = env!("CARGO_BIN_EXE_kuriiri");
@@ -65,11 +68,13 @@ impl Federation {
 
     /// Starts a relay on whatever state it has, and waits until it listens.
     pub(crate) fn start(&mut self, relay: &str) {
+        let said = File::options().create(true).append(true).open(self.said_by(relay)).unwrap();
         let mut child = Command::new(KURIIRI)
             .args(["relay", "--until-stdin-closes", "--config"])
             .arg(self.path(&format!("{relay}/relay.toml")))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(said)
             .spawn()
             .unwrap();
         let leash = child.stdin.take().unwrap();
@@ -77,6 +82,17 @@ impl Federation {
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("listens on"), "{relay} did not start: {line}");
         self.running.insert(relay.into(), Running { child, _leash: leash });
+    }
+
+    /// Where a relay's messages for its operator go.
+    fn said_by(&self, relay: &str) -> PathBuf {
+        self.dir.path().join(format!("{relay}.said"))
+    }
+
+    /// Waits until a relay has told its operator something.
+    pub(crate) fn says(&self, relay: &str, words: &str) {
+        let said = self.said_by(relay);
+        eventually(words, || fs::read_to_string(&said).unwrap().contains(words));
     }
 
     /// Kills a relay with no warning (SIGKILL).
@@ -111,7 +127,11 @@ impl Federation {
 
 impl Drop for Federation {
     fn drop(&mut self) {
-        for running in self.running.values_mut() {
+        for (relay, running) in &mut self.running {
+            if std::thread::panicking() {
+                let said = fs::read_to_string(self.dir.path().join(format!("{relay}.said")));
+                eprintln!("--- {relay}\n{}", said.unwrap_or_default());
+            }
             // It may have ended by itself.
             let _ = running.child.kill();
             let _ = running.child.wait();
