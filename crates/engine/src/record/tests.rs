@@ -12,6 +12,7 @@ use kuriiri_types::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::endorsed::HEADER_AND_APPROVALS_BYTES_MAX;
 
 /// Hashes in the path of the largest batch.
 const PATH_MAX: usize = BATCH_LEAVES_MAX.ilog2() as usize;
@@ -187,6 +188,44 @@ fn the_largest_message_fits_a_pack_and_a_store_adds_one_byte() {
     assert!(pack.weight() <= PACK_BYTES_MAX, "{}", pack.weight());
     let bytes = postcard::to_stdvec(&pack).unwrap().len() + 1;
     assert!(bytes <= PACK_BYTES_MAX, "{bytes}");
+}
+
+/// What is taken fits wherever it comes, and whether it is held or goes.
+#[test]
+fn a_message_with_all_that_it_may_carry_fits_a_pack_and_a_hold() {
+    let place = Body::File(BodyRef { file: u64::MAX, offset: u64::MAX, len: u32::MAX });
+    let proof = BatchProof {
+        signer: Digest([0xff; 32]),
+        index: u32::MAX,
+        size: u32::MAX,
+        path: vec![Digest([0xff; 32]); PATH_MAX],
+        signature: vec![0xff; SIGNATURE_BYTES].into(),
+    };
+    let names = MINISTRY_NAME_BYTES_MAX + 2;
+    for dests in [1, (HEADER_BYTES_MAX - 1024) / names] {
+        let empty = SignedApproval { approval: Bytes::new(), proof: proof.clone() };
+        let besides = HEADER_BYTES_MAX + dests * names + approvals_weight(&[empty]);
+        let approval = vec![0xff; HEADER_AND_APPROVALS_BYTES_MAX - besides].into();
+        let approvals = vec![SignedApproval { approval, proof: proof.clone() }];
+        let parcel = Parcel { approvals: approvals.clone(), ..widest_parcel(place.clone()) };
+        let Parcel { header, path, expires, .. } = parcel.clone();
+        let parts = vec![widest_part()];
+        let pack =
+            Pack { before: u64::MAX, packed: expires, parts, items: vec![Item::Parcel(parcel)] };
+        let bytes = postcard::to_stdvec(&pack).unwrap().len() + 1;
+        assert!(bytes <= PACK_BYTES_MAX, "{bytes}");
+        let hold = Hold {
+            envelope: Envelope { header, proof: proof.clone() },
+            dests: vec![named(MINISTRY_NAME_BYTES_MAX); dests],
+            path,
+            approvals,
+            body: place.clone(),
+            expires,
+            accepted: expires,
+        };
+        let bytes = postcard::to_stdvec(&hold).unwrap().len() + 1;
+        assert!(bytes <= PACK_BYTES_MAX, "{bytes}");
+    }
 }
 
 #[test]

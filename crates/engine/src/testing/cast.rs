@@ -298,6 +298,25 @@ impl Letter {
         letters.iter().zip(encoded.into_iter().zip(proofs.into_values())).map(verified).collect()
     }
 
+    /// Letters verified again, whose leaves stand far from each other among others of one signature.
+    pub(crate) fn all_scattered(letters: &[Self], leaves: usize) -> Vec<VerifiedMessage> {
+        let encoded: Vec<Bytes> = letters.iter().map(|l| header::encode(&l.header())).collect();
+        let gap = leaves / letters.len();
+        let hash = |at: usize| match encoded.get(at / gap).filter(|_| at.is_multiple_of(gap)) {
+            Some(header) => leaf(header),
+            None => leaf(&at.to_be_bytes()),
+        };
+        let leaves: Vec<_> = (0..leaves).map(hash).collect();
+        let signer = &cast().signers[&system(&letters[0].signer)];
+        let proofs = signer.sign(Purpose::Messages, &leaves).into_iter().step_by(gap);
+        let verified = |((letter, header), proof): ((&Self, Bytes), BatchProof)| {
+            let envelope = Envelope { header, proof };
+            let verified = cast().verifier.message(envelope, |bytes| header::decode(bytes), NOW);
+            verified.unwrap().with_body(letter.salted_body()).unwrap()
+        };
+        letters.iter().zip(encoded.clone()).zip(proofs).map(verified).collect()
+    }
+
     fn salted_body(&self) -> Bytes {
         vec![self.number; BODY_SALT_BYTES + self.size].into()
     }

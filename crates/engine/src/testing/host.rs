@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use kuriiri_merkle::leaf;
-use kuriiri_seal::VerifiedApproval;
+use kuriiri_seal::{VerifiedApproval, VerifiedMessage};
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
     Address, Addressed, Codec, Entry, Giver, Header, Lane, LogEvent, Ministry, Precedence, Receipt,
@@ -191,23 +191,8 @@ impl Host {
         path: &[&str],
         letters: &[Letter],
     ) -> Vec<Verdict> {
-        let path: Vec<_> = path.iter().map(|relay| ministry(relay)).collect();
         let dest = self.ministry.clone();
-        let parcel = |message| Arrival {
-            message,
-            dest: dest.clone(),
-            path: path.clone(),
-            approvals: self.endorsements.clone(),
-        };
-        let actions = self.step(vec![Event::Arrived {
-            peer: ministry(peer),
-            link: LinkId(901),
-            token: Token(8),
-            lane: ROUTINE,
-            epoch: 0,
-            parcels: Letter::all_verified(letters).into_iter().map(|m| Ok(parcel(m))).collect(),
-            certificates: Vec::new(),
-        }]);
+        let actions = self.arrive_verified((peer, path), Letter::all_verified(letters));
         let answer = actions.into_iter().find_map(|action| {
             let Action::Answer(Token(8), Reply::Verdicts { verdicts, receipts }) = action else {
                 return None;
@@ -225,6 +210,31 @@ impl Host {
         stated.retain(|one| expected.contains(one));
         assert_eq!(stated, expected);
         verdicts
+    }
+
+    /// Messages come from a peer for this ministry.
+    pub(crate) fn arrive_verified(
+        &mut self,
+        (peer, path): (&str, &[&str]),
+        messages: Vec<VerifiedMessage>,
+    ) -> Vec<Action> {
+        let path: Vec<_> = path.iter().map(|relay| ministry(relay)).collect();
+        let dest = self.ministry.clone();
+        let parcel = |message| Arrival {
+            message,
+            dest: dest.clone(),
+            path: path.clone(),
+            approvals: self.endorsements.clone(),
+        };
+        self.step(vec![Event::Arrived {
+            peer: ministry(peer),
+            link: LinkId(901),
+            token: Token(8),
+            lane: ROUTINE,
+            epoch: 0,
+            parcels: messages.into_iter().map(|message| Ok(parcel(message))).collect(),
+            certificates: Vec::new(),
+        }])
     }
 
     /// What a receipt of this relay says, message by message.

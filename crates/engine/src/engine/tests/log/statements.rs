@@ -90,6 +90,23 @@ fn headers_beside_an_entry_fit_one_value_and_what_does_not_begins_another() {
     }
 }
 
+/// Whoever signs chooses where its messages stand: the hashes between leaves that are far apart are many
+/// bytes, however small the messages.
+#[test]
+fn what_proves_scattered_messages_begins_another_entry_when_it_has_no_room() {
+    let letters = many(0..MANY);
+    let messages = Letter::all_scattered(&letters, 65_536);
+    let mut host = Host::new("plm.example");
+    host.arrive_verified(("sm.example", &["sm.example"]), messages);
+    let decided = decisions(host.written());
+    assert!(decided.len() > 1, "{}", decided.len());
+    assert_eq!(decided.iter().map(|one| one.subjects.len()).sum::<usize>(), letters.len());
+    for one in &decided {
+        let leaves: Vec<_> = one.subjects.iter().map(|subject| subject.header).collect();
+        crate::testing::check_part(one.batch.as_ref().unwrap(), &leaves);
+    }
+}
+
 #[test]
 fn no_statement_speaks_of_two_senders_or_comes_to_two_peers() {
     let mut hub = Host::new("verkko.example");
