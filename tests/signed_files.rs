@@ -132,3 +132,56 @@ fn the_log_shows_who_signed_what_is_in_force() {
     eventually("another start", || crate::upkeep::kinds(&log)["BOOT"] == 2);
     assert_eq!(changes(&log).len(), 2);
 }
+
+/// Whether the relay of this folder would start.
+fn check(federation: &Federation, relay: &str) -> std::process::Output {
+    let file = federation.path(&format!("{relay}/relay.toml"));
+    kuriiri(&["relay".as_ref(), "--check".as_ref(), "--config".as_ref(), file.as_os_str()])
+}
+
+/// Changes a relay's configuration.
+fn configure(federation: &Federation, from: &str, to: &str) {
+    let file = federation.path("sm/relay.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.contains(from), "{text}");
+    fs::write(&file, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn a_line_of_the_configuration_neither_brings_an_old_file_back_nor_takes_one_out() {
+    let mut federation = Federation::written();
+    add_own_rules(&federation, "sm");
+    let (log, folder) = (federation.path("sm/log"), federation.path("sm/policy"));
+    let [rules, old] = ["policy.toml", "old.toml"].map(|name| folder.join(name));
+    for ending in ["", ".sig"] {
+        let [from, to] = [&rules, &old].map(|path| format!("{}{ending}", path.display()));
+        fs::copy(from, to).unwrap();
+    }
+    let newer = fs::read_to_string(&rules).unwrap().replace("serial = 42", "serial = 43");
+    fs::write(&rules, newer).unwrap();
+    federation.sign_anew(&rules);
+    federation.start("sm");
+    eventually("the files in force at the start", || changes(&log).len() == 1);
+
+    // The older rules under another name are older still, at a reload and at a start.
+    configure(&federation, "policy/policy.toml", "policy/old.toml");
+    federation.hang_up("sm");
+    federation.says("sm", "KRI-1008");
+    let refused = check(&federation, "sm");
+    assert!(!refused.status.success());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("KRI-1008"), "{refused:?}");
+    configure(&federation, "policy/old.toml", "policy/policy.toml");
+
+    // Without the ministry's own rules more is permitted, and nobody signed that.
+    let own = format!("local-rules = [\"policy/{OWN}\"]\n");
+    configure(&federation, &own, "");
+    federation.hang_up("sm");
+    federation.says("sm", "KRI-1017");
+    let refused = check(&federation, "sm");
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("KRI-1017"), "{refused:?}");
+    configure(&federation, "translations = ", &format!("{own}translations = "));
+    federation.kill("sm");
+    federation.start("sm");
+    eventually("another start", || crate::upkeep::kinds(&log)["BOOT"] == 2);
+    assert_eq!(changes(&log).len(), 1);
+}

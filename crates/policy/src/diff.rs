@@ -29,8 +29,8 @@ impl Policy {
     ///
     /// Compared are the decisions for messages at their origin, directly or through any one hub,
     /// for every valid label under every catalogue, and the obligations; nodes, hubs, levels,
-    /// values and catalogues are identified by name (catalogues by OID). Not compared are keys,
-    /// certificates and addresses, other than that they make a link.
+    /// values and catalogues are identified by name (catalogues by OID). Of keys, certificates and addresses
+    /// it is told that they are others, and that counts as widening.
     pub fn diff(&self, new: &Self) -> PolicyDiff {
         let mut found = compare::Found::default();
         for id in domain::catalogue_ids(self, new) {

@@ -230,18 +230,6 @@ impl Federation {
         if self.linked(from, to) { Some(to) } else { self.hubs_between(from, to).next() }
     }
 
-    /// Whether a new file names other keys or places of members than this one: whoever names another CA lets
-    /// others in, whatever the labels say.
-    pub fn lets_in_others(&self, new: &Self) -> bool {
-        new.nodes().any(|(_, node)| {
-            let known = self.by_id(node.id()).and_then(|known| self.get(known));
-            known.is_none_or(|known| {
-                (known.domain(), known.ca(), known.endpoints())
-                    != (node.domain(), node.ca(), node.endpoints())
-            })
-        })
-    }
-
     /// True when two nodes talk directly: at least one of them can be reached, and neither lists
     /// its links without the other. Links have no direction.
     pub fn linked(&self, a: NodeId, b: NodeId) -> bool {

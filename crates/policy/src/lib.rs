@@ -131,7 +131,9 @@ pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};
 pub use rehearse::{REHEARSED_MAX, Record, Rehearsal, Rehearsed, SEMANTICS};
-pub use replace::{Acceptance, Candidate, SIGNERS_TO_WIDEN, Version, accept};
+pub use replace::{
+    Acceptance, Candidate, FileId, SERIAL_JUMP_MAX, SIGNERS_TO_WIDEN, Version, accept,
+};
 pub use report::{Duties, ShownMarker, Told, Word};
 pub use route::Route;
 pub use rules::{RULES_MAX, Rules};

@@ -1,6 +1,6 @@
 //! Whether a signed file may be put in force: who signed it, and what is on record.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use bytes::Bytes;
 use kuriiri_policy::{Acceptance, Candidate, Version, accept};
@@ -16,25 +16,32 @@ use crate::{
 /// Holds the files of a relay that starts against the record of those that were in force last.
 /// What came in while it was down can no longer be compared, so it counts as widening.
 pub(crate) fn check_start(
+    configuration: &Path,
     files: &SignedFiles,
     versions: &[FileVersion],
     record: &Record,
     signers: &Signers,
 ) -> Result<(), ConfigError> {
+    if record.is_empty() {
+        return Ok(());
+    }
+    if let Some(name) = record.missing_in(versions).next() {
+        let what = format!(
+            "it does not name `{name}`, which was in force when the relay ran last; name it again, and take it \
+             out while the relay runs"
+        );
+        return Err(ConfigError::new(configuration, Code::POLICY_MISSING, what));
+    }
     for (file, version) in files.0.iter().zip(versions) {
-        let Some((serial, sha256)) = record.find(&version.name) else { continue };
-        let current = if sha256 == version.digest.to_string() {
-            Version { serial, digest: version.digest }
-        } else {
-            // Only whether the digests are equal is looked at.
-            Version { serial, digest: kuriiri_types::Digest([0; 32]) }
-        };
+        let last = record.last(version);
         // A file in force stays so after its time: a frozen policy is safer than a dead network.
         let candidate = Candidate { expires: None, ..candidate(file, version, signers, true) };
-        let acceptance = accept(clock::now(), Some(current), &candidate);
+        let acceptance = accept(clock::now(), last, &candidate);
         if let Some(code) = code(acceptance) {
+            let last = last
+                .map_or_else(|| "no such file".into(), |last| format!("serial {}", last.serial));
             let what = format!(
-                "{acceptance}: it has serial {}, and {serial} was in force when the relay ran last",
+                "{acceptance}: it has serial {}, and {last} was in force when the relay ran last",
                 version.serial
             );
             return Err(ConfigError::new(&file.path, code, what));
@@ -67,6 +74,7 @@ pub(crate) fn code(acceptance: Acceptance) -> Option<Code> {
         Acceptance::Signature => Some(Code::POLICY_SIGNATURE),
         Acceptance::Rollback => Some(Code::POLICY_ROLLBACK),
         Acceptance::Equivocation => Some(Code::POLICY_EQUIVOCATION),
+        Acceptance::Jump => Some(Code::POLICY_JUMP),
         Acceptance::Expired => Some(Code::POLICY_EXPIRED),
         Acceptance::Lint => Some(Code::POLICY_LINT),
         Acceptance::Tests => Some(Code::POLICY_TESTS),

@@ -74,7 +74,13 @@ impl Config {
     /// The file, the place in it, and what is wrong; unknown keys with the nearest known one.
     pub fn load(file: &Path) -> Result<Self, ConfigError> {
         let config = Self::read(file, None)?;
-        check_start(&config.signed, &config.versions, &config.record, &config.signers)?;
+        check_start(
+            &config.file,
+            &config.signed,
+            &config.versions,
+            &config.record,
+            &config.signers,
+        )?;
         Ok(config)
     }
 

@@ -8,7 +8,6 @@ use kuriiri_types::Code;
 use crate::{
     config::Config,
     error::{ConfigError, RelayError},
-    record::Record,
     signed::{FileVersion, SignedFiles},
 };
 
@@ -40,7 +39,7 @@ impl InForce {
                 Ok(())
             }
         });
-        let stored = settled.and_then(|()| Record::of(&self.versions).store(&config.state));
+        let stored = settled.and_then(|()| config.record.with(&self.versions).store(&config.state));
         stored.map_err(|error| ConfigError::new(&config.state, Code::STORE_IO, error).into())
     }
 }

@@ -1,9 +1,9 @@
 //! Whether new files may replace those in force: what they change, and what was in force before.
 
-use kuriiri_policy::{Acceptance, Lang, Policy, PolicyDiff, Version, accept};
+use kuriiri_policy::{Acceptance, Lang, PolicyDiff, accept};
 use kuriiri_types::Timestamp;
 
-use crate::{acceptance::candidate, config::Config, signed::FileVersion};
+use crate::{acceptance::candidate, config::Config, in_force::InForce, signed::FileVersion};
 
 /// What was found out about files that are offered together.
 #[derive(Debug)]
@@ -12,13 +12,16 @@ pub(crate) struct Judgement {
     pub(crate) files: Vec<(FileVersion, Acceptance)>,
     /// What the new files decide differently.
     pub(crate) diff: PolicyDiff,
+    /// The name of a file in force that is gone, if without it more is permitted: nobody signs that a file is
+    /// taken out.
+    pub(crate) missing: Option<String>,
 }
 
 impl Judgement {
     /// True when all of them may be put in force.
     pub(crate) fn is_good(&self) -> bool {
         let good = [Acceptance::Accept, Acceptance::Unchanged];
-        self.files.iter().all(|(_, acceptance)| good.contains(acceptance))
+        self.missing.is_none() && self.files.iter().all(|(_, acceptance)| good.contains(acceptance))
     }
 
     /// The first that may not.
@@ -31,21 +34,17 @@ impl Judgement {
 }
 
 /// Holds a new configuration against the one in force.
-pub(crate) fn judge(
-    now: Timestamp,
-    policy: &Policy,
-    versions: &[FileVersion],
-    new: &Config,
-) -> Judgement {
-    let diff = policy.diff(&new.policy);
-    let widens = diff.widens || policy.federation().lets_in_others(new.policy.federation());
+///
+/// The record says which files were in force, by what they are and not by what they are called; so a file that
+/// gets another name, or comes back after it was taken out, is held against the one that it was.
+pub(crate) fn judge(now: Timestamp, current: &InForce, new: &Config) -> Judgement {
+    let diff = current.policy.diff(&new.policy);
     let files = new.signed.0.iter().zip(&new.versions).map(|(file, version)| {
-        let current = versions.iter().find(|known| known.name == version.name);
-        let current = current.map(|known| Version { serial: known.serial, digest: known.digest });
-        let candidate = candidate(file, version, &new.signers, widens);
-        (version.clone(), accept(now, current, &candidate))
+        let candidate = candidate(file, version, &new.signers, diff.widens);
+        (version.clone(), accept(now, new.record.last(version), &candidate))
     });
-    Judgement { files: files.collect(), diff }
+    let missing = new.record.missing_in(&new.versions).next().filter(|_| diff.widens);
+    Judgement { files: files.collect(), missing: missing.map(Into::into), diff }
 }
 
 /// What people read of a difference, one line each: newly permitted, newly denied, other changes.

@@ -3,7 +3,8 @@
 
 use std::{fs, io, path::Path};
 
-use kuriiri_types::Code;
+use kuriiri_policy::Version;
+use kuriiri_types::{Code, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -12,19 +13,25 @@ use crate::{
 };
 
 const NAME: &str = "in-force.toml";
-const FORMAT: &str = "in-force/1";
+const FORMAT: &str = "in-force/2";
 
-/// Which signed files were in force last.
+/// Which signed files were in force last, and which had been before. None is forgotten: a file that was taken
+/// out may come back only as it was, or newer.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Record(Vec<Entry>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
+    /// Which file it is, whatever it is called.
+    id: String,
     name: String,
     serial: u64,
     /// Lower-case hexadecimal.
     sha256: String,
+    /// It was taken out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    gone: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -36,14 +43,19 @@ struct Written {
 }
 
 impl Record {
-    /// The record of these versions.
-    pub(crate) fn of(versions: &[FileVersion]) -> Self {
+    /// The record when these versions come into force.
+    pub(crate) fn with(&self, versions: &[FileVersion]) -> Self {
         let entry = |version: &FileVersion| Entry {
+            id: version.id.as_str().into(),
             name: version.name.clone(),
             serial: version.serial,
             sha256: version.digest.to_string(),
+            gone: false,
         };
-        Self(versions.iter().map(entry).collect())
+        let is_in_force = |entry: &&Entry| versions.iter().any(|one| one.id.as_str() == entry.id);
+        let gone = self.0.iter().filter(|entry| !is_in_force(entry));
+        let gone = gone.map(|entry| Entry { gone: true, ..entry.clone() });
+        Self(versions.iter().map(entry).chain(gone).collect())
     }
 
     /// Reads it from a state folder; a new one has none.
@@ -73,47 +85,85 @@ impl Record {
         sync_folder(&file)
     }
 
-    /// Serial and digest of a file, if it was in force.
-    pub(crate) fn find(&self, name: &str) -> Option<(u64, &str)> {
-        let entry = self.0.iter().find(|entry| entry.name == name);
-        entry.map(|entry| (entry.serial, entry.sha256.as_str()))
+    /// Whether no file was ever in force.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
-    /// The digest alone.
+    /// The version of a file that was in force last, even if it was taken out since. A digest that is not
+    /// this file's own is not told: only whether they are equal matters.
+    pub(crate) fn last(&self, version: &FileVersion) -> Option<Version> {
+        let entry = self.0.iter().find(|entry| entry.id == version.id.as_str())?;
+        let is_same = entry.sha256 == version.digest.to_string();
+        let digest = if is_same { version.digest } else { Digest([0; 32]) };
+        Some(Version { serial: entry.serial, digest })
+    }
+
+    /// The names of the files in force that are not among these.
+    pub(crate) fn missing_in<'a>(
+        &'a self,
+        versions: &'a [FileVersion],
+    ) -> impl Iterator<Item = &'a str> {
+        let is_there = |entry: &&Entry| versions.iter().any(|one| one.id.as_str() == entry.id);
+        let missing = self.0.iter().filter(|entry| !entry.gone).filter(move |one| !is_there(one));
+        missing.map(|entry| entry.name.as_str())
+    }
+
+    /// The digest of the file in force of this name.
     pub(crate) fn digest(&self, name: &str) -> Option<&str> {
-        self.find(name).map(|(_, digest)| digest)
+        let entry = self.0.iter().find(|entry| entry.name == name && !entry.gone);
+        entry.map(|entry| entry.sha256.as_str())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use kuriiri_types::Digest;
+    use kuriiri_policy::FileId;
 
     use super::*;
 
+    fn version(id: FileId, name: &str, serial: u64, byte: u8) -> FileVersion {
+        FileVersion { id, name: name.into(), serial, digest: Digest([byte; 32]), expires: None }
+    }
+
     fn versions() -> Vec<FileVersion> {
-        let version = |name: &str, serial, byte| FileVersion {
-            name: name.into(),
-            serial,
-            digest: Digest([byte; 32]),
-            expires: None,
-        };
-        vec![version("policy.toml", 42, 1), version("federation.toml", 19, 2)]
+        vec![
+            version(FileId::rules(), "policy.toml", 42, 1),
+            version(FileId::own_rules("own.toml"), "own.toml", 19, 2),
+        ]
     }
 
     #[test]
     fn what_is_stored_comes_back_and_damage_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         assert_eq!(Record::load(dir.path()).unwrap(), Record::default());
-        let record = Record::of(&versions());
+        let record = Record::default().with(&versions());
         record.store(dir.path()).unwrap();
         let read = Record::load(dir.path()).unwrap();
         assert_eq!(read, record);
-        assert_eq!(read.find("policy.toml"), Some((42, "01".repeat(32).as_str())));
-        assert_eq!(read.find("other.toml"), None);
-        fs::write(dir.path().join(NAME), "format = \"in-force/2\"\n").unwrap();
+        assert_eq!(read.digest("policy.toml"), Some("01".repeat(32).as_str()));
+        assert_eq!(read.digest("other.toml"), None);
+        fs::write(dir.path().join(NAME), "format = \"in-force/3\"\n").unwrap();
         assert_eq!(Record::load(dir.path()).unwrap_err().code(), Code::STORE_CORRUPT);
         fs::write(dir.path().join(NAME), "nonsense").unwrap();
         assert_eq!(Record::load(dir.path()).unwrap_err().code(), Code::STORE_CORRUPT);
+    }
+
+    #[test]
+    fn a_file_is_known_by_another_name_and_after_it_was_taken_out() {
+        let [rules, own] = &versions()[..] else { panic!("two") };
+        let record = Record::default().with(&versions());
+        let renamed = version(FileId::rules(), "new.toml", 43, 3);
+        let before = Version { serial: 42, digest: Digest([0; 32]) };
+        assert_eq!(record.last(&renamed), Some(before));
+        let without = record.with(std::slice::from_ref(rules));
+        assert_eq!(without.last(own), Some(Version { serial: 19, digest: own.digest }));
+        assert_eq!(without.digest("own.toml"), None);
+        assert_eq!(
+            record.missing_in(std::slice::from_ref(rules)).collect::<Vec<_>>(),
+            ["own.toml"]
+        );
+        assert_eq!(without.missing_in(std::slice::from_ref(rules)).count(), 0);
+        assert_eq!(without.with(&versions()).digest("own.toml"), record.digest("own.toml"));
     }
 }

@@ -18,7 +18,6 @@ use crate::{
     in_force::InForce,
     judgement::{Judgement, judge},
     outgoing::{Addresses, Dialler},
-    record::Record,
     rollback::Rollback,
     shared::Shared,
 };
@@ -63,7 +62,7 @@ impl Reloader {
     pub(crate) async fn reload(&self) -> Result<(), RelayError> {
         let mut current = self.current.lock().await;
         let config = Config::read(&self.file, None)?;
-        let judgement = judge(clock::now(), &current.policy, &current.versions, &config);
+        let judgement = judge(clock::now(), &current, &config);
         refuse(&judgement, &config)?;
         self.record(&config)?;
         self.put_in_force(&mut current, config, None).await
@@ -79,7 +78,7 @@ impl Reloader {
         let files =
             current.files.with(offered).map_err(|what| self.wrong(Code::POLICY_FILE, what))?;
         let config = Config::read(&self.file, Some(files))?;
-        let judgement = judge(clock::now(), &current.policy, &current.versions, &config);
+        let judgement = judge(clock::now(), &current, &config);
         if let Err(error) = refuse(&judgement, &config) {
             tracing::warn!(%error, code = %error.code(), "signed files were handed in and refused");
             return Ok(judgement);
@@ -104,7 +103,7 @@ impl Reloader {
     }
 
     fn record(&self, config: &Config) -> Result<(), RelayError> {
-        let stored = Record::of(&config.versions).store(&self.state);
+        let stored = config.record.with(&config.versions).store(&self.state);
         stored.map_err(|error| self.wrong(Code::STORE_IO, error.to_string()).into())
     }
 
@@ -146,6 +145,13 @@ impl Reloader {
 /// Refuses all when one may not be put in force. Older files and two of one serial are alarms:
 /// somebody tries to bring back what was replaced, or signs two things.
 fn refuse(judgement: &Judgement, config: &Config) -> Result<(), ConfigError> {
+    if let Some(name) = &judgement.missing {
+        let what = format!(
+            "without `{name}` more is permitted than before, and nobody has signed that; put a file in its place \
+             that two persons signed"
+        );
+        return Err(ConfigError::new(&config.file, Code::POLICY_MISSING, what));
+    }
     let Some((version, acceptance)) = judgement.problem() else { return Ok(()) };
     let code = acceptance::code(acceptance).unwrap_or(Code::INTERNAL);
     if matches!(code, Code::POLICY_ROLLBACK | Code::POLICY_EQUIVOCATION) {

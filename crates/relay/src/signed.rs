@@ -10,8 +10,8 @@ use std::{
 use bytes::Bytes;
 use kuriiri_merkle::digest;
 use kuriiri_policy::{
-    Catalogue, Federation, Finding, Policy, PolicyError, Rules, Sources, Translation, TrialOutcome,
-    TrialResult,
+    Catalogue, Federation, FileId, Finding, Policy, PolicyError, Rules, Sources, Translation,
+    TrialOutcome, TrialResult,
 };
 use kuriiri_seal::{PinnedSigners, VerifiedFile};
 use kuriiri_types::{Code, Digest, FileKind, Timestamp};
@@ -72,6 +72,8 @@ pub(crate) struct Compiled {
 /// What a signed file says of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileVersion {
+    /// Which of the relay's files it is.
+    pub(crate) id: FileId,
     pub(crate) name: String,
     pub(crate) serial: u64,
     pub(crate) digest: Digest,
@@ -160,8 +162,8 @@ impl SignedFile {
         parse(&self.text).map_err(|error| ConfigError::new(&self.path, error.code(), error))
     }
 
-    fn version(&self, serial: u64, expires: Option<Timestamp>) -> FileVersion {
-        FileVersion { name: self.name(), serial, digest: self.digest(), expires }
+    fn version(&self, id: FileId, serial: u64, expires: Option<Timestamp>) -> FileVersion {
+        FileVersion { id, name: self.name(), serial, digest: self.digest(), expires }
     }
 }
 
@@ -194,27 +196,29 @@ impl SignedFiles {
             versions.push(match file.part {
                 Part::Catalogue => {
                     let catalogue = file.parse(Catalogue::parse)?;
-                    let version = file.version(catalogue.serial(), Some(catalogue.expires()));
+                    let (id, expires) = (FileId::catalogue(&catalogue), catalogue.expires());
+                    let version = file.version(id, catalogue.serial(), Some(expires));
                     catalogues.push(catalogue);
                     version
                 }
                 Part::Federation => {
                     let parsed = federation.insert(file.parse(Federation::parse)?);
-                    file.version(parsed.serial(), parsed.expires())
+                    file.version(FileId::federation(), parsed.serial(), parsed.expires())
                 }
                 Part::Rules => {
                     let parsed = rules.insert(file.parse(Rules::parse)?);
-                    file.version(parsed.serial(), parsed.expires())
+                    file.version(FileId::rules(), parsed.serial(), parsed.expires())
                 }
                 Part::LocalRules => {
-                    let parsed = file.parse(Rules::parse)?;
-                    let version = file.version(parsed.serial(), parsed.expires());
+                    let (id, parsed) = (FileId::own_rules(&file.name()), file.parse(Rules::parse)?);
+                    let version = file.version(id, parsed.serial(), parsed.expires());
                     local.push(parsed);
                     version
                 }
                 Part::Translation => {
                     let parsed = file.parse(Translation::parse)?;
-                    let version = file.version(parsed.serial(), None);
+                    let id = FileId::translation(&file.name());
+                    let version = file.version(id, parsed.serial(), None);
                     translations.push(parsed);
                     version
                 }

@@ -82,6 +82,10 @@ codes! {
         "Give the folder with `checkpoint` and `tile`, or that of its relay; copy it again if files are missing.";
     LOG_KEPT = 1016, Operator, false, "No header beside the log may leave now.",
         "The reason says why. `[log.retention]` of the relay's configuration says how long headers are kept; without it they stay for good.";
+    POLICY_MISSING = 1017, Operator, false, "A policy file that was in force is no longer among the files.",
+        "Nobody signs that a file is taken out. Put in its place one that two persons signed, or take it out where less is permitted without it.";
+    POLICY_JUMP = 1018, Operator, false, "The serial of a policy file rises by too much at once.",
+        "A serial rises by at most 4,294,967,295, so that no single file can use up all of them. Issue it again under a lower serial.";
     POLICY = 2101, Sender, false, "The label does not allow this message to go there.",
         "The receipt at home lists every reason. Choose other recipients or ask a security officer.";
     MALFORMED = 2102, Sender, false, "The message breaks the rules of the format.",

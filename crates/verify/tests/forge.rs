@@ -14,7 +14,7 @@ mod support;
 use std::time::Duration;
 
 use kuriiri_types::{
-    Addressed, Decided, Digest, Entry, LogEvent, MessageId, ReceiptKind, Timestamp,
+    Addressed, Decided, Digest, Entry, FileInForce, LogEvent, MessageId, ReceiptKind, Timestamp,
 };
 use support::{Author, Bench, Cast, Report, Send, exchange, story};
 
@@ -356,6 +356,12 @@ fn rules_are_signed_and_their_serials_rise() {
     files("nobody has signed it", |other| other.sign_rules(&[]));
     files("two files have the serial 42", |other| other.reissue_rules(42));
     files("serial 7 comes into force after serial 42", |other| other.reissue_rules(7));
+    // By another name it is the same file.
+    files("serial 7 comes into force after serial 42", |other| {
+        other.reissue_rules(7);
+        other.in_force.files.last_mut().unwrap().name = "others".into();
+    });
+    files("serial 4294967338 comes after serial 42", |other| other.reissue_rules(4_294_967_338));
     files("its serial is not 99", |other| other.in_force.files.last_mut().unwrap().serial = 99);
     files("its bytes are not in the log", |other| {
         other.contents.last_mut().unwrap().clone_from(&bytes::Bytes::from_static(b"x"));
@@ -383,6 +389,43 @@ fn what_lets_more_go_and_what_came_in_at_a_start_is_signed_by_two() {
     }
 }
 
+/// Nobody signs that a file is taken out, and a file that comes in has no other to be held against.
+#[test]
+fn files_are_taken_out_while_the_relay_runs_and_come_in_at_a_start_signed_by_two() {
+    const TRANSLATION: usize = 4;
+    let remove = |other: &mut Cast, at: usize| {
+        other.in_force.files.remove(at);
+        other.contents.remove(at);
+        other.signatures.remove(at);
+    };
+    other_rules(STRICTER, |_, other| remove(other, TRANSLATION)).is_good();
+    let taken_out_at_a_start = other_rules(STRICTER, |a, other| {
+        remove(other, TRANSLATION);
+        a.boot += 1;
+        a.append(vec![], LogEvent::Booted { software: "again".into() });
+    });
+    taken_out_at_a_start.finds("signed-files", "`EU to FI` is no longer in force");
+    let own = |by: &'static [usize], while_it_ran: bool| {
+        other_rules(STRICTER, move |a, other| {
+            // The federation's rules as they are, and stricter ones of the ministry's own beside them.
+            other.sign_rules(by);
+            let rules = other.in_force.files.pop().unwrap();
+            other.in_force.files.push(a.cast.in_force.files.last().unwrap().clone());
+            other.in_force.files.push(FileInForce { name: "own".into(), is_own: true, ..rules });
+            let before = |of: &[bytes::Bytes]| of.last().unwrap().clone();
+            other.contents.insert(5, before(&a.cast.contents));
+            other.signatures.insert(5, before(&a.cast.signatures));
+            if !while_it_ran {
+                a.boot += 1;
+                a.append(vec![], LogEvent::Booted { software: "again".into() });
+            }
+        })
+    };
+    own(&[0, 1], false).is_good();
+    own(&[0], true).is_good();
+    own(&[0], false).finds("signed-files", "came in while the relay was down");
+}
+
 #[test]
 fn stewards_can_be_pinned_and_federation_files_each_for_its_time() {
     let cast = Cast::new();
@@ -404,6 +447,7 @@ fn stewards_can_be_pinned_and_federation_files_each_for_its_time() {
     bench
         .log(&dir, &[])
         .notes("signed-files", "taken on faith: spiffe://verkko.example/officer/sulo");
+    bench.log(&dir, &[]).notes("signed-files", "are those of the federation is taken on faith");
 
     // The auditor has the file before or after that of the log: nothing is said to be forged.
     let file = |name: &str, text: &str| {

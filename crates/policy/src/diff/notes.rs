@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::change::Note;
-use crate::{catalogue::Catalogue, policy::Policy, translate::Table};
+use crate::{catalogue::Catalogue, federation::Node, policy::Policy, translate::Table};
 
 /// Notes everything about reading labels, about links and about tables.
 pub(super) fn note_all(old: &Policy, new: &Policy, notes: &mut Vec<Note>) {
@@ -76,21 +76,43 @@ fn note_nodes(old: &Policy, new: &Policy, notes: &mut Vec<Note>) {
     for (_, node) in new.federation.nodes() {
         let id = node.id();
         match (governs(old, id), governs(new, id)) {
-            (None, _) => note(notes, false, format!("node {id} is new")),
+            // Whoever names a new member lets its authority in, whatever the labels say.
+            (None, _) => note(notes, true, format!("node {id} is new")),
             (Some(before), Some(after)) if before != after => {
                 note(notes, true, format!("node {id} is governed by another policy"));
             }
             (Some(_), _) => {}
         }
         let before = old.federation.by_id(id).and_then(|node| old.federation.get(node));
-        if before.is_some_and(|before| before.domain() != node.domain()) {
-            note(notes, true, format!("node {id} stands for another trust domain"));
+        if let Some(before) = before {
+            note_member(before, node, notes);
         }
     }
     for (_, node) in old.federation.nodes() {
         if new.federation.by_id(node.id()).is_none() {
             note(notes, false, format!("node {} is gone", node.id()));
         }
+    }
+}
+
+/// What a member is trusted by. Whoever can replace a key or a place takes the member's part, whatever the
+/// labels say.
+fn note_member(old: &Node, new: &Node, notes: &mut Vec<Note>) {
+    let id = new.id();
+    if old.domain() != new.domain() {
+        note(notes, true, format!("node {id} stands for another trust domain"));
+    }
+    let keys = [
+        ("certificate authority", old.ca(), new.ca()),
+        ("sealing key", old.sealing_key(), new.sealing_key()),
+        ("log key", old.log(), new.log()),
+        ("witness key", old.witness(), new.witness()),
+    ];
+    for (key, _, _) in keys.into_iter().filter(|(_, before, after)| before != after) {
+        note(notes, true, format!("node {id} has another {key}"));
+    }
+    if old.endpoints() != new.endpoints() {
+        note(notes, true, format!("node {id} is reached at another place"));
     }
 }
 

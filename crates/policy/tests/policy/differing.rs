@@ -106,6 +106,31 @@ fn how_labels_are_read_counts_too() {
             false,
             "no longer linked",
         ),
+        (
+            "host = \"relay.um.example\"",
+            "host = \"relay.um.example\"\nca = \"x\"",
+            true,
+            "authority",
+        ),
+        (
+            "host = \"relay.um.example\"",
+            "host = \"relay.um.example\"\nsealing_key = \"x\"",
+            true,
+            "node um has another sealing key",
+        ),
+        (
+            "host = \"relay.um.example\"",
+            "host = \"relay.um.example\"\nlog = \"x\"",
+            true,
+            "node um has another log key",
+        ),
+        (
+            "host = \"relay.um.example\"",
+            "host = \"relay.um.example\"\nwitness = \"x\"",
+            true,
+            "node um has another witness key",
+        ),
+        ("host = \"relay.um.example\"", "host = \"other.example\"", true, "at another place"),
         ("case_insensitive = false", "case_insensitive = true", true, "either case"),
         ("id = \"arkisto\" ", "id = \"kirjasto\" ", true, "node kirjasto is new"),
     ] {

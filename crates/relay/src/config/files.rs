@@ -1,7 +1,7 @@
 //! The files that a configuration names.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
@@ -71,20 +71,21 @@ impl Folder {
         let wrong =
             |what: String| ConfigError::new(self.path(&raw.federation), Code::LOG_KEY, what);
         let (mut keys, mut witnesses) = (LogKeys::new(), BTreeMap::new());
+        let mut holders = Holders::default();
         for (_, node) in federation.nodes() {
             let Some(ministry) = node.domain() else { continue };
             let key = node.log().ok_or_else(|| wrong(format!("{ministry} has no `log`")))?;
-            let key: VerifierKey =
-                key.trim().parse().map_err(|error| wrong(format!("{ministry}: {error}")))?;
+            let key = holders.take(ministry, "log", key).map_err(wrong)?;
             if ministry_of(key.name().as_str()).as_ref() != Some(ministry) {
                 return Err(wrong(format!("the log of {ministry} is called {}", key.name())));
             }
             keys.add(&key).map_err(|error| wrong(error.to_string()))?;
             if let Some(witness) = node.witness() {
-                let witness: VerifierKey = witness
-                    .trim()
-                    .parse()
-                    .map_err(|error| wrong(format!("{ministry}: {error}")))?;
+                let witness = holders.take(ministry, "witness", witness).map_err(wrong)?;
+                if witness.name().as_str() != format!("{ministry}/witness") {
+                    let what = format!("the witness of {ministry} is called {}", witness.name());
+                    return Err(wrong(what));
+                }
                 witnesses.insert(ministry.clone(), witness);
             }
         }
@@ -215,6 +216,23 @@ impl Folder {
     }
 }
 
+/// Whose keys were read so far. A key has one holder: two witnesses with one key would count twice, and a
+/// log could be signed by another ministry.
+#[derive(Debug, Default)]
+struct Holders(HashMap<[u8; 32], String>);
+
+impl Holders {
+    /// Reads a key of a ministry.
+    fn take(&mut self, ministry: &Ministry, what: &str, key: &str) -> Result<VerifierKey, String> {
+        let holder = format!("the `{what}` of {ministry}");
+        let key: VerifierKey = key.trim().parse().map_err(|error| format!("{holder}: {error}"))?;
+        match self.0.insert(*key.public_key(), holder.clone()) {
+            Some(other) => Err(format!("{holder} is the same key as {other}")),
+            None => Ok(key),
+        }
+    }
+}
+
 /// Refuses a key that others than its owner can read.
 fn owner_only(key: &Path) -> Result<(), ConfigError> {
     let metadata =
@@ -260,6 +278,20 @@ fn nearest_key(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_has_one_holder() {
+        let (sm, um) = ("sm.example".parse().unwrap(), "um.example".parse().unwrap());
+        let name = |text: &str| text.parse::<KeyName>().unwrap();
+        let key = |text: &str, byte| {
+            VerifierKey::new(name(text), kuriiri_tlog::KeyKind::Note, [byte; 32]).to_string()
+        };
+        let mut holders = Holders::default();
+        holders.take(&sm, "log", &key("sm.example/log", 1)).unwrap();
+        holders.take(&um, "log", &key("um.example/log", 2)).unwrap();
+        let again = holders.take(&um, "witness", &key("um.example/witness", 1)).unwrap_err();
+        assert!(again.ends_with("is the same key as the `log` of sm.example"), "{again}");
+    }
 
     #[test]
     fn an_unknown_key_is_answered_with_the_nearest_known_one() {

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kuriiri_policy::{Catalogue, Federation, Rules, SIGNERS_TO_WIDEN, Translation};
+use kuriiri_policy::{FileId, SERIAL_JUMP_MAX, SIGNERS_TO_WIDEN};
 use kuriiri_seal::{FileSigner, file_signers};
 use kuriiri_types::{Digest, FileInForce, FileKind, PolicyInForce, SpiffeId, Timestamp};
 
@@ -18,10 +18,13 @@ use crate::{
 /// it was not done.
 const COMPARED_MAX: u32 = 64;
 
-/// What was in force last, by kind and name, and what was found so far.
+/// What was in force last, and what was found so far.
 #[derive(Debug, Default)]
 pub(super) struct SignedFiles {
-    last: BTreeMap<(FileKind, String), (u64, Digest)>,
+    /// Of every file that was ever in force, by what it is and not by what it is called.
+    last: BTreeMap<FileId, (u64, Digest)>,
+    /// Those in force, with their names.
+    in_force: BTreeMap<FileId, String>,
     compared: u32,
     not_compared: u64,
     /// Those whose signatures counted, and whether the auditor knows them.
@@ -50,6 +53,8 @@ impl SignedFiles {
         out: &mut Findings,
     ) {
         let mut needed = None;
+        let is_first = self.in_force.is_empty();
+        let before = std::mem::take(&mut self.in_force);
         for file in &policy.files {
             out.done(Check::SignedFiles, 1);
             let mut wrong = |what: String| {
@@ -64,7 +69,7 @@ impl SignedFiles {
             if file.is_own && file.kind != FileKind::Rules {
                 wrong("it is said to be the ministry's own, which only rules can be".into());
             }
-            let is_changed = self.serial(file, bytes, &mut wrong);
+            let is_changed = self.serial(file, bytes, (&before, is_first), &mut wrong);
             let persons = match signers_of(spot.at, file, bytes, basis) {
                 Ok(signers) => signers,
                 Err(what) => {
@@ -92,26 +97,68 @@ impl SignedFiles {
             }
             self.signers.extend(persons.into_iter().map(|person| person.id));
         }
+        // Of a file that could not be read nobody knows which one it is.
+        if self.in_force.len() == policy.files.len() {
+            self.missing(spot, before, (basis, needed), out);
+        }
         pinned(spot, policy, basis, out);
     }
 
+    /// Whether files that were in force before are gone. Nobody signs that a file is taken out, so that may not
+    /// permit more than before, and is done while the relay runs.
+    fn missing(
+        &mut self,
+        spot: Spot,
+        before: BTreeMap<FileId, String>,
+        (basis, needed): (&Basis<'_>, Option<bool>),
+        out: &mut Findings,
+    ) {
+        let is_gone = |(id, _): &(FileId, String)| !self.in_force.contains_key(id);
+        let gone: Vec<(FileId, String)> = before.into_iter().filter(is_gone).collect();
+        if gone.is_empty() || !needed.unwrap_or_else(|| self.needs_two(basis)) {
+            return;
+        }
+        for (_, name) in gone {
+            let what = format!(
+                "`{name}` is no longer in force, and without it more is allowed than before, or it was taken out \
+                 while the relay was down"
+            );
+            let finding = Finding::fault(Check::SignedFiles, what).at(spot.index);
+            out.add(finding.against(&basis.before.home));
+        }
+    }
+
     /// Whether the serial is that of the file and rises with each change; true when the file is another than
-    /// was in force before.
-    fn serial(&mut self, file: &FileInForce, bytes: &[u8], wrong: &mut impl FnMut(String)) -> bool {
-        if serial_in(file.kind, bytes).is_some_and(|serial| serial != file.serial) {
+    /// was in force before, or was not there.
+    fn serial(
+        &mut self,
+        file: &FileInForce,
+        bytes: &[u8],
+        (before, is_first): (&BTreeMap<FileId, String>, bool),
+        wrong: &mut impl FnMut(String),
+    ) -> bool {
+        let text = str::from_utf8(bytes).ok();
+        let read =
+            text.and_then(|text| FileId::read(file.kind, (&file.name, file.is_own), text).ok());
+        // What cannot be read is told where its rules are compiled.
+        let Some((id, serial)) = read else { return false };
+        if serial != file.serial {
             wrong(format!("its serial is not {}, as is said", file.serial));
         }
-        let key = (file.kind, file.name.clone());
-        let Some((serial, digest)) = self.last.insert(key, (file.serial, file.digest)) else {
-            return false;
+        let is_new = !is_first && !before.contains_key(&id);
+        self.in_force.insert(id.clone(), file.name.clone());
+        let Some((serial, digest)) = self.last.insert(id, (file.serial, file.digest)) else {
+            return is_new;
         };
-        let is_changed = digest != file.digest;
+        if file.serial.saturating_sub(serial) > SERIAL_JUMP_MAX {
+            wrong(format!("serial {} comes after serial {serial}, which is too far", file.serial));
+        }
         if file.serial < serial {
             wrong(format!("serial {} comes into force after serial {serial}", file.serial));
-        } else if is_changed && file.serial == serial {
+        } else if digest != file.digest && file.serial == serial {
             wrong(format!("two files have the serial {serial}"));
         }
-        is_changed
+        is_new || digest != file.digest
     }
 
     /// Whether changed files need two persons: what came in while the relay was down, and what lets more go
@@ -128,7 +175,7 @@ impl SignedFiles {
             return false;
         }
         self.compared += 1;
-        old.widened_by(new) || old.federation().lets_in_others(new.federation())
+        old.widened_by(new)
     }
 
     /// What is taken on faith, and what was not done.
@@ -140,6 +187,11 @@ impl SignedFiles {
                 self.not_compared
             );
             out.add(Finding::unchecked(Check::SignedFiles, what));
+        }
+        if anchors.pinned.is_empty() && !self.signers.is_empty() {
+            let what = "that the federation files in the log are those of the federation is taken on faith: they \
+                        name the authorities and keys of all members; give them with --federation";
+            out.add(Finding::note(Check::SignedFiles, what));
         }
         if anchors.stewards.is_empty() && !self.signers.is_empty() {
             let all: Vec<String> = self.signers.iter().map(ToString::to_string).collect();
@@ -237,14 +289,4 @@ fn pinned(spot: Spot, policy: &PolicyInForce, basis: &Basis<'_>, out: &mut Findi
         );
         Finding::unchecked(Check::SignedFiles, what).at(spot.index)
     });
-}
-
-fn serial_in(kind: FileKind, bytes: &[u8]) -> Option<u64> {
-    let text = str::from_utf8(bytes).ok()?;
-    match kind {
-        FileKind::Catalogue => Catalogue::parse(text).ok().map(|file| file.serial()),
-        FileKind::Federation => Federation::parse(text).ok().map(|file| file.serial()),
-        FileKind::Rules => Rules::parse(text).ok().map(|file| file.serial()),
-        FileKind::Translation => Translation::parse(text).ok().map(|file| file.serial()),
-    }
 }
