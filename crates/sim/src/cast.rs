@@ -12,7 +12,7 @@ use kuriiri_engine::{Config, LogConfig, Retention, SignedSet, SystemClearance};
 use kuriiri_merkle::digest;
 use kuriiri_policy::Policy;
 use kuriiri_seal::{Authorities, NoteKey, Signer, Verifier};
-use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, ReceiptVerifier, log_origin};
+use kuriiri_tlog::{Cosigner, LogKeys, NoteSigner, ReceiptVerifier, log_origin, nth_log_origin};
 use kuriiri_types::{Address, Codec, Ministry, SpiffeId};
 
 use crate::{
@@ -206,24 +206,35 @@ impl House {
         self.systems.keys().filter(is_it).map(|id| (id.clone(), vec![held()])).collect()
     }
 
-    /// What its engine is made of.
-    pub(crate) fn config(
+    /// What signs its log of this number.
+    pub(crate) fn nth_log(
         &self,
         ministry: &Ministry,
+        number: u32,
+    ) -> Result<Arc<NoteSigner>, Failure> {
+        let origin = nth_log_origin(ministry, number).parse().map_err(Failure::setup)?;
+        Ok(Arc::new(self.log.renamed(origin)))
+    }
+
+    /// What its engine is made of; with the last checkpoint of its first log if that was lost, and it
+    /// goes on with a second one.
+    pub(crate) fn config(
+        &self,
+        (ministry, lost): (&Ministry, Option<Bytes>),
         (policy, files): (Arc<Policy>, SignedSet),
         retention: &Retention,
         codec: Arc<dyn Codec>,
-    ) -> Config {
+    ) -> Result<Config, Failure> {
         let systems = self.systems.iter();
         let roles = BTreeSet::from([ROLE.to_owned()]);
-        Config {
+        Ok(Config {
             ministry: ministry.clone(),
             log: LogConfig {
-                signer: Arc::clone(&self.log),
+                signer: self.nth_log(ministry, 1 + u32::from(lost.is_some()))?,
                 cosigner: Arc::clone(&self.cosigner),
                 secret: digest(ministry.as_str().as_bytes()).0,
                 software: "kuriiri in a simulation".to_owned(),
-                restored: None,
+                restored: lost,
             },
             retention: retention.clone(),
             files,
@@ -232,6 +243,6 @@ impl House {
             systems: systems.map(|(id, s)| (id.clone(), s.addresses.clone())).collect(),
             clearances: self.clearances(),
             officers: self.officers.keys().map(|id| (id.clone(), roles.clone())).collect(),
-        }
+        })
     }
 }

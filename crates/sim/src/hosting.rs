@@ -44,7 +44,8 @@ impl World {
         }
         let in_force = (Arc::clone(&node.policy), self.cast.rules.files(&node.policy));
         let (retention, codec) = (&self.cast.retention, self.saboteur.codec(relay));
-        let config = house.config(relay, in_force, retention, codec);
+        let lost = node.lost_log.as_ref().map(|lost| lost.checkpoint().clone());
+        let config = house.config((relay, lost), in_force, retention, codec)?;
         let step = node.start(config, &house.peers, here)?;
         self.trace.line(now, format_args!("{relay} starts"));
         self.plan_audit(relay);

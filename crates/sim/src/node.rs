@@ -11,6 +11,7 @@ use kuriiri_types::{Digest, Fingerprint, Lane, MessageId, Ministry, Timestamp};
 
 use crate::{
     disk::Disk,
+    disk_log::DiskLog,
     failure::{Failure, hold},
     network::Cargo,
     own_clock::OwnClock,
@@ -42,6 +43,8 @@ pub(crate) struct Node {
     pub(crate) clock: OwnClock,
     /// How many entries of its log each peer is known to have cosigned.
     pub(crate) witnessed: BTreeMap<Ministry, u64>,
+    /// The log that was lost, if the present one goes on from it.
+    pub(crate) lost_log: Option<DiskLog>,
     pub(crate) is_step_planned: bool,
     /// How the next step ends, if not well.
     pub(crate) fate: Option<Fate>,
@@ -114,6 +117,7 @@ impl Node {
             wake: None,
             clock: OwnClock::default(),
             witnessed: BTreeMap::new(),
+            lost_log: None,
             is_step_planned: false,
             fate: None,
             found: Vec::new(),

@@ -8,7 +8,6 @@ use kuriiri_tlog::{Checkpoint, Cosigner, Note, NoteSigner, VerifierKey, add_sign
 use kuriiri_types::{Ministry, Timestamp};
 
 use crate::{
-    cast::House,
     failure::Failure,
     log_history::{Headers, LogHistory},
     world::World,
@@ -47,25 +46,32 @@ struct Signers {
 }
 
 impl World {
-    /// The log of each relay, as its disk has it now.
-    pub fn logs(&self) -> Vec<RelayLog> {
-        let cast = &self.cast;
-        let log = |(ministry, house): (&Ministry, &House)| {
-            let disk = &self.nodes.get(ministry)?.disk.log;
-            let peers = house.peers.iter().filter_map(|peer| cast.houses.get(peer));
-            let witnesses = peers.map(|peer| Arc::clone(&peer.cosigner)).collect();
-            Some(RelayLog {
-                ministry: ministry.clone(),
-                entries: disk.entries().to_vec(),
-                headers: disk.all_headers().clone(),
-                history: disk.history().clone(),
-                signers: Signers { log: Arc::clone(&house.log), witnesses },
-            })
-        };
-        cast.houses.iter().filter_map(log).collect()
+    /// The log of each relay, as its disk has it now; before one that goes on from a log that was lost,
+    /// the lost one.
+    ///
+    /// # Errors
+    /// When a log cannot be named.
+    pub fn logs(&self) -> Result<Vec<RelayLog>, Failure> {
+        let mut logs = Vec::new();
+        for (ministry, house) in &self.cast.houses {
+            let Some(node) = self.nodes.get(ministry) else { continue };
+            let peers = house.peers.iter().filter_map(|peer| self.cast.houses.get(peer));
+            let witnesses: Vec<_> = peers.map(|peer| Arc::clone(&peer.cosigner)).collect();
+            for (number, disk) in (1..).zip(node.lost_log.iter().chain([&node.disk.log])) {
+                let log = house.nth_log(ministry, number)?;
+                logs.push(RelayLog {
+                    ministry: ministry.clone(),
+                    entries: disk.entries().to_vec(),
+                    headers: disk.all_headers().clone(),
+                    history: disk.history().clone(),
+                    signers: Signers { log, witnesses: witnesses.clone() },
+                });
+            }
+        }
+        Ok(logs)
     }
 
-    /// The keys of all logs.
+    /// The key of the log of each relay, which is that of its later logs too.
     pub fn log_keys(&self) -> Vec<VerifierKey> {
         self.cast.houses.values().map(|house| house.log.verifier_key().clone()).collect()
     }

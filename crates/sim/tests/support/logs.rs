@@ -43,7 +43,7 @@ impl Logs {
             println!("seed {seed} ends early: {failure}");
         }
         let mut auditor = Auditor::of(&world, (seed / 7).is_multiple_of(2), are_far_apart);
-        let logs = world.logs();
+        let logs = world.logs().unwrap();
         let whole = logs.iter().map(|log| auditor.get(&log.copy().unwrap())).collect();
         let older = logs.iter().zip(0..).map(|(log, number)| {
             let size = *choice(&log.sizes(), seed, number);
