@@ -7,7 +7,7 @@ use kuriiri_types::{Digest, Ministry, limits::MESSAGE_TTL_MAX};
 use crate::{
     cast::KEEP_DAYS,
     clock::BEGINNING,
-    failure::{Check, Failure, hold},
+    failure::{Check, Failure, forgive_if, hold},
     node::Node,
     officers::LAST_ROUNDS_WITHIN,
     planned::Planned,
@@ -70,6 +70,10 @@ impl World {
     /// # Errors
     /// The first thing that was not as it must be.
     pub fn run(&mut self) -> Result<Report, Failure> {
+        forgive_if(self.renewal.is_some(), || self.live())
+    }
+
+    fn live(&mut self) -> Result<Report, Failure> {
         self.begin()?;
         self.storm()?;
         self.is_calm = true;
@@ -101,6 +105,7 @@ impl World {
     fn begin(&mut self) -> Check {
         self.begin_clocks();
         self.begin_witnessing();
+        self.begin_renewal();
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         for home in &homes {
             self.restart(home)?;

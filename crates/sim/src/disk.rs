@@ -12,7 +12,7 @@ use kuriiri_types::{Fingerprint, Lane, Ministry, Timestamp};
 use crate::disk_log::DiskLog;
 
 /// A disk that keeps what it is given and counts as the store does.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Disk {
     starts: u64,
     pub(crate) packs: BTreeMap<PackKey, Pack>,
@@ -31,7 +31,7 @@ pub(crate) struct Disk {
 }
 
 /// One body file and how many items refer to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Bodies {
     bytes: Bytes,
     references: u32,
@@ -222,6 +222,18 @@ impl Disk {
         let pack = self.packs.get_mut(&key)?;
         pack.before = pack.before.saturating_add(by);
         Some(key)
+    }
+
+    /// The same with a log that is empty. Receipts that wait are of the log before, and go with it.
+    pub(crate) fn with_new_log(mut self) -> Self {
+        let stays = |key: &PackKey| {
+            key.lane != Lane::Receipts && !matches!(key.queue, QueueId::Receipts(_))
+        };
+        self.packs.retain(|key, _| stays(key));
+        self.done.retain(|key, _| stays(key));
+        self.due.retain(|(_, key)| stays(key));
+        self.log = DiskLog::default();
+        self
     }
 
     // === damage, for canaries ===

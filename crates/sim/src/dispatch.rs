@@ -44,6 +44,8 @@ impl World {
                 return self.audit(&relay, run, change, &quiet);
             }
             Planned::Show { relay, witness } => self.show(&relay, &witness),
+            Planned::CopyState => self.copy_state(),
+            Planned::LoseState => self.lose_state(),
             Planned::SetClock(home) => self.set_clock(&home),
             Planned::Rules(relay) => self.change_policy(&relay),
             Planned::Round { officer, rounds } => self.round(officer, rounds),

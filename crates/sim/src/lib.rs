@@ -63,6 +63,7 @@ mod proving;
 mod quiet_queues;
 mod receiver;
 mod relay_log;
+mod renewal;
 mod rng;
 mod rule_changes;
 mod rulebook;

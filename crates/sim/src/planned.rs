@@ -60,6 +60,10 @@ pub(crate) enum Planned {
     Say { officer: usize, seen: Box<Seen>, intent: Intent },
     /// A relay shows its log to a peer.
     Show { relay: Ministry, witness: Ministry },
+    /// Somebody copies the state of the relay that will lose it.
+    CopyState,
+    /// That relay loses it.
+    LoseState,
     /// Somebody sets the clock of a ministry.
     SetClock(Ministry),
     /// A relay is given other rules.

@@ -17,6 +17,7 @@ use crate::{
     own_clock::WrongClocks,
     planned::Planned,
     receiver::{Reader, Taker},
+    renewal::Renewal,
     rng::Rng,
     sabotage::Sabotage,
     saboteur::Saboteur,
@@ -28,7 +29,8 @@ use crate::{
 const STEPS: u64 = 20_000;
 /// Tells the numbers that isolations are drawn by from those of the rest of a world.
 const ISOLATIONS: u64 = 0x9e37_79b9_7f4a_7c15;
-/// The same for witnesses, and for clocks.
+/// The same for a state that is lost, for witnesses, and for clocks.
+const RENEWALS: u64 = 0xd6e8_feb8_6659_fd93;
 const WITNESSES: u64 = 0x94d0_49bb_1331_11eb;
 const CLOCKS: u64 = 0x2545_f491_4f6c_dd1d;
 /// Lines of the trace that are kept unless somebody asks for all.
@@ -54,6 +56,8 @@ pub struct World {
     pub(crate) isolation_plan: IsolationPlan,
     /// Nothing when every clock is right.
     pub(crate) wrong_clocks: Option<WrongClocks>,
+    /// Nothing when no relay loses its state.
+    pub(crate) renewal: Option<Renewal>,
     /// Decides when relays show their logs to each other, if they do.
     pub(crate) witnessing: Option<Rng>,
     pub(crate) is_calm: bool,
@@ -116,6 +120,7 @@ impl World {
             saboteur: Saboteur::new(sabotage),
             isolation_plan: IsolationPlan::of(&mut Rng::new(seed.wrapping_mul(ISOLATIONS))),
             wrong_clocks: None,
+            renewal: None,
             witnessing: (sabotage == Sabotage::ShowsAnotherLog).then(|| witnessing(seed)),
             is_calm: false,
             is_flooded: false,
@@ -152,6 +157,15 @@ impl World {
     #[must_use]
     pub fn with_witnesses(mut self) -> Self {
         self.witnessing = Some(witnessing(self.seed));
+        self
+    }
+
+    /// Lets one relay lose its state while things break, and go on from an old copy of it under a new log.
+    /// What it has then forgotten is not held against the world.
+    #[must_use]
+    pub fn with_a_lost_state(mut self) -> Self {
+        let relays: Vec<Ministry> = self.nodes.keys().cloned().collect();
+        self.renewal = Renewal::of(Rng::new(self.seed.wrapping_mul(RENEWALS)), &relays);
         self
     }
 
