@@ -3,8 +3,8 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use kuriiri_sim::{LogCopy, World};
-use kuriiri_tlog::Trust;
-use kuriiri_types::Timestamp;
+use kuriiri_tlog::{Trust, ministry_of};
+use kuriiri_types::{Ministry, Timestamp};
 use kuriiri_verify::{
     Anchors, AuditOptions, Known, LogFolder, MessageBundle, ReconcileOptions, audit, check_bundle,
     reconcile,
@@ -24,8 +24,8 @@ const NEEDED: usize = 2;
 pub struct Auditor {
     dir: TempDir,
     anchors: Anchors,
-    /// Clocks were so wrong that relays refused what others made.
-    are_clocks_far_apart: bool,
+    /// Under which the logs came about.
+    circumstances: Circumstances,
     /// Folders handed out so far.
     count: usize,
 }
@@ -34,6 +34,8 @@ pub struct Auditor {
 pub struct Folder {
     pub name: String,
     pub log: LogFolder,
+    /// Whose it is.
+    pub home: Ministry,
     /// It was made in the end, not at an earlier time.
     pub is_whole: bool,
 }
@@ -41,7 +43,7 @@ pub struct Folder {
 impl Auditor {
     /// An auditor who believes all logs and all witnesses of a world, and the authorities that the logs
     /// name or, if it is pinned, a federation file.
-    pub fn of(world: &World, is_pinned: bool, are_clocks_far_apart: bool) -> Self {
+    pub fn of(world: &World, is_pinned: bool, circumstances: Circumstances) -> Self {
         let dir = TempDir::new().unwrap();
         let trust = Trust::new(&world.log_keys(), &world.witness_keys(), NEEDED).unwrap();
         folder::put(dir.path(), "policy", &trust.to_bytes());
@@ -51,7 +53,7 @@ impl Auditor {
         if is_pinned {
             anchors = anchors.with_federation(&federation).unwrap();
         }
-        Self { dir, anchors, are_clocks_far_apart, count: 0 }
+        Self { dir, anchors, circumstances, count: 0 }
     }
 
     /// A path at which nothing is yet.
@@ -65,7 +67,8 @@ impl Auditor {
         let place = self.place();
         folder::write(copy, &place);
         let name = format!("{} of {} entries", copy.origin, copy.entries.len());
-        Folder { name, log: LogFolder::open(&place).unwrap(), is_whole: true }
+        let home = ministry_of(&copy.origin).unwrap();
+        Folder { name, log: LogFolder::open(&place).unwrap(), home, is_whole: true }
     }
 
     /// Checkpoints of a log that somebody kept, and those that the logs of others hold.
@@ -120,7 +123,7 @@ impl Auditor {
     }
 
     fn circumstances(&self, is_partial: bool) -> Circumstances {
-        Circumstances { is_partial, are_clocks_far_apart: self.are_clocks_far_apart }
+        Circumstances { is_partial, ..self.circumstances }
     }
 }
 

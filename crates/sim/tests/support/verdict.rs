@@ -7,10 +7,13 @@ use kuriiri_verify::{Check, ClaimKind, Findings, MessageBundle, Weight};
 /// In which cases something may be said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum When {
+    Ever,
     /// A log was copied before another one that it is held against.
     Partial,
     /// Clocks were so wrong that relays refused what others made.
     FarApart,
+    /// A relay lost its state, and has two logs.
+    Renewed,
 }
 
 /// What of honest logs cannot be checked, in words that are in the finding, and when. Of two that were
@@ -19,12 +22,18 @@ const UNCHECKED: &[(When, &str)] = &[
     (When::Partial, "for entries beyond the end of its log as it was given"),
     (When::Partial, "has not one of them and ends too early to say that they were omitted"),
     (When::Partial, "unless this is an older copy of it"),
+    (When::Renewed, "which goes on from it; give that log too"),
+    (When::Renewed, "the log that this one goes on from settles"),
+    (When::Renewed, "for entries of another log of it than"),
+    (When::Renewed, "has not one of them and ends too early to say that they were omitted"),
     (When::FarApart, "one of the two clocks was wrong, and these times are not to be relied on"),
 ];
 
 /// Findings on honest histories that are not as they should be, and known: each is a fault of the
 /// verifier or of a relay, and leaves this list when it is mended.
 const KNOWN: &[(When, &str)] = &[
+    // Rules changed while a receiver had one copy in its hands, and another copy was withdrawn.
+    (When::Ever, "it was delivered, and the decision on it does not let it be"),
     // An older copy whose clock was ahead seems to go on after what it does not have yet.
     (When::FarApart, "nothing that is signed tells which of the two logs is false"),
     (When::FarApart, "their headers are gone, so who sent them cannot be told"),
@@ -54,13 +63,16 @@ const LOOKED_AT: [Check; 15] = [
 pub struct Circumstances {
     pub is_partial: bool,
     pub are_clocks_far_apart: bool,
+    pub is_renewed: bool,
 }
 
 impl Circumstances {
     fn are(self, when: When) -> bool {
         match when {
+            When::Ever => true,
             When::Partial => self.is_partial,
             When::FarApart => self.are_clocks_far_apart,
+            When::Renewed => self.is_renewed,
         }
     }
 
