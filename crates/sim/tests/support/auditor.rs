@@ -2,9 +2,10 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use bytes::Bytes;
 use kuriiri_sim::{LogCopy, World};
 use kuriiri_tlog::{Trust, ministry_of};
-use kuriiri_types::{Ministry, Timestamp};
+use kuriiri_types::{Entry, Ministry, Timestamp};
 use kuriiri_verify::{
     Anchors, AuditOptions, Known, LogFolder, MessageBundle, ReconcileOptions, audit, check_bundle,
     reconcile,
@@ -23,7 +24,7 @@ const NEEDED: usize = 2;
 /// An auditor of the relays of one world.
 pub struct Auditor {
     dir: TempDir,
-    anchors: Anchors,
+    pub(super) anchors: Anchors,
     /// Under which the logs came about.
     circumstances: Circumstances,
     /// Folders handed out so far.
@@ -38,6 +39,14 @@ pub struct Folder {
     pub home: Ministry,
     /// It was made in the end, not at an earlier time.
     pub is_whole: bool,
+    pub(super) entries: Vec<Bytes>,
+}
+
+impl Folder {
+    /// What it says.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.entries.iter().map(|bytes| entry::decode(bytes).unwrap()).collect()
+    }
 }
 
 impl Auditor {
@@ -57,7 +66,7 @@ impl Auditor {
     }
 
     /// A path at which nothing is yet.
-    fn place(&mut self) -> PathBuf {
+    pub(super) fn place(&mut self) -> PathBuf {
         self.count += 1;
         self.dir.path().join(self.count.to_string())
     }
@@ -68,7 +77,8 @@ impl Auditor {
         folder::write(copy, &place);
         let name = format!("{} of {} entries", copy.origin, copy.entries.len());
         let home = ministry_of(&copy.origin).unwrap();
-        Folder { name, log: LogFolder::open(&place).unwrap(), home, is_whole: true }
+        let (log, entries) = (LogFolder::open(&place).unwrap(), copy.entries.clone());
+        Folder { name, log, home, is_whole: true, entries }
     }
 
     /// Checkpoints of a log that somebody kept, and those that the logs of others hold.
@@ -122,13 +132,13 @@ impl Auditor {
         }
     }
 
-    fn circumstances(&self, is_partial: bool) -> Circumstances {
+    pub(super) fn circumstances(&self, is_partial: bool) -> Circumstances {
         Circumstances { is_partial, ..self.circumstances }
     }
 }
 
 /// Times so many seconds after the first entry of a log.
 fn within(log: &Folder, (from, to): (u64, u64)) -> (Timestamp, Timestamp) {
-    let first = entry::decode(&log.log.entry(0).unwrap()).unwrap().at;
+    let first = entry::decode(&log.entries[0]).unwrap().at;
     (first.after(Duration::from_secs(from)), first.after(Duration::from_secs(to)))
 }

@@ -9,11 +9,13 @@
 )]
 
 mod auditor;
+mod extracts;
 mod folder;
 mod logs;
 mod verdict;
 
 pub use auditor::{Auditor, Folder};
+pub use extracts::{extract, messages};
 pub use logs::Logs;
 pub use verdict::Verdict;
 

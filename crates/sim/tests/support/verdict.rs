@@ -10,6 +10,8 @@ enum When {
     Ever,
     /// A log was copied before another one that it is held against.
     Partial,
+    /// Clocks were set now and then.
+    ClocksAreSet,
     /// Clocks were so wrong that relays refused what others made.
     FarApart,
     /// A relay lost its state, and has two logs.
@@ -19,11 +21,17 @@ enum When {
 /// What of honest logs cannot be checked, in words that are in the finding, and when. Of two that were
 /// copied in the end, by clocks that were more or less right, all can be checked.
 const UNCHECKED: &[(When, &str)] = &[
+    (
+        When::Ever,
+        "was pruned or erased, as the logs say; so the decisions on it were not taken again",
+    ),
     (When::Partial, "for entries beyond the end of its log as it was given"),
     (When::Partial, "has not one of them and ends too early to say that they were omitted"),
     (When::Partial, "unless this is an older copy of it"),
     (When::Renewed, "which goes on from it; give that log too"),
     (When::Renewed, "the log that this one goes on from settles"),
+    (When::Renewed, "another relay speaks of a message that was never decided on here"),
+    (When::Renewed, "the log tells the fate of a message that it never took"),
     (When::Renewed, "for entries of another log of it than"),
     (When::Renewed, "has not one of them and ends too early to say that they were omitted"),
     (When::FarApart, "one of the two clocks was wrong, and these times are not to be relied on"),
@@ -34,6 +42,11 @@ const UNCHECKED: &[(When, &str)] = &[
 const KNOWN: &[(When, &str)] = &[
     // Rules changed while a receiver had one copy in its hands, and another copy was withdrawn.
     (When::Ever, "it was delivered, and the decision on it does not let it be"),
+    // In an export by time, a clock that was set back seems to leave entries out.
+    (When::ClocksAreSet, "entries of the period before it are left out"),
+    (When::ClocksAreSet, "links of the chain before it are left out, or it does not follow"),
+    // A message waited when the state was lost, and goes on by a release of before.
+    (When::Renewed, "the certificate … is not in the log before it"),
     // An older copy whose clock was ahead seems to go on after what it does not have yet.
     (When::FarApart, "nothing that is signed tells which of the two logs is false"),
     (When::FarApart, "their headers are gone, so who sent them cannot be told"),
@@ -62,6 +75,7 @@ const LOOKED_AT: [Check; 15] = [
 #[derive(Debug, Clone, Copy)]
 pub struct Circumstances {
     pub is_partial: bool,
+    pub are_clocks_set: bool,
     pub are_clocks_far_apart: bool,
     pub is_renewed: bool,
 }
@@ -71,15 +85,16 @@ impl Circumstances {
         match when {
             When::Ever => true,
             When::Partial => self.is_partial,
+            When::ClocksAreSet => self.are_clocks_set,
             When::FarApart => self.are_clocks_far_apart,
             When::Renewed => self.is_renewed,
         }
     }
 
-    /// What of a list is in a text.
+    /// What of a list is in a text, with anything for dots.
     fn find(self, list: &[(When, &'static str)], text: &str) -> Option<&'static str> {
         let mut list = list.iter().filter(|(when, _)| self.are(*when)).map(|(_, words)| *words);
-        list.find(|words| text.contains(words))
+        list.find(|words| words.split('…').all(|part| text.contains(part.trim())))
     }
 }
 
