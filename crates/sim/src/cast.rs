@@ -18,8 +18,8 @@ use kuriiri_types::{Address, Codec, Ministry, SpiffeId};
 use crate::{
     clock::BEGINNING,
     failure::Failure,
-    membership::{HUB, Known, federation, members, peers},
-    rulebook::Rulebook,
+    membership::{HUB, Known, federations, members, peers},
+    rulebook::{Common, Rulebook},
 };
 
 /// The systems of each relay and the mailboxes of each system.
@@ -49,8 +49,8 @@ pub(crate) struct Cast {
     pub(crate) receipts: ReceiptVerifier,
     pub(crate) houses: BTreeMap<Ministry, House>,
     pub(crate) rules: Rulebook,
-    /// The text of the federation file.
-    pub(crate) federation: String,
+    /// The texts of the federation files, in the order in which they come into force.
+    pub(crate) federations: Vec<String>,
     /// How long every relay keeps headers.
     pub(crate) retention: Retention,
 }
@@ -63,6 +63,8 @@ pub(crate) struct House {
     pub(crate) cosigner: Arc<Cosigner>,
     pub(crate) systems: BTreeMap<SpiffeId, System>,
     pub(crate) officers: BTreeMap<SpiffeId, Arc<Signer>>,
+    /// With what its systems and officers sign after the authority of their ministry has changed.
+    pub(crate) renewed: BTreeMap<SpiffeId, Arc<Signer>>,
     pub(crate) peers: Vec<Ministry>,
 }
 
@@ -82,20 +84,27 @@ impl Cast {
     fn make() -> Result<Self, Failure> {
         let mut authorities = Authorities::new();
         let (mut houses, mut known) = (BTreeMap::new(), BTreeMap::new());
-        let mut stewards = Vec::new();
+        let mut stewards = [Vec::new(), Vec::new()];
         for ministry in members()? {
-            let founder = Founder::of(&ministry)?;
-            let ca = founder.authority.certificate_pem();
-            authorities.add(&ministry, ca).map_err(Failure::setup)?;
-            let house = House::make(&founder)?;
-            if ministry.as_str() == HUB {
-                stewards = founder.officers(&STEWARDS)?;
+            let (first, second) = (Founder::of(&ministry)?, Founder::of(&ministry)?);
+            for founder in [&first, &second] {
+                let ca = founder.authority.certificate_pem();
+                authorities.add(&ministry, ca).map_err(Failure::setup)?;
             }
-            known.insert(ministry.clone(), house.known(ca));
+            let house = House::make(&first, &second)?;
+            if ministry.as_str() == HUB {
+                stewards = [first.officers(&STEWARDS)?, second.officers(&STEWARDS)?];
+            }
+            known.insert(ministry.clone(), house.known([&first, &second]));
             houses.insert(ministry, house);
         }
-        let federation = federation(&known)?;
-        let rules = Rulebook::make(&federation, &stewards)?;
+        let federations = federations(&known)?;
+        let [first, second] = &stewards;
+        // Who signs a file is known by the one before it.
+        let signed = federations.iter().zip([first, first, second]);
+        let signed: Vec<Common<'_>> =
+            signed.map(|(federation, stewards)| Common { stewards, federation }).collect();
+        let rules = Rulebook::make(&signed)?;
         let mut keys = LogKeys::new();
         for house in houses.values() {
             keys.add(house.log.verifier_key()).map_err(Failure::setup)?;
@@ -110,7 +119,7 @@ impl Cast {
         let longer = [(policy.to_owned(), level.to_owned(), days)];
         let retention = Retention::new(KEEP_DAYS, longer, &rules.example);
         let retention = retention.map_err(Failure::Setup)?;
-        Ok(Self { verifier, receipts, houses, rules, retention, federation })
+        Ok(Self { verifier, receipts, houses, rules, retention, federations })
     }
 
     /// Every mailbox of the federation, with its relay.
@@ -170,29 +179,32 @@ impl<'a> Founder<'a> {
 }
 
 impl House {
-    fn make(founder: &Founder<'_>) -> Result<Self, Failure> {
+    fn make(founder: &Founder<'_>, successor: &Founder<'_>) -> Result<Self, Failure> {
         let ministry = founder.ministry;
         let systems = founder.systems()?;
-        let officers = founder.officers(&OFFICERS)?.into_iter();
-        let officers = officers.map(|signer| (signer.id().clone(), signer)).collect();
+        let by_id = |signer: Arc<Signer>| (signer.id().clone(), signer);
+        let officers = founder.officers(&OFFICERS)?.into_iter().map(by_id).collect();
+        let renewed = successor.systems()?.into_values().map(|system| system.signer);
+        let renewed = renewed.chain(successor.officers(&OFFICERS)?).map(by_id).collect();
         let key = NoteKey::generate().map_err(Failure::setup)?.0;
         let origin = log_origin(ministry).parse().map_err(Failure::setup)?;
         let log = Arc::new(NoteSigner::new(origin, key));
         let name = format!("{ministry}/witness").parse().map_err(Failure::setup)?;
         let key = NoteKey::generate().map_err(Failure::setup)?.0;
         let cosigner = Arc::new(Cosigner::new(name, key));
-        Ok(Self { log, cosigner, systems, officers, peers: peers(ministry)? })
+        Ok(Self { log, cosigner, systems, officers, renewed, peers: peers(ministry)? })
     }
 
-    /// By what all others know it, with the certificate of its authority.
-    fn known(&self, ca: &str) -> Known {
+    /// By what all others know it, with the certificates of its authorities.
+    fn known(&self, founders: [&Founder<'_>; 2]) -> Known {
         let (log, witness) = (self.log.verifier_key(), self.cosigner.verifier_key());
-        Known { ca: ca.to_owned(), log: log.clone(), witness: witness.clone() }
+        let authorities = founders.map(|founder| founder.authority.certificate_pem().to_owned());
+        Known { authorities, log: log.clone(), witness: witness.clone() }
     }
 
     fn signers(&self) -> impl Iterator<Item = &Arc<Signer>> {
         let systems = self.systems.values().map(|system| &system.signer);
-        systems.chain(self.officers.values())
+        systems.chain(self.officers.values()).chain(self.renewed.values())
     }
 
     /// One system may originate less than its ministry.

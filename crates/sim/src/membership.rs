@@ -21,11 +21,18 @@ const NODES: [(&str, &str, &[&str]); 4] = [
 /// The trust domain of the hub, whose officers sign the files of the federation.
 pub(crate) const HUB: &str = "verkko.example";
 
+/// The serial of that file.
+const SERIAL: u64 = 19;
+
+/// Which of its authorities each member is known by: in the first federation file by the first, in the
+/// second by both, in the third by the second alone.
+const AUTHORITIES: [&[usize]; 3] = [&[0], &[0, 1], &[1]];
+
 /// By what a member is known to all others.
 #[derive(Debug)]
 pub(crate) struct Known {
-    /// The certificate of its authority, in PEM.
-    pub(crate) ca: String,
+    /// The certificates of its authorities, in PEM: of the first, and of the one that follows it.
+    pub(crate) authorities: [String; 2],
     pub(crate) log: VerifierKey,
     pub(crate) witness: VerifierKey,
 }
@@ -43,13 +50,28 @@ pub(crate) fn peers(of: &Ministry) -> Result<Vec<Ministry>, Failure> {
     linked.map(|(_, domain, _)| domain.parse().map_err(Failure::setup)).collect()
 }
 
-/// The federation of the vectors, with domains, endpoints, links and keys.
-pub(crate) fn federation(known: &BTreeMap<Ministry, Known>) -> Result<String, Failure> {
-    let mut text = CLEARED.to_owned();
+/// The federation files that come into force one after another: the federation of the vectors, with
+/// domains, endpoints, links and keys.
+pub(crate) fn federations(known: &BTreeMap<Ministry, Known>) -> Result<Vec<String>, Failure> {
+    let line = |serial: u64| format!("serial = {serial}");
+    let files = (SERIAL..).zip(AUTHORITIES).map(|(serial, authorities)| {
+        let text = CLEARED.replacen(&line(SERIAL), &line(serial), 1);
+        federation(text, known, authorities)
+    });
+    files.collect()
+}
+
+fn federation(
+    mut text: String,
+    known: &BTreeMap<Ministry, Known>,
+    authorities: &[usize],
+) -> Result<String, Failure> {
     for (node, domain, links) in NODES {
         let member: Ministry = domain.parse().map_err(Failure::setup)?;
         let known = known.get(&member).ok_or_else(|| Failure::setup("a member without keys"))?;
-        let Known { ca, log, witness } = known;
+        let Known { log, witness, .. } = known;
+        let ca = authorities.iter().filter_map(|at| known.authorities.get(*at));
+        let ca: String = ca.map(String::as_str).collect();
         let id = format!("id = \"{node}\"");
         let more = format!(
             "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = {links:?}\n\

@@ -81,9 +81,9 @@ impl World {
         self.cast.houses.values().map(|house| house.cosigner.verifier_key().clone()).collect()
     }
 
-    /// The text of the federation file.
-    pub fn federation(&self) -> &str {
-        &self.cast.federation
+    /// The texts of the federation files that may come into force, first to last.
+    pub fn federations(&self) -> &[String] {
+        &self.cast.federations
     }
 }
 

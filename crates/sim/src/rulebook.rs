@@ -48,46 +48,51 @@ pub(crate) struct Rulebook {
     pub(crate) forged: Arc<Policy>,
     /// Nor this: no officers for what must be released.
     pub(crate) lax: Arc<Policy>,
-    /// The files that each of them is made of, and by which logs name them.
+    /// The files that each of them is made of, and by which logs name them: with the first federation
+    /// file, then all in the same order with the second, and so on.
     files: Vec<(Arc<Policy>, SignedSet, Digest)>,
 }
 
 /// What the files of every policy have in common.
-struct Common<'a> {
+pub(crate) struct Common<'a> {
     /// Who signs every file: two persons, for whatever permits more than before.
-    stewards: &'a [Arc<Signer>],
+    pub(crate) stewards: &'a [Arc<Signer>],
     /// The text of the federation file.
-    federation: &'a str,
+    pub(crate) federation: &'a str,
 }
 
 /// The name and the text of a ministry's own rules.
 type Own<'a> = (&'a str, &'a str);
 
 impl Rulebook {
-    /// The rules of this federation, in files that these persons sign.
-    pub(crate) fn make(federation: &str, stewards: &[Arc<Signer>]) -> Result<Self, Failure> {
-        let common = Common { stewards, federation };
+    /// The rules of this federation, with each of its federation files after another.
+    pub(crate) fn make(times: &[Common<'_>]) -> Result<Self, Failure> {
         let rules = vector!("policy.toml");
         let forged = rules.replace(r#"transit = "sealed""#, r#"transit = "clear""#);
         let lax = rules.replace("approvals = 1", "").replace("approvals = 2", "");
-        let mut files = Vec::new();
-        let mut policy = |rules: &str, own: Option<Own<'_>>| -> Result<Arc<Policy>, Failure> {
-            let policy = common.policy(rules, own)?;
-            let signed = common.signed_set(rules, own)?;
-            let digest = signed.digest();
-            files.push((Arc::clone(&policy), signed, digest));
-            Ok(policy)
-        };
-        let mut tighter = Vec::new();
-        for (name, level, asks) in TIGHTER {
+        let own = TIGHTER.map(|(name, level, asks)| {
             let local = format!(
                 "format = \"routing-policy/1\"\nserial = 1\n\
                  [[rule]]\nid = \"local\"\npolicy = \"FI\"\nlevel = \"{level}\"\n{asks}\n"
             );
-            tighter.push((name, policy(rules, Some((name, &local)))?));
+            (name, local)
+        });
+        let tighter = own.iter().map(|(name, text)| (rules, Some((*name, text.as_str()))));
+        let others = [(rules, None), (forged.as_str(), None), (lax.as_str(), None)];
+        let kinds: Vec<(&str, Option<Own<'_>>)> = tighter.chain(others).collect();
+        let mut files = Vec::new();
+        for common in times {
+            for (rules, own) in &kinds {
+                let signed = common.signed_set(rules, *own)?;
+                let digest = signed.digest();
+                files.push((common.policy(rules, *own)?, signed, digest));
+            }
         }
-        let (example, forged) = (policy(rules, None)?, policy(&forged, None)?);
-        let lax = policy(&lax, None)?;
+        let mut first = files.iter().map(|(policy, ..)| Arc::clone(policy));
+        let tighter = TIGHTER.iter().zip(first.by_ref()).map(|((name, ..), one)| (*name, one));
+        let tighter = tighter.collect();
+        let mut next = || first.next().ok_or_else(|| Failure::setup("no federation file"));
+        let (example, forged, lax) = (next()?, next()?, next()?);
         Ok(Self { example, tighter, forged, lax, files })
     }
 

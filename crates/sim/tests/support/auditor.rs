@@ -51,16 +51,16 @@ impl Folder {
 
 impl Auditor {
     /// An auditor who believes all logs and all witnesses of a world, and the authorities that the logs
-    /// name or, if it is pinned, a federation file.
+    /// name or, if they are pinned, the federation files.
     pub fn of(world: &World, is_pinned: bool, circumstances: Circumstances) -> Self {
         let dir = TempDir::new().unwrap();
         let trust = Trust::new(&world.log_keys(), &world.witness_keys(), NEEDED).unwrap();
         folder::put(dir.path(), "policy", &trust.to_bytes());
-        folder::put(dir.path(), "federation.toml", world.federation().as_bytes());
-        let federation = dir.path().join("federation.toml");
         let mut anchors = Anchors::read(&dir.path().join("policy")).unwrap();
-        if is_pinned {
-            anchors = anchors.with_federation(&federation).unwrap();
+        for (number, federation) in world.federations().iter().enumerate().filter(|_| is_pinned) {
+            let file = format!("federation-{number}.toml");
+            folder::put(dir.path(), &file, federation.as_bytes());
+            anchors = anchors.with_federation(&dir.path().join(file)).unwrap();
         }
         Self { dir, anchors, circumstances, count: 0 }
     }
