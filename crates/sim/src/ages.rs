@@ -106,6 +106,7 @@ impl World {
         self.begin_clocks();
         self.begin_witnessing();
         self.begin_renewal();
+        self.begin_rekeying();
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         for home in &homes {
             self.restart(home)?;
@@ -204,6 +205,7 @@ impl World {
 
     /// In the end, what need not be remembered is forgotten.
     fn grow_old(&mut self) -> Check {
+        self.end_rekeying();
         self.pass(OBLIVION)?;
         let homes: Vec<Ministry> = self.nodes.keys().cloned().collect();
         homes.iter().try_for_each(|home| self.step(home))?;

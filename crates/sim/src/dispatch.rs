@@ -46,6 +46,8 @@ impl World {
             Planned::Show { relay, witness } => self.show(&relay, &witness),
             Planned::CopyState => self.copy_state(),
             Planned::LoseState => self.lose_state(),
+            Planned::Federation(file) => self.federate(file),
+            Planned::Renew(signer) => self.renew(&signer),
             Planned::SetClock(home) => self.set_clock(&home),
             Planned::Rules(relay) => self.change_policy(&relay),
             Planned::Round { officer, rounds } => self.round(officer, rounds),

@@ -62,6 +62,7 @@ mod planned;
 mod proving;
 mod quiet_queues;
 mod receiver;
+mod rekeying;
 mod relay_log;
 mod renewal;
 mod rng;

@@ -1,7 +1,7 @@
 //! Everything that can be planned to happen in a world.
 
 use kuriiri_engine::{Delivery, Event, LinkId, Seq, SubscriptionId};
-use kuriiri_types::{Lane, MessageId, Ministry, SignedReceipt, Verdict};
+use kuriiri_types::{Lane, MessageId, Ministry, SignedReceipt, SpiffeId, Verdict};
 
 use crate::{
     network::Cargo,
@@ -64,6 +64,10 @@ pub(crate) enum Planned {
     CopyState,
     /// That relay loses it.
     LoseState,
+    /// The federation file of this number comes into force.
+    Federation(usize),
+    /// A system or an officer is given another certificate.
+    Renew(SpiffeId),
     /// Somebody sets the clock of a ministry.
     SetClock(Ministry),
     /// A relay is given other rules.

@@ -1,8 +1,9 @@
 //! New rules for a relay: when they come, and what must have become of all that waits soon after.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use kuriiri_engine::Event;
+use kuriiri_policy::Policy;
 use kuriiri_types::Ministry;
 
 use crate::{
@@ -25,17 +26,23 @@ impl World {
         let example = ("the example's", self.cast.rules.example.clone());
         let is_back = self.rng.chance(35);
         let (name, policy) = tighter.filter(|_| !is_back).unwrap_or(example);
-        let Some(node) = self.nodes.get_mut(relay) else {
-            return;
-        };
-        node.policy = policy.clone();
+        let policy = self.cast.rules.with_federation(&policy, self.federation);
         self.trace.line(self.agenda.now(), format_args!("{relay} is given rules: {name}"));
         if plan == Sabotage::KeepsOldRules {
+            let Some(node) = self.nodes.get_mut(relay) else { return };
+            node.policy = policy.clone();
             node.goes_by(now, policy);
         } else {
-            let files = Box::new(self.cast.rules.files(&policy));
-            self.tell(relay, Event::PolicyChanged { policy, files });
+            self.give_rules(relay, policy);
         }
+    }
+
+    /// A relay is given rules, which it will also find at its next start.
+    pub(crate) fn give_rules(&mut self, relay: &Ministry, policy: Arc<Policy>) {
+        let Some(node) = self.nodes.get_mut(relay) else { return };
+        node.policy = Arc::clone(&policy);
+        let files = Box::new(self.cast.rules.files(&policy));
+        self.tell(relay, Event::PolicyChanged { policy, files });
     }
 
     /// Plans a look at what a relay has made of rules that it has just been given.

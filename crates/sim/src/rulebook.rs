@@ -51,6 +51,8 @@ pub(crate) struct Rulebook {
     /// The files that each of them is made of, and by which logs name them: with the first federation
     /// file, then all in the same order with the second, and so on.
     files: Vec<(Arc<Policy>, SignedSet, Digest)>,
+    /// How many there are with each federation file.
+    kinds: usize,
 }
 
 /// What the files of every policy have in common.
@@ -93,7 +95,15 @@ impl Rulebook {
         let tighter = tighter.collect();
         let mut next = || first.next().ok_or_else(|| Failure::setup("no federation file"));
         let (example, forged, lax) = (next()?, next()?, next()?);
-        Ok(Self { example, tighter, forged, lax, files })
+        Ok(Self { example, tighter, forged, lax, files, kinds: kinds.len() })
+    }
+
+    /// The same rules with the federation file of this number, from nothing on.
+    pub(crate) fn with_federation(&self, policy: &Arc<Policy>, file: usize) -> Arc<Policy> {
+        let at = self.files.iter().position(|(known, ..)| Arc::ptr_eq(known, policy));
+        let kind = at.and_then(|at| at.checked_rem(self.kinds));
+        let same = kind.and_then(|kind| self.files.get(kind + file * self.kinds));
+        Arc::clone(same.map_or(policy, |(same, ..)| same))
     }
 
     /// The files of one of these policies.

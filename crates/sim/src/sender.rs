@@ -83,6 +83,11 @@ impl Sender {
         Self { system, link: None, addresses, signer, lanes: BTreeMap::new(), written: 0 }
     }
 
+    /// Signs with another certificate from now on.
+    pub(crate) fn renew(&mut self, signer: Arc<Signer>) {
+        self.signer = signer;
+    }
+
     /// Signs drafts in batches of any size; they wait to be handed over.
     pub(crate) fn queue(&mut self, mut drafts: Vec<Draft>, rng: &mut Rng) -> Vec<Arc<Sent>> {
         let mut sent = Vec::new();

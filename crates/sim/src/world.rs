@@ -29,8 +29,9 @@ use crate::{
 const STEPS: u64 = 20_000;
 /// Tells the numbers that isolations are drawn by from those of the rest of a world.
 const ISOLATIONS: u64 = 0x9e37_79b9_7f4a_7c15;
-/// The same for a state that is lost, for witnesses, and for clocks.
+/// The same for a state that is lost, for new authorities, for witnesses, and for clocks.
 const RENEWALS: u64 = 0xd6e8_feb8_6659_fd93;
+const REKEYINGS: u64 = 0xa076_1d64_78bd_642f;
 const WITNESSES: u64 = 0x94d0_49bb_1331_11eb;
 const CLOCKS: u64 = 0x2545_f491_4f6c_dd1d;
 /// Lines of the trace that are kept unless somebody asks for all.
@@ -58,6 +59,10 @@ pub struct World {
     pub(crate) wrong_clocks: Option<WrongClocks>,
     /// Nothing when no relay loses its state.
     pub(crate) renewal: Option<Renewal>,
+    /// Decides when certificates are renewed, if ministries change their authorities.
+    pub(crate) rekeying: Option<Rng>,
+    /// The number of the federation file in force, from nothing on.
+    pub(crate) federation: usize,
     /// Decides when relays show their logs to each other, if they do.
     pub(crate) witnessing: Option<Rng>,
     pub(crate) is_calm: bool,
@@ -121,6 +126,8 @@ impl World {
             isolation_plan: IsolationPlan::of(&mut Rng::new(seed.wrapping_mul(ISOLATIONS))),
             wrong_clocks: None,
             renewal: None,
+            rekeying: None,
+            federation: 0,
             witnessing: (sabotage == Sabotage::ShowsAnotherLog).then(|| witnessing(seed)),
             is_calm: false,
             is_flooded: false,
@@ -166,6 +173,15 @@ impl World {
     pub fn with_a_lost_state(mut self) -> Self {
         let relays: Vec<Ministry> = self.nodes.keys().cloned().collect();
         self.renewal = Renewal::of(Rng::new(self.seed.wrapping_mul(RENEWALS)), &relays);
+        self
+    }
+
+    /// Lets every ministry change the authority that issues its certificates while things break: a
+    /// federation file comes with both, everybody gets a new certificate, and when all has grown old there
+    /// is a file with the new ones alone.
+    #[must_use]
+    pub fn with_new_authorities(mut self) -> Self {
+        self.rekeying = Some(Rng::new(self.seed.wrapping_mul(REKEYINGS)));
         self
     }
 

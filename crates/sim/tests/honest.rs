@@ -1,7 +1,8 @@
 //! The auditor's program accuses nobody honest.
 //!
 //! Relays of honest worlds crash, lose links, change rules, erase and prune, by clocks that are wrong and
-//! set now and then; in some worlds one loses its state and goes on from an old copy, under a new log.
+//! set now and then; in some worlds one loses its state and goes on from an old copy, under a new log, or
+//! all ministries change the authorities that issue their certificates.
 //! Their logs are written as folders, as they are in the end and as somebody would have got them at an
 //! earlier commit, and given to the auditor's program: each alone, with all that is known of it elsewhere,
 //! and every two against each other. Parts of them are given away: exports of periods and of channels,
@@ -11,8 +12,8 @@
 //! A few seeds are always run. More, with what was said how often:
 //! `HONEST_SEEDS=1-500 cargo test -p kuriiri-sim --test honest -- --ignored --nocapture`
 //!
-//! It does not cover changes of the federation file and its keys, and certificates that end: the simulation
-//! has none of these.
+//! It does not cover certificates that end, and messages that still wait when the authority of their signer is
+//! no longer known: the simulation has none of these.
 
 #![allow(
     clippy::unwrap_used,
@@ -24,13 +25,13 @@
 
 mod support;
 
-use std::{fs, ops::RangeInclusive};
+use std::{collections::BTreeSet, fs, ops::RangeInclusive};
 
 use bytes::Bytes;
-use kuriiri_types::{LogEvent, Receipt, ReceiptKind};
+use kuriiri_types::{FileKind, LogEvent, Receipt, ReceiptKind};
 use kuriiri_verify::{Known, Selection};
 use kuriiri_wire::entry;
-use support::{Logs, Verdict, choice, extract, messages};
+use support::{Folder, Logs, Verdict, choice, extract, messages};
 
 /// Of so many commits the checkpoint of one was kept by somebody.
 const KEPT_EVERY: usize = 37;
@@ -162,6 +163,24 @@ fn a_log_that_takes_a_receipt_back_is_found() {
     }
     assert!(verdict.wrong.iter().any(|wrong| wrong.contains("proved: true")), "{verdict:?}");
     assert!(std::panic::catch_unwind(|| verdict.is_acquittal()).is_err());
+}
+
+/// The certificates of all systems, all officers and both stewards, if each has one.
+const CERTIFICATES: usize = 4 * (2 + 4) + 2;
+
+#[test]
+fn new_authorities_are_announced_and_used() {
+    let (mut serials, mut certificates) = (BTreeSet::new(), BTreeSet::new());
+    for entry in Logs::of(4).whole.iter().flat_map(Folder::entries) {
+        if let LogEvent::PolicyChanged(policy) = &entry.event {
+            let federations = policy.files.iter().filter(|file| file.kind == FileKind::Federation);
+            serials.extend(federations.map(|file| file.serial));
+        } else if let LogEvent::Certificate { der } = entry.event {
+            certificates.insert(der);
+        }
+    }
+    assert_eq!(serials.len(), 3, "{serials:?}");
+    assert!(certificates.len() > CERTIFICATES, "{} certificates", certificates.len());
 }
 
 /// A log whose clock was right, so that nothing that is known excuses what is found.

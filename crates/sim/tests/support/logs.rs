@@ -13,6 +13,9 @@ const PUT_UP_WITH: u64 = 150;
 /// Of so many worlds with the same clocks a relay loses its state in one.
 const LOST_EVERY: u64 = 3;
 
+/// In so many worlds there is one in which all ministries change their authorities.
+const REKEYED_EVERY: u64 = 5;
+
 /// Worlds that end before their time, by what they end with: each is a fault of a relay, and leaves this
 /// list when it is mended.
 const KNOWN: [&str; 1] = [
@@ -39,6 +42,9 @@ impl Logs {
         let mut world = World::new(seed).unwrap().without_smugglers().with_witnesses();
         if loses_state {
             world = world.with_a_lost_state();
+        }
+        if seed % REKEYED_EVERY == REKEYED_EVERY - 1 {
+            world = world.with_new_authorities();
         }
         if wrong_by > 0 {
             world = world.with_wrong_clocks(Duration::from_secs(wrong_by));
