@@ -39,6 +39,8 @@ pub struct Folder {
     pub home: Ministry,
     /// It was made in the end, not at an earlier time.
     pub is_whole: bool,
+    /// A file of it is lost or changed.
+    pub is_damaged: bool,
     pub(super) entries: Vec<Bytes>,
 }
 
@@ -78,7 +80,7 @@ impl Auditor {
         let name = format!("{} of {} entries", copy.origin, copy.entries.len());
         let home = ministry_of(&copy.origin).unwrap();
         let (log, entries) = (LogFolder::open(&place).unwrap(), copy.entries.clone());
-        Folder { name, log, home, is_whole: true, entries }
+        Folder { name, log, home, is_whole: true, is_damaged: false, entries }
     }
 
     /// Checkpoints of a log that somebody kept, and those that the logs of others hold.
@@ -104,7 +106,7 @@ impl Auditor {
         verdict.hear(
             &format!("audit of {}", log.name),
             &report.findings,
-            self.circumstances(!log.is_whole),
+            self.circumstances([log]),
         );
     }
 
@@ -123,17 +125,26 @@ impl Auditor {
         let options = ReconcileOptions { from, to, evidence: evidence_in, ..Default::default() };
         let report = reconcile([&one.log, &two.log], &self.anchors, &options, |_| {});
         let name = format!("reconciliation of {} and {}, {window:?}", one.name, two.name);
-        let is_partial = !one.is_whole || !two.is_whole;
-        verdict.hear(&name, &report.findings, self.circumstances(is_partial));
-        for file in fs::read_dir(evidence).unwrap() {
+        verdict.hear(&name, &report.findings, self.circumstances([one, two]));
+        // Of a copy that cannot be read there is none.
+        for file in fs::read_dir(evidence).into_iter().flatten() {
             let bundle = MessageBundle::read(&file.unwrap().path()).unwrap();
             let proved = check_bundle(&bundle, &self.anchors).claim.is_some_and(|c| c.proved);
             verdict.see(&name, &bundle, proved);
         }
     }
 
-    pub(super) fn circumstances(&self, is_partial: bool) -> Circumstances {
-        Circumstances { is_partial, ..self.circumstances }
+    /// What may be said of these.
+    pub(super) fn circumstances<'a>(
+        &self,
+        logs: impl IntoIterator<Item = &'a Folder>,
+    ) -> Circumstances {
+        let mut circumstances = self.circumstances;
+        for log in logs {
+            circumstances.is_partial |= !log.is_whole;
+            circumstances.is_damaged |= log.is_damaged;
+        }
+        circumstances
     }
 }
 

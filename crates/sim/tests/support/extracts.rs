@@ -91,7 +91,7 @@ impl Auditor {
     pub fn check_export(&self, of: &Folder, place: &Path, verdict: &mut Verdict) {
         let report = check_export(place, &self.anchors).unwrap();
         let name = format!("export of {} with {:?}", of.name, report.manifest.selection);
-        verdict.hear(&name, &report.findings, self.circumstances(!of.is_whole));
+        verdict.hear(&name, &report.findings, self.circumstances([of]));
     }
 
     /// Gathers what logs say of a message.
@@ -106,8 +106,7 @@ impl Auditor {
         let report = check_bundle(&bundle, &self.anchors);
         let names: Vec<&str> = of.iter().map(|log| &*log.name).collect();
         let name = format!("bundle of {:?} from {}", bundle.message, names.join(", "));
-        let is_partial = of.iter().any(|log| !log.is_whole);
-        verdict.hear(&name, &report.findings, self.circumstances(is_partial));
+        verdict.hear(&name, &report.findings, self.circumstances(of));
     }
 
     /// Proves a receipt of a log, as a file.
@@ -115,6 +114,6 @@ impl Auditor {
         let file = prove(&log.log, index).unwrap();
         let report = check_receipt(&file, &self.anchors).unwrap();
         let name = format!("receipt {index} of {}", log.name);
-        verdict.hear(&name, &report.findings, self.circumstances(!log.is_whole));
+        verdict.hear(&name, &report.findings, self.circumstances([log]));
     }
 }

@@ -9,6 +9,7 @@
 )]
 
 mod auditor;
+mod damage;
 mod extracts;
 mod folder;
 mod logs;

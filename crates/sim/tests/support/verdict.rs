@@ -10,6 +10,8 @@ enum When {
     Ever,
     /// A log was copied before another one that it is held against.
     Partial,
+    /// A file of a copy is lost or changed.
+    Damaged,
     /// Clocks were set now and then.
     ClocksAreSet,
     /// Clocks were so wrong that relays refused what others made.
@@ -42,6 +44,9 @@ const UNCHECKED: &[(When, &str)] = &[
 const KNOWN: &[(When, &str)] = &[
     // Rules changed while a receiver had one copy in its hands, and another copy was withdrawn.
     (When::Ever, "it was delivered, and the decision on it does not let it be"),
+    // Hashes and entries of a copy are believed that do not lead to the root that was signed.
+    (When::Damaged, "entries that is not the beginning of its log"),
+    (When::Damaged, "the chain to … does not name its entry before"),
     // In an export by time, a clock that was set back seems to leave entries out.
     (When::ClocksAreSet, "entries of the period before it are left out"),
     (When::ClocksAreSet, "links of the chain before it are left out, or it does not follow"),
@@ -75,6 +80,7 @@ const LOOKED_AT: [Check; 15] = [
 #[derive(Debug, Clone, Copy)]
 pub struct Circumstances {
     pub is_partial: bool,
+    pub is_damaged: bool,
     pub are_clocks_set: bool,
     pub are_clocks_far_apart: bool,
     pub is_renewed: bool,
@@ -85,6 +91,7 @@ impl Circumstances {
         match when {
             When::Ever => true,
             When::Partial => self.is_partial,
+            When::Damaged => self.is_damaged,
             When::ClocksAreSet => self.are_clocks_set,
             When::FarApart => self.are_clocks_far_apart,
             When::Renewed => self.is_renewed,
@@ -123,6 +130,8 @@ impl Verdict {
                 format!("known: {known}")
             } else if let Some(unchecked) = unchecked {
                 format!("unchecked: {unchecked}")
+            } else if circumstances.is_damaged && finding.against.is_none() {
+                format!("damaged: {:?} {}", finding.weight, finding.check)
             } else if finding.weight == Weight::Note && finding.against.is_none() {
                 format!("note: {}", without_numbers(what))
             } else {
