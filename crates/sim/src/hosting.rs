@@ -42,7 +42,7 @@ impl World {
         if self.saboteur.plan == Sabotage::AsksForNoOfficers {
             node.policy = Arc::clone(&rules.lax);
         }
-        let in_force = (Arc::clone(&node.policy), self.cast.rules.files(&node.policy));
+        let in_force = (Arc::clone(&node.policy), rules.files(&node.policy, node.own_serial));
         let (retention, codec) = (&self.cast.retention, self.saboteur.codec(relay));
         let lost = node.lost_log.as_ref().map(|lost| lost.checkpoint().clone());
         let config = house.config((relay, lost), in_force, retention, codec)?;

@@ -27,6 +27,8 @@ pub(crate) struct Node {
     pub(crate) disk: Disk,
     /// The rules that its next start will find.
     pub(crate) policy: Arc<Policy>,
+    /// The serial of the ministry's own rules.
+    pub(crate) own_serial: u64,
     /// The rules that its engine was given last.
     pub(crate) in_force: Arc<Policy>,
     /// All rules that were in force at some moment of its last step.
@@ -114,6 +116,7 @@ impl Node {
             held_before: BTreeSet::new(),
             is_crowded: false,
             policy,
+            own_serial: 1,
             wake: None,
             clock: OwnClock::default(),
             witnessed: BTreeMap::new(),

@@ -41,7 +41,8 @@ impl World {
     pub(crate) fn give_rules(&mut self, relay: &Ministry, policy: Arc<Policy>) {
         let Some(node) = self.nodes.get_mut(relay) else { return };
         node.policy = Arc::clone(&policy);
-        let files = Box::new(self.cast.rules.files(&policy));
+        node.own_serial = node.own_serial.saturating_add(1);
+        let files = Box::new(self.cast.rules.files(&policy, node.own_serial));
         self.tell(relay, Event::PolicyChanged { policy, files });
     }
 

@@ -1,6 +1,9 @@
 //! The rules that relays of a world may run on: the example's, and what a ministry makes of them.
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use kuriiri_engine::SignedSet;
 use kuriiri_merkle::digest;
@@ -48,11 +51,25 @@ pub(crate) struct Rulebook {
     pub(crate) forged: Arc<Policy>,
     /// Nor this: no officers for what must be released.
     pub(crate) lax: Arc<Policy>,
-    /// The files that each of them is made of, and by which logs name them: with the first federation
-    /// file, then all in the same order with the second, and so on.
-    files: Vec<(Arc<Policy>, SignedSet, Digest)>,
+    /// What each of them is made of: with the first federation file, then all in the same order with the
+    /// second, and so on.
+    files: Vec<Files>,
     /// How many there are with each federation file.
     kinds: usize,
+    /// Who signs every file.
+    stewards: Vec<Arc<Signer>>,
+    /// The policies of all files that were given out, by the digests by which decisions name them.
+    given: Mutex<BTreeMap<Digest, Arc<Policy>>>,
+}
+
+/// What a policy is made of.
+#[derive(Debug)]
+struct Files {
+    policy: Arc<Policy>,
+    /// All files but the ministry's own rules.
+    others: SignedSet,
+    /// What the ministry's own rules say.
+    own: String,
 }
 
 /// What the files of every policy have in common.
@@ -63,8 +80,13 @@ pub(crate) struct Common<'a> {
     pub(crate) federation: &'a str,
 }
 
-/// The name and the text of a ministry's own rules.
-type Own<'a> = (&'a str, &'a str);
+/// How the file of a ministry's own rules is called. It never goes, for nobody signs that a file is taken out.
+const OWN: &str = "own";
+
+/// A ministry's own rules as a file of this serial.
+fn own_file(serial: u64, rules: &str) -> String {
+    format!("format = \"routing-policy/1\"\nserial = {serial}\n{rules}")
+}
 
 impl Rulebook {
     /// The rules of this federation, with each of its federation files after another.
@@ -72,108 +94,112 @@ impl Rulebook {
         let rules = vector!("policy.toml");
         let forged = rules.replace(r#"transit = "sealed""#, r#"transit = "clear""#);
         let lax = rules.replace("approvals = 1", "").replace("approvals = 2", "");
-        let own = TIGHTER.map(|(name, level, asks)| {
-            let local = format!(
-                "format = \"routing-policy/1\"\nserial = 1\n\
-                 [[rule]]\nid = \"local\"\npolicy = \"FI\"\nlevel = \"{level}\"\n{asks}\n"
-            );
-            (name, local)
+        let own = TIGHTER.map(|(_, level, asks)| {
+            format!("[[rule]]\nid = \"local\"\npolicy = \"FI\"\nlevel = \"{level}\"\n{asks}\n")
         });
-        let tighter = own.iter().map(|(name, text)| (rules, Some((*name, text.as_str()))));
-        let others = [(rules, None), (forged.as_str(), None), (lax.as_str(), None)];
-        let kinds: Vec<(&str, Option<Own<'_>>)> = tighter.chain(others).collect();
+        let tighter = own.iter().map(|own| (rules, own.as_str()));
+        let others = [(rules, ""), (forged.as_str(), ""), (lax.as_str(), "")];
+        let kinds: Vec<(&str, &str)> = tighter.chain(others).collect();
         let mut files = Vec::new();
         for common in times {
             for (rules, own) in &kinds {
-                let signed = common.signed_set(rules, *own)?;
-                let digest = signed.digest();
-                files.push((common.policy(rules, *own)?, signed, digest));
+                let (others, policy) = (common.signed_set(rules)?, common.policy(rules, own)?);
+                files.push(Files { policy, others, own: (*own).to_owned() });
             }
         }
-        let mut first = files.iter().map(|(policy, ..)| Arc::clone(policy));
+        let stewards = times.first().map(|common| common.stewards.to_vec()).unwrap_or_default();
+        let mut first = files.iter().map(|one| Arc::clone(&one.policy));
         let tighter = TIGHTER.iter().zip(first.by_ref()).map(|((name, ..), one)| (*name, one));
         let tighter = tighter.collect();
         let mut next = || first.next().ok_or_else(|| Failure::setup("no federation file"));
         let (example, forged, lax) = (next()?, next()?, next()?);
-        Ok(Self { example, tighter, forged, lax, files, kinds: kinds.len() })
+        let (kinds, given) = (kinds.len(), Mutex::default());
+        Ok(Self { example, tighter, forged, lax, files, kinds, stewards, given })
     }
 
     /// The same rules with the federation file of this number, from nothing on.
     pub(crate) fn with_federation(&self, policy: &Arc<Policy>, file: usize) -> Arc<Policy> {
-        let at = self.files.iter().position(|(known, ..)| Arc::ptr_eq(known, policy));
+        let at = self.files.iter().position(|one| Arc::ptr_eq(&one.policy, policy));
         let kind = at.and_then(|at| at.checked_rem(self.kinds));
         let same = kind.and_then(|kind| self.files.get(kind + file * self.kinds));
-        Arc::clone(same.map_or(policy, |(same, ..)| same))
+        Arc::clone(same.map_or(policy, |same| &same.policy))
     }
 
-    /// The files of one of these policies.
-    pub(crate) fn files(&self, policy: &Arc<Policy>) -> SignedSet {
-        let mut all = self.files.iter();
-        let found = all.find(|(known, ..)| Arc::ptr_eq(known, policy));
-        found.map(|(_, files, _)| files.clone()).unwrap_or_default()
+    /// The files of one of these policies, with own rules of this serial.
+    pub(crate) fn files(&self, policy: &Arc<Policy>, serial: u64) -> SignedSet {
+        let found = self.files.iter().find(|one| Arc::ptr_eq(&one.policy, policy));
+        let set = found.and_then(|Files { others, own, .. }| {
+            let (mut set, own) = (others.clone(), own_file(serial, own));
+            add(&mut set, (FileKind::Rules, OWN, &own), &self.stewards).ok()?;
+            Some(set)
+        });
+        let set = set.unwrap_or_default();
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        given.insert(set.digest(), Arc::clone(policy));
+        set
     }
 
-    /// The policy of these files, by which decisions in logs name them.
-    pub(crate) fn policy(&self, files: Digest) -> Option<&Policy> {
-        let mut all = self.files.iter();
-        all.find(|(.., known)| *known == files).map(|(policy, ..)| &**policy)
+    /// The policy of files that were given out, by which decisions in logs name them.
+    pub(crate) fn policy(&self, files: Digest) -> Option<Arc<Policy>> {
+        self.given.lock().unwrap_or_else(PoisonError::into_inner).get(&files).cloned()
     }
 }
 
 impl Common<'_> {
-    fn policy(&self, rules: &str, own: Option<Own<'_>>) -> Result<Arc<Policy>, Failure> {
+    fn policy(&self, rules: &str, own: &str) -> Result<Arc<Policy>, Failure> {
         let catalogues = CATALOGUES.into_iter().map(|(_, text)| Catalogue::parse(text));
-        let local = own.iter().map(|(_, text)| Rules::parse(text));
         let translation = Translation::parse(TRANSLATION);
         let sources = Sources {
             catalogues: catalogues.collect::<Result<_, _>>().map_err(Failure::setup)?,
             federation: Federation::parse(self.federation).map_err(Failure::setup)?,
             rules: Rules::parse(rules).map_err(Failure::setup)?,
-            local: local.collect::<Result<_, _>>().map_err(Failure::setup)?,
+            local: vec![Rules::parse(&own_file(1, own)).map_err(Failure::setup)?],
             translations: vec![translation.map_err(Failure::setup)?],
         };
         Policy::compile(sources).map(Arc::new).map_err(Failure::setup)
     }
 
-    /// The files that such a policy is made of, in the order in which logs name them.
-    ///
-    /// Each file of own rules has a name of its own, so that whichever comes into force after another,
-    /// no serial falls and none stands for two texts.
-    fn signed_set(&self, rules: &str, own: Option<Own<'_>>) -> Result<SignedSet, Failure> {
+    /// The files that such a policy is made of besides own rules, in the order in which logs name them.
+    fn signed_set(&self, rules: &str) -> Result<SignedSet, Failure> {
         let catalogues = CATALOGUES.map(|(name, text)| (FileKind::Catalogue, name, text));
         let files = [(FileKind::Federation, "example", self.federation)]
             .into_iter()
             .chain(catalogues)
             .chain([(FileKind::Translation, "EU to FI", TRANSLATION)])
-            .chain([(FileKind::Rules, "example", rules)])
-            .chain(own.map(|(name, text)| (FileKind::Rules, name, text)));
+            .chain([(FileKind::Rules, "example", rules)]);
         let stewards = self.stewards.iter();
         let certificates = stewards.map(|steward| steward.certificate().clone()).collect();
         let mut set = SignedSet { certificates, ..SignedSet::default() };
-        for (kind, name, text) in files {
-            let signed = self.signatures(kind, text)?;
-            set.policy.files.push(FileInForce {
-                kind,
-                name: name.to_owned(),
-                serial: serial(kind, text).map_err(Failure::setup)?,
-                digest: digest(text.as_bytes()),
-                signatures: digest(signed.as_bytes()),
-                is_own: own.is_some_and(|own| own == (name, text)),
-            });
-            set.contents.push(text.to_owned().into());
-            set.signatures.push(signed.into());
+        for file in files {
+            add(&mut set, file, self.stewards)?;
         }
         Ok(set)
     }
+}
 
-    fn signatures(&self, kind: FileKind, text: &str) -> Result<String, Failure> {
-        let mut signed = None;
-        for steward in self.stewards {
-            let more = sign_file(kind, text.as_bytes(), signed.as_deref(), steward);
-            signed = Some(more.map_err(Failure::setup)?);
-        }
-        Ok(signed.unwrap_or_default())
+/// Adds a file of this kind, name and text, signed by all stewards.
+fn add(
+    set: &mut SignedSet,
+    (kind, name, text): (FileKind, &str, &str),
+    stewards: &[Arc<Signer>],
+) -> Result<(), Failure> {
+    let mut signed = None;
+    for steward in stewards {
+        let more = sign_file(kind, text.as_bytes(), signed.as_deref(), steward);
+        signed = Some(more.map_err(Failure::setup)?);
     }
+    let signed = signed.unwrap_or_default();
+    set.policy.files.push(FileInForce {
+        kind,
+        name: name.to_owned(),
+        serial: serial(kind, text).map_err(Failure::setup)?,
+        digest: digest(text.as_bytes()),
+        signatures: digest(signed.as_bytes()),
+        is_own: name == OWN,
+    });
+    set.contents.push(text.to_owned().into());
+    set.signatures.push(signed.into());
+    Ok(())
 }
 
 /// The serial that a file gives itself.

@@ -80,7 +80,7 @@ impl Observer {
         let Some(policy) = self.cast.rules.policy(decided.policy) else { return Ok(()) };
         for header in headers.iter().filter_map(|bytes| header::decode(bytes).ok()) {
             let label = header.label.as_ref();
-            let until = at.after(self.cast.retention.of(label, policy));
+            let until = at.after(self.cast.retention.of(label, &policy));
             hold("headers_are_kept_by_their_labels", decided.keep_until == Some(until), || {
                 format!("{home} keeps {label:?} until {:?}, not {until}", decided.keep_until)
             })?;

@@ -135,7 +135,7 @@ impl Observer {
             let header = header.filter(|header| header.id == *message);
             hold(name, header.is_some(), || format!("{home} has no header of {message:?}"))?;
             let Some(header) = header else { continue };
-            let decision = case(home, at, decided, (*digest, &header)).decide(policy);
+            let decision = case(home, at, decided, (*digest, &header)).decide(&policy);
             let same = word(&decision) == decided.ruling && decision.codes() == decided.reasons;
             hold(name, same, || {
                 let Decided { ruling, reasons, dest, .. } = decided;
