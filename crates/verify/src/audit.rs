@@ -4,7 +4,6 @@
 //! [`SPILL_BYTES_MAX`](crate::SPILL_BYTES_MAX) goes to files; the certificates and signed files that
 //! it shows, each once; and the findings, up to [`FINDINGS_MAX`](crate::FINDINGS_MAX).
 
-mod copy;
 mod givers;
 mod gone;
 mod ids;
@@ -27,9 +26,10 @@ use std::time::Instant;
 
 use kuriiri_tlog::{Cosigned, ministry_of};
 
-use self::{copy::Copy, names::with_names, walk::Walk};
 pub use self::{gone::Gone, options::AuditOptions, report::LogReport};
+use self::{names::with_names, walk::Walk};
 use crate::{
+    copy::Copy,
     finding::{Check, Finding, Findings, FirstMissing},
     folder::LogFolder,
     scan::scan,

@@ -6,6 +6,7 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     io::{self, BufWriter, Write as _},
+    ops::RangeInclusive,
     path::Path,
 };
 
@@ -49,9 +50,9 @@ pub struct Selection {
 ///
 /// `kuriiri-export/2` is a folder: `checkpoint` (the signed note), `export.json` (what was asked for)
 /// and `entries.jsonl`, one entry a line with its index, its bytes in base64, the hashes of its path, and
-/// headers of messages that it names first. An export of a period has every entry of it, with all headers
-/// that are left. An export of a channel has every link of the chains with that peer in the period, and
-/// beside them what else the log says of their messages; of headers it has those of these messages
+/// headers of messages that it names first. An export of a period has every entry from the first
+/// whose time is within it to the last, whatever clock was set between them, with all headers that are left. An export of a channel has every link of the chains with that peer from the first within the period to
+/// the last, and beside them what else the log says of their messages; of headers it has those of these messages
 /// alone. Certificates, signed files and what the log says of headers that were pruned are always with
 /// it. Nothing can be left out between the first and the last entry of a period, or between the first
 /// and the last link of a chain, without that being seen; of what is beside the links, and of headers,
@@ -101,12 +102,14 @@ pub fn export(folder: &LogFolder, selection: &Selection, to: &Path) -> Result<u6
     let failed = |error| FolderError::io(to, error);
     fs::create_dir(to).map_err(failed)?;
     fs::write(to.join(CHECKPOINT), folder.note()).map_err(failed)?;
-    let subjects = subjects(folder, selection)?;
+    let within = within(folder, selection)?;
+    let subjects = subjects(folder, selection, &within)?;
     let file = File::create(to.join(ENTRIES)).map_err(failed)?;
     let mut writer = Writer {
         out: BufWriter::new(file),
         nodes: CachedNodes::new(folder),
         folder,
+        within,
         subjects,
         count: 0,
     };
@@ -131,14 +134,33 @@ pub fn export(folder: &LogFolder, selection: &Selection, to: &Path) -> Result<u6
     Ok(manifest.entries)
 }
 
+/// The places from the first entry, or link of the wanted channel, whose time is within the period to the last.
+/// Times fall where a clock was set back, and places do not.
+fn within(folder: &LogFolder, selection: &Selection) -> Result<RangeInclusive<u64>, FolderError> {
+    let mut ends: Option<(u64, u64)> = None;
+    each(folder, |found| {
+        let Ok(entry) = &found.entry else { return };
+        let is_wanted = selection.peer.is_none() || selection.is_link(entry);
+        if is_wanted && selection.has(entry.at) {
+            ends = Some((ends.map_or(found.index, |(first, _)| first), found.index));
+        }
+    })?;
+    let (first, last) = ends.unwrap_or((1, 0));
+    Ok(first..=last)
+}
+
 /// The messages that the links of the wanted channel are about. Before anything is written: what an
 /// officer had to release was decided on long before its link.
-fn subjects(folder: &LogFolder, selection: &Selection) -> Result<HashSet<Digest>, FolderError> {
+fn subjects(
+    folder: &LogFolder,
+    selection: &Selection,
+    within: &RangeInclusive<u64>,
+) -> Result<HashSet<Digest>, FolderError> {
     let mut subjects = HashSet::new();
     if selection.peer.is_some() {
         each(folder, |found| {
             let Ok(entry) = &found.entry else { return };
-            if selection.has(entry.at) && selection.is_link(entry) {
+            if within.contains(&found.index) && selection.is_link(entry) {
                 subjects.extend(found.named().into_iter().map(|named| named.header));
             }
         })?;
@@ -150,6 +172,8 @@ struct Writer<'a> {
     out: BufWriter<File>,
     nodes: CachedNodes<'a>,
     folder: &'a LogFolder,
+    /// The places of the period.
+    within: RangeInclusive<u64>,
     /// Messages that the links are about; 32 bytes each.
     subjects: HashSet<Digest>,
     count: u64,
@@ -158,7 +182,7 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn offer(&mut self, found: &Found, selection: &Selection) -> Result<(), FolderError> {
         let Ok(entry) = &found.entry else { return self.write(found, Vec::new()) };
-        let is_in = selection.has(entry.at);
+        let is_in = self.within.contains(&found.index);
         let is_of_peer = |header: Digest| self.subjects.contains(&header);
         let is_wanted = is_context(&entry.event)
             || match &selection.peer {

@@ -19,7 +19,7 @@ pub(crate) enum FlawKind {
     NeverTaken,
     /// Another relay's word on a copy that was never taken here.
     HeardUntaken,
-    /// Delivered without a decision that lets it be.
+    /// Delivered without a decision before that lets it be.
     NotPermitted,
     /// Two fates by this relay.
     TwoFates,
@@ -77,7 +77,7 @@ impl FlawKind {
             Self::Twice => "it was taken twice for the same recipient",
             Self::NeverTaken => "the log tells the fate of a message that it never took",
             Self::HeardUntaken => "another relay speaks of a copy that was never taken here",
-            Self::NotPermitted => "it was delivered, and the decision on it does not let it be",
+            Self::NotPermitted => "it was delivered, and no decision before lets it be",
             Self::TwoFates => "the log tells two fates of one message and recipient",
             Self::BothTold => "two relays tell different fates; an answer between them was lost",
             Self::NeverSent => "another relay speaks of a message that was never decided on here",

@@ -86,6 +86,9 @@ struct Copy {
     index: u64,
     /// It went on to a peer.
     left: bool,
+    /// A decision has permitted it. When a system of the recipient got it is in no log, so one that was
+    /// permitted once may be confirmed after the rules have changed.
+    was_permitted: bool,
     /// When a decision last let it be taken. Within a moment all decisions come before all
     /// statements, so one of the same moment counts whatever was decided after it.
     taken_at_will: Option<i64>,
@@ -238,10 +241,12 @@ impl Copies {
             ruling: LoggedRuling::Hold,
             index: trace.index,
             left: false,
+            was_permitted: false,
             taken_at_will: None,
         });
         let was_denied = std::mem::replace(&mut copy.ruling, ruling) == LoggedRuling::Deny;
         copy.left |= left;
+        copy.was_permitted |= ruling == LoggedRuling::Permit;
         copy.taken_at_will = taken_at_will.or(copy.taken_at_will);
         self.has_left |= left;
         self.denied += usize::from(ruling == LoggedRuling::Deny);
@@ -295,10 +300,10 @@ impl MessageHistory {
             self.flaw(trace, FlawKind::NotDenied);
         }
         let copy = copies.all.get(trace.dest);
-        let is_let = copy.is_none_or(|copy| match copy.ruling {
-            LoggedRuling::Permit => true,
-            LoggedRuling::Hold => false,
-            LoggedRuling::Deny => copy.taken_at_will == Some(trace.at),
+        let is_let = copy.is_none_or(|copy| {
+            let just_now =
+                copy.ruling == LoggedRuling::Deny && copy.taken_at_will == Some(trace.at);
+            copy.was_permitted || just_now
         });
         if kind == ReceiptKind::Delivered && !is_let {
             self.flaw(trace, FlawKind::NotPermitted);

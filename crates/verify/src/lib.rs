@@ -70,6 +70,7 @@ mod audit;
 mod bundle;
 mod check_entry;
 mod contradiction;
+mod copy;
 mod encoded;
 mod export;
 mod few;

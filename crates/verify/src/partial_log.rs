@@ -4,6 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use bytes::Bytes;
 use kuriiri_merkle::leaf;
+use kuriiri_tlog::log_number;
 use kuriiri_types::{
     Decided, Digest, LogEvent, MessageId, Ministry, PolicyInForce, Receipt, Timestamp,
 };
@@ -24,6 +25,8 @@ pub(crate) struct PartialLog<'a> {
     pub(crate) trusted: Trusted,
     contents: Contents,
     headers: HashMap<Digest, Bytes>,
+    /// It goes on from another log, which is not here.
+    is_later: bool,
     /// The message in question; of others it is not known what else their log says.
     watched: Option<MessageId>,
     pub(crate) traces: Vec<Trace>,
@@ -32,9 +35,15 @@ pub(crate) struct PartialLog<'a> {
 }
 
 impl<'a> PartialLog<'a> {
-    pub(crate) fn new(home: Ministry, anchors: &'a Anchors, watched: Option<MessageId>) -> Self {
+    /// Nothing yet of a ministry's log of this origin.
+    pub(crate) fn new(
+        (home, origin): (Ministry, &str),
+        anchors: &'a Anchors,
+        watched: Option<MessageId>,
+    ) -> Self {
         Self {
             anchors,
+            is_later: log_number(origin).is_some_and(|number| number > 1),
             trusted: Trusted::first(home, anchors),
             contents: Contents::new(),
             headers: HashMap::new(),
@@ -123,6 +132,12 @@ impl<'a> PartialLog<'a> {
         self.watched.is_some() && self.watched == named.message
     }
 
+    /// Whether the certificates are here of all whose releases a decision went by.
+    fn has_officers(&self, spot: Spot, decided: &Decided) -> bool {
+        let is_here = |signer| self.trusted.certificates.before(spot.index, signer).is_some();
+        decided.approvals.iter().all(|signed| is_here(signed.proof.signer))
+    }
+
     /// What this log states itself.
     fn stated(&mut self, spot: Spot, receipt: &Receipt, found: &Found, out: &mut Findings) {
         if receipt.issuer != self.trusted.home {
@@ -156,6 +171,11 @@ impl<'a> PartialLog<'a> {
             header.is_none() && (self.watched.is_none() || self.is_watched(named))
         });
         self.without += missing.count() as u64;
+        if self.is_later && decided.batch.is_none() && !self.has_officers(spot, decided) {
+            let what = "the certificate of an officer who released it is not here; the log that this one goes on \
+                        from may show it";
+            return out.add(Finding::unchecked(Check::Approvals, what).at(spot.index));
+        }
         self.trusted.check_class(spot, decided, &headers, out);
     }
 }

@@ -62,7 +62,8 @@ pub fn reconcile(
         });
         surveys.push(seen);
     }
-    if is_comparable(&homes, &mut findings) {
+    let are_whole = surveys.iter().all(|survey| survey.is_whole);
+    if is_comparable(&homes, are_whole, &mut findings) {
         let context = Context { folders, homes: &homes, surveys: &surveys, options };
         compare(&context, anchors, records, &mut findings, &mut report);
     }
@@ -74,14 +75,14 @@ fn origin_of(folder: &LogFolder) -> &str {
     &folder.checkpoint().origin
 }
 
-/// Whether they are two sound logs of two ministries.
-fn is_comparable(homes: &[Ministry; 2], findings: &mut Findings) -> bool {
+/// Whether they are two sound logs of two ministries, in copies that lack nothing.
+fn is_comparable(homes: &[Ministry; 2], are_whole: bool, findings: &mut Findings) -> bool {
     let [one, two] = homes;
     let checks = [Check::Checkpoint, Check::Root, Check::Entries];
     if one == two {
         findings.add(Finding::fault(Check::Agreement, "both are logs of the same ministry"));
         false
-    } else if checks.into_iter().any(|check| findings.has(check)) {
+    } else if !are_whole || checks.into_iter().any(|check| findings.has(check)) {
         let what = "the logs are not sound in themselves, so they were not compared; `kuriiri-verify log` \
                     tells of each whether the log or only this copy is bad, and which entry";
         findings.add(Finding::unchecked(Check::Agreement, what));

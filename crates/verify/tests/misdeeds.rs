@@ -175,7 +175,7 @@ fn times_of_cosignatures_that_cannot_be_are_found() {
         bench.log(&bench.write(&b, &[]), &[])
     };
     witnessed(0).is_good();
-    assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 3);
+    assert_eq!(witnessed(0).json["found"]["findings"].as_array().unwrap().len(), 4);
     witnessed(-60).notes("witnessing", "by this relay");
     for by in [-301, 302] {
         assert_eq!(witnessed(by).exit, 2);

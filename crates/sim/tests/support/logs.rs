@@ -57,7 +57,6 @@ impl Logs {
         let circumstances = Circumstances {
             is_partial: false,
             is_damaged: false,
-            are_clocks_set: wrong_by > 0,
             are_clocks_far_apart: wrong_by > PUT_UP_WITH,
             is_renewed: loses_state,
         };

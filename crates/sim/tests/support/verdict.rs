@@ -12,8 +12,6 @@ enum When {
     Partial,
     /// A file of a copy is lost or changed.
     Damaged,
-    /// Clocks were set now and then.
-    ClocksAreSet,
     /// Clocks were so wrong that relays refused what others made.
     FarApart,
     /// A relay lost its state, and has two logs.
@@ -32,6 +30,7 @@ const UNCHECKED: &[(When, &str)] = &[
     (When::Partial, "unless this is an older copy of it"),
     (When::Renewed, "which goes on from it; give that log too"),
     (When::Renewed, "the log that this one goes on from settles"),
+    (When::Renewed, "the certificate of an officer who released it is not here"),
     (When::Renewed, "another relay speaks of a message that was never decided on here"),
     (When::Renewed, "the log tells the fate of a message that it never took"),
     (When::Renewed, "for entries of another log of it than"),
@@ -42,16 +41,6 @@ const UNCHECKED: &[(When, &str)] = &[
 /// Findings on honest histories that are not as they should be, and known: each is a fault of the
 /// verifier or of a relay, and leaves this list when it is mended.
 const KNOWN: &[(When, &str)] = &[
-    // Rules changed while a receiver had one copy in its hands, and another copy was withdrawn.
-    (When::Ever, "it was delivered, and the decision on it does not let it be"),
-    // Hashes and entries of a copy are believed that do not lead to the root that was signed.
-    (When::Damaged, "entries that is not the beginning of its log"),
-    (When::Damaged, "the chain to … does not name its entry before"),
-    // In an export by time, a clock that was set back seems to leave entries out.
-    (When::ClocksAreSet, "entries of the period before it are left out"),
-    (When::ClocksAreSet, "links of the chain before it are left out, or it does not follow"),
-    // A message waited when the state was lost, and goes on by a release of before.
-    (When::Renewed, "the certificate … is not in the log before it"),
     // An older copy whose clock was ahead seems to go on after what it does not have yet.
     (When::FarApart, "nothing that is signed tells which of the two logs is false"),
     (When::FarApart, "their headers are gone, so who sent them cannot be told"),
@@ -81,7 +70,6 @@ const LOOKED_AT: [Check; 15] = [
 pub struct Circumstances {
     pub is_partial: bool,
     pub is_damaged: bool,
-    pub are_clocks_set: bool,
     pub are_clocks_far_apart: bool,
     pub is_renewed: bool,
 }
@@ -92,7 +80,6 @@ impl Circumstances {
             When::Ever => true,
             When::Partial => self.is_partial,
             When::Damaged => self.is_damaged,
-            When::ClocksAreSet => self.are_clocks_set,
             When::FarApart => self.are_clocks_far_apart,
             When::Renewed => self.is_renewed,
         }

@@ -16,7 +16,6 @@ use kuriiri_types::{
 use kuriiri_wire::WireError;
 
 use super::{
-    copy::{Bundle, Copy, Place},
     givers::Givers,
     gone::Leave,
     names::Names,
@@ -32,6 +31,7 @@ use super::{
 };
 use crate::{
     check_entry::Spot,
+    copy::{Bundle, Copy, Place},
     finding::{Check, Finding, Findings},
     found::{Beside, Found, Inner, is_onward},
     heads::Heads,

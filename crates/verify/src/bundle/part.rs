@@ -203,7 +203,8 @@ fn judge_entries(
     question: Question<'_>,
     judged: &mut Findings,
 ) -> Arc<Keys> {
-    let mut partial_log = PartialLog::new(home, question.anchors, question.message);
+    let origin = (home, part.checkpoint.origin.as_str());
+    let mut partial_log = PartialLog::new(origin, question.anchors, question.message);
     question.headers.values().for_each(|header| partial_log.bring(header.clone()));
     for found in &part.entries {
         partial_log.entry(found, judged);

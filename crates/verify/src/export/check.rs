@@ -9,7 +9,7 @@ use std::{
 use kuriiri_merkle::{leaf, root_from_inclusion};
 use kuriiri_tlog::{Checkpoint, ministry_of};
 use kuriiri_types::{
-    Digest, Direction, Ministry, Timestamp,
+    Channel, Digest, Direction, Ministry, Timestamp,
     limits::{HEADER_BYTES_MAX, STATEMENT_SUBJECTS_MAX},
 };
 
@@ -41,11 +41,12 @@ pub fn check_export(folder: &Path, anchors: &Anchors) -> Result<ExportReport, Fo
     let home = ministry_of(&checkpoint.origin).filter(|_| manifest.origin == checkpoint.origin);
     let home = home.ok_or_else(|| FolderError::form(&file, "it is of another log"))?;
     let mut reader = Reader {
+        partial_log: PartialLog::new((home, &checkpoint.origin), anchors, None),
         checkpoint,
         selection: &manifest.selection,
-        partial_log: PartialLog::new(home, anchors, None),
         last: None,
         run: None,
+        has_gap: false,
         links: HashMap::new(),
         period: None,
         count: 0,
@@ -90,11 +91,15 @@ fn read_checkpoint(
     Ok(checkpoint)
 }
 
-/// The part of a chain that was seen.
+/// The part of a chain that was seen, from its first link within the period on.
 struct Run {
     first: u64,
+    /// The number of its last link within the period.
     last: u64,
-    leaf: Digest,
+    /// The last link that follows: its number and leaf hash.
+    end: (u64, Digest),
+    /// Links do not follow since the last one within the period.
+    has_gap: bool,
 }
 
 struct Reader<'a> {
@@ -102,8 +107,10 @@ struct Reader<'a> {
     selection: &'a Selection,
     partial_log: PartialLog<'a>,
     last: Option<u64>,
-    /// The last entry within the period, of an export without a peer.
+    /// The last entry of an export without a peer, once one within the period was seen.
     run: Option<u64>,
+    /// Entries are left out since the last one within the period.
+    has_gap: bool,
     links: HashMap<(Ministry, Direction), Run>,
     period: Option<(Timestamp, Timestamp)>,
     count: u64,
@@ -180,40 +187,50 @@ impl Reader<'_> {
         findings.add(Finding::note(Check::Channels, what));
     }
 
-    /// Nothing may be left out.
+    /// Nothing may be left out between the first entry within the period and the last one. What is between
+    /// them belongs to it whatever its time: a clock may have been set back.
     fn whole(&mut self, found: &Found, findings: &mut Findings) {
         let Ok(entry) = &found.entry else { return };
         let is_in = self.selection.has(entry.at);
         if is_in {
             self.period = Some((self.period.map_or(entry.at, |(first, _)| first), entry.at));
         }
-        let Some(peer) = &self.selection.peer else {
+        if let Some(peer) = &self.selection.peer {
+            let links = entry.channels.iter().filter(|channel| channel.peer == *peer);
+            links.for_each(|channel| self.link(channel, found, is_in, findings));
+            return;
+        }
+        if self.run.is_none() && !is_in {
+            return;
+        }
+        let is_next = self.run.replace(found.index).is_none_or(|run| run + 1 == found.index);
+        self.has_gap |= !is_next;
+        if is_in && std::mem::take(&mut self.has_gap) {
+            let what = "entries of the period before it are left out";
+            findings.add(Finding::fault(Check::Proofs, what).at(found.index));
+        }
+    }
+
+    fn link(&mut self, channel: &Channel, found: &Found, is_in: bool, findings: &mut Findings) {
+        let key = (channel.peer.clone(), channel.direction);
+        let (number, end) = (channel.seq, (channel.seq, found.leaf));
+        let Some(run) = self.links.get_mut(&key) else {
             if is_in {
-                let has_gap = self.run.is_some_and(|run| run + 1 != found.index);
-                self.run = Some(found.index);
-                if has_gap {
-                    let what = "entries of the period before it are left out";
-                    findings.add(Finding::fault(Check::Proofs, what).at(found.index));
-                }
+                findings.done(Check::Channels, 1);
+                let run = Run { first: number, last: number, end, has_gap: false };
+                self.links.insert(key, run);
             }
             return;
         };
-        if !is_in {
-            return;
-        }
-        for channel in entry.channels.iter().filter(|channel| channel.peer == *peer) {
-            findings.done(Check::Channels, 1);
-            let key = (channel.peer.clone(), channel.direction);
-            let before = self.links.get(&key);
-            let fits = before.is_none_or(|run| {
-                channel.seq.checked_sub(1) == Some(run.last) && channel.prev == run.leaf
-            });
-            if !fits {
+        findings.done(Check::Channels, 1);
+        run.has_gap |= number.checked_sub(1) != Some(run.end.0) || channel.prev != run.end.1;
+        run.end = end;
+        if is_in {
+            run.last = number;
+            if std::mem::take(&mut run.has_gap) {
                 let what = "links of the chain before it are left out, or it does not follow";
                 findings.add(Finding::fault(Check::Channels, what).at(found.index));
             }
-            let first = before.map_or(channel.seq, |run| run.first);
-            self.links.insert(key, Run { first, last: channel.seq, leaf: found.leaf });
         }
     }
 }

@@ -50,6 +50,11 @@ impl Own {
         }
     }
 
+    /// Goes on behind entries of which only the root over their hashes is known.
+    pub(super) fn push_full(&mut self, root: Digest) -> bool {
+        self.tree.push_full(root)
+    }
+
     pub(super) fn finish(&self, folder: &LogFolder, findings: &mut Findings) {
         for (tile, tree) in self.tree.partial() {
             check_tile(folder, tile, tree, findings);

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     audit::check_checkpoint,
-    finding::{Check, Finding, Findings},
+    copy::{Bundle, Copy, Place},
+    finding::{Check, Finding, Findings, FirstMissing},
     folder::LogFolder,
     found::{Found, log_of},
     heads::{handed_over_by, minute_of},
@@ -47,6 +48,8 @@ pub(super) struct Survey {
     pub(super) period: Option<(Timestamp, Timestamp)>,
     pub(super) seen: Vec<Seen>,
     pub(super) gaps: Vec<Gap>,
+    /// Every entry is there as the log signed it, if its root is.
+    pub(super) is_whole: bool,
 }
 
 struct Reader<'a> {
@@ -72,25 +75,27 @@ pub(super) fn survey(
 ) -> Survey {
     check_checkpoint(folder, anchors, findings);
     let own = Own::new(home, &folder.checkpoint().origin);
-    let survey = Survey { period: None, seen: Vec::new(), gaps: Vec::new() };
+    let survey = Survey { period: None, seen: Vec::new(), gaps: Vec::new(), is_whole: true };
+    let missing = FirstMissing::default();
+    let (mut copy, mut found_here) = (Copy::of(folder, &missing), Findings::of_a_copy(&missing));
+    let out = &mut found_here;
     let links = HashMap::new();
     let mut reader = Reader { side, peer, peers_log, own, records, survey, links, last_seen: None };
     scan(folder, with_traits, |chunk| {
-        let chunk = match chunk {
-            Ok(chunk) => chunk,
-            Err(error) => {
-                findings.add(Finding::fault(Check::Root, error.to_string()));
-                return false;
+        let goes_on = match copy.take(reader.own.size(), chunk, out) {
+            Bundle::Entries(places) => {
+                places.into_iter().for_each(|place| reader.place(folder, place, out));
+                true
             }
+            Bundle::Missing(root) => reader.own.push_full(root),
+            Bundle::Unknown => false,
         };
-        for (found, traits) in chunk.entries {
-            reader.own.push(folder, found.leaf, findings);
-            reader.found(&found, &traits, findings);
-        }
         progress(reader.own.size());
-        true
+        goes_on
     });
-    reader.own.finish(folder, findings);
+    reader.own.finish(folder, out);
+    reader.survey.is_whole = copy.read == folder.size();
+    findings.merge(found_here);
     reader.survey.seen.sort_unstable();
     reader.survey.seen.dedup_by_key(|seen| (seen.size, seen.root));
     reader.survey
@@ -125,6 +130,22 @@ impl Traits {
 }
 
 impl Reader<'_> {
+    fn place(
+        &mut self,
+        folder: &LogFolder,
+        place: Place<Vec<Option<Traits>>>,
+        findings: &mut Findings,
+    ) {
+        match place {
+            Place::Missing(leaf) => self.own.push(folder, leaf, findings),
+            Place::Entry(entry) => {
+                let (found, traits) = *entry;
+                self.own.push(folder, found.leaf, findings);
+                self.found(&found, &traits, findings);
+            }
+        }
+    }
+
     fn found(&mut self, found: &Found, traits: &[Option<Traits>], findings: &mut Findings) {
         findings.done(Check::Entries, 1);
         let entry = match &found.entry {

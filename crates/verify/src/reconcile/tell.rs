@@ -2,7 +2,7 @@
 
 use std::{cell::OnceCell, collections::BTreeMap, fs, io, time::Duration};
 
-use kuriiri_merkle::{consistency, root};
+use kuriiri_merkle::{consistency, root, verify_consistency};
 use kuriiri_types::{Header, MessageId, Ministry};
 
 use super::{
@@ -323,13 +323,23 @@ impl<'a> Teller<'a> {
     fn split(&mut self, holder: u8, view: &Seen, root: kuriiri_types::Digest) {
         let owner = 1 - holder;
         let (folder, home) = (self.context.folder(owner), self.context.home(owner).clone());
+        let nodes = CachedNodes::new(folder);
+        let (size, signed) = (folder.size(), folder.checkpoint().root);
+        let proof = consistency(&nodes, view.size, size).unwrap_or_default();
+        if !verify_consistency(view.size, root, size, signed, &proof) {
+            let what = format!(
+                "whether the {} entries that {home} showed {} are the beginning of its log was not looked at: the \
+                 tiles of this copy do not lead to the root that was signed; another copy settles it",
+                view.size,
+                self.context.home(holder)
+            );
+            return self.findings.add(Finding::unchecked(Check::Growth, what).at(view.index));
+        }
         let what = format!(
             "{home} showed {} a tree of {} entries that is not the beginning of its log",
             self.context.home(holder),
             view.size
         );
-        let nodes = CachedNodes::new(folder);
-        let proof = consistency(&nodes, view.size, folder.size()).unwrap_or_default();
         let origin = folder.checkpoint().origin.clone();
         let part = |checkpoint: String| LogPart {
             origin: origin.clone(),

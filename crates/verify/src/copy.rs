@@ -1,4 +1,4 @@
-//! The copy of a log that is audited: what of it is as the log signed it, and what it lacks.
+//! A copy of a log, bundle by bundle: what of it is as the log signed it, and what it lacks.
 
 use std::ops::Range;
 
@@ -6,7 +6,6 @@ use kuriiri_merkle::Frontier;
 use kuriiri_tlog::TILE_WIDTH;
 use kuriiri_types::Digest;
 
-use super::names::Names;
 use crate::{
     finding::{Check, Finding, Findings, FirstMissing},
     folder::LogFolder,
@@ -16,23 +15,23 @@ use crate::{
 };
 
 /// A copy of a log, on the way from its first bundle to its last.
-pub(super) struct Copy<'a> {
-    pub(super) folder: &'a LogFolder,
+pub(crate) struct Copy<'a> {
+    pub(crate) folder: &'a LogFolder,
     signed: Option<SignedTree<'a>>,
     missing: FirstMissing,
     /// Entries that are there as they were signed.
-    pub(super) read: u64,
+    pub(crate) read: u64,
 }
 
-/// One entry of a copy: as it was signed, or no more than its leaf hash.
-pub(super) enum Place {
-    Entry(Box<(Found, Vec<Names>)>),
+/// One entry of a copy, with what was made of it: as it was signed, or no more than its leaf hash.
+pub(crate) enum Place<T> {
+    Entry(Box<(Found, T)>),
     Missing(Digest),
 }
 
 /// One bundle of a copy.
-pub(super) enum Bundle {
-    Entries(Vec<Place>),
+pub(crate) enum Bundle<T> {
+    Entries(Vec<Place<T>>),
     /// No more than the root over 256 leaf hashes is known.
     Missing(Digest),
     /// Nothing is known, so what comes after cannot be followed.
@@ -40,17 +39,17 @@ pub(super) enum Bundle {
 }
 
 impl<'a> Copy<'a> {
-    pub(super) fn of(folder: &'a LogFolder, missing: &FirstMissing) -> Self {
+    pub(crate) fn of(folder: &'a LogFolder, missing: &FirstMissing) -> Self {
         Self { folder, signed: SignedTree::of(folder), missing: missing.clone(), read: 0 }
     }
 
     /// Holds the next bundle, which begins with this entry, against what the log signed.
-    pub(super) fn take(
+    pub(crate) fn take<T>(
         &mut self,
         first: u64,
-        bundle: Scanned<(Found, Vec<Names>)>,
+        bundle: Scanned<(Found, T)>,
         out: &mut Findings,
-    ) -> Bundle {
+    ) -> Bundle<T> {
         let index = first / u64::from(TILE_WIDTH);
         let signed = self.signed.as_mut().map_or(Signed::Unknown, |tree| tree.bundle(index));
         out.done(Check::Files, 1);
@@ -72,7 +71,7 @@ impl<'a> Copy<'a> {
             out.add(Finding::fault(Check::Headers, what));
         }
         let mut leaves = leaves.into_iter();
-        let place = |one: (Found, Vec<Names>)| match leaves.next() {
+        let place = |one: (Found, T)| match leaves.next() {
             Some(leaf) if leaf != one.0.leaf => {
                 self.differs(one.0.index, out);
                 Place::Missing(leaf)
@@ -92,13 +91,13 @@ impl<'a> Copy<'a> {
         out.add(Finding::fault(Check::Files, what).at(index));
     }
 
-    fn lacks(
+    fn lacks<T>(
         &self,
         Range { start, end }: Range<u64>,
         signed: Signed,
         why: &str,
         out: &mut Findings,
-    ) -> Bundle {
+    ) -> Bundle<T> {
         let last = end.saturating_sub(1);
         let (known, bundle) = match signed {
             Signed::Leaves(leaves) => {
@@ -127,6 +126,6 @@ impl<'a> Copy<'a> {
     }
 }
 
-fn root_over(entries: &[(Found, Vec<Names>)]) -> Digest {
+fn root_over<T>(entries: &[(Found, T)]) -> Digest {
     entries.iter().map(|(found, _)| found.leaf).collect::<Frontier>().root()
 }
