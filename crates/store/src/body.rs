@@ -13,8 +13,8 @@ use bytes::Bytes;
 use kuriiri_engine::{BodyFile, BodyRef};
 
 use crate::{
+    durable,
     error::{BodyError, CommitError, OpenError},
-    folder::sync_dir,
 };
 
 /// The folder of body files.
@@ -68,7 +68,7 @@ impl Bodies {
         let len: usize = bodies.bodies.iter().map(Bytes::len).sum();
         self.bytes.fetch_add(len as u64, Ordering::Relaxed);
         if sync {
-            sync_dir(&self.dir).map_err(CommitError::io(&self.dir))?;
+            durable::dir(&self.dir).map_err(CommitError::io(&self.dir))?;
         }
         Ok(())
     }
@@ -92,7 +92,7 @@ impl Bodies {
         }
         let zeros = vec![0; usize::try_from(body.len).map_err(io::Error::other)?];
         file.write_all_at(&zeros, body.offset)?;
-        if sync { file.sync_data() } else { Ok(()) }
+        if sync { durable::data(&file) } else { Ok(()) }
     }
 
     /// Reads one body. Blocks on the disk.
@@ -113,7 +113,7 @@ fn fill(file: &mut File, bodies: &[Bytes], sync: bool) -> io::Result<()> {
     for body in bodies {
         file.write_all(body)?;
     }
-    if sync { file.sync_data() } else { Ok(()) }
+    if sync { durable::data(file) } else { Ok(()) }
 }
 
 fn read_part(path: &Path, body: BodyRef) -> io::Result<Bytes> {

@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     body::Bodies,
+    durable,
     error::CommitError,
     folder::{blobs_path, db_path},
     journal,
@@ -64,7 +65,7 @@ impl Disk {
         self.db.flush().map_err(|error| failed(error.into()))?;
         self.refuse_blobs().map_err(CommitError::io(self.blobs_path()))?;
         if self.synced {
-            self.db_file.sync_data().map_err(failed)?;
+            durable::data(&self.db_file).map_err(failed)?;
         }
         Ok(())
     }

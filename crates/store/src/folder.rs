@@ -1,13 +1,12 @@
-//! The folder of a state: where things are in it, and folders made durable.
+//! The folder of a state: where things are in it, and folders made.
 
 use std::{
-    fs::{DirBuilder, File},
-    io,
+    fs::DirBuilder,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
-use crate::error::OpenError;
+use crate::{durable, error::OpenError};
 
 /// Where files of the log wait for the next checkpoint.
 pub(crate) const WAITING: &str = "log-waiting";
@@ -39,10 +38,5 @@ pub(crate) fn create_dir(dir: &Path) -> Result<(), OpenError> {
     create_dir(parent)?;
     let created = DirBuilder::new().mode(0o700).create(dir);
     created.map_err(OpenError::io(dir))?;
-    sync_dir(parent).map_err(OpenError::io(parent))
-}
-
-/// Makes the names in a folder durable.
-pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+    durable::dir(parent).map_err(OpenError::io(parent))
 }

@@ -14,15 +14,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io,
-    os::unix::fs::{FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
 use bytes::Bytes;
 
-use crate::folder::sync_dir;
+use crate::durable;
 
 /// The folder in a state folder.
 pub(crate) const DIR: &str = "journal";
@@ -205,7 +205,10 @@ impl Journal {
     /// file that is over is used again if there is one: its room need not be written a second time. What
     /// stands in it was checked for another number, so none of it passes for a record of this one.
     pub(crate) fn begin(dir: &Path, base: u64, synced: bool) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        let is_new = !dir.is_dir();
+        if is_new {
+            DirBuilder::new().mode(0o700).create(dir)?;
+        }
         let path = dir.join(format!("{base:016x}"));
         let is_used_again = fs::rename(dir.join(SPARE), &path).is_ok();
         let mut options = OpenOptions::new();
@@ -217,8 +220,11 @@ impl Journal {
         journal.stretch(HEAD_BYTES as u64)?;
         journal.file.write_all_at(&head(base), 0)?;
         if synced {
-            journal.file.sync_all()?;
-            sync_dir(dir)?;
+            durable::file(&journal.file)?;
+            durable::dir(dir)?;
+            if let Some(above) = dir.parent().filter(|_| is_new) {
+                durable::dir(above)?;
+            }
         }
         Ok(journal)
     }
@@ -229,7 +235,7 @@ impl Journal {
         self.stretch(self.at + record.len() as u64)?;
         self.file.write_all_at(&record, self.at)?;
         if self.synced {
-            self.file.sync_data()?;
+            durable::data(&self.file)?;
         }
         self.at += record.len() as u64;
         Ok(())

@@ -71,6 +71,7 @@ mod batch;
 mod body;
 mod commit;
 mod disk;
+mod durable;
 mod emptying;
 mod error;
 mod folder;

@@ -16,8 +16,9 @@ use kuriiri_engine::ViewError;
 use crate::{
     body::Bodies,
     disk::Disk,
+    durable,
     error::OpenError,
-    folder::{bodies_path, create_dir, db_path, sync_dir},
+    folder::{bodies_path, create_dir, db_path},
     key::Key,
     log::{Going, Left, Log, Shape},
     options::Options,
@@ -206,18 +207,21 @@ fn body_file(key: Key) -> Result<u64, ViewError> {
 /// between a commit and its barrier. A new state gets its first records. Returns the number of
 /// the last commit.
 fn begin_with(disk: &Disk, last: u64) -> Result<u64, OpenError> {
-    let io = || OpenError::io(disk.db_path());
+    // sled syncs neither its settings nor any name, and from the first number in `tip` on a start refuses
+    // a state that lacks them.
+    durable::content(&disk.dir).map_err(OpenError::io(&disk.dir))?;
+    let mut first = sled::Batch::default();
     if last == 0 {
-        let first = first_commit().map_err(|error| io()(io::Error::other(error)))?;
-        disk.db.apply_batch(first).map_err(|error| io()(error.into()))?;
+        for folder in [disk.dir.as_path(), disk.log_path()] {
+            durable::name(folder).map_err(OpenError::io(folder))?;
+        }
+        let failed = |error| OpenError::io(disk.db_path())(io::Error::other(error));
+        first = first_commit().map_err(failed)?;
     }
     let last = last.max(1);
-    let nothing = sled::Batch::default();
-    make_durable((&disk.db, &disk.db_file), (&disk.tip, &disk.dir), nothing, last)?;
+    make_durable((&disk.db, &disk.db_file), (&disk.tip, &disk.dir), first, last)?;
     clear(&disk.dir)?;
-    for dir in [disk.dir.clone(), disk.blobs_path(), bodies_path(&disk.dir)] {
-        sync_dir(&dir).map_err(OpenError::io(dir))?;
-    }
+    durable::dir(&disk.dir).map_err(OpenError::io(&disk.dir))?;
     Ok(last)
 }
 
@@ -231,7 +235,7 @@ fn make_durable(
     let io = || OpenError::io(db_path(dir));
     db.apply_batch(batch).map_err(|error| io()(error.into()))?;
     db.flush().map_err(|error| io()(error.into()))?;
-    file.sync_all().map_err(io())?;
+    durable::file(file).map_err(io())?;
     let noted = tip.write(number).and_then(|()| tip.sync());
     noted.map_err(OpenError::io(dir.join(NAME)))
 }

@@ -9,13 +9,16 @@ use std::{
 };
 
 use crate::{
+    durable,
     error::OpenError,
-    folder::{WAITING, blobs_path, db_path, sync_dir},
+    folder::{WAITING, blobs_path, db_path},
     settle::journal_begins,
     sled_log,
     tip::{self, Tip},
 };
 
+/// sled's settings.
+const CONF: &str = "conf";
 /// Between two looks at a lock.
 const LOCK_POLL: Duration = Duration::from_millis(20);
 
@@ -104,7 +107,7 @@ fn survey_blobs(dir: &Path) -> Result<(), OpenError> {
 /// sled writes its settings once. It would make new ones where they are missing, and read the
 /// database by them.
 fn survey_conf(dir: &Path) -> Result<(), OpenError> {
-    let path = dir.join("conf");
+    let path = dir.join(CONF);
     let expected = format!(
         "segment_size: {}\nuse_compression: false\nversion: 0.34\n",
         sled_log::SEGMENT_BYTES
@@ -121,11 +124,21 @@ fn survey_conf(dir: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes the tip durable before there is a database that would be suspect without it.
+/// Makes the tip durable before there is a database that would be suspect without it. Nothing was
+/// acknowledged here, so settings that a power cut tore are written once more, with the same content.
 pub(crate) fn begin(dir: &Path, tip: &Tip) -> Result<(), OpenError> {
+    if survey_conf(dir).is_err() {
+        let path = dir.join(CONF);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(OpenError::io(path)(error));
+            }
+            _ => {}
+        }
+    }
     let written = tip.write(0).and_then(|()| tip.sync());
     written.map_err(OpenError::io(dir.join(tip::NAME)))?;
-    sync_dir(dir).map_err(OpenError::io(dir))
+    durable::dir(dir).map_err(OpenError::io(dir))
 }
 
 /// What sled's recovery would cut off must not have been acknowledged.

@@ -15,6 +15,8 @@ use std::{
     path::Path,
 };
 
+use crate::durable;
+
 /// The name of the file in the state folder.
 pub(crate) const NAME: &str = "tip";
 
@@ -63,7 +65,7 @@ impl Tip {
 
     /// Makes the file itself durable.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        self.0.sync_all()
+        durable::file(&self.0)
     }
 }
 

@@ -19,7 +19,7 @@ use kuriiri_tlog::{
 };
 
 use super::{beside::as_parts, edge::Full, fault::Fault};
-use crate::{error::OpenError, folder::sync_dir};
+use crate::{durable, error::OpenError};
 
 pub(super) const CHECKPOINT: &str = "checkpoint";
 /// Where files and folders are made before they get their names.
@@ -90,14 +90,14 @@ impl Files {
             let unfinished = self.waiting.join(UNFINISHED_HEADERS);
             let written = write(&unfinished, &encoded(file)?.1)?;
             if synced {
-                written.sync_all()?;
+                durable::file(&written)?;
             }
             fs::rename(unfinished, place)?;
         } else {
             remove(place)?;
         }
         match place.parent().filter(|parent| synced && parent.exists()) {
-            Some(parent) => sync_dir(parent),
+            Some(parent) => durable::dir(parent),
             None => Ok(()),
         }
     }
@@ -166,10 +166,10 @@ impl Files {
         let unfinished = self.waiting.join(CHECKPOINT);
         let file = write(&unfinished, note)?;
         if synced {
-            file.sync_all()?;
+            durable::file(&file)?;
         }
         fs::rename(unfinished, self.log.join(CHECKPOINT))?;
-        if synced { sync_dir(&self.log) } else { Ok(()) }
+        if synced { durable::dir(&self.log) } else { Ok(()) }
     }
 
     /// Fails when the log that was shown is no longer there: what is written now could not be all.
@@ -180,11 +180,7 @@ impl Files {
 
     /// Asks the disk to make everything durable that was written to the log.
     pub(crate) fn sync(&self) -> io::Result<()> {
-        #[cfg(target_os = "linux")]
-        rustix::fs::syncfs(&self.folder)?;
-        #[cfg(not(target_os = "linux"))]
-        rustix::fs::sync();
-        Ok(())
+        durable::file_system(&self.folder)
     }
 
     #[cfg(test)]
@@ -330,7 +326,7 @@ fn create_folder(dir: &Path) -> io::Result<()> {
     create_folder(parent)?;
     fs::create_dir(dir)?;
     fs::set_permissions(dir, Permissions::from_mode(DIR_FOR_ALL))?;
-    sync_dir(parent)
+    durable::dir(parent)
 }
 
 /// Writes a file that everybody may read.

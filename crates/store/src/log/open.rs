@@ -24,8 +24,9 @@ use super::{
     state::{BUNDLES_BYTES_MAX, Log, Shown, State, TILES_BYTES_MAX, lock},
 };
 use crate::{
+    durable,
     error::OpenError,
-    folder::{WAITING, db_path, sync_dir},
+    folder::{WAITING, db_path},
     key::Key,
     records::record,
     tree::Tree,
@@ -151,7 +152,7 @@ fn make_way(log: &Path, number: u32) -> Result<(), OpenError> {
             fs::rename(log, &ended).map_err(OpenError::io(PathBuf::from(ended)))?;
             let parent = log.parent().filter(|parent| !parent.as_os_str().is_empty());
             let parent = parent.unwrap_or_else(|| Path::new("."));
-            sync_dir(parent).map_err(OpenError::io(parent))
+            durable::dir(parent).map_err(OpenError::io(parent))
         }
         None => Ok(()),
     }

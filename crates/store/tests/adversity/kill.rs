@@ -106,7 +106,7 @@ fn parcels(n: u64) -> kuriiri_engine::Pack {
 }
 
 /// So that most of the log soon stands in its files alone.
-fn few_twice() -> Options {
+pub(crate) fn few_twice() -> Options {
     options().unsynced_entries(256)
 }
 
@@ -115,6 +115,7 @@ fn few_twice() -> Options {
 #[tokio::test]
 async fn child() {
     let Some(dir) = env::var_os(DIR) else { return };
+    writeln!(stdout(), "\nbegins").unwrap();
     let store = Store::open(Path::new(&dir), few_twice()).unwrap();
     let mut log = Log::on(&store.log_head().unwrap(), &env::var(KEY).unwrap());
     for n in store.starts().unwrap() + 1.. {
@@ -131,15 +132,17 @@ async fn child() {
     }
 }
 
+/// The child, to be started on a folder.
+pub(crate) fn on(dir: &Path, pem: &str) -> Command {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "kill::child", "--nocapture", "--test-threads=1"]);
+    child.env(DIR, dir).env(KEY, pem).stdout(Stdio::piped());
+    child
+}
+
 /// Runs the child until it has acknowledged so many commits, and kills it. Returns the last one.
 fn killed_after(dir: &Path, pem: &str, acknowledged: usize) -> u64 {
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "kill::child", "--nocapture", "--test-threads=1"])
-        .env(DIR, dir)
-        .env(KEY, pem)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = on(dir, pem).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut numbers = lines.filter_map(|line| {
         line.unwrap().strip_prefix("acknowledged ").map(|n| n.parse::<u64>().unwrap())
@@ -153,9 +156,12 @@ fn killed_after(dir: &Path, pem: &str, acknowledged: usize) -> u64 {
 }
 
 /// The state is exactly that after commit `n`, for one `n` that `allowed` contains.
-fn check(dir: &Path, store: &Store, last: u64) {
+pub(crate) fn check(dir: &Path, store: &Store, last: u64) {
     let n = store.starts().unwrap();
     assert!(n == last || n == last + 1, "{last} acknowledged, {n} found");
+    if n == 0 {
+        return assert_eq!(store.lanes(), Ok(Vec::new()));
+    }
     let live = (n.saturating_sub(LIVE) + 1).max(1)..=n;
 
     let lanes = store.lanes().unwrap();
@@ -188,12 +194,17 @@ fn check(dir: &Path, store: &Store, last: u64) {
 
 /// What lies there when nobody has cleaned up is what anybody can verify; nothing that was ever
 /// shown is taken back; and after the start everything that was acknowledged is shown.
-struct Witness {
+pub(crate) struct Witness {
     log: Log,
     seen: Option<Checkpoint>,
 }
 
 impl Witness {
+    /// Of a log that begins.
+    pub(crate) fn new(pem: &str) -> Self {
+        Self { log: Log::on(&LogHead::default(), pem), seen: None }
+    }
+
     fn look(&mut self, dir: &Path, gone: &Gone) {
         let folder = dir.join("log");
         if !folder.join("checkpoint").exists() {
@@ -207,7 +218,7 @@ impl Witness {
         }
     }
 
-    async fn look_after_start(&mut self, dir: &Path, store: &Store) {
+    pub(crate) async fn look_after_start(&mut self, dir: &Path, store: &Store) {
         let n = store.starts().unwrap();
         let (size, gone) = (size(n), gone(n));
         assert_eq!(store.log_size(), size);
@@ -226,7 +237,7 @@ async fn what_was_acknowledged_survives_every_kill() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let dir = folder.path().join("state");
     let pem = NoteKey::generate().unwrap().1;
-    let mut witness = Witness { log: Log::on(&LogHead::default(), &pem), seen: None };
+    let mut witness = Witness::new(&pem);
     for round in 0..24 {
         let last = killed_after(&dir, &pem, 1 + round * 7 % 31);
         witness.look(&dir, &gone(last + 1));

@@ -14,4 +14,5 @@ mod made;
 mod members;
 mod model;
 mod peers;
+mod power_cut;
 mod space;
