@@ -140,14 +140,24 @@ codes! {
         "Ask again in some seconds. If it lasts, the relay whose log it is has no link with its witnesses: `kuriiri log status` there says which are missing.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
         "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
-    STORE_IO = 4102, Operator, true, "The disk failed or is full.",
-        "Free space or replace the disk and start the relay again; nothing acknowledged is lost.";
+    STORE_IO = 4102, Operator, true, "The disk failed.",
+        "Look into the system's log, replace the disk and start the relay again; nothing acknowledged is lost.";
     STORE_LOCKED = 4103, Operator, true, "Another process uses this state folder.",
         "Only one relay may run on a folder; stop the other one.";
     LOG_BEHIND = 4104, Operator, false, "The log is behind what its witnesses hold.",
         "This state folder is an old copy. Start the newest one; if it is lost, begin a new log with `kuriiri log renew`, and tell the auditors.";
     STORE_FORMAT = 4105, Operator, false, "Another version of Kuriiri wrote the state on disk.",
         "Start the version that wrote it and let it empty its queues; this version begins on an empty folder.";
+    STORE_FULL = 4107, Operator, true, "No room is left on the disk.",
+        "Free some; what waits goes on by itself. Nothing acknowledged is lost.";
+    STORE_QUOTA = 4108, Operator, true, "The quota of the relay's user is used up.",
+        "Free some of it or have it raised; what waits goes on by itself. Nothing acknowledged is lost.";
+    OPEN_FILES = 4109, Operator, true, "Too many files are open.",
+        "Raise the limit of the service (LimitNOFILE) or of the machine (fs.file-max), or end what holds so many.";
+    STORE_READ_ONLY = 4110, Operator, false, "The file system of the state can only be read.",
+        "It is mounted so, or the system made it so after a fault: see its log. Mount it for writing and start the relay again.";
+    STORE_OWNER = 4111, Operator, false, "The state folder belongs to another user.",
+        "Whoever owns it can change what is in it. Give it to the user that the relay runs as (chown), or run the relay as its owner.";
     INTERNAL = 9001, Kuriiri, true, "A fault in Kuriiri.",
         "Please report it with the log.";
 }

@@ -146,6 +146,21 @@ pub const PACK_BYTES_MAX: usize = 28 * 1024;
 /// Messages in one stored pack; one bit each in its record of what is done.
 pub const PACK_MESSAGES_MAX: usize = 64;
 
+/// Bytes that a file of the state folder holds for when the disk is full. A start writes as much at most:
+/// 32 MiB of journal go into sled, 64 MiB of log are written again, 16 MiB of a journal begin, and 16 MiB are
+/// for what the first deliveries say. Given up when less is free; made again when there is plenty.
+pub const STATE_RESERVE_BYTES: u64 = 128 * 1024 * 1024;
+/// Free bytes below which a relay takes in nothing that stays: as much as a busy one writes between two looks.
+pub const STATE_ROOM_LOW_BYTES: u64 = 2 * STATE_RESERVE_BYTES;
+/// Free bytes below which a relay does only what empties its queues: the largest commit, and what sled writes
+/// next.
+pub const STATE_ROOM_CRITICAL_BYTES: u64 = STATE_RESERVE_BYTES / 4;
+/// Files and folders that can still be made, below which a relay takes in nothing that stays: a body file for
+/// each commit of some seconds.
+pub const STATE_FILES_LOW: u64 = 4096;
+/// The same below which it does only what empties its queues: a start makes fewer.
+pub const STATE_FILES_CRITICAL: u64 = 256;
+
 // === engine ===
 
 /// Events in one step of the engine, each a batch at most; bounds the size of a commit. More
