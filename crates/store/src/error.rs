@@ -56,6 +56,15 @@ pub enum OpenError {
         /// Entries that the state has.
         ours: u64,
     },
+    /// Somebody else owns the folder, and could change what is in it.
+    #[error(
+        "the state folder {} belongs to another user; give it to the one that the relay runs as",
+        dir.display()
+    )]
+    Foreign {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// The system refused an operation.
     #[error("{} cannot be used; check its disk, owner and mode", path.display())]
     Io {
@@ -134,6 +143,7 @@ impl OpenError {
             Self::Corrupt { .. } => Code::STORE_CORRUPT,
             Self::Behind { .. } => Code::LOG_BEHIND,
             Self::Format { .. } => Code::STORE_FORMAT,
+            Self::Foreign { .. } => Code::STORE_OWNER,
             Self::Apart { .. } | Self::Io { .. } => Code::STORE_IO,
         }
     }

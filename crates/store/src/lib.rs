@@ -20,7 +20,7 @@
 //! | `journal/` | what the last commits changed, until sled has it; gone after a clean stop |
 //! | `conf`, `db`, `snap.*` | sled 0.34 |
 //! | `blobs/` | where sled puts what does not fit a segment, unsynced; stays empty, see [`Store`] |
-//! | `log/` | the transparency log for all to read, as C2SP `tlog-tiles` has it, and headers beside its entries; derived from the records |
+//! | `log/` | the transparency log as C2SP `tlog-tiles` has it, its checkpoint and hashes for all to read, and headers beside its entries; derived from the records |
 //! | `log-waiting/` | files of the log that are full before its next checkpoint; made anew at a start |
 //! | `bodies/N` | bodies too large for a pack, one file for each commit that has some |
 //!

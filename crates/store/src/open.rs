@@ -18,7 +18,7 @@ use crate::{
     disk::Disk,
     durable,
     error::OpenError,
-    folder::{bodies_path, create_dir, db_path},
+    folder::{bodies_path, create_dir, db_path, own_dir},
     key::Key,
     log::{Going, Left, Log, Shape},
     options::Options,
@@ -63,8 +63,8 @@ impl Disk {
         let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
         let bodies = bodies(&tree).map_err(damaged)?;
         let Left { gone, outstanding } = Left::load(&tree).map_err(damaged)?;
-        let Options { synced, read_named, unsynced_max, .. } = *options;
-        let shape = Shape { log, synced, read_named, unsynced_max };
+        let Options { synced, read_named, unsynced_max, log_for_owner, .. } = *options;
+        let shape = Shape { log, synced, read_named, unsynced_max, log_for_owner };
         let log = Log::open(&tree, dir, shape, gone)?;
         let disk = Self {
             db_file: File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?,
@@ -97,7 +97,7 @@ pub(crate) struct Records {
 impl Records {
     pub(crate) fn open(dir: &Path, options: &Options) -> Result<Self, OpenError> {
         let deadline = Instant::now() + options.lock_wait;
-        create_dir(dir)?;
+        own_dir(dir)?;
         let tip = lock(dir, deadline)?;
         let log = options.log.clone().unwrap_or_else(|| dir.join("log"));
         let acknowledged = survey(dir, &log, &tip)?;

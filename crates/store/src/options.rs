@@ -26,6 +26,7 @@ pub struct Options {
     pub(crate) log: Option<PathBuf>,
     pub(crate) read_named: fn(&Bytes) -> Option<Named>,
     pub(crate) unsynced_max: u64,
+    pub(crate) log_for_owner: bool,
 }
 
 impl Default for Options {
@@ -37,6 +38,7 @@ impl Default for Options {
             log: None,
             read_named: |_| None,
             unsynced_max: UNSYNCED_MAX,
+            log_for_owner: false,
         }
     }
 }
@@ -52,10 +54,17 @@ impl Options {
         Self { lock_wait, ..self }
     }
 
-    /// The folder of the transparency log that everybody may read; `log` in the state folder unless
-    /// said otherwise. It must be on the same file system.
+    /// The folder of the transparency log; `log` in the state folder unless said otherwise. It must be on the
+    /// same file system. Everybody may read its checkpoint and its hashes, and the group of the process its
+    /// entries and the headers beside them.
     pub fn log_dir(self, dir: impl Into<PathBuf>) -> Self {
         Self { log: Some(dir.into()), ..self }
+    }
+
+    /// Nobody but the owner may read the entries of the log and the headers beside them, which otherwise the
+    /// group may as well.
+    pub fn log_for_owner_only(self) -> Self {
+        Self { log_for_owner: true, ..self }
     }
 
     /// How to read of an entry's bytes which messages it names for the first time, so that the store

@@ -1,13 +1,15 @@
 //! The log's files. Those that are full before the next checkpoint wait beside the log, so that
 //! nobody finds much more in the log than its checkpoint speaks of.
 //!
-//! Everybody may read the log, whatever the process' umask says; nobody else what waits.
+//! Everybody may read the checkpoint and the hashes, which prove, whatever the process' umask says. What is
+//! in entries and headers, who wrote to whom and what was decided on it, is for the owner and for the group,
+//! if that is wanted. What waits is the owner's.
 
 use std::{
     ffi::OsStr,
     fs::{self, DirBuilder, File, Permissions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
 
@@ -28,9 +30,16 @@ const UNFINISHED_DIR: &str = "unfinished.d";
 /// The same for headers, whose places are emptied while the log is shown.
 const UNFINISHED_HEADERS: &str = "unfinished.h";
 
-const DIR_FOR_ALL: u32 = 0o755;
-const FILE_FOR_ALL: u32 = 0o644;
-const DIR_OF_OWNER: u32 = 0o700;
+const FOR_ALL: Modes = Modes { dir: 0o755, file: 0o644 };
+const FOR_GROUP: Modes = Modes { dir: 0o750, file: 0o640 };
+const FOR_OWNER: Modes = Modes { dir: 0o700, file: 0o600 };
+
+/// Who may read.
+#[derive(Debug, Clone, Copy)]
+struct Modes {
+    dir: u32,
+    file: u32,
+}
 
 /// The two folders of a log.
 #[derive(Debug)]
@@ -42,11 +51,13 @@ pub(crate) struct Files {
     /// The log's folder, open since before anything was written: the disk tells of a write that
     /// failed only those who were there.
     folder: File,
+    /// Of entries and headers.
+    closed: Modes,
 }
 
 impl Files {
     /// Makes the folders. What waited is written anew, so it goes.
-    pub(crate) fn open(log: PathBuf, waiting: PathBuf) -> Result<Self, OpenError> {
+    pub(crate) fn open(log: PathBuf, waiting: PathBuf, for_owner: bool) -> Result<Self, OpenError> {
         clear(&waiting).map_err(OpenError::io(&waiting))?;
         create_folder(&log).map_err(OpenError::io(&log))?;
         let apart = |error: io::Error| {
@@ -58,7 +69,32 @@ impl Files {
         // A folder on another file system would fail at the first checkpoint.
         probe(&log, &waiting).map_err(apart)?;
         let folder = File::open(&log).map_err(OpenError::io(&log))?;
-        Ok(Self { log, waiting, folder })
+        let files =
+            Self { log, waiting, folder, closed: if for_owner { FOR_OWNER } else { FOR_GROUP } };
+        files.close().map_err(OpenError::io(&files.log))?;
+        Ok(files)
+    }
+
+    /// Folders of entries and headers that were open to more are so no longer.
+    fn close(&self) -> io::Result<()> {
+        for dir in closed_folders() {
+            let folder = match File::open(self.log.join(dir)) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                other => other?,
+            };
+            let mode = folder.metadata()?.permissions().mode() & 0o777;
+            if mode & !self.closed.dir != 0 {
+                folder.set_permissions(Permissions::from_mode(mode & self.closed.dir))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who may read what is at a place of the log.
+    fn modes(&self, place: &Path) -> Modes {
+        let below = place.strip_prefix(&self.log).unwrap_or(place);
+        let is_closed = closed_folders().iter().any(|dir| below.starts_with(dir));
+        if is_closed { self.closed } else { FOR_ALL }
     }
 
     // === writing ===
@@ -68,7 +104,7 @@ impl Files {
         let (path, bytes) = encoded(file)?;
         let place = self.waiting.join(path);
         place.parent().map_or(Ok(()), fs::create_dir_all)?;
-        write(&place, &bytes).map(drop)
+        write(&place, &bytes, self.modes(Path::new(&path_of(file)))).map(drop)
     }
 
     /// Writes a partial file into the log, if there is one.
@@ -80,7 +116,7 @@ impl Files {
         let place = self.log.join(path);
         self.create_parent(&place)?;
         let unfinished = self.waiting.join(UNFINISHED);
-        write(&unfinished, &bytes)?;
+        write(&unfinished, &bytes, self.modes(&place))?;
         fs::rename(unfinished, place)
     }
 
@@ -88,7 +124,7 @@ impl Files {
     pub(crate) fn put_emptied(&self, place: &Path, file: &Full, synced: bool) -> io::Result<()> {
         if file.is_there() {
             let unfinished = self.waiting.join(UNFINISHED_HEADERS);
-            let written = write(&unfinished, &encoded(file)?.1)?;
+            let written = write(&unfinished, &encoded(file)?.1, self.closed)?;
             if synced {
                 durable::file(&written)?;
             }
@@ -117,7 +153,7 @@ impl Files {
         self.create_parent(dir)?;
         let unfinished = self.waiting.join(UNFINISHED_DIR);
         fs::create_dir_all(&unfinished)?;
-        fs::set_permissions(&unfinished, Permissions::from_mode(DIR_FOR_ALL))?;
+        fs::set_permissions(&unfinished, Permissions::from_mode(self.modes(dir).dir))?;
         fs::rename(unfinished, dir)
     }
 
@@ -164,7 +200,7 @@ impl Files {
     /// Makes a checkpoint durable, and then shows it.
     pub(crate) fn put_checkpoint(&self, note: &[u8], synced: bool) -> io::Result<()> {
         let unfinished = self.waiting.join(CHECKPOINT);
-        let file = write(&unfinished, note)?;
+        let file = write(&unfinished, note, FOR_ALL)?;
         if synced {
             durable::file(&file)?;
         }
@@ -304,7 +340,7 @@ fn clear(waiting: &Path) -> io::Result<()> {
     if waiting.exists() {
         fs::remove_dir_all(waiting)?;
     }
-    DirBuilder::new().mode(DIR_OF_OWNER).create(waiting)
+    DirBuilder::new().mode(FOR_OWNER.dir).create(waiting)
 }
 
 /// Moves a file as a checkpoint will move. A file that an earlier try left in the log goes as well.
@@ -325,14 +361,23 @@ fn create_folder(dir: &Path) -> io::Result<()> {
     let parent = parent.unwrap_or_else(|| Path::new("."));
     create_folder(parent)?;
     fs::create_dir(dir)?;
-    fs::set_permissions(dir, Permissions::from_mode(DIR_FOR_ALL))?;
+    fs::set_permissions(dir, Permissions::from_mode(FOR_ALL.dir))?;
     durable::dir(parent)
 }
 
-/// Writes a file that everybody may read.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<File> {
-    let mut file = File::create(path)?;
-    file.set_permissions(Permissions::from_mode(FILE_FOR_ALL))?;
+/// The folders of entries and headers in a log.
+fn closed_folders() -> [PathBuf; 2] {
+    let first = Bundle { index: 0, width: TILE_WIDTH };
+    [first.path(), first.headers_path()]
+        .map(|path| Path::new(&path).parent().map_or_else(PathBuf::new, Path::to_owned))
+}
+
+/// Writes a file that those may read, from its first byte on.
+fn write(path: &Path, bytes: &[u8], modes: Modes) -> io::Result<File> {
+    let mut options = File::options();
+    let mut file =
+        options.write(true).create(true).truncate(true).mode(FOR_OWNER.file).open(path)?;
+    file.set_permissions(Permissions::from_mode(modes.file))?;
     file.write_all(bytes)?;
     Ok(file)
 }

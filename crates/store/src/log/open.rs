@@ -43,6 +43,8 @@ pub(crate) struct Shape {
     pub(crate) read_named: ReadNamed,
     /// Entries that are not known to be durable before the disk is asked to make them so.
     pub(crate) unsynced_max: u64,
+    /// Nobody but the owner may read entries and headers.
+    pub(crate) log_for_owner: bool,
 }
 
 /// What the records say of the log as of the last commit.
@@ -62,12 +64,12 @@ impl Log {
     pub(crate) fn open(
         db: &Tree,
         dir: &Path,
-        Shape { log, synced, read_named, unsynced_max }: Shape,
+        Shape { log, synced, read_named, unsynced_max, log_for_owner }: Shape,
         gone: Going,
     ) -> Result<Self, OpenError> {
         let Acknowledged { head, note, first, number } = acknowledged(db, &db_path(dir))?;
         make_way(&log, number)?;
-        let files = Files::open(log, dir.join(WAITING))?;
+        let files = Files::open(log, dir.join(WAITING), log_for_owner)?;
         let edge = Edge::load(first, |tile| files.read_tile(tile))?;
         let Replayed { edge, waiting, bytes } = replay(db, &db_path(dir), &files, edge)?;
         if edge.size() != head.size || edge.frontier().nodes() != head.frontier {

@@ -63,6 +63,7 @@ fn refused(dir: &Path) -> PathBuf {
         | OpenError::Apart { .. }
         | OpenError::Behind { .. }
         | OpenError::Format { .. }
+        | OpenError::Foreign { .. }
         | OpenError::Io { .. } => {
             panic!("{error}")
         }

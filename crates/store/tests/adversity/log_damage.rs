@@ -156,6 +156,7 @@ fn refused(dir: &Path) -> (PathBuf, String) {
         | OpenError::Io { .. }
         | OpenError::Behind { .. }
         | OpenError::Format { .. }
+        | OpenError::Foreign { .. }
         | OpenError::Apart { .. }) => panic!("{error}"),
     }
 }

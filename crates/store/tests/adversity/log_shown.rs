@@ -2,7 +2,10 @@
 
 use std::{
     fs,
-    os::unix::fs::{MetadataExt, PermissionsExt},
+    os::unix::{
+        fs::{MetadataExt, PermissionsExt},
+        process::CommandExt,
+    },
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -17,6 +20,7 @@ use crate::{
     beside::options,
     log::{Log, entry, tree, verify, verify_at_rest, verify_files},
     made::files,
+    power_cut::skipped,
 };
 
 fn open(dir: &Path) -> Store {
@@ -284,7 +288,7 @@ async fn child_with_a_umask() {
 }
 
 #[test]
-fn everybody_may_read_the_log_and_nobody_the_state_whatever_the_umask() {
+fn everybody_may_read_the_hashes_the_group_the_rest_and_nobody_the_state_whatever_the_umask() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path();
     let child = "umask 077; exec \"$0\" --exact log_shown::child_with_a_umask";
@@ -293,9 +297,19 @@ fn everybody_may_read_the_log_and_nobody_the_state_whatever_the_umask() {
     let output = child_.env("KURIIRI_STORE_UMASK_DIR", dir).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
     let log = dir.join("public/log");
-    for (path, _) in files(&log) {
-        let expected = if path.ends_with('/') { 0o755 } else { 0o644 };
-        assert_eq!(mode(&log.join(&path)), expected, "{path}");
+    let found = files(&log);
+    for path in found.keys() {
+        let is_closed = path.starts_with("tile/entries/") || path.starts_with("headers/");
+        let expected = match (path.ends_with('/'), is_closed) {
+            (true, true) => 0o750,
+            (true, false) => 0o755,
+            (false, true) => 0o640,
+            (false, false) => 0o644,
+        };
+        assert_eq!(mode(&log.join(path)), expected, "{path}");
+    }
+    for path in ["checkpoint", "tile/0/000", "tile/entries/000", "headers/000"] {
+        assert!(found.contains_key(path), "{path}");
     }
     for path in [dir.join("public"), log] {
         assert_eq!(mode(&path), 0o755);
@@ -309,6 +323,73 @@ fn everybody_may_read_the_log_and_nobody_the_state_whatever_the_umask() {
     fs::set_permissions(&own, fs::Permissions::from_mode(0o750)).unwrap();
     drop(Store::open(&dir.join("other"), options().log_dir(&own)).unwrap());
     assert_eq!(mode(&own), 0o750);
+}
+
+#[tokio::test]
+async fn entries_that_were_open_to_all_are_so_no_longer_after_a_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let (store, mut log) = (open(dir.path()), Log::new());
+    log.grow(&store, 300, 100).await;
+    store.publish().await.unwrap();
+    drop(store);
+    let closed = ["tile/entries", "headers"].map(|below| dir.path().join("log").join(below));
+    for (options, expected) in [(options(), 0o750), (options().log_for_owner_only(), 0o700)] {
+        closed.iter().for_each(|dir| {
+            fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).unwrap();
+        });
+        let store = Store::open(dir.path(), options).unwrap();
+        log.grow(&store, 300, 100).await;
+        store.publish().await.unwrap();
+        assert_eq!(closed.each_ref().map(|dir| mode(dir)), [expected; 2]);
+        let file = closed[0].join(if expected == 0o750 { "001" } else { "002" });
+        assert_eq!(mode(&file), expected & 0o666, "{file:?}");
+    }
+}
+
+#[test]
+fn a_state_folder_that_is_open_to_others_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    fs::create_dir(&state).unwrap();
+    for before in [0o755, 0o777, 0o750, 0o700] {
+        fs::set_permissions(&state, fs::Permissions::from_mode(before)).unwrap();
+        drop(open(&state));
+        assert_eq!(mode(&state), 0o700, "{before:o}");
+    }
+}
+
+/// Only root can give a folder away and act as somebody else.
+#[test]
+fn a_state_folder_of_somebody_else_is_refused() {
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
+    let dir = folder.path().join("state");
+    fs::create_dir(&dir).unwrap();
+    for (dir, mode) in [(folder.path(), 0o755), (&dir, 0o777)] {
+        fs::set_permissions(dir, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let program = folder.path().join("program");
+    let nobody = 65_534;
+    let mut child = std::process::Command::new(&program);
+    child.args(["--exact", "log_shown::child_on_a_foreign_folder"]).env(FOREIGN, &dir);
+    if std::os::unix::fs::chown(&dir, Some(1), Some(1)).is_err() {
+        return skipped("only root can give a folder away");
+    }
+    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    let output = child.uid(nobody).gid(nobody).current_dir("/").output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"));
+    assert!(files(&dir).is_empty());
+}
+
+const FOREIGN: &str = "KURIIRI_STORE_FOREIGN_DIR";
+
+/// Run by the test above as another user.
+#[test]
+fn child_on_a_foreign_folder() {
+    let Some(dir) = std::env::var_os(FOREIGN).map(PathBuf::from) else { return };
+    let error = Store::open(&dir, options()).unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+    assert_eq!(error.code(), Code::STORE_OWNER);
 }
 
 #[test]

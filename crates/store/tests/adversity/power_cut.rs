@@ -43,10 +43,7 @@ impl Loop {
         fs::File::create(&image).unwrap().set_len(bytes).unwrap();
         let made = succeeds(Command::new("mkfs.ext4").args(["-q", "-F", "-m", "0"]).arg(image));
         let made = made.and_then(|()| Self { folder, mount }.mounted());
-        made.map_err(|why| {
-            writeln!(stdout(), "\nskipped, as it needs a loop device: {why}").unwrap()
-        })
-        .ok()
+        made.map_err(|why| skipped(&format!("it needs a loop device: {why}"))).ok()
     }
 
     fn mounted(self) -> Result<Self, String> {
@@ -77,6 +74,12 @@ impl Drop for Loop {
     fn drop(&mut self) {
         let _ = Command::new("umount").arg(&self.mount).stderr(Stdio::null()).status();
     }
+}
+
+/// Says that a test was skipped and why, where everybody sees it.
+pub(crate) fn skipped(why: &str) {
+    let mut out = stdout().lock();
+    writeln!(out, "\na test is skipped, as {why}").unwrap();
 }
 
 fn succeeds(command: &mut Command) -> Result<(), String> {
