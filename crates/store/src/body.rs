@@ -58,18 +58,16 @@ impl Bodies {
         let path = self.path(bodies.file);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
-        let mut file = options.open(&path).map_err(CommitError::io(&path))?;
+        let mut file = options.open(&path).map_err(CommitError::not_now(&path))?;
         let written = fill(&mut file, &bodies.bodies, sync);
+        let written = written.and_then(|()| if sync { durable::dir(&self.dir) } else { Ok(()) });
         if let Err(error) = written {
             // The first error says what is wrong; at the next start the rest goes anyway.
             let _ = fs::remove_file(&path);
-            return Err(CommitError::io(path)(error));
+            return Err(CommitError::not_now(path)(error));
         }
         let len: usize = bodies.bodies.iter().map(Bytes::len).sum();
         self.bytes.fetch_add(len as u64, Ordering::Relaxed);
-        if sync {
-            durable::dir(&self.dir).map_err(CommitError::io(&self.dir))?;
-        }
         Ok(())
     }
 

@@ -1,6 +1,9 @@
 //! The committer: one thread that makes commits durable, one after the other.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::Ordering},
+};
 
 use kuriiri_engine::{BodyRef, Commit};
 use tokio::sync::{mpsc, oneshot};
@@ -10,7 +13,8 @@ use crate::{
     disk::Disk,
     emptying::{Asked, Emptying},
     error::CommitError,
-    log::Going,
+    journal::Changes,
+    log::{Going, Grown},
     settle::Settling,
 };
 
@@ -35,6 +39,8 @@ pub(crate) struct Committer {
     /// Entries of the log before this one have left the records.
     forgotten: u64,
     emptying: Emptying,
+    /// Bundles whose files still show headers that left the records, as there was no room.
+    unshown: BTreeSet<u64>,
 }
 
 impl Committer {
@@ -45,7 +51,8 @@ impl Committer {
         last: u64,
         (settling, outstanding): (Settling, Going),
     ) -> Self {
-        Self { disk, last, settling, forgotten: 0, emptying: Emptying::new(outstanding) }
+        let emptying = Emptying::new(outstanding);
+        Self { disk, last, settling, forgotten: 0, emptying, unshown: BTreeSet::new() }
     }
 
     /// Works until nobody can send any more. What this returns is whether all went well.
@@ -53,7 +60,7 @@ impl Committer {
         while let Some(job) = self.next(&mut jobs) {
             match job {
                 Job::Commit { commit, done } => {
-                    let outcome = self.commit(&commit);
+                    let outcome = self.commit(commit);
                     let dead = outcome.as_ref().map(Vec::clone).unwrap_or_default();
                     // The asker may be gone; the commit stands all the same.
                     let _ = done.send(outcome.map(drop));
@@ -87,22 +94,28 @@ impl Committer {
         }
     }
 
-    fn commit(&mut self, commit: &Commit) -> Result<Vec<u64>, CommitError> {
+    fn commit(&mut self, commit: Box<Commit>) -> Result<Vec<u64>, CommitError> {
         if self.disk.failed.load(Ordering::Acquire) {
             return Err(CommitError::Stopped);
         }
-        let outcome = self.apply(commit);
-        if let Err(error) = &outcome {
-            self.disk.failed.store(true, Ordering::Release);
-            tracing::error!(%error, code = %error.code(), "a commit failed; no more are taken");
+        match self.apply(&commit) {
+            Err(error @ CommitError::NotNow { .. }) => Err(error.with(commit)),
+            Err(error) => {
+                self.disk.failed.store(true, Ordering::Release);
+                tracing::error!(%error, code = %error.code(), "a commit failed; no more are taken");
+                Err(error)
+            }
+            Ok(dead) => Ok(dead),
         }
-        outcome
     }
 
-    /// The whole way of a commit. Returns the body files that nothing refers to any more.
+    /// The whole way of a commit. Returns the body files that nothing refers to any more. Nothing has
+    /// happened where it is not now.
     pub(crate) fn apply(&mut self, commit: &Commit) -> Result<Vec<u64>, CommitError> {
         let number = self.last + 1;
         let disk = Arc::clone(&self.disk);
+        // What an earlier commit had no room for comes before this one.
+        self.advance()?;
         let log = &disk.log;
         let going = going(commit)?;
         // First, so that what does not fit the log is found before anything is applied.
@@ -111,28 +124,72 @@ impl Committer {
             grown: grown.as_ref(),
             going: &going,
             covered: log.covered(&going),
-            finished: self.emptying.take_finished(),
+            finished: self.emptying.finished(),
             durable: Some(log.durable())
                 // What leaves the records cannot be written from them again.
-                .filter(|durable| *durable > self.forgotten && going.is_empty()),
+                .filter(|durable| *durable > self.forgotten && going.is_empty())
+                .filter(|_| self.unshown.is_empty()),
         };
         let prepared = batch::prepare(&disk.tree, commit, number, changes)?;
         let Prepared { changes, dead, forgotten, emptied } = prepared;
-        if let Some(bodies) = &commit.bodies {
-            disk.bodies.write(bodies, disk.synced)?;
-        }
-        self.settling.append(&disk, number, changes)?;
+        self.make_durable(commit, grown.as_ref(), (number, changes))?;
         disk.note(number)?;
+        self.emptying.noted();
         self.erase(&commit.erased);
         if let Some(grown) = grown {
-            log.take_over(grown, &going)?;
+            log.take_over(grown, &going);
         }
-        log.show_emptied(&disk.tree, &emptied.bundles)?;
+        self.unshown.extend(emptied.bundles);
         self.emptying.add(going, &emptied.erased);
         self.forgotten = forgotten.unwrap_or(self.forgotten);
         self.last = number;
-        self.settling.after(&disk, number)?;
+        self.catch_up()?;
         Ok(dead)
+    }
+
+    /// All that a commit writes, its record last. Bodies go again if that is not now.
+    fn make_durable(
+        &mut self,
+        commit: &Commit,
+        grown: Option<&Grown>,
+        (number, changes): (u64, Changes),
+    ) -> Result<(), CommitError> {
+        let disk = Arc::clone(&self.disk);
+        if let Some(bodies) = &commit.bodies {
+            disk.bodies.write(bodies, disk.synced)?;
+        }
+        let staged = grown.map_or(Ok(()), |grown| disk.log.stage(grown));
+        let appended = staged.and_then(|()| self.settling.append(&disk, number, changes));
+        if let (Err(CommitError::NotNow { .. }), Some(bodies)) = (&appended, &commit.bodies) {
+            self.bury(&[bodies.file]);
+        }
+        appended
+    }
+
+    /// What follows a commit that is durable. It waits for room where there is none.
+    fn catch_up(&mut self) -> Result<(), CommitError> {
+        let disk = Arc::clone(&self.disk);
+        let shown = disk.log.show_emptied(&disk.tree, &self.unshown);
+        if shown.is_ok() {
+            self.unshown.clear();
+        }
+        match shown.and_then(|()| self.advance()) {
+            Err(error @ CommitError::NotNow { .. }) => {
+                tracing::warn!(%error, code = %error.code(), "what was committed waits for room");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Has commits go into sled when it is time. For that the reserve goes, as what leaves could not be
+    /// committed any more, nor anything else.
+    fn advance(&mut self) -> Result<(), CommitError> {
+        let advanced = self.settling.advance(&self.disk, self.last);
+        if matches!(advanced, Err(CommitError::NotNow { .. })) && self.disk.reserve.give_up() {
+            return self.settling.advance(&self.disk, self.last);
+        }
+        advanced
     }
 
     /// After the barrier: a body whose record still stood would be damaged by it. Dying in between

@@ -14,9 +14,15 @@ use crate::{
     folder::{blobs_path, db_path},
     journal,
     log::Log,
+    room::{self, Reserve},
+    sled_log::SEGMENT_BYTES,
     tip::{self, Tip},
     tree::Tree,
 };
+
+/// Bytes behind the end of sled's file that are kept for it before each batch: a batch of 256 KiB, and what it
+/// rewrites to take it in, comes to a few segments.
+const ROOM_FOR_SLED_BYTES: u64 = 8 * SEGMENT_BYTES as u64;
 
 /// The open files of a store. The order of the fields is the order in which they are closed.
 #[derive(Debug)]
@@ -24,10 +30,11 @@ pub(crate) struct Disk {
     /// All records: what sled has, and what is in the journal alone.
     pub(crate) tree: Tree,
     pub(crate) db: sled::Db,
-    /// A second handle on sled's file, for its barrier.
+    /// A second handle on sled's file, for its barrier and its room.
     pub(crate) db_file: File,
     pub(crate) bodies: Bodies,
     pub(crate) log: Log,
+    pub(crate) reserve: Reserve,
     /// False leaves out every sync.
     pub(crate) synced: bool,
     /// Set by the first commit that fails.
@@ -68,6 +75,15 @@ impl Disk {
             durable::data(&self.db_file).map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Has the disk keep room for what sled writes next. sled itself ends at a write that finds none.
+    pub(crate) fn keep_room_for_sled(&self) -> io::Result<()> {
+        let end = self.db_file.metadata()?.len();
+        match room::allocate(&self.db_file, end, ROOM_FOR_SLED_BYTES) {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+            other => other,
+        }
     }
 
     /// Notes that a commit is durable.

@@ -25,7 +25,7 @@ const FINISHED_MAX: usize = 1024;
 pub(crate) type Asked = oneshot::Sender<Result<(), ViewError>>;
 
 /// What is finished, for the next commit to note.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Finished {
     /// When headers of bundles leave: a record that goes, and one that takes its place if any is left.
     pub(crate) kept: Vec<(Key, Option<Key>)>,
@@ -77,11 +77,17 @@ impl Emptying {
         }
     }
 
-    /// What the next commit is to note; it must, or nothing may come after it.
-    pub(crate) fn take_finished(&mut self) -> Finished {
+    /// What the next commit is to note.
+    pub(crate) fn finished(&self) -> Finished {
+        let kept = self.finished.kept.iter().take(FINISHED_MAX).cloned().collect();
+        Finished { kept, gone: self.finished.gone.clone() }
+    }
+
+    /// The commit that noted it is durable.
+    pub(crate) fn noted(&mut self) {
         let most = self.finished.kept.len().min(FINISHED_MAX);
-        let kept = self.finished.kept.drain(..most).collect();
-        Finished { kept, gone: std::mem::take(&mut self.finished.gone) }
+        self.finished.kept.drain(..most);
+        self.finished.gone = Going::default();
     }
 
     /// Looks at one bundle. Blocks on the disk.

@@ -22,7 +22,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::durable;
+use crate::{durable, room};
 
 /// The folder in a state folder.
 pub(crate) const DIR: &str = "journal";
@@ -32,6 +32,9 @@ pub(crate) const FILE_BYTES: u64 = 16 * 1024 * 1024;
 /// Zeros are written ahead in steps of so many bytes: an append that does not make the file longer needs
 /// one wait for the disk less.
 const AHEAD_BYTES: u64 = 1024 * 1024;
+
+/// Bytes that are overwritten at once.
+const ERASED_BYTES: usize = 1024 * 1024;
 
 /// The name of a file that is over, until it is used again.
 const SPARE: &str = "spare";
@@ -59,6 +62,15 @@ pub(crate) enum Fault {
     Io(PathBuf, io::Error),
     /// It is not what was acknowledged.
     Damaged(PathBuf, String),
+}
+
+/// Why a commit was not appended.
+#[derive(Debug)]
+pub(crate) enum Failed {
+    /// Nothing of it was written, and it can be tried again.
+    Before(io::Error),
+    /// Some of it may be in the file, or all.
+    Torn(io::Error),
 }
 
 /// The file that commits are appended to.
@@ -114,9 +126,66 @@ pub(crate) fn begins(dir: &Path) -> Result<Option<u64>, Fault> {
     Ok(files(dir)?.into_keys().next())
 }
 
-/// Ends a file of which sled has all: its room is for the next.
-pub(crate) fn end(file: &Path) -> io::Result<()> {
-    fs::rename(file, file.with_file_name(SPARE))
+/// Ends a file of which sled has all: its room is for the next. What stands in it is overwritten where
+/// something of it was erased.
+pub(crate) fn end(file: &Path, is_erased: bool) -> io::Result<()> {
+    let spare = file.with_file_name(SPARE);
+    fs::rename(file, &spare)?;
+    if is_erased {
+        // A file with a part of it overwritten would pass for a damaged one under its old name.
+        file.parent().map_or(Ok(()), durable::dir)?;
+        erase(&spare)?;
+    }
+    Ok(())
+}
+
+/// Removes a journal of which sled has all, and overwrites it before: nobody knows any more whether something
+/// of it was erased.
+pub(crate) fn clear(dir: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(dir) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let path = entry?.path();
+        if path.file_name().is_some_and(|name| name == SPARE) {
+            erase(&path)?;
+            fs::remove_file(path)?;
+        } else {
+            end(&path, true)?;
+        }
+    }
+    fs::remove_dir_all(dir)
+}
+
+/// Gives back the room that the files of a journal were kept and do not use, and the file that is over: a start
+/// only reads it, and may have no other room.
+pub(crate) fn give_room_back(dir: &Path) -> Result<(), Fault> {
+    let spare = dir.join(SPARE);
+    let is_over = spare.exists();
+    let over = if is_over { erase(&spare).and_then(|()| fs::remove_file(&spare)) } else { Ok(()) };
+    over.map_err(|error| Fault::Io(spare, error))?;
+    for path in files(dir)?.into_values() {
+        let opened = OpenOptions::new().write(true).open(&path);
+        // The same length, which ends what was kept behind it.
+        let cut = opened.and_then(|file| file.set_len(file.metadata()?.len()));
+        cut.map_err(|error| Fault::Io(path, error))?;
+    }
+    Ok(())
+}
+
+/// Overwrites a file with zeros, durably.
+fn erase(path: &Path) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    let (length, zeros) = (file.metadata()?.len(), vec![0; ERASED_BYTES]);
+    let mut at = 0;
+    while at < length {
+        let left = usize::try_from(length - at).unwrap_or(usize::MAX);
+        let part = zeros.get(..left).unwrap_or(&zeros);
+        file.write_all_at(part, at)?;
+        at += part.len() as u64;
+    }
+    durable::data(&file)
 }
 
 /// Bytes of its files; 0 of what cannot be looked at.
@@ -211,31 +280,51 @@ impl Journal {
         }
         let path = dir.join(format!("{base:016x}"));
         let is_used_again = fs::rename(dir.join(SPARE), &path).is_ok();
+        let begun = Self::begin_file((dir, &path), base, synced, is_used_again);
+        if begun.is_err() {
+            // The commits go on where they are, and a file with a later beginning must not stand beside it.
+            let _ = if is_used_again {
+                fs::rename(path, dir.join(SPARE))
+            } else {
+                fs::remove_file(path)
+            };
+        } else if let Some(above) = dir.parent().filter(|_| synced && is_new) {
+            durable::dir(above)?;
+        }
+        begun
+    }
+
+    fn begin_file(
+        (dir, path): (&Path, &Path),
+        base: u64,
+        synced: bool,
+        is_used_again: bool,
+    ) -> io::Result<Self> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(!is_used_again).mode(0o600);
-        let file = options.open(&path)?;
+        let file = options.open(path)?;
         let ahead = file.metadata()?.len();
-        let at = HEAD_BYTES as u64;
-        let mut journal = Self { dir: dir.to_owned(), synced, file, path, base, at, ahead };
+        let (dir, path, at) = (dir.to_owned(), path.to_owned(), HEAD_BYTES as u64);
+        let mut journal = Self { dir, synced, file, path, base, at, ahead };
+        // For when the disk is full: the commits of this file have their room. Where there is none, or the
+        // file system cannot keep it, each step of them asks for its own.
+        let _ = room::allocate(&journal.file, 0, FILE_BYTES + AHEAD_BYTES);
         journal.stretch(HEAD_BYTES as u64)?;
         journal.file.write_all_at(&head(base), 0)?;
         if synced {
             durable::file(&journal.file)?;
-            durable::dir(dir)?;
-            if let Some(above) = dir.parent().filter(|_| is_new) {
-                durable::dir(above)?;
-            }
+            durable::dir(&journal.dir)?;
         }
         Ok(journal)
     }
 
     /// Appends a commit and makes it durable.
-    pub(crate) fn append(&mut self, number: u64, changes: &Changes) -> io::Result<()> {
-        let record = encode(self.base, number, changes)?;
-        self.stretch(self.at + record.len() as u64)?;
-        self.file.write_all_at(&record, self.at)?;
+    pub(crate) fn append(&mut self, number: u64, changes: &Changes) -> Result<(), Failed> {
+        let record = encode(self.base, number, changes).map_err(Failed::Before)?;
+        self.stretch(self.at + record.len() as u64).map_err(Failed::Before)?;
+        self.file.write_all_at(&record, self.at).map_err(Failed::Torn)?;
         if self.synced {
-            durable::data(&self.file)?;
+            durable::data(&self.file).map_err(Failed::Torn)?;
         }
         self.at += record.len() as u64;
         Ok(())
@@ -257,8 +346,13 @@ impl Journal {
         self.at == HEAD_BYTES as u64
     }
 
-    /// Begins the next file; gives the path of this one, to be removed once sled has all of it.
-    pub(crate) fn turn(&mut self, last: u64) -> io::Result<PathBuf> {
+    /// Begins the next file; gives the path of this one, to be ended once sled has all of it. The one that is
+    /// used again is overwritten before where something was erased that may stand in it.
+    pub(crate) fn turn(&mut self, last: u64, is_erased: bool) -> io::Result<PathBuf> {
+        let spare = self.dir.join(SPARE);
+        if is_erased && spare.exists() {
+            erase(&spare)?;
+        }
         let next = Self::begin(&self.dir, last, self.synced)?;
         Ok(std::mem::replace(self, next).path)
     }
@@ -364,7 +458,7 @@ mod tests {
     fn five(dir: &Path) -> [PathBuf; 2] {
         let mut journal = Journal::begin(dir, 0, true).unwrap();
         (1..=3).for_each(|number| journal.append(number, &changes(number)).unwrap());
-        let old = journal.turn(3).unwrap();
+        let old = journal.turn(3, false).unwrap();
         (4..=5).for_each(|number| journal.append(number, &changes(number)).unwrap());
         [old, journal.path]
     }
@@ -440,9 +534,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut journal = Journal::begin(dir.path(), 0, true).unwrap();
         (1..=6).for_each(|number| journal.append(number, &changes(number)).unwrap());
-        end(&journal.turn(6).unwrap()).unwrap();
+        end(&journal.turn(6, false).unwrap(), false).unwrap();
         // The next file is the spare one; the one that is turned away from had no commit.
-        let empty = journal.turn(6).unwrap();
+        let empty = journal.turn(6, false).unwrap();
         assert!(empty == journal.path && !dir.path().join(SPARE).exists());
         assert_eq!(journal.ahead, AHEAD_BYTES, "its room is there already");
         let before = fs::read(&journal.path).unwrap();

@@ -22,6 +22,7 @@
 //! | `blobs/` | where sled puts what does not fit a segment, unsynced; stays empty, see [`Store`] |
 //! | `log/` | the transparency log as C2SP `tlog-tiles` has it, its checkpoint and hashes for all to read, and headers beside its entries; derived from the records |
 //! | `log-waiting/` | files of the log that are full before its next checkpoint; made anew at a start |
+//! | `reserve` | room that is given up when the disk is full, see [`Store::room`] |
 //! | `bodies/N` | bodies too large for a pack, one file for each commit that has some |
 //!
 //! # The barrier
@@ -32,6 +33,17 @@
 //! through a second handle follows before a file of the journal goes. A page over a quarter of a segment
 //! would go to `blobs/` and past this barrier; the bounds on values make that impossible, and it is
 //! checked each time. A start puts into sled what only the journal has.
+//!
+//! What opening needs is durable with its name before the first number in `tip`: sled syncs neither `conf`
+//! nor any name.
+//!
+//! # A full disk
+//!
+//! All that a commit needs is written before the record that makes it durable, or has room that was kept for
+//! it: files of bodies and of the log, the rest of the journal's file, and what sled takes next. Where there is
+//! none, [`CommitError::NotNow`] gives the commit back, nothing has changed, and it can be tried again.
+//! [`Store::room`] tells early enough to take in less. The reserve goes at a start, when sled cannot take the
+//! commits of a whole file, and by [`Store::use_reserve`].
 //!
 //! # The log
 //!
@@ -82,6 +94,7 @@ mod open;
 mod options;
 mod records;
 mod renew;
+mod room;
 mod settle;
 mod sled_log;
 mod store;
@@ -91,7 +104,8 @@ mod tree;
 mod value;
 mod view;
 
-pub use error::{BodyError, CommitError, OpenError};
+pub use error::{BodyError, CommitError, OpenError, Returned};
 pub use log::{LogBegun, Named, Published};
 pub use options::Options;
+pub use room::Room;
 pub use store::Store;

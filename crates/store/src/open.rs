@@ -3,7 +3,7 @@
 use std::{
     any::Any,
     collections::BTreeSet,
-    fs::File,
+    fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
     sync::atomic::{AtomicBool, AtomicU64},
@@ -23,7 +23,8 @@ use crate::{
     log::{Going, Left, Log, Shape},
     options::Options,
     records,
-    settle::{clear, take_up},
+    room::Reserve,
+    settle::{clear, give_room_back, take_up},
     sled_log::{self, Mark},
     store::Store,
     survey::{begin, clear_unfinished, lock, lost, required, survey, wait},
@@ -58,7 +59,7 @@ impl Disk {
     /// The open files, the number of the last commit, and the headers that files may still have although
     /// they left.
     pub(crate) fn open(dir: &Path, options: &Options) -> Result<(Self, u64, Going), OpenError> {
-        let Records { tip, log, db, tree, last } = Records::open(dir, options)?;
+        let Records { tip, log, db, tree, last, reserve } = Records::open(dir, options)?;
         create_dir(&bodies_path(dir))?;
         let damaged = |error: ViewError| OpenError::corrupt(db_path(dir), error.0);
         let bodies = bodies(&tree).map_err(damaged)?;
@@ -66,10 +67,13 @@ impl Disk {
         let Options { synced, read_named, unsynced_max, log_for_owner, .. } = *options;
         let shape = Shape { log, synced, read_named, unsynced_max, log_for_owner };
         let log = Log::open(&tree, dir, shape, gone)?;
+        let db_file = OpenOptions::new().read(true).write(true).open(db_path(dir));
+        let db_file = db_file.map_err(OpenError::io(db_path(dir)))?;
         let disk = Self {
-            db_file: File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?,
+            db_file,
             bodies: Bodies::open(bodies_path(dir), &bodies)?,
             log,
+            reserve,
             synced: options.synced,
             failed: AtomicBool::new(false),
             barriers: AtomicU64::new(0),
@@ -79,6 +83,13 @@ impl Disk {
             tip,
         };
         let last = begin_with(&disk, last)?;
+        // For the next start as well: it puts what the journal has into sled, and the disk may be full by then.
+        if options.levels.reserve > 0
+            && let Err(error) = disk.keep_room_for_sled()
+        {
+            tracing::warn!(%error, "the disk has no room for what the database writes next");
+        }
+        disk.reserve.room(disk.log_path()).map_err(OpenError::io(dir))?;
         Ok((disk, last, outstanding))
     }
 }
@@ -92,6 +103,7 @@ pub(crate) struct Records {
     pub(crate) tree: Tree,
     /// The number of the last commit; 0 in a new state.
     pub(crate) last: u64,
+    reserve: Reserve,
 }
 
 impl Records {
@@ -99,6 +111,11 @@ impl Records {
         let deadline = Instant::now() + options.lock_wait;
         own_dir(dir)?;
         let tip = lock(dir, deadline)?;
+        // First, because all that follows may need its room.
+        let reserve = Reserve::open(dir, options.levels).map_err(OpenError::io(dir))?;
+        if reserve.is_critical().map_err(OpenError::io(dir))? {
+            give_room_back(dir)?;
+        }
         let log = options.log.clone().unwrap_or_else(|| dir.join("log"));
         let acknowledged = survey(dir, &log, &tip)?;
         if acknowledged == 0 {
@@ -109,7 +126,7 @@ impl Records {
         let tree = Tree::new(db.clone());
         let settled = check(&tree, dir, required(dir, acknowledged)?)?;
         let last = take_up(&db, dir, settled, acknowledged)?;
-        Ok(Self { tip, log, db, tree, last })
+        Ok(Self { tip, log, db, tree, last, reserve })
     }
 
     /// Makes changes durable as the commit of this number.

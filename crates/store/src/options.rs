@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use bytes::Bytes;
 
-use crate::log::Named;
+use crate::{log::Named, room::Levels};
 
 /// Bytes of sled's cache unless said otherwise. What the engine needs next it keeps itself, so
 /// the cache is for the inner pages of the tree and the lanes that are served.
@@ -26,6 +26,7 @@ pub struct Options {
     pub(crate) log: Option<PathBuf>,
     pub(crate) read_named: fn(&Bytes) -> Option<Named>,
     pub(crate) unsynced_max: u64,
+    pub(crate) levels: Levels,
     pub(crate) log_for_owner: bool,
 }
 
@@ -38,6 +39,7 @@ impl Default for Options {
             log: None,
             read_named: |_| None,
             unsynced_max: UNSYNCED_MAX,
+            levels: Levels::default(),
             log_for_owner: false,
         }
     }
@@ -80,10 +82,17 @@ impl Options {
         Self { unsynced_max: most, ..self }
     }
 
-    /// Leaves out every sync, so that a power cut loses what was acknowledged and can leave a
-    /// folder that does not open. For tests and measurements of everything else; no
+    /// Bytes of the reserve for a full disk; 128 MiB unless said otherwise
+    /// ([`STATE_RESERVE_BYTES`](kuriiri_types::limits::STATE_RESERVE_BYTES)). The levels of
+    /// [`Store::room`](crate::Store::room) follow it. With 0 there is no reserve, and always plenty.
+    pub fn reserve_bytes(self, bytes: u64) -> Self {
+        Self { levels: Levels::of(bytes), ..self }
+    }
+
+    /// Leaves out every sync and the reserve, so that a power cut loses what was acknowledged and can
+    /// leave a folder that does not open. For tests and measurements of everything else; no
     /// configuration may lead here.
     pub fn danger_without_barrier(self) -> Self {
-        Self { synced: false, ..self }
+        Self { synced: false, levels: Levels::of(0), ..self }
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     error::{BodyError, CommitError, OpenError},
     journal,
     log::{Going, Log, Published},
+    room::Room,
     settle::Settling,
     tree::Tree,
 };
@@ -70,8 +71,9 @@ impl Store {
     /// A caller that goes away while it waits does not stop the commit.
     ///
     /// # Errors
-    /// When the commit is not durable. The state in memory is then no longer that on disk, so
-    /// every later commit fails too; the relay must stop.
+    /// When the commit is not durable. With [`CommitError::NotNow`] nothing happened, and the same commit
+    /// can be tried again. After any other the state in memory is no longer that on disk, so every later
+    /// commit fails too; the relay must stop.
     pub async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         if self.disk.failed.load(Ordering::Acquire) {
             return Err(CommitError::Stopped);
@@ -88,6 +90,26 @@ impl Store {
     async fn send(&self, job: Job) -> Option<()> {
         let jobs = &self.committer.as_ref()?.jobs;
         jobs.send(job).await.ok()
+    }
+
+    /// How much room is left for the state and its log, which may be on file systems of their own: the
+    /// scarcer counts. Makes the reserve again where it was given up and there is plenty. Blocks for some
+    /// microseconds, and for milliseconds when the reserve is made.
+    ///
+    /// Ask before a step, or every few seconds. A quota is not seen here; a commit that meets one is
+    /// [`CommitError::NotNow`].
+    ///
+    /// # Errors
+    /// When the file system does not say.
+    pub fn room(&self) -> std::io::Result<Room> {
+        self.disk.reserve.room(self.disk.log_path())
+    }
+
+    /// Gives the room of the reserve to whatever comes next: to a commit for which there is none, and behind
+    /// which those wait that would make some. False when there is no reserve. Only where nothing more is taken
+    /// in, or it is used up for that.
+    pub fn use_reserve(&self) -> bool {
+        self.disk.reserve.give_up()
     }
 
     /// Bytes that the state takes on disk, as far as that can be told now. sled reuses space but seldom
@@ -197,7 +219,7 @@ impl Store {
         let disk = Arc::clone(&self.disk);
         let done = tokio::task::spawn_blocking(move || work(&disk.log)).await;
         let done = done.map_err(|_| CommitError::Stopped)?;
-        done.map_err(CommitError::io(self.disk.log_path()))
+        done.map_err(CommitError::not_now(self.disk.log_path()))
     }
 
     /// Waits for the commits that were sent, passes the barrier once more and frees the folder.

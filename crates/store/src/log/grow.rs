@@ -91,12 +91,18 @@ impl Log {
             .all(|(index, entry)| headed.contains(&index) || (self.read_named)(entry).is_none())
     }
 
+    /// Writes the files that a commit fills, before it is durable: there may be no room for them. Nobody
+    /// looks for them before it is taken over, and who tries again writes them again.
+    pub(crate) fn stage(&self, grown: &Grown) -> Result<(), CommitError> {
+        let mut full = grown.full.iter().filter(|file| file.is_there());
+        let staged = full.try_for_each(|file| self.files.stage(file));
+        staged.map_err(CommitError::not_now(&self.files.waiting))
+    }
+
     /// Takes over what a commit made durable, and what left with it.
-    pub(crate) fn take_over(&self, grown: Grown, going: &Going) -> Result<(), CommitError> {
+    pub(crate) fn take_over(&self, grown: Grown, going: &Going) {
         let Grown { edge, mut full, bytes, checkpoint, news, headed: _, kept: _ } = grown;
-        let failed = |error| CommitError::io(&self.files.waiting)(error);
         full.retain(Full::is_there);
-        full.iter().try_for_each(|file| self.files.stage(file)).map_err(failed)?;
         let mut state = self.locked();
         state.waiting.extend(full.iter().map(path_of));
         if news {
@@ -108,7 +114,6 @@ impl Log {
         if !going.is_empty() {
             Arc::make_mut(&mut state.gone).add(going.clone());
         }
-        Ok(())
     }
 }
 

@@ -226,7 +226,7 @@ impl Log {
             let beside = recorded::headed_in(db, *index)?;
             let rest = u16::try_from(size - index * WIDTH).unwrap_or(TILE_WIDTH);
             let file = Full::Headers(Bundle { index: *index, width: rest.min(TILE_WIDTH) }, beside);
-            self.show_one_emptied(&file).map_err(CommitError::io(&self.files.log))?;
+            self.show_one_emptied(&file).map_err(CommitError::not_now(&self.files.log))?;
         }
         Ok(())
     }

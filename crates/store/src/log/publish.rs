@@ -123,7 +123,9 @@ mod tests {
             news: true,
         };
         let nothing = Going::default();
-        log.take_over(log.grow(&append, &nothing).unwrap(), &nothing).unwrap();
+        let grown = log.grow(&append, &nothing).unwrap();
+        log.stage(&grown).unwrap();
+        log.take_over(grown, &nothing);
     }
 
     fn disk(dir: &Path) -> Disk {
