@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use kuriiri_engine::{BodyRef, Commit};
+use kuriiri_engine::{Body, BodyRef, Commit, Item, Write};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{
@@ -143,6 +143,9 @@ impl Committer {
         self.emptying.add(going, &emptied.erased);
         self.forgotten = forgotten.unwrap_or(self.forgotten);
         self.last = number;
+        if erases(commit) {
+            self.settling.erased();
+        }
         self.catch_up()?;
         Ok(dead)
     }
@@ -212,6 +215,33 @@ impl Committer {
             }
         }
     }
+}
+
+/// Whether something leaves with a commit that may not be found again. A body begins with its salt, so an
+/// empty one in a pack or a hold was erased.
+fn erases(commit: &Commit) -> bool {
+    let is_erased = |body: &Body| matches!(body, Body::Inline(body) if body.is_empty());
+    let has_erased = |write: &Write| match write {
+        Write::PutPack(_, pack) => pack
+            .items
+            .iter()
+            .any(|item| matches!(item, Item::Parcel(parcel) if is_erased(&parcel.body))),
+        Write::PutHold(_, hold) => is_erased(&hold.body),
+        Write::DeletePack(_)
+        | Write::PutDone(..)
+        | Write::PutDue(..)
+        | Write::DeleteDue(..)
+        | Write::PutSeen { .. }
+        | Write::ForgetSeen { .. }
+        | Write::DeleteHold(_)
+        | Write::PutCertificate(_)
+        | Write::PutSeenLog(..)
+        | Write::PutStart(_) => false,
+    };
+    commit.pruned.is_some()
+        || !commit.erased.is_empty()
+        || !commit.erased_headers.is_empty()
+        || commit.writes.iter().any(has_erased)
 }
 
 /// The headers that leave with a commit; an entry in it must say so.

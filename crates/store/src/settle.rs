@@ -88,6 +88,11 @@ impl Settling {
         Ok(())
     }
 
+    /// The last commit erased something: what the journal has of it is overwritten as soon as sled has all.
+    pub(crate) fn erased(&mut self) {
+        self.is_erased = true;
+    }
+
     /// Has the commits so far go into sled, if they are many or something was erased. `last` is the number of
     /// the last one.
     ///

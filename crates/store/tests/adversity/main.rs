@@ -3,6 +3,7 @@
 
 mod beside;
 mod damage;
+mod erased;
 mod full_disk;
 mod kill;
 mod log;
