@@ -148,6 +148,8 @@ codes! {
         "This state folder is an old copy. Start the newest one; if it is lost, begin a new log with `kuriiri log renew`, and tell the auditors.";
     STORE_FORMAT = 4105, Operator, false, "Another version of Kuriiri wrote the state on disk.",
         "Start the version that wrote it and let it empty its queues; this version begins on an empty folder.";
+    OUTPUT = 4106, Operator, true, "What a command puts out could not be written.",
+        "The message names the place. Free space there or give another place, and run the command again: no message is confirmed that was not written.";
     STORE_FULL = 4107, Operator, true, "No room is left on the disk.",
         "Free some; what waits goes on by itself. Nothing acknowledged is lost.";
     STORE_QUOTA = 4108, Operator, true, "The quota of the relay's user is used up.",
