@@ -1,7 +1,8 @@
 //! A profile's folder, and the files that a profile of any kind names.
 
 use std::{
-    fs,
+    fs::{self, File},
+    io,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     str::FromStr,
@@ -10,6 +11,10 @@ use std::{
 use kuriiri_seal::{KeyError, Signer};
 use kuriiri_tlog::{KeyTextError, VerifierKey};
 use kuriiri_types::{Code, Ministry};
+use rustix::{
+    fs::{Mode, OFlags, open},
+    io::Errno,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::party::{PartyBuilder, signer};
@@ -17,6 +22,8 @@ use crate::error::ProfileError;
 
 /// Bits of a file's mode that let others than its owner at it.
 const OTHERS: u32 = 0o077;
+/// The files that say whose folder it is.
+const PROFILES: [&str; 3] = ["system.toml", "officer.toml", "operator.toml"];
 /// What the file of a ministry's CA is called behind its name.
 const CA: &str = ".ca.pem";
 
@@ -42,10 +49,22 @@ impl Folder<'_> {
     /// What a file of the folder says.
     pub(crate) fn toml<T: DeserializeOwned>(&self, name: &str) -> Result<T, ProfileError> {
         let file = self.0.join(name);
-        toml::from_str(&read(&file, Code::CONFIG)?).map_err(|error| {
+        let text = read(&file, Code::CONFIG).map_err(|error| match self.other_than(name) {
+            Some(other) if !file.exists() => {
+                let what = format!("there is no such file, but {other}: this is another's folder");
+                ProfileError::new(&file, Code::CONFIG, what)
+            }
+            Some(_) | None => error,
+        })?;
+        toml::from_str(&text).map_err(|error| {
             let hint = nearest_key(error.message()).unwrap_or_default();
             ProfileError::new(&file, Code::CONFIG, format!("{error}{hint}"))
         })
+    }
+
+    /// The file of a profile of another kind, if the folder has one.
+    fn other_than(&self, name: &str) -> Option<&'static str> {
+        PROFILES.into_iter().find(|other| *other != name && self.0.join(other).exists())
     }
 
     /// Adds what the relay is shown.
@@ -170,16 +189,29 @@ fn read(file: &Path, code: Code) -> Result<String, ProfileError> {
         .map_err(|error| ProfileError::new(file, code, "the file cannot be read").because(error))
 }
 
-/// A file that nobody but its owner may read.
+/// A file that nobody but its owner may read. It is opened once and judged by what was opened, so nobody
+/// can put another in its place in between; a link is not followed, for it leads to a file that is another's
+/// to change.
 fn read_secret(file: &Path) -> Result<String, ProfileError> {
-    let metadata = fs::metadata(file).map_err(|error| {
-        ProfileError::new(file, Code::KEY_FILE, "the file cannot be read").because(error)
-    })?;
-    if metadata.permissions().mode() & OTHERS != 0 {
-        let what = "others than its owner can read this key; set its mode to 0600";
-        return Err(ProfileError::new(file, Code::KEY_FILE, what));
+    let wrong = |what: &str| ProfileError::new(file, Code::KEY_FILE, what);
+    let unread = |error: io::Error| wrong("the file cannot be read").because(error);
+    // Without waiting, because opening a pipe waits for who writes into it.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = match open(file, flags, Mode::empty()) {
+        Ok(opened) => File::from(opened),
+        Err(Errno::LOOP) => {
+            return Err(wrong("this key is behind a link; name the file itself"));
+        }
+        Err(error) => return Err(unread(error.into())),
+    };
+    let metadata = opened.metadata().map_err(unread)?;
+    if !metadata.is_file() {
+        return Err(wrong("this is no file"));
     }
-    read(file, Code::KEY_FILE)
+    if metadata.permissions().mode() & OTHERS != 0 {
+        return Err(wrong("others than its owner can read this key; set its mode to 0600"));
+    }
+    io::read_to_string(opened).map_err(unread)
 }
 
 /// For an unknown key, the known one that looks most like it.

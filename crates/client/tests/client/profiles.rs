@@ -4,6 +4,7 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use kuriiri_certs::Purpose;
@@ -111,6 +112,31 @@ fn keys_that_others_can_read_are_refused() {
         let name = Path::new(key).file_name().unwrap().to_str().unwrap();
         files.fails(Code::KEY_FILE, name, "0600");
     }
+}
+
+#[test]
+fn a_key_behind_a_link_and_what_is_no_file_are_refused() {
+    for key in ["tls.key", "signing.key", "sealing.key"] {
+        let (files, key) = (Files::new(), format!("profile/{key}"));
+        let (path, elsewhere) = (files.path(&key), files.path("elsewhere.key"));
+        fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        files.fails(Code::KEY_FILE, &key, "behind a link");
+        fs::remove_file(&path).unwrap();
+        // Whoever only opens it waits for ever.
+        assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&path).status().unwrap().success());
+        files.fails(Code::KEY_FILE, &key, "this is no file");
+    }
+}
+
+#[test]
+fn the_folder_of_another_is_told_from_an_empty_one() {
+    let files = Files::new();
+    let (own, other) = (files.path("profile/system.toml"), files.path("profile/officer.toml"));
+    fs::rename(own, &other).unwrap();
+    files.fails(Code::CONFIG, "profile/system.toml", "but officer.toml");
+    fs::remove_file(other).unwrap();
+    files.fails(Code::CONFIG, "profile/system.toml", "the file cannot be read");
 }
 
 #[test]
