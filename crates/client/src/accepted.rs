@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{Address, Digest, MessageId, Timestamp};
 
-use crate::proof::receipt_proof;
+use crate::{course::Course, proof::receipt_proof};
 
 /// The own relay holds a message durably and answers for it from now on.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub struct Accepted {
     pub id: MessageId,
     /// The leaf hash of its signed header. Receipts name it by both.
     pub header: Digest,
+    /// From which address it is.
+    pub from: Address,
     /// Whom it is for.
     pub recipients: Vec<Address>,
     /// When the relay first accepted it, by the relay's clock.
@@ -30,6 +32,11 @@ pub struct Accepted {
 }
 
 impl Accepted {
+    /// What becomes of it, to be told the receipts that come in.
+    pub fn course(&self) -> Course {
+        Course::new((self.id, self.header), self.from.clone(), self.recipients.iter().cloned())
+    }
+
     /// The receipts as files, in their order; see [`receipt_proof`].
     pub fn proofs(&self) -> impl Iterator<Item = Vec<u8>> {
         self.receipts.iter().map(|receipt| receipt_proof(receipt.signed()))

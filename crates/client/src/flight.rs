@@ -118,10 +118,11 @@ fn accepted(
     repeat: bool,
     proven: Result<Vec<Arc<VerifiedReceipt>>, Unproven>,
 ) -> Result<Accepted, SendError> {
-    let Composed { header: Header { id, to, .. }, leaf, approvals, .. } = message;
+    let Composed { header: Header { id, from, to, .. }, leaf, approvals, .. } = message;
     let receipts = proven.map_err(|source| SendError::Unproven { id, source })?;
     let recipients = to.into_iter().map(|to| to.address).collect();
-    Ok(Accepted { id, header: leaf, recipients, at, repeat, waits_for: approvals, receipts })
+    let waits_for = approvals;
+    Ok(Accepted { id, header: leaf, from, recipients, at, repeat, waits_for, receipts })
 }
 
 /// Whoever sent it may have stopped waiting.

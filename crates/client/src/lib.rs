@@ -8,7 +8,8 @@
 //!   with receipts that were verified;
 //! * [`Client::receive`] gives messages that were verified and, if they were sealed, opened; each
 //!   stays in the mailbox until it is confirmed;
-//! * [`Client::receipts`] and [`Client::watch`] tell what became of what was sent.
+//! * [`Client::receipts`] and [`Client::watch`] tell what became of what was sent, and a [`Course`] whose
+//!   word on it counts.
 //!
 //! The people of a ministry have a link of their own, [`Officer`]: officers read the messages that
 //! wait for them, and release or reject what they read; operators ask what is in force.
@@ -59,6 +60,7 @@ mod client;
 mod clock;
 mod compose;
 mod core;
+mod course;
 mod dial;
 mod draft;
 mod error;
@@ -87,6 +89,7 @@ mod terms;
 
 pub use accepted::Accepted;
 pub use client::Client;
+pub use course::{Course, Progress, Word};
 pub use draft::Draft;
 pub use error::{
     CallError, ConfirmError, ConnectError, OfficerError, ProfileError, ReceiptFault, ReceiveError,

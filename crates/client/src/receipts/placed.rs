@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{Address, MessageId, Receipt, SignedReceipt};
+use kuriiri_types::{Address, Addressed, MessageId, Receipt, SignedReceipt};
 
 use crate::{error::ReceiveError, proof::receipt_proof};
 
@@ -26,6 +26,11 @@ impl PlacedReceipt {
     pub fn about(&self) -> impl Iterator<Item = (MessageId, &Address)> {
         let told = self.receipt().subjects.iter();
         told.map(|told| (told.subject.message, &told.recipient))
+    }
+
+    /// The same with the digests of their headers, by which [`Course::hear`](crate::Course::hear) knows them.
+    pub fn subjects(&self) -> &[Addressed] {
+        &self.receipt().subjects
     }
 
     /// The receipt without its place, to be kept without a copy.
