@@ -79,7 +79,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let documents = args.documents.as_deref().map(Documents::read).transpose();
     let bench = Bench { args, documents: documents.map_err(Failure::usage)?, output };
     let report = bench.measure().await.map_err(Failure::from)?;
-    output.data(&report, || report.to_string());
+    output.data(&report, || report.to_string())?;
     Ok(DONE)
 }
 
@@ -150,7 +150,7 @@ impl Bench<'_> {
         let load = self.load(self.args.backlog, Bodies::numbered(self.args.size));
         self.output
             .note(&format!("letting {} messages gather for a relay that is away", load.messages));
-        Ok(Some(backlog::measure(&federation, &load, delivered).await?))
+        Ok(Some(backlog::measure(&federation, &load, delivered, self.output).await?))
     }
 
     /// Full speed, and then latencies for two seconds at a rate that such bodies can be sent at.

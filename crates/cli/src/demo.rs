@@ -39,7 +39,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let verified = proof::verify(stage.dir(), output).await;
     let dir = stage.strike().await?;
     let (tally, verified) = (told?, verified?);
-    output.data(&tally.result(), || tally.table());
+    output.data(&tally.result(), || tally.table())?;
     if args.keep.is_some() {
         let dir = dir.display();
         output.note(&format!("the federation is left in {dir}; try: kuriiri up {dir}"));

@@ -21,7 +21,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let person = args.by.connect().await?;
+    let person = args.by.connect(output).await?;
     let erased = person.erase(args.id, &args.by.basis, args.header).await;
     person.close().await;
     let (copies, headers) = erased.map_err(|error| Failure::new(error.code(), error))?;
@@ -41,6 +41,6 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
             _ => "; its header beside the log is erased",
         };
         format!("{said}; the order is in the log")
-    });
+    })?;
     Ok(DONE)
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     exit::{DONE, Failure, Outcome},
-    output::Output,
+    output::{Output, OutputError},
 };
 
 /// Explain an error number, or list all of them.
@@ -26,19 +26,19 @@ struct Entry {
 
 pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     match &args.number {
-        None => CODES.iter().for_each(|entry| show(entry.0, output)),
+        None => CODES.iter().try_for_each(|entry| show(entry.0, output))?,
         Some(text) => {
             let digits = text.trim_start_matches("KRI-");
             let code = digits.parse().ok().and_then(Code::from_number);
             let unknown =
                 || Failure::usage(format!("`{text}` is not an error number of this version"));
-            show(code.ok_or_else(unknown)?, output);
+            show(code.ok_or_else(unknown)?, output)?;
         }
     }
     Ok(DONE)
 }
 
-fn show(code: Code, output: Output) {
+fn show(code: Code, output: Output) -> Result<(), OutputError> {
     let entry = Entry {
         code: code.to_string(),
         fault: code.fault().as_str(),
@@ -50,5 +50,5 @@ fn show(code: Code, output: Output) {
         let retry = if entry.retry { "a retry can help" } else { "a retry does not help" };
         let Entry { code, fault, title, advice, .. } = &entry;
         format!("{code}  {title}\n          fault: {fault}; {retry}\n          {advice}")
-    });
+    })
 }

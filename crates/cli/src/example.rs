@@ -78,7 +78,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
         "dir": args.dir,
         "relays": members.iter().map(Member::folder).collect::<Vec<_>>(),
     });
-    output.data(&object, || format!("wrote an example federation to {}", args.dir.display()));
+    output.data(&object, || format!("wrote an example federation to {}", args.dir.display()))?;
     let dir = args.dir.display();
     output.note(&format!(
         "next: kuriiri up {dir}\nthen: kuriiri send --as {dir}/sm/systems/kirjaamo \

@@ -46,7 +46,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let policy = args.source.files().await?.policy()?;
+    let policy = args.source.files(output).await?.policy()?;
     let mut case = Case::new(now(), &args.from, &args.to, args.label.clone());
     case.originating = true;
     case.sealed = args.sealed;
@@ -57,7 +57,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let explanation = policy.explain(&case).map_err(unknown)?;
     output.data(&Answer { event: "explanation", told: &explanation }, || {
         explanation.render(args.lang).join("\n")
-    });
+    })?;
     Ok(DONE)
 }
 

@@ -8,6 +8,7 @@ mod error;
 mod example;
 mod exit;
 mod explain;
+mod files;
 mod hold;
 mod log;
 mod output;
@@ -31,10 +32,10 @@ mod words;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use output::Output;
+use output::{Diagnostics, Output, OutputError};
 use tracing_subscriber::EnvFilter;
 
-use crate::exit::{Outcome, USAGE};
+use crate::exit::{Failure, Outcome, USAGE};
 
 /// Messages are many small pieces of memory that one thread makes and another gives back; the
 /// system's allocator took a sixth of a relay's time with them.
@@ -99,9 +100,13 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are answers, not errors; printing can fail only with the pipe.
-            let _ = error.print();
-            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            let printed = error.print();
+            // Help and version are answers, not errors.
+            return match printed {
+                _ if error.use_stderr() => ExitCode::from(USAGE),
+                Ok(()) => ExitCode::SUCCESS,
+                Err(lost) => Failure::from(OutputError::from(lost)).report(Output::new(false)),
+            };
         }
     };
     let usual = if matches!(cli.command, Command::Relay(_)) { "warn" } else { "error" };
@@ -109,7 +114,7 @@ fn main() -> ExitCode {
     let output = Output::new(cli.json);
     match run(cli.command, output) {
         Ok(exit) => ExitCode::from(exit),
-        Err(failure) => failure.report(cli.json),
+        Err(failure) => failure.report(output),
     }
 }
 
@@ -143,7 +148,7 @@ fn run(command: Command, output: Output) -> Outcome {
 
 fn start_log(filter: &str, json: bool) {
     let log = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(Diagnostics::new(json))
         .with_env_filter(EnvFilter::new(filter));
     if json { log.json().init() } else { log.compact().init() }
 }

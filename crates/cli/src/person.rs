@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kuriiri_client::{Officer, OfficerError, OfficerProfile};
 
-use crate::{exit::Failure, system::patiently, words};
+use crate::{exit::Failure, output::Output, system::patiently, words};
 
 /// As which officer a command acts.
 #[derive(Debug, clap::Args)]
@@ -16,8 +16,8 @@ pub(crate) struct AsOfficer {
 
 impl AsOfficer {
     /// A link to the ministry's relay.
-    pub(crate) async fn connect(&self) -> Result<Officer, Failure> {
-        connect(&self.folder).await
+    pub(crate) async fn connect(&self, output: Output) -> Result<Officer, Failure> {
+        connect(&self.folder, output).await
     }
 }
 
@@ -34,15 +34,15 @@ pub(crate) struct OnBasis {
 
 impl OnBasis {
     /// A link to the ministry's relay.
-    pub(crate) async fn connect(&self) -> Result<Officer, Failure> {
-        connect(&self.folder).await
+    pub(crate) async fn connect(&self, output: Output) -> Result<Officer, Failure> {
+        connect(&self.folder, output).await
     }
 }
 
 /// A link to the relay for the officer or operator of this folder. A relay that cannot be reached is
 /// given some time, for it may just be starting.
-pub(crate) async fn connect(folder: &Path) -> Result<Officer, Failure> {
-    patiently(|| OfficerProfile::load(folder), Officer::connect).await
+pub(crate) async fn connect(folder: &Path, output: Output) -> Result<Officer, Failure> {
+    patiently(|| OfficerProfile::load(folder), Officer::connect, output).await
 }
 
 /// Why an officer cannot see a message, or say anything about it.

@@ -43,11 +43,11 @@ pub(crate) struct Refresh {
 pub(crate) async fn run(command: &Command, output: Output) -> Outcome {
     let Command::Refresh(args) = command;
     let wanted = wanted(args.policy.as_deref()).map_err(Failure::usage)?;
-    let client = args.system.connect().await?;
+    let client = args.system.connect(output).await?;
     let refreshed = refresh(&client, &args.kept, &wanted).await;
     client.close().await;
     let refreshed = refreshed?;
-    output.data(&refreshed, || refreshed.to_string());
+    output.data(&refreshed, || refreshed.to_string())?;
     Ok(if refreshed.is_complete() { DONE } else { REFUSED })
 }
 

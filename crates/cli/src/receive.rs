@@ -1,12 +1,12 @@
 //! `kuriiri receive`: takes messages out of a mailbox.
 
 mod keep;
+mod shown;
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::HashSet, path::PathBuf, time::Duration};
 
 use kuriiri_client::{Client, Inbox, Message, ReceiveError, ReceiveOptions};
-use kuriiri_types::{Address, Marker};
-use serde::Serialize;
+use kuriiri_types::{Address, Marker, MessageId};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::timeout,
@@ -14,16 +14,23 @@ use tokio::{
 
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
-    output::Output,
+    files::unwritten,
+    output::{Output, OutputError},
     system::As,
-    words::type_word,
 };
+use shown::{Left, Received};
 
 /// Without --count and --follow: how long nothing may come before the mailbox counts as empty,
 /// when the relay says that something is left. Another receiver may have it.
 const QUIET: Duration = Duration::from_secs(2);
 
 /// Receive the messages of a mailbox.
+///
+/// A message is confirmed when it was written: to standard output, and to the disk if that is a file; with
+/// --out, to a file of its own that is on the disk. Of a pipe no more is known than that it took the message;
+/// who must not lose any uses --out.
+///
+/// Ends with 1 when messages were left in the mailbox because they could not be opened, verified or written.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -42,55 +49,25 @@ pub(crate) struct Args {
     follow: bool,
 }
 
-#[derive(Serialize)]
-struct Received<'a> {
-    event: &'static str,
-    id: String,
-    from: String,
-    signer: String,
-    label: Option<String>,
-    precedence: &'static str,
-    r#type: &'static str,
-    subject: &'a str,
-    content_type: &'a str,
-    created: String,
-    sealed: bool,
-    size: usize,
-    sha256: String,
-    /// To be shown before and after the body.
-    markers: &'a [Marker],
-    /// Whether it may be passed on.
-    onward: &'static str,
-    /// To be erased by then, in seconds from now.
-    retain_max: Option<u64>,
-    /// The officers who released it.
-    approved_by: Vec<String>,
-    file: Option<PathBuf>,
-    /// The body as text, when it is not written to a file and is text.
-    body: Option<&'a str>,
-    /// The body in hexadecimal, when it is not written to a file and is no text.
-    body_hex: Option<String>,
-}
-
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     if let Some(folder) = &args.out {
-        std::fs::create_dir_all(folder).map_err(Failure::usage)?;
+        std::fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
     }
-    let client = args.system.connect().await?;
+    let client = args.system.connect(output).await?;
     let options = ReceiveOptions { mailbox: args.mailbox.clone(), ..ReceiveOptions::default() };
     let mut inbox = client.receive(options);
-    let mut receiver = Receiver { args, client, output, received: 0, unacceptable: 0 };
+    let mut receiver = Receiver { args, client, output, received: 0, left: Leftover::default() };
     let outcome = tokio::select! {
         outcome = receiver.run(&mut inbox) => outcome,
         outcome = interrupted() => outcome,
     };
-    let Receiver { client, received, unacceptable, .. } = receiver;
+    let Receiver { client, received, left, .. } = receiver;
     // The inbox must live until its confirmations have gone.
     client.close().await;
     drop(inbox);
     outcome?;
     output.note(&format!("{received} received"));
-    Ok(if unacceptable == 0 { DONE } else { REFUSED })
+    Ok(if left.is_none() { DONE } else { REFUSED })
 }
 
 async fn interrupted() -> Result<(), Failure> {
@@ -108,12 +85,42 @@ struct Receiver<'a> {
     client: Client,
     output: Output,
     received: u64,
-    unacceptable: u64,
+    left: Leftover,
+}
+
+/// What stays in the mailbox. A message comes again with each link, and is one nevertheless.
+#[derive(Debug, Default)]
+struct Leftover {
+    known: HashSet<MessageId>,
+    /// Those of which not even the id can be read.
+    unknown: u64,
+    /// Those among the known that are good, and could not be written.
+    unwritten: u64,
+}
+
+impl Leftover {
+    fn add(&mut self, id: Option<MessageId>) -> bool {
+        match id {
+            Some(id) => self.known.insert(id),
+            None => {
+                self.unknown = self.unknown.saturating_add(1);
+                true
+            }
+        }
+    }
+
+    fn count(&self) -> u64 {
+        u64::try_from(self.known.len()).unwrap_or(u64::MAX).saturating_add(self.unknown)
+    }
+
+    fn is_none(&self) -> bool {
+        self.count() == 0
+    }
 }
 
 impl Receiver<'_> {
     async fn run(&mut self, inbox: &mut Inbox) -> Result<(), Failure> {
-        while self.args.count.is_none_or(|count| self.received < count) {
+        while self.args.count.is_none_or(|count| self.received + self.left.unwritten < count) {
             let next = if self.args.follow || self.args.count.is_some() {
                 inbox.next().await
             } else {
@@ -134,13 +141,16 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    /// Keeps a message where the user wants it, then confirms it: never the other way round.
+    /// Keeps a message where the user wants it and says so, then confirms it: never the other way round.
     async fn take(&mut self, message: Message) -> Result<(), Failure> {
-        let file = match &self.args.out {
-            Some(folder) => Some(keep::write(folder, &message)?),
-            None => None,
+        let header = message.header();
+        let (id, subject) = (header.id, &header.subject);
+        let kept = self.args.out.as_ref().map(|out| keep::write(out, id, subject, message.body()));
+        let file = match kept.transpose() {
+            Ok(file) => file,
+            Err(failure) => return Ok(self.leave(id, &failure)?),
         };
-        self.show(&message, file);
+        self.show(&message, file)?;
         self.received += 1;
         match &self.args.count {
             Some(count) if self.received == *count => {
@@ -154,37 +164,13 @@ impl Receiver<'_> {
         }
     }
 
-    fn show(&self, message: &Message, file: Option<PathBuf>) {
-        let (header, body) = (message.header(), message.body());
-        let text = std::str::from_utf8(body).ok().filter(|_| file.is_none());
-        let hex = || body.iter().map(|b| format!("{b:02x}")).collect();
-        let handling = message.handling();
-        let approved_by = message.approvals().iter().map(|a| a.officer().to_string());
-        let received = Received {
-            event: "received",
-            id: header.id.to_string(),
-            from: header.from.to_string(),
-            signer: message.sender().to_string(),
-            label: header.label.as_ref().map(ToString::to_string),
-            precedence: header.precedence.as_str(),
-            r#type: type_word(header.message_type),
-            subject: &header.subject,
-            content_type: &header.content_type,
-            created: header.created.to_string(),
-            sealed: message.was_sealed(),
-            size: body.len(),
-            sha256: kuriiri_merkle::digest(body).to_string(),
-            markers: &handling.markers,
-            onward: handling.onward.as_str(),
-            retain_max: handling.retain_max.map(|span| span.as_secs()),
-            approved_by: approved_by.collect(),
-            body: text,
-            body_hex: (file.is_none() && text.is_none()).then(hex),
-            file,
-        };
-        self.mark(&handling.markers);
-        self.output.data(&received, || received.to_string());
-        self.mark(&handling.markers);
+    fn show(&self, message: &Message, file: Option<PathBuf>) -> Result<(), OutputError> {
+        let received = Received::of(message, file);
+        self.mark(&message.handling().markers);
+        self.output.data(&received, || received.to_string())?;
+        self.output.settle()?;
+        self.mark(&message.handling().markers);
+        Ok(())
     }
 
     /// Markers stand first and last, in every language.
@@ -194,13 +180,20 @@ impl Receiver<'_> {
         }
     }
 
+    /// A message that could not be written stays in the mailbox, and those behind it are taken.
+    fn leave(&mut self, id: MessageId, failure: &Failure) -> Result<(), OutputError> {
+        if self.left.add(Some(id)) {
+            self.left.unwritten += 1;
+        }
+        Left::unwritten(id, failure).tell(self.output)
+    }
+
     /// A message that is not what it should be stays in the mailbox, and the user hears of it.
     fn complain(&mut self, error: ReceiveError) -> Result<(), Failure> {
         match error {
-            ReceiveError::Unacceptable { .. } => {
-                self.unacceptable += 1;
-                self.output.note(&format!("{}: {error:#}", error.code()));
-                Ok(())
+            ReceiveError::Unacceptable { id, .. } => {
+                self.left.add(id);
+                Ok(Left::unacceptable(id, error).tell(self.output)?)
             }
             error @ (ReceiveError::Refused(_) | ReceiveError::Closed) => {
                 Err(Failure::new(error.code(), error))
@@ -214,22 +207,6 @@ impl Receiver<'_> {
         let mailbox =
             self.args.mailbox.as_ref().unwrap_or_else(|| self.client.address()).to_string();
         let waiting = report.mailboxes.iter().find(|queue| queue.name == mailbox);
-        waiting.is_some_and(|queue| queue.messages <= self.unacceptable)
-    }
-}
-
-impl std::fmt::Display for Received<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let label = self.label.as_deref().unwrap_or("no label");
-        let sealed = if self.sealed { ", sealed" } else { "" };
-        write!(
-            f,
-            "received   {}  {} from {} [{label}, {}{sealed}] {} bytes",
-            self.id, self.subject, self.from, self.precedence, self.size
-        )?;
-        if let Some(file) = &self.file {
-            write!(f, " -> {}", file.display())?;
-        }
-        self.body.iter().try_for_each(|body| write!(f, "\n{body}"))
+        waiting.is_some_and(|queue| queue.messages <= self.left.count())
     }
 }

@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     exit::{DONE, Failure, Outcome},
-    output::Output,
+    output::{Output, OutputError},
 };
 
 /// Run one relay until it is told to stop.
@@ -38,13 +38,18 @@ struct Listening<'a> {
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let config = Config::load(&args.config).map_err(|e| Failure::new(e.code(), e))?;
     if args.check {
-        return Ok(report(&config, output));
+        report(&config, output)?;
+        return Ok(DONE);
     }
     let name = config.ministry().to_string();
     let mut relay = Relay::start(config).await.map_err(|e| Failure::new(e.code(), e))?;
     let address = relay.address().to_string();
     let listening = Listening { event: "listening", relay: &name, address };
-    output.data(&listening, || format!("{name} listens on {}", listening.address));
+    let told = output.data(&listening, || format!("{name} listens on {}", listening.address));
+    if let Err(error) = told {
+        // Messages are not to wait because nobody reads that.
+        tracing::warn!(%error, "nobody could be told that the relay listens");
+    }
     tell_supervisor();
     serve(args, &mut relay, output).await?;
     relay.stop().await.map_err(|e| Failure::new(e.code(), e))?;
@@ -63,12 +68,12 @@ async fn serve(args: &Args, relay: &mut Relay, output: Output) -> Result<(), Fai
         }
         match relay.reload().await.map_err(|error| Failure::new(error.code(), error)) {
             Ok(()) => output.note("configuration reloaded"),
-            Err(failure) => drop(failure.report(output.is_json())),
+            Err(failure) => drop(failure.report(output)),
         }
     }
 }
 
-fn report(config: &Config, output: Output) -> u8 {
+fn report(config: &Config, output: Output) -> Result<(), OutputError> {
     let peers: Vec<String> = config.peers().map(ToString::to_string).collect();
     let systems: Vec<String> = config.systems().map(ToString::to_string).collect();
     let object = serde_json::json!({
@@ -88,8 +93,7 @@ fn report(config: &Config, output: Output) -> u8 {
             peers.join(", "),
             systems.join(", "),
         )
-    });
-    DONE
+    })
 }
 
 /// Tells a service manager, if there is one, that the relay is ready.

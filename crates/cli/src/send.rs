@@ -1,34 +1,40 @@
 //! `kuriiri send`: sends documents, and can wait for their fate.
 
 mod fate;
+mod patience;
+mod sources;
+mod told;
 
 use std::{
-    io::Read,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use kuriiri_client::{Accepted, Client, Draft, SendError};
+use kuriiri_client::{Client, Draft};
 use kuriiri_types::{
     Address, MessageType, Precedence, ReceiptKind, SpiffeId, Timestamp, WireLabel,
 };
 
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
-    output::Output,
+    output::{Output, OutputError},
     receipts::{Proofs, Wanted, refresh},
-    system::{As, Document, files_in, name_of},
+    system::{As, Document},
     words,
 };
 use fate::Fates;
-
-/// Documents read and handed to the library at once: keeps its batches full and memory small.
-const GROUP_MAX: usize = 256;
-/// Bytes of documents read at once.
-const GROUP_BYTES_MAX: usize = 32 * 1024 * 1024;
+use patience::{Patience, with_words};
+use sources::{Source, read_group};
+use told::Summary;
 
 /// Send documents to mailboxes of any ministry.
+///
+/// All documents are looked at first: when one cannot be read, nothing is sent. While the relay is away,
+/// `send` waits and says so.
+///
+/// What a relay says of a message counts only if it may say so: refused and expired are for the own relay and
+/// the recipient's ministry. What another says of it is shown as hearsay, and is waited on.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -57,6 +63,10 @@ pub(crate) struct Args {
     /// How far to wait: accepted, relayed or delivered.
     #[arg(long, default_value = "accepted", value_name = "RECEIPT", value_parser = words::waitable)]
     wait: ReceiptKind,
+    /// Wait no longer than this in all, such as '90 s': what has no answer by then is in doubt, and it ends
+    /// with 1.
+    #[arg(long, value_name = "SPAN", value_parser = words::span_of)]
+    timeout: Option<Duration>,
     /// Keep every receipt that comes in this folder, as a file that proves it to anybody. Beside them
     /// `messages.tsv` says which file speaks of which message.
     #[arg(long, value_name = "FOLDER")]
@@ -67,42 +77,43 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let sources = sources(&args.files)?;
+    let sources = sources::look(&args.files)?;
     let nobody = || Failure::usage("nobody to send to");
-    let (first, others) = args.to.split_first().ok_or_else(nobody)?;
-    let client = args.system.connect().await?;
-    let proofs = Proofs::in_folder(args.receipts.clone())?;
-    let mut fates = Fates::watch(&client, args.wait, proofs).await?;
-    let bar = progress(sources.len(), output);
-    let mut sources = sources.into_iter().peekable();
-    while sources.peek().is_some() {
-        let group = read_group(&mut sources)?;
-        let drafts: Vec<Draft> = group.iter().map(|d| args.draft(first, others, d)).collect();
-        let results = client.send_many(drafts).await;
-        for (document, result) in group.iter().zip(results) {
-            bar.inc(1);
-            args.told(document, result, &mut fates, output)?;
-        }
+    let to = args.to.split_first().ok_or_else(nobody)?;
+    let patience = Patience::of(args.timeout);
+    let client = patience.connected(Box::pin(args.system.connect(output))).await?;
+    let sent = args.send(&client, to, sources, patience, output).await;
+    if let Some(folder) = &args.receipts
+        && let Ok(Sent { is_late: false, .. }) = &sent
+    {
+        tell_of_kept(&client, folder, output).await?;
     }
-    let outcome = fates.settle(&bar, output).await;
-    bar.finish_and_clear();
-    if let Some(folder) = &args.receipts {
-        tell_of_kept(&client, folder, output).await;
+    patience.close(client).await;
+    let Sent { summary, failure, .. } = sent?;
+    output.data(&summary, || summary.to_string())?;
+    match failure {
+        Some(failure) => Err(failure),
+        None => Ok(if summary.is_good() { DONE } else { REFUSED }),
     }
-    client.close().await;
-    let summary = outcome?;
-    output.data(&summary, || summary.to_string());
-    Ok(if summary.is_good() { DONE } else { REFUSED })
+}
+
+/// What one `send` came to.
+struct Sent {
+    summary: Summary,
+    /// The time was over before all was known.
+    is_late: bool,
+    /// Why it could not go on.
+    failure: Option<Failure>,
 }
 
 /// Refreshes what was kept, also by earlier runs, as far as it is witnessed by now. What cannot be
 /// refreshed stays as it is, and does not make the sending fail.
-async fn tell_of_kept(client: &Client, folder: &Path, output: Output) {
+async fn tell_of_kept(client: &Client, folder: &Path, output: Output) -> Result<(), OutputError> {
     match refresh(client, folder, &Wanted::AnyCosignature).await {
         Ok(refreshed) => output.data(&refreshed, || refreshed.to_string()),
         Err(failure) => {
-            let why = failure.error();
-            tracing::warn!(error = format!("{why:#}"), "kept receipts could not be refreshed");
+            tracing::warn!(error = failure.what(), "kept receipts could not be refreshed");
+            Ok(())
         }
     }
 }
@@ -127,21 +138,37 @@ impl Args {
         }
     }
 
-    /// Says what the relay said of one document.
-    fn told(
+    /// Sends all documents, and waits for what was asked for.
+    async fn send(
         &self,
-        document: &Document,
-        result: Result<Accepted, SendError>,
-        fates: &mut Fates,
+        client: &Client,
+        (first, others): (&Address, &[Address]),
+        sources: Vec<Source>,
+        patience: Patience,
         output: Output,
-    ) -> Result<(), Failure> {
-        match result {
-            Ok(accepted) => fates.accepted(document, &accepted, output),
-            Err(error) if error.code().number() / 1000 == 2 => {
-                fates.refused(document, &error, output)
+    ) -> Result<Sent, Failure> {
+        let proofs = Proofs::in_folder(self.receipts.clone())?;
+        let mut fates = Fates::watch(client, self.wait, proofs).await?;
+        let bar = progress(sources.len(), output);
+        let mut sources = sources.into_iter().peekable();
+        let mut failure = None;
+        while sources.peek().is_some() && failure.is_none() && !fates.is_late() {
+            let (group, unread) = read_group(&mut sources);
+            unread.iter().try_for_each(|unread| fates.unread(unread, output))?;
+            let drafts: Vec<Draft> = group.iter().map(|d| self.draft(first, others, d)).collect();
+            let sending = client.send_many_until(drafts, patience.over());
+            let results = with_words(client, output, sending).await;
+            for (document, result) in group.iter().zip(results) {
+                bar.inc(1);
+                failure = failure.or(fates.told(document, result, output)?);
             }
-            Err(error) => Err(Failure::new(error.code(), error)),
         }
+        fates.left_out(sources.count());
+        if failure.is_none() {
+            with_words(client, output, fates.settle(&bar, patience, output)).await?;
+        }
+        bar.finish_and_clear();
+        Ok(Sent { is_late: fates.is_late(), summary: fates.summary(), failure })
     }
 }
 
@@ -151,55 +178,6 @@ fn person(text: &str) -> Result<String, String> {
         return Ok(text.into());
     }
     Err(format!("`{text}` is not a name as in spiffe://sm.example/officer/anna"))
-}
-
-/// Where a document comes from.
-enum Source {
-    File(PathBuf),
-    StandardInput,
-}
-
-fn sources(files: &[PathBuf]) -> Result<Vec<Source>, Failure> {
-    let mut sources = Vec::new();
-    for file in files {
-        if file.as_os_str() == "-" {
-            sources.push(Source::StandardInput);
-        } else if file.is_dir() {
-            let found = files_in(file).with_context(|| file.display().to_string());
-            sources.extend(found.map_err(Failure::usage)?.into_iter().map(Source::File));
-        } else {
-            sources.push(Source::File(file.clone()));
-        }
-    }
-    Ok(sources)
-}
-
-/// Reads the next documents, within bounds; at least one.
-fn read_group(sources: &mut impl Iterator<Item = Source>) -> Result<Vec<Document>, Failure> {
-    let (mut group, mut bytes) = (Vec::new(), 0);
-    for source in sources {
-        let document = read(&source).map_err(Failure::usage)?;
-        bytes += document.body.len();
-        group.push(document);
-        if group.len() == GROUP_MAX || bytes >= GROUP_BYTES_MAX {
-            break;
-        }
-    }
-    Ok(group)
-}
-
-fn read(source: &Source) -> anyhow::Result<Document> {
-    match source {
-        Source::File(path) => {
-            let body = std::fs::read(path).with_context(|| path.display().to_string())?;
-            Ok(Document { name: name_of(path), body: body.into() })
-        }
-        Source::StandardInput => {
-            let mut body = Vec::new();
-            std::io::stdin().read_to_end(&mut body).context("standard input")?;
-            Ok(Document { name: String::new(), body: body.into() })
-        }
-    }
 }
 
 fn progress(documents: usize, output: Output) -> ProgressBar {

@@ -6,7 +6,7 @@ use kuriiri_types::Timestamp;
 
 use crate::{
     exit::{DONE, Failure, Outcome},
-    output::Output,
+    output::{Output, line},
     system::As,
 };
 
@@ -18,15 +18,15 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let client = args.system.connect().await?;
+    let client = args.system.connect(output).await?;
     let report = client.status().await.map_err(|e| Failure::new(e.code(), e))?;
     client.close().await;
     if output.is_json() {
         for line in lines(&report) {
-            output.data(&line, String::new);
+            output.data(&line, String::new)?;
         }
     } else {
-        output.text(&table(&report));
+        output.text(&table(&report))?;
     }
     Ok(DONE)
 }
@@ -69,11 +69,11 @@ fn table(report: &StatusReport) -> String {
             (false, None) => "down, trying".to_owned(),
         };
         let oldest = age(report.now, peer.oldest);
-        let problem = peer.problem.clone().unwrap_or_default();
+        let problem = line(peer.problem.as_deref().unwrap_or_default());
         let ministry = peer.ministry.to_string();
         peers.add_row([ministry, link, peer.waiting.to_string(), oldest, problem]);
     }
-    format!("relay {} at {}\n{mailboxes}\n{peers}", report.relay, report.now)
+    format!("relay {} at {}\n{mailboxes}\n{peers}", line(&report.relay), report.now)
 }
 
 fn age(now: Timestamp, oldest: Option<Timestamp>) -> String {

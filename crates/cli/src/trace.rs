@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     exit::{DONE, Failure, Outcome},
     log::{failed, open_all},
-    output::Output,
+    output::{Output, line},
 };
 
 /// Tell the way of one message: each hop, decision and receipt, with times
@@ -46,8 +46,9 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     for step in &steps {
         let Step { log, told, .. } = step;
         output.data(step, || {
-            format!("{}  {log} #{:<8} {:<14} {}", told.at, told.index, told.kind, told.what)
-        });
+            let what = line(&told.what);
+            format!("{}  {log} #{:<8} {:<14} {what}", told.at, told.index, told.kind)
+        })?;
     }
     Ok(DONE)
 }

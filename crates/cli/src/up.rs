@@ -15,7 +15,7 @@ use tokio::{
 
 use crate::{
     exit::{DONE, Failure, Outcome},
-    output::Output,
+    output::{Output, OutputError},
     process::RelayProcess,
 };
 
@@ -38,7 +38,9 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let (stop, _) = broadcast::channel(1);
     let mut running = JoinSet::new();
     for config in configs {
-        let relay = start(&config, output).await.map_err(|e| Failure::new(Code::CONFIG, e))?;
+        let started = RelayProcess::start(&config).await;
+        let relay = started.map_err(|error| Failure::new(Code::CONFIG, error))?;
+        tell(&relay, output)?;
         running.spawn(keep_running(relay, config, output, stop.subscribe()));
     }
     output.note("press Ctrl-C to stop");
@@ -53,13 +55,11 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     given_up.map_or(Ok(DONE), |error| Err(Failure::from(error)))
 }
 
-async fn start(config: &Path, output: Output) -> anyhow::Result<RelayProcess> {
-    let relay = RelayProcess::start(config).await?;
+fn tell(relay: &RelayProcess, output: Output) -> Result<(), OutputError> {
     let object = serde_json::json!({ "event": "up", "relay": relay.name(), "pid": relay.id() });
     output.data(&object, || {
         format!("{} is up (process {})", relay.name(), relay.id().unwrap_or_default())
-    });
-    Ok(relay)
+    })
 }
 
 /// Starts a relay again whenever it ends, until told to stop.
@@ -78,13 +78,17 @@ async fn keep_running(
         }
         let mut failed = 0;
         relay = loop {
-            match start(&config, output).await {
+            match RelayProcess::start(&config).await {
                 Ok(relay) => break relay,
                 Err(error) if failed == FAILED_STARTS_MAX => return Err(error),
                 Err(_) => failed += 1,
             }
             tokio::time::sleep(REST).await;
         };
+        if let Err(error) = tell(&relay, output) {
+            // Relays are not to stop because nobody reads any more.
+            tracing::warn!(%error, "nobody could be told that a relay is up again");
+        }
     }
 }
 

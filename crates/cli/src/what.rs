@@ -25,8 +25,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let policy = args.source.files().await?.policy()?;
+    let policy = args.source.files(output).await?.policy()?;
     let what = policy.what(&args.from, &args.to).map_err(unknown)?;
-    output.data(&Answer { event: "what", told: &what }, || what.render(args.lang).join("\n"));
+    output.data(&Answer { event: "what", told: &what }, || what.render(args.lang).join("\n"))?;
     Ok(DONE)
 }

@@ -27,8 +27,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let policy = args.source.files().await?.policy()?;
+    let policy = args.source.files(output).await?.policy()?;
     let who = policy.who(now(), &args.label, args.from.as_deref()).map_err(unknown)?;
-    output.data(&Answer { event: "who", told: &who }, || who.render(args.lang).join("\n"));
+    output.data(&Answer { event: "who", told: &who }, || who.render(args.lang).join("\n"))?;
     Ok(DONE)
 }

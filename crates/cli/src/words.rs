@@ -19,6 +19,11 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     Ok(Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX)))
 }
 
+/// A span such as `90 s`, `15 min`, `2 h` or `3 d`.
+pub(crate) fn span_of(text: &str) -> Result<Duration, String> {
+    span(text).ok_or_else(|| format!("`{text}` is not a span such as `90 s` or `2 h`"))
+}
+
 fn span(text: &str) -> Option<Duration> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;

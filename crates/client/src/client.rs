@@ -1,6 +1,12 @@
 //! The handle of a system's program.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    future::poll_fn,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
 
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{Address, Outcome, SpiffeId};
@@ -86,15 +92,34 @@ impl Client {
     where
         I: IntoIterator<Item = Draft, IntoIter: Send>,
     {
+        self.send_many_until(drafts, std::future::pending()).await
+    }
+
+    /// The same, which waits no longer than for `over`. What has no answer then ends with
+    /// [`SendError::TimedOut`], and no further draft is taken. What was taken before may be sent
+    /// nevertheless: who does not want that drops the client instead of waiting for
+    /// [`close`](Self::close).
+    pub async fn send_many_until<I>(
+        &self,
+        drafts: I,
+        over: impl Future<Output = ()> + Send,
+    ) -> Vec<Result<Accepted, SendError>>
+    where
+        I: IntoIterator<Item = Draft, IntoIter: Send>,
+    {
+        let mut limit = Limit { over: Box::pin(over), is_over: false };
         let mut row = Row::new(&self.core);
         let mut fates = Vec::new();
         for draft in drafts {
-            fates.push(row.take(draft).await);
+            fates.push(match limit.is_over {
+                true => Err(SendError::TimedOut),
+                false => limit.within(row.take(draft)).await,
+            });
         }
         drop(row);
         let mut results = Vec::with_capacity(fates.len());
         for fate in fates {
-            results.push(told(fate).await);
+            results.push(limit.within(told(fate)).await);
         }
         results
     }
@@ -133,6 +158,15 @@ impl Client {
     }
 
     // === the rest ===
+
+    /// Why no link to the relay stands at the moment, if none does. It is being made anew, and what is to be
+    /// sent waits for it.
+    pub fn trouble(&self) -> Option<Arc<ConnectError>> {
+        match &*self.core.standing.borrow() {
+            Standing::Down(error) => Some(Arc::clone(error)),
+            Standing::Up(_) | Standing::Ended => None,
+        }
+    }
 
     /// How the relay is.
     ///
@@ -190,6 +224,36 @@ impl Client {
     }
 }
 
+/// How long a caller waits. What has come by then is told, also when the time is over.
+struct Limit<F> {
+    over: Pin<Box<F>>,
+    is_over: bool,
+}
+
+impl<F: Future<Output = ()>> Limit<F> {
+    async fn within<T>(
+        &mut self,
+        wanted: impl Future<Output = Result<T, SendError>>,
+    ) -> Result<T, SendError> {
+        let mut wanted = pin!(wanted);
+        if self.is_over {
+            let look = |context: &mut Context<'_>| match wanted.as_mut().poll(context) {
+                Poll::Ready(come) => Poll::Ready(come),
+                Poll::Pending => Poll::Ready(Err(SendError::TimedOut)),
+            };
+            return poll_fn(look).await;
+        }
+        tokio::select! {
+            biased;
+            come = &mut wanted => come,
+            () = &mut self.over => {
+                self.is_over = true;
+                Err(SendError::TimedOut)
+            }
+        }
+    }
+}
+
 async fn told(fate: Result<Fate, SendError>) -> Result<Accepted, SendError> {
     // Whoever should have told is gone when the client was closed around it.
     fate?.await.unwrap_or(Err(SendError::Closed))
@@ -200,5 +264,23 @@ impl fmt::Debug for Client {
         let mut debug = f.debug_struct("Client");
         debug.field("system", self.system()).field("address", self.address());
         debug.finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::{pending, ready};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_come_is_told_although_the_time_is_over() {
+        let mut limit = Limit { over: Box::pin(ready(())), is_over: false };
+        assert_eq!(limit.within(ready(Ok(1))).await.unwrap(), 1);
+        for _ in 0..2 {
+            let late = limit.within(pending::<Result<(), _>>()).await.unwrap_err();
+            assert!(matches!(late, SendError::TimedOut), "{late}");
+        }
+        assert_eq!(limit.within(ready(Ok(2))).await.unwrap(), 2);
     }
 }

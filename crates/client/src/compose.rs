@@ -46,7 +46,7 @@ pub(crate) fn compose(
     let bytes = size(&carried);
     let max = terms.size_max.min(BODY_BYTES_MAX);
     if bytes > max {
-        return Err(SendError::TooBig { bytes, max });
+        return Err(SendError::TooBig { bytes: size(&draft.body), carried: bytes, max });
     }
     let body = salted(&carried).map_err(SendError::Salt)?;
     let commitment = commit(&body).ok_or(SendError::Internal("a salted body has no salt"))?;

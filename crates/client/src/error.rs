@@ -147,11 +147,13 @@ pub enum SendError {
     #[error("the draft is not a message")]
     Malformed(#[source] WireError),
     /// The body is larger than may go. A sealed body is larger than what was sealed.
-    #[error("the body has {bytes} bytes, and {max} are the most that may go")]
+    #[error("the body has {bytes} bytes{}, and {max} are the most that may go{}", as_carried(*bytes, *carried), before_sealing(*bytes, *carried, *max))]
     TooBig {
-        /// Bytes of the body, sealed if it must be.
+        /// Bytes of the body.
         bytes: u64,
-        /// The most.
+        /// Bytes of it as it would go: more, if it must be sealed.
+        carried: u64,
+        /// The most that may go.
         max: u64,
     },
     /// The body must be sealed, and there is no sealing key of a recipient's ministry.
@@ -183,6 +185,9 @@ pub enum SendError {
         /// What is wrong with its receipts.
         source: Unproven,
     },
+    /// No answer came in the time that the caller gave. It is not known whether the relay has the message.
+    #[error("there was no answer in time, and it is not known whether the relay has the message")]
+    TimedOut,
     /// The client was closed. It is not known whether the relay has a message that was under way.
     #[error("the client was closed")]
     Closed,
@@ -202,15 +207,17 @@ impl SendError {
             Self::Seal(error) => error.code(),
             Self::Salt(error) => error.code(),
             Self::Unproven { source, .. } => source.code(),
+            Self::TimedOut => Code::UNREACHABLE,
             Self::Closed => Code::CLOSED,
             Self::Internal(_) => Code::INTERNAL,
         }
     }
 
-    /// All reasons in words, if the relay gave some.
-    pub fn reasons(&self) -> &[String] {
+    /// All reasons in words: the relay's, or this library's with its causes. None when the relay gave none
+    /// but the number.
+    pub fn reasons(&self) -> Vec<String> {
         match self {
-            Self::Refused { refusal, .. } => &refusal.reasons,
+            Self::Refused { refusal, .. } => refusal.reasons.clone(),
             Self::Malformed(_)
             | Self::TooBig { .. }
             | Self::NoSealingKey { .. }
@@ -218,8 +225,9 @@ impl SendError {
             | Self::Seal(_)
             | Self::Salt(_)
             | Self::Unproven { .. }
+            | Self::TimedOut
             | Self::Closed
-            | Self::Internal(_) => &[],
+            | Self::Internal(_) => vec![with_causes(self)],
         }
     }
 
@@ -234,6 +242,7 @@ impl SendError {
             | Self::Seal(_)
             | Self::Salt(_)
             | Self::Unproven { .. }
+            | Self::TimedOut
             | Self::Closed
             | Self::Internal(_) => &[],
         }
@@ -443,6 +452,30 @@ impl ConfirmError {
             Self::Interrupted => Code::UNREACHABLE,
             Self::Closed => Code::CLOSED,
         }
+    }
+}
+
+/// An error and what caused it, in one line.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        line.push_str(": ");
+        line.push_str(&error.to_string());
+        cause = error.source();
+    }
+    line
+}
+
+fn as_carried(bytes: u64, carried: u64) -> String {
+    if carried == bytes { String::new() } else { format!(", {carried} when it is sealed") }
+}
+
+/// The most that can be sealed, for what sealing adds does not depend on how much is sealed.
+fn before_sealing(bytes: u64, carried: u64, max: u64) -> String {
+    match max.checked_sub(carried.saturating_sub(bytes)) {
+        Some(most) if carried != bytes => format!(": {most} before it is sealed"),
+        Some(_) | None => String::new(),
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     sender,
     worker::Worker,
 };
-use crate::{process::RelayProcess, system};
+use crate::{output::Output, process::RelayProcess, system};
 
 /// What a backlog came to.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -40,10 +40,11 @@ pub(super) async fn measure(
     federation: &Path,
     load: &Load,
     delivered_per_second: f64,
+    output: Output,
 ) -> anyhow::Result<Backlog> {
     let [a, b] = ["sm", "plm"].map(|relay| federation.join(relay));
     let mut relay = RelayProcess::start(&a.join("relay.toml")).await?;
-    let taken_per_second = fill(&a.join("systems/kirjaamo"), load).await?;
+    let taken_per_second = fill(&a.join("systems/kirjaamo"), load, output).await?;
     let memory = peak_memory(&relay)?;
     relay.kill().await?;
     let start = Instant::now();
@@ -67,8 +68,8 @@ pub(super) async fn measure(
 }
 
 /// Hands all messages to the relay. Gives how many it took in a second.
-async fn fill(folder: &Path, load: &Load) -> anyhow::Result<f64> {
-    let client = system::connect(folder).await.map_err(crate::exit::Failure::error)?;
+async fn fill(folder: &Path, load: &Load, output: Output) -> anyhow::Result<f64> {
+    let client = system::connect(folder, output).await.map_err(crate::exit::Failure::error)?;
     let begin = Instant::now();
     let clients = [client];
     let sent = sender::send_fast(&clients, &load.bodies, load.messages, load.window).await?;

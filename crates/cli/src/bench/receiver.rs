@@ -32,7 +32,7 @@ pub(super) struct Told {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let client = args.system.connect().await?;
+    let client = args.system.connect(output).await?;
     let options = ReceiveOptions { mailbox: None, credit: CREDIT_MAX };
     let mut inbox = client.receive(options);
     take(&mut inbox, WARM_UP).await?;
@@ -44,7 +44,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     drop(inbox);
     let cpu = CpuTime::own()?.since(before);
     let told = Told { received: args.messages, seconds, cpu };
-    output.data(&told, String::new);
+    output.data(&told, String::new)?;
     Ok(DONE)
 }
 

@@ -79,7 +79,7 @@ pub(super) type Sent = (MessageId, Instant, Instant);
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let mut clients = Vec::new();
     for _ in 0..args.connections.max(1) {
-        clients.push(args.system.connect().await?);
+        clients.push(args.system.connect(output).await?);
     }
     let first = clients.first().cloned().ok_or_else(|| Failure::usage("no connection"))?;
     let messages = args.messages;
@@ -98,7 +98,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     };
     let receipts = tasks.join_next().await.ok_or_else(|| Failure::usage("no reader"))??;
     let told = told(begin, &sent, &receipts?, CpuTime::own()?.since(before));
-    output.data(&told, String::new);
+    output.data(&told, String::new)?;
     for client in clients {
         client.close().await;
     }

@@ -14,7 +14,7 @@ use serde_json::json;
 use tokio::time::sleep;
 
 use super::stage::RELAYS;
-use crate::output::Output;
+use crate::output::{Output, OutputError};
 
 /// Logs are shown and witnessed once a second; longer than this nobody needs.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,7 +28,7 @@ const LINKS: [[&str; 2]; 4] = [["sm", "plm"], ["sm", "hub"], ["um", "hub"], ["um
 
 /// Verifies every log, and compares the two that had most to do with each other. True when all is good.
 pub(super) async fn verify(dir: &Path, output: Output) -> anyhow::Result<bool> {
-    output.text("\nVERIFIED, as an auditor does, from the logs alone");
+    output.text("\nVERIFIED, as an auditor does, from the logs alone")?;
     let begin = Instant::now();
     still(dir, begin).await;
     let mut good = true;
@@ -39,7 +39,7 @@ pub(super) async fn verify(dir: &Path, output: Output) -> anyhow::Result<bool> {
     for relay in RELAYS {
         let report = witnessed(&dir.join(relay), begin).await?;
         good &= report.findings.exit() == 0;
-        tell(relay, &report, output);
+        tell(relay, &report, output)?;
     }
     let report = side_by_side(dir, LINKS[0], begin).await?;
     let agrees = report.findings.exit() == 0;
@@ -48,7 +48,7 @@ pub(super) async fn verify(dir: &Path, output: Output) -> anyhow::Result<bool> {
     output.data(&object, || {
         let word = if agrees { "agree" } else { "DO NOT AGREE" };
         format!("  sm and plm side by side: they {word} on {messages} messages")
-    });
+    })?;
     Ok(good && agrees)
 }
 
@@ -100,7 +100,7 @@ async fn witnessed(relay: &Path, begin: Instant) -> anyhow::Result<LogReport> {
     }
 }
 
-fn tell(relay: &str, report: &LogReport, output: Output) {
+fn tell(relay: &str, report: &LogReport, output: Output) -> Result<(), OutputError> {
     let wrong: Vec<&str> = report.findings.listed().iter().map(|f| f.what.as_str()).collect();
     let good = report.findings.exit() == 0;
     let object = json!({
@@ -119,5 +119,5 @@ fn tell(relay: &str, report: &LogReport, output: Output) {
             text += &format!("\n    {}", wrong.join("\n    "));
         }
         text
-    });
+    })
 }

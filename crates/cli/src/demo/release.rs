@@ -4,7 +4,10 @@ use kuriiri_client::{Approved, Draft, Officer, Shown};
 use kuriiri_types::{MessageId, Precedence};
 
 use super::{draft::draft, stage::Stage, tally::Tally};
-use crate::{output::Output, system::Document};
+use crate::{
+    output::{Output, OutputError},
+    system::Document,
+};
 
 /// The label: class III, which an officer of the sender's ministry must release.
 const LABEL: &str = "FI TL3";
@@ -32,14 +35,14 @@ pub(super) async fn hold_and_release(
         output,
         "own-draft",
         &format!("{DRAFTER} wrote it and may not release it: {}", refused.title()),
-    );
+    )?;
     let shown = officer.show(id).await?;
     anyhow::ensure!(*shown.body() == document.body, "the officer reads something else");
     let outcome = officer.release(&shown, None).await?;
     anyhow::ensure!(matches!(outcome, Approved::Released), "it still waits");
-    tell(output, "released", &read_and_signed(&officer, &shown));
+    tell(output, "released", &read_and_signed(&officer, &shown))?;
     tally.until(tally.expected()).await;
-    tell(output, "arrived", "delivered, with the signature of who released it");
+    tell(output, "arrived", "delivered, with the signature of who released it")?;
     drafter.close().await;
     officer.close().await;
     Ok(())
@@ -61,7 +64,7 @@ async fn send(
             "the Interior writes to Defence [{LABEL}]: {} is accepted and waits for an officer",
             accepted.id
         ),
-    );
+    )?;
     Ok(accepted.id)
 }
 
@@ -75,7 +78,7 @@ fn read_and_signed(officer: &Officer, shown: &Shown) -> String {
     )
 }
 
-fn tell(output: Output, event: &str, text: &str) {
+fn tell(output: Output, event: &str, text: &str) -> Result<(), OutputError> {
     let object = serde_json::json!({ "event": event, "text": text });
-    output.data(&object, || format!("  {text}"));
+    output.data(&object, || format!("  {text}"))
 }

@@ -44,14 +44,15 @@ impl Stage {
         };
         let members = example::write_new(&dir, free_ports()?)?;
         let names: Vec<_> = members.iter().map(Member::folder).collect();
-        output.text(&format!("Four relays, each a process of its own: {}.", names.join(", ")));
+        output.text(&format!("Four relays, each a process of its own: {}.", names.join(", ")))?;
         let mut stage = Self { dir, temporary, relays: BTreeMap::new(), clients: BTreeMap::new() };
         for relay in RELAYS {
             stage.start(relay).await?;
         }
         for ministry in SYSTEMS {
             let folder = stage.dir.join(ministry).join("systems/kirjaamo");
-            let client = system::connect(&folder).await.map_err(|failure| failure.error())?;
+            let client =
+                system::connect(&folder, output).await.map_err(|failure| failure.error())?;
             stage.clients.insert(ministry, client);
         }
         Ok(stage)

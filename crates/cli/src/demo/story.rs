@@ -95,20 +95,20 @@ pub(super) async fn tell(
         let mailbox = client.address().clone();
         tally.receive(mailbox, client.receive(ReceiveOptions::default()));
     }
-    output.text("\nPERMITTED");
+    output.text("\nPERMITTED")?;
     for act in &PERMITTED {
         play(stage, act, documents, &mut tally, output).await?;
     }
     tally.until(tally.expected()).await;
-    output.text("\nREFUSED, before anything left the house");
+    output.text("\nREFUSED, before anything left the house")?;
     let one = documents.get(..1).context("no document")?;
     for act in &FORBIDDEN {
         play(stage, act, one, &mut tally, output).await?;
     }
-    output.text("\nRELEASED, by a person who did not write it");
+    output.text("\nRELEASED, by a person who did not write it")?;
     let first = documents.first().context("no document")?;
     Box::pin(hold_and_release(stage, first, &mut tally, output)).await?;
-    output.text("\nKILLED");
+    output.text("\nKILLED")?;
     kill_and_recover(stage, documents, &mut tally, output).await?;
     Ok(tally)
 }
@@ -135,7 +135,7 @@ async fn play(
     let text = match &refusal {
         None => format!("  {head}\n      {sent} accepted in {took} ms"),
         Some(error) => {
-            let reasons = error.reasons().iter().map(|r| format!("\n        {r}"));
+            let reasons = error.reasons().into_iter().map(|r| format!("\n        {r}"));
             let code = error.code();
             format!("  {head}\n      {code} {}{}", code.title(), reasons.collect::<String>())
         }
@@ -145,7 +145,7 @@ async fn play(
         "title": act.title, "from": act.from, "to": act.to, "label": act.label, "messages": sent,
         "reasons": refusal.as_ref().map(SendError::reasons),
     });
-    output.data(&object, || text);
+    output.data(&object, || text)?;
     Ok(())
 }
 
@@ -196,7 +196,7 @@ async fn kill_and_recover(
             "  {} messages under way from the Interior to Defence; Defence's relay (process {id}) \
              is killed with SIGKILL",
             many.len()
-        ));
+        ))?;
         let begin = Instant::now();
         stage.start("plm").await?;
         anyhow::Ok(begin)
@@ -211,6 +211,6 @@ async fn kill_and_recover(
     let object = serde_json::json!({ "event": "recovered", "relay": "plm", "millis": took });
     output.data(&object, || {
         format!("  started again on what it left on disk; everything is delivered {took} ms later")
-    });
+    })?;
     Ok(())
 }

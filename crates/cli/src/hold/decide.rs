@@ -3,10 +3,9 @@
 use kuriiri_client::{Approved, Officer, OfficerError, Shown};
 use kuriiri_types::{Code, MessageId, Timestamp};
 
-use super::readable::plain;
 use crate::{
     exit::{DONE, Failure, Outcome},
-    output::Output,
+    output::{Output, OutputError, line},
     person::{AsOfficer, failure},
     words,
 };
@@ -60,14 +59,14 @@ async fn decide(
     say: impl AsyncFnOnce(&Officer, &Shown) -> Result<Approved, OfficerError>,
     output: Output,
 ) -> Outcome {
-    let officer = choice.officer.connect().await?;
+    let officer = choice.officer.connect(output).await?;
     let said = match choice.read(&officer).await {
         Ok(shown) => say(&officer, &shown).await.map_err(failure).map(|said| (shown, said)),
         Err(failure) => Err(failure),
     };
     officer.close().await;
     let (shown, approved) = said?;
-    tell(&shown, approved, output);
+    tell(&shown, approved, output)?;
     Ok(DONE)
 }
 
@@ -85,8 +84,8 @@ impl Choice {
     }
 }
 
-fn tell(shown: &Shown, approved: Approved, output: Output) {
-    let (id, subject) = (shown.id(), plain(&shown.header().subject));
+fn tell(shown: &Shown, approved: Approved, output: Output) -> Result<(), OutputError> {
+    let (id, subject) = (shown.id(), line(&shown.header().subject));
     let (outcome, numbers, text) = match approved {
         Approved::Released => ("released", None, "it goes".to_owned()),
         Approved::Counted { have, need } => {
@@ -98,5 +97,5 @@ fn tell(shown: &Shown, approved: Approved, output: Output) {
         "event": "decided", "outcome": outcome, "id": id.to_string(), "fingerprint": shown.fingerprint().to_string(),
         "have": numbers.map(|(have, _)| have), "need": numbers.map(|(_, need)| need),
     });
-    output.data(&object, || format!("{outcome:<10} {id}  {subject}: {text}"));
+    output.data(&object, || format!("{outcome:<10} {id}  {subject}: {text}"))
 }

@@ -3,10 +3,10 @@
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use kuriiri_client::{Hold, approved_by};
 
-use super::readable::{addresses, plain, recipients};
+use super::readable::{addresses, recipients};
 use crate::{
     exit::{DONE, Failure, Outcome},
-    output::Output,
+    output::{Output, line},
     person::AsOfficer,
 };
 
@@ -18,24 +18,24 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let officer = args.officer.connect().await?;
+    let officer = args.officer.connect(output).await?;
     let holds = officer.holds().await.map_err(|error| Failure::new(error.code(), error));
     officer.close().await;
     let holds = holds?;
     if output.is_json() {
         for hold in &holds {
-            output.data(&line(hold), String::new);
+            output.data(&object(hold), String::new)?;
         }
     } else if holds.is_empty() {
-        output.text("nothing waits for officers");
+        output.text("nothing waits for officers")?;
     } else {
-        output.text(&table(&holds));
+        output.text(&table(&holds))?;
         output.note("read one with: kuriiri hold show --as DIR ID");
     }
     Ok(DONE)
 }
 
-fn line(hold: &Hold) -> serde_json::Value {
+fn object(hold: &Hold) -> serde_json::Value {
     serde_json::json!({
         "event": "hold", "id": hold.id.to_string(), "from": hold.from.to_string(),
         "to": addresses(&hold.recipients), "label": hold.label.to_string(),
@@ -56,7 +56,7 @@ fn table(holds: &[Hold]) -> String {
     for hold in holds {
         table.add_row([
             hold.id.to_string(),
-            plain(&hold.subject),
+            line(&hold.subject),
             hold.from.to_string(),
             recipients(&hold.recipients),
             hold.label.to_string(),

@@ -2,20 +2,17 @@
 
 use std::{
     fmt,
-    fs::OpenOptions,
-    io::Write,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
 use kuriiri_client::{Shown, VerifiedApproval};
 use kuriiri_types::{MessageId, SpiffeId};
 
-use super::readable::{addresses, plain, recipients};
+use super::readable::{addresses, recipients};
 use crate::{
-    exit::{DONE, Failure, Outcome},
-    output::Output,
+    exit::{DONE, Outcome},
+    files::{PRIVATE, create, unwritten},
+    output::{Output, line, plain},
     person::{AsOfficer, failure},
     words::type_word,
 };
@@ -34,23 +31,17 @@ pub(crate) struct Args {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let officer = args.officer.connect().await?;
+    let officer = args.officer.connect(output).await?;
     let (id, shown) = (officer.id().clone(), officer.show(args.id).await);
     officer.close().await;
     let shown = shown.map_err(failure)?;
     if let Some(file) = &args.out {
-        save(file, shown.body()).map_err(Failure::usage)?;
+        // What it says is for this officer alone.
+        create(file, shown.body(), PRIVATE).map_err(|error| unwritten(file, error))?;
     }
     let page = Page { shown: &shown, officer: &id, out: args.out.as_deref() };
-    output.data(&page.object(), || page.to_string());
+    output.data(&page.object(), || page.to_string())?;
     Ok(DONE)
-}
-
-/// What it says is for this officer alone.
-fn save(file: &Path, body: &[u8]) -> anyhow::Result<()> {
-    let write =
-        || OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?.write_all(body);
-    write().with_context(|| format!("{} cannot be written", file.display()))
 }
 
 /// A message and who reads it.
@@ -143,7 +134,7 @@ impl fmt::Display for Page<'_> {
         };
         let rows = [
             ("message", header.id.to_string()),
-            ("subject", plain(&header.subject)),
+            ("subject", line(&header.subject)),
             ("from", format!("{}, signed by {}", header.from, shown.sender())),
             ("to", recipients(&header.to)),
             ("label", shown.label().to_string()),

@@ -9,6 +9,7 @@ use kuriiri_verify::bundle_of;
 use super::folder::{failed, open_all};
 use crate::{
     exit::{DONE, Failure, Outcome},
+    files::{settle, unwritten},
     output::Output,
 };
 
@@ -36,6 +37,7 @@ pub(super) fn run(args: &Args, output: Output) -> Outcome {
     let bundle = bundle_of(args.id, &logs.iter().collect::<Vec<_>>(), body).map_err(failed)?;
     let out = args.out.clone().unwrap_or_else(|| format!("{}.bundle", args.id).into());
     bundle.write(&out).map_err(failed)?;
+    settle(&out).map_err(|error| unwritten(&out, error))?;
     let entries: usize = bundle.logs.iter().map(|log| log.entries.len()).sum();
     let object = serde_json::json!({
         "event": "bundle", "id": args.id.to_string(), "file": out,
@@ -43,6 +45,6 @@ pub(super) fn run(args: &Args, output: Output) -> Outcome {
     });
     output.data(&object, || {
         format!("{} has {entries} entries of {} logs", out.display(), bundle.logs.len())
-    });
+    })?;
     Ok(DONE)
 }

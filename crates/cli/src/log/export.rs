@@ -8,6 +8,7 @@ use kuriiri_verify::{LogFolder, Selection, export, summary};
 use super::folder::{failed, open};
 use crate::{
     exit::{DONE, Failure, Outcome},
+    files::{settle, unwritten},
     output::Output,
     person::connect,
     words,
@@ -43,11 +44,12 @@ pub(super) async fn run(args: &Args, output: Output) -> Outcome {
     let peer = args.peer.as_deref().map(|name| find_peer(&log, name)).transpose()?;
     let selection = Selection { from: args.from, to: args.to, peer };
     if let (Some(person), Some(whom)) = (&args.person, &args.whom) {
-        note(person, &said(&selection, whom)).await?;
+        note(person, &said(&selection, whom), output).await?;
     }
     let entries = export(&log, &selection, &args.out).map_err(failed)?;
+    settle(&args.out).map_err(|error| unwritten(&args.out, error))?;
     let object = serde_json::json!({ "event": "export", "dir": args.out, "entries": entries });
-    output.data(&object, || format!("{} has {entries} entries", args.out.display()));
+    output.data(&object, || format!("{} has {entries} entries", args.out.display()))?;
     Ok(DONE)
 }
 
@@ -62,8 +64,8 @@ fn said(selection: &Selection, whom: &str) -> String {
     words.join(" ")
 }
 
-async fn note(person: &Path, what: &str) -> Result<(), Failure> {
-    let person = connect(person).await?;
+async fn note(person: &Path, what: &str, output: Output) -> Result<(), Failure> {
+    let person = connect(person, output).await?;
     let noted = person.note_export(what).await;
     person.close().await;
     noted.map_err(|error| Failure::new(error.code(), error))

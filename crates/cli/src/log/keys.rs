@@ -1,6 +1,6 @@
 //! Keys for a relay's log and for it as a witness.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use kuriiri_seal::NoteKey;
 use kuriiri_tlog::{Cosigner, NoteSigner, VerifierKey, log_origin};
@@ -8,8 +8,8 @@ use kuriiri_types::{Code, Ministry};
 
 use crate::{
     exit::{DONE, Failure, Outcome},
+    files::{PRIVATE, PUBLIC, create, unwritten},
     output::Output,
-    tree::Tree,
 };
 
 #[derive(Debug, clap::Args)]
@@ -44,23 +44,27 @@ impl NotePair {
 }
 
 pub(super) fn run(args: &Args, output: Output) -> Outcome {
-    let made = make(args).map_err(|error| Failure::new(Code::KEY_FILE, error))?;
-    let (log, witness) = made;
+    let (log, witness) = make(args)?;
     let object = serde_json::json!({
         "event": "keys", "dir": args.out, "log": log.to_string(), "witness": witness.to_string(),
     });
     output.data(&object, || {
         format!("for the ministry's entry in the federation file:\nlog = \"{log}\"\nwitness = \"{witness}\"")
-    });
+    })?;
     Ok(DONE)
 }
 
-fn make(args: &Args) -> anyhow::Result<(VerifierKey, VerifierKey)> {
-    let (log, witness) = (NotePair::of_log(&args.ministry)?, NotePair::of_witness(&args.ministry)?);
-    let tree = Tree::new(&args.out);
+fn make(args: &Args) -> Result<(VerifierKey, VerifierKey), Failure> {
+    let unmade = |error| Failure::new(Code::KEY_FILE, error);
+    let log = NotePair::of_log(&args.ministry).map_err(unmade)?;
+    let witness = NotePair::of_witness(&args.ministry).map_err(unmade)?;
+    fs::create_dir_all(&args.out).map_err(|error| unwritten(&args.out, error))?;
     for (name, pair) in [("log", &log), ("witness", &witness)] {
-        tree.key(&format!("{name}.key"), &pair.secret)?;
-        tree.text(&format!("{name}.vkey"), &format!("{}\n", pair.public))?;
+        let public = format!("{}\n", pair.public);
+        for (ending, text, mode) in [("key", &pair.secret, PRIVATE), ("vkey", &public, PUBLIC)] {
+            let path = args.out.join(format!("{name}.{ending}"));
+            create(&path, text.as_bytes(), mode).map_err(|error| unwritten(&path, error))?;
+        }
     }
     Ok((log.public, witness.public))
 }

@@ -2,13 +2,13 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::Context;
 use kuriiri_types::{Code, MessageId};
 use kuriiri_verify::{find, prove};
 
 use super::folder::{failed, open};
 use crate::{
     exit::{DONE, Failure, Outcome},
+    files::{PUBLIC, replace, unwritten},
     output::Output,
 };
 
@@ -34,16 +34,14 @@ pub(super) fn run(args: &Args, output: Output) -> Outcome {
         let what = anyhow::anyhow!("the log does not speak of {}", args.id);
         return Err(Failure::new(Code::LOG_FOLDER, what));
     }
-    let written = fs::create_dir_all(&args.out).with_context(|| args.out.display().to_string());
-    written.map_err(Failure::usage)?;
+    fs::create_dir_all(&args.out).map_err(|error| unwritten(&args.out, error))?;
     for told in found.iter().filter(|told| RECEIPTS.contains(&told.kind)) {
         let name = format!("{}-{}-{}.tlog-proof", args.id, told.index, told.kind.to_lowercase());
         let file = args.out.join(name);
         let proof = prove(&log, told.index).map_err(failed)?;
-        let written = fs::write(&file, proof).with_context(|| file.display().to_string());
-        written.map_err(|error| Failure::new(Code::STORE_IO, error))?;
+        replace(&file, proof.as_ref(), PUBLIC).map_err(|error| unwritten(&file, error))?;
         let object = serde_json::json!({ "event": "proof", "entry": told, "file": file });
-        output.data(&object, || format!("{}  {}", file.display(), told.what));
+        output.data(&object, || format!("{}  {}", file.display(), told.what))?;
     }
     Ok(DONE)
 }

@@ -13,7 +13,7 @@ pub(crate) struct Args {
 }
 
 pub(super) async fn run(args: &Args, output: Output) -> Outcome {
-    let person = args.by.connect().await?;
+    let person = args.by.connect(output).await?;
     let pruned = person.prune(&args.by.basis).await;
     person.close().await;
     let headers = pruned.map_err(|error| Failure::new(error.code(), error))?;
@@ -22,6 +22,6 @@ pub(super) async fn run(args: &Args, output: Output) -> Outcome {
     });
     output.data(&object, || {
         format!("{headers} headers have left the log; every entry and proof remains")
-    });
+    })?;
     Ok(DONE)
 }

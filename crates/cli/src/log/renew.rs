@@ -38,6 +38,6 @@ pub(super) fn run(args: &Args, output: Output) -> Outcome {
             last.origin,
             last.size,
         )
-    });
+    })?;
     Ok(DONE)
 }

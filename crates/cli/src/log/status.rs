@@ -19,7 +19,7 @@ pub(crate) struct Args {
 
 pub(super) fn run(args: &Args, output: Output) -> Outcome {
     let summary = summary(&open(&args.folder)?).map_err(failed)?;
-    output.data(&summary, || text(&summary));
+    output.data(&summary, || text(&summary))?;
     Ok(DONE)
 }
 

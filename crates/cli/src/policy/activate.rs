@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::folder::{File, Files};
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
-    output::Output,
+    output::{Output, OutputError},
     person,
 };
 
@@ -51,11 +51,11 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         let files = if path.is_dir() { Files::read(path)?.0 } else { one(path)? };
         offered.extend(files.into_iter().map(offer).collect::<Result<Vec<_>, _>>()?);
     }
-    let officer = person::connect(&args.folder).await?;
+    let officer = person::connect(&args.folder, output).await?;
     let told = officer.activate(offered).await;
     officer.close().await;
     let activation = told.map_err(|error| Failure::new(error.code(), error))?;
-    show(&activation, output);
+    show(&activation, output)?;
     let good = |acceptance: &str| matches!(acceptance, "ACCEPT" | "UNCHANGED");
     let all = activation.files.iter().all(|file| good(&file.acceptance));
     Ok(if all { DONE } else { REFUSED })
@@ -81,11 +81,11 @@ fn offer(file: File) -> Result<OfferedFile, Failure> {
     Ok(OfferedFile { kind, name, bytes: Bytes::from(file.text), signatures })
 }
 
-fn show(activation: &Activation, output: Output) {
+fn show(activation: &Activation, output: Output) -> Result<(), OutputError> {
     for file in &activation.files {
         let (file, serial, acceptance) = (&file.name, file.serial, &file.acceptance);
         let line = FileLine { event: "file", file, serial, acceptance };
-        output.data(&line, || format!("{acceptance}  {file}, serial {serial}"));
+        output.data(&line, || format!("{acceptance}  {file}, serial {serial}"))?;
     }
     let Activation { newly_permitted, newly_denied, changed, left_out, .. } = activation;
     let left_out = *left_out;
@@ -106,7 +106,7 @@ fn show(activation: &Activation, output: Output) {
             text += "\n  … `kuriiri policy diff` tells all of it";
         }
         text
-    });
+    })
 }
 
 /// Differences that are shown to a person; `policy diff` shows all of them in order.

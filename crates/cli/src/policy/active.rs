@@ -1,12 +1,21 @@
 //! `kuriiri policy active`: the signed files that a relay has in force.
 
-use std::{fs, path::PathBuf};
+use std::{
+    ffi::OsStr,
+    fs,
+    path::{Path, PathBuf},
+};
 
+use kuriiri_types::Code;
 use serde::Serialize;
 
-use super::{folder::signatures_of, in_force};
+use super::{
+    folder::{File, signatures_of},
+    in_force,
+};
 use crate::{
-    exit::{DONE, Outcome},
+    exit::{DONE, Failure, Outcome},
+    files::{PUBLIC, replace, unwritten},
     output::Output,
 };
 
@@ -30,7 +39,7 @@ struct Line<'a> {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let files = in_force::fetch(&args.folder).await?;
+    let files = in_force::fetch(&args.folder, output).await?;
     for file in &files.0 {
         let line = Line {
             event: "active",
@@ -40,13 +49,26 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
         };
         output.data(&line, || {
             format!("{}: {}, serial {}", line.file, file.kind.title(), line.serial)
-        });
+        })?;
         if let Some(folder) = &args.out {
-            fs::create_dir_all(folder)?;
-            fs::write(folder.join(&file.name), &file.text)?;
-            let signatures = file.signatures.as_deref().unwrap_or_default();
-            fs::write(signatures_of(&folder.join(&file.name)), signatures)?;
+            keep(folder, file)?;
         }
     }
     Ok(DONE)
+}
+
+/// Writes a file and its signatures to a folder. What it is called is the relay's to say, where it is put
+/// is not.
+fn keep(folder: &Path, file: &File) -> Result<(), Failure> {
+    if Path::new(&file.name).file_name() != Some(OsStr::new(&file.name)) {
+        let what = format!("the relay has a file `{}`, which is no name of a file", file.name);
+        return Err(Failure::new(Code::PROTOCOL, anyhow::Error::msg(what)));
+    }
+    fs::create_dir_all(folder).map_err(|error| unwritten(folder, error))?;
+    let path = folder.join(&file.name);
+    let signatures = file.signatures.as_deref().unwrap_or_default();
+    for (path, text) in [(&path, file.text.as_str()), (&signatures_of(&path), signatures)] {
+        replace(path, text.as_bytes(), PUBLIC).map_err(|error| unwritten(path, error))?;
+    }
+    Ok(())
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     exit::{DONE, Outcome, REFUSED},
-    output::Output,
+    output::{Output, OutputError},
 };
 
 /// Read all files of a folder, fit them together, look for what is odd, run the tests in them.
@@ -59,10 +59,10 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     let policy = files.policy()?;
     let findings = policy.findings();
     let serious = findings.iter().filter(|finding| finding.is_serious()).count();
-    findings.iter().for_each(|finding| show_finding(finding, output));
+    findings.iter().try_for_each(|finding| show_finding(finding, output))?;
     let report = policy.run_tests();
     let failed: Vec<&TrialResult> = report.not_held().collect();
-    failed.iter().for_each(|result| test::show(result, output));
+    failed.iter().try_for_each(|result| test::show(result, output))?;
     let summary = Summary {
         event: "checked",
         ok: serious == 0 && failed.is_empty(),
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
         tests: report.results.len(),
         failed: failed.len(),
     };
-    output.data(&summary, || text(&summary));
+    output.data(&summary, || text(&summary))?;
     Ok(if summary.ok { DONE } else { REFUSED })
 }
 
@@ -92,14 +92,14 @@ fn show_file(file: &File, output: Output) -> Result<(), crate::exit::Failure> {
         let expires = line.expires.as_ref().map_or(String::new(), |at| format!(", until {at}"));
         let signed = if line.signed { "signed" } else { "not signed" };
         format!("{}: {}, serial {}{expires}, {signed}", line.file, file.kind.title(), line.serial)
-    });
+    })?;
     Ok(())
 }
 
-fn show_finding(finding: &Finding, output: Output) {
+fn show_finding(finding: &Finding, output: Output) -> Result<(), OutputError> {
     let line =
         FindingLine { event: "finding", serious: finding.is_serious(), text: finding.to_string() };
-    output.data(&line, || format!("{}: {}", if line.serious { "wrong" } else { "odd" }, line.text));
+    output.data(&line, || format!("{}: {}", if line.serious { "wrong" } else { "odd" }, line.text))
 }
 
 fn text(summary: &Summary) -> String {

@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     output.data(&Line { event: "difference", diff: &diff }, || {
         let lines = diff.render(args.lang);
         if args.all { lines.join("\n") } else { summary(&diff, &lines, args.lang) }
-    });
+    })?;
     Ok(DONE)
 }
 

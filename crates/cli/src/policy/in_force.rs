@@ -6,19 +6,23 @@ use kuriiri_client::ActiveFile;
 use kuriiri_policy::Record;
 
 use super::folder::{File, Files};
-use crate::{exit::Failure, person::connect};
+use crate::{exit::Failure, output::Output, person::connect};
 
 /// The files in force.
-pub(crate) async fn fetch(folder: &Path) -> Result<Files, Failure> {
-    let officer = connect(folder).await?;
+pub(crate) async fn fetch(folder: &Path, output: Output) -> Result<Files, Failure> {
+    let officer = connect(folder, output).await?;
     let active = officer.active().await.map_err(|error| Failure::new(error.code(), error))?;
     officer.close().await;
     active.files.into_iter().map(file).collect::<Result<_, _>>().map(Files)
 }
 
 /// The last decisions, newest first. One that this version cannot read is left out.
-pub(crate) async fn decisions(folder: &Path, limit: u32) -> Result<Vec<Record>, Failure> {
-    let officer = connect(folder).await?;
+pub(crate) async fn decisions(
+    folder: &Path,
+    limit: u32,
+    output: Output,
+) -> Result<Vec<Record>, Failure> {
+    let officer = connect(folder, output).await?;
     let told = officer.decisions(limit).await.map_err(|error| Failure::new(error.code(), error))?;
     officer.close().await;
     Ok(told.records.iter().filter_map(|record| serde_json::from_slice(record).ok()).collect())

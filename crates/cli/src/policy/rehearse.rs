@@ -58,19 +58,19 @@ struct Summary {
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let policy = Files::read(&args.new)?.policy()?;
     let records = match (&args.past.folder, &args.past.records) {
-        (Some(folder), _) => in_force::decisions(folder, DECISIONS).await?,
+        (Some(folder), _) => in_force::decisions(folder, DECISIONS, output).await?,
         (None, Some(file)) => read(file)?,
         (None, None) => return Err(Failure::usage("say --as or --records")),
     };
     let rehearsal = policy.rehearse(records);
     for changed in &rehearsal.listed {
-        output.data(&Line { event: "changed", changed }, || text(changed));
+        output.data(&Line { event: "changed", changed }, || text(changed))?;
     }
     let Rehearsal { decided, changed, wider, foreign, .. } = rehearsal;
     let summary = Summary { event: "rehearsed", decided, changed, wider, foreign };
     output.data(&summary, || {
         format!("{decided} decisions, {changed} would come out otherwise, {wider} of them wider")
-    });
+    })?;
     Ok(DONE)
 }
 

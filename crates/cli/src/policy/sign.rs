@@ -1,8 +1,7 @@
 //! `kuriiri policy sign`: a person's signature over a file, in the file of signatures beside it.
 
 use std::{
-    fs::{self, File},
-    io::Write,
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -15,6 +14,7 @@ use kuriiri_types::{Code, Digest, FileKind};
 use super::folder as policy;
 use crate::{
     exit::{DONE, Failure, Outcome},
+    files::{PUBLIC, replace, unwritten},
     output::Output,
 };
 
@@ -50,7 +50,7 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
             "event": "signed", "file": file, "kind": kind.as_str(), "signer": id.to_string(),
             "sha256": digest.to_string(),
         });
-        output.data(&object, || format!("signed     {name}  {kind} by {id}"));
+        output.data(&object, || format!("signed     {name}  {kind} by {id}"))?;
     }
     Ok(DONE)
 }
@@ -73,19 +73,6 @@ fn sign(file: &Path, signer: &Signer, afresh: bool) -> Result<Signed, Failure> {
     let signed = sign_file(kind, text.as_bytes(), so_far.as_deref(), signer);
     let signed = signed
         .map_err(|error| Failure::new(error.code(), anyhow::Error::new(error).context(place())))?;
-    replace(&beside, &signed).map_err(wrong)?;
+    replace(&beside, signed.as_bytes(), PUBLIC).map_err(|error| unwritten(&beside, error))?;
     Ok(Signed { kind, digest: digest(text.as_bytes()) })
-}
-
-/// Puts a text in the place of a file, whole or not at all.
-fn replace(path: &Path, text: &str) -> anyhow::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let write = || {
-        let mut file = File::create(&part)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&part, path)
-    };
-    write().with_context(|| format!("{} cannot be written", path.display()))
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{folder::Files, in_force};
-use crate::exit::Failure;
+use crate::{exit::Failure, output::Output};
 
 /// Which policy is asked.
 #[derive(Debug, clap::Args)]
@@ -19,10 +19,10 @@ pub(crate) struct Source {
 
 impl Source {
     /// The files.
-    pub(crate) async fn files(&self) -> Result<Files, Failure> {
+    pub(crate) async fn files(&self, output: Output) -> Result<Files, Failure> {
         match (&self.dir, &self.folder) {
             (Some(dir), _) => Files::read(dir),
-            (None, Some(folder)) => in_force::fetch(folder).await,
+            (None, Some(folder)) => in_force::fetch(folder, output).await,
             (None, None) => Err(Failure::usage("say --dir or --as")),
         }
     }

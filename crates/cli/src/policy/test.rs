@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::source::Source;
 use crate::{
     exit::{DONE, Failure, Outcome, REFUSED},
-    output::Output,
+    output::{Output, OutputError},
 };
 
 /// Put the cases of files to the policy of a folder or of a running relay. Exits with 0 only if
@@ -50,16 +50,16 @@ struct Summary<'a> {
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let sources = args.source.files().await?.sources()?;
+    let sources = args.source.files(output).await?.sources()?;
     let tester = Tester::new(sources).map_err(|error| Failure::new(Code::POLICY_LINT, error))?;
     let mut exit = DONE;
     for file in &args.files {
         let report = tester.run(&read(file)?);
-        report.not_held().for_each(|result| show(result, output));
+        report.not_held().try_for_each(|result| show(result, output))?;
         if !report.all_held() {
             exit = REFUSED;
         }
-        sum_up(file, &report, args.coverage, output);
+        sum_up(file, &report, args.coverage, output)?;
     }
     Ok(exit)
 }
@@ -78,7 +78,7 @@ fn read(file: &Path) -> Result<Trials, Failure> {
 }
 
 /// Shows a case that does not hold: what was expected, and what came.
-pub(crate) fn show(result: &TrialResult, output: Output) {
+pub(crate) fn show(result: &TrialResult, output: Output) -> Result<(), OutputError> {
     output.data(&Line { event: "case", result }, || {
         let title =
             if result.title.is_empty() { String::new() } else { format!(" ({})", result.title) };
@@ -91,10 +91,15 @@ pub(crate) fn show(result: &TrialResult, output: Output) {
                 format!("FAILED  {name}{}", differences.collect::<String>())
             }
         }
-    });
+    })
 }
 
-fn sum_up(file: &Path, report: &TrialReport, coverage: bool, output: Output) {
+fn sum_up(
+    file: &Path,
+    report: &TrialReport,
+    coverage: bool,
+    output: Output,
+) -> Result<(), OutputError> {
     let cases = report.results.len();
     let summary = Summary {
         event: "tested",
@@ -118,5 +123,5 @@ fn sum_up(file: &Path, report: &TrialReport, coverage: bool, output: Output) {
             }
         }
         text
-    });
+    })
 }

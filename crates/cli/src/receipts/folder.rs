@@ -12,12 +12,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Context;
 use kuriiri_client::{VerifiedReceipt, receipt_proof};
 use kuriiri_tlog::log_number;
-use kuriiri_types::Code;
 
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    files::{PUBLIC, replace, unwritten},
+};
 
 /// The name of the index in its folder.
 const INDEX: &str = "messages.tsv";
@@ -37,20 +38,15 @@ struct Folder {
 impl Proofs {
     /// Makes the folder, or goes on with the one that is there.
     pub(crate) fn in_folder(folder: Option<PathBuf>) -> Result<Self, Failure> {
-        let open = |path: PathBuf| {
-            let opened = Folder::open(&path).with_context(|| path.display().to_string());
-            opened.map_err(Failure::usage)
-        };
+        let open = |path: PathBuf| Folder::open(&path).map_err(|error| unwritten(&path, error));
         Ok(Self(folder.map(open).transpose()?))
     }
 
     /// Writes a receipt as C2SP `tlog-proof` has it, unless it is there; `kuriiri-verify receipt` reads
-    /// it. Then the index says of which messages it speaks.
+    /// it. Then the index says of which messages it speaks. Both are on the disk when this returns.
     pub(crate) fn keep(&mut self, receipt: &VerifiedReceipt) -> Result<(), Failure> {
         let Some(folder) = &mut self.0 else { return Ok(()) };
-        let kept = folder.keep(receipt);
-        let place = || format!("a receipt cannot be kept in {}", folder.path.display());
-        kept.with_context(place).map_err(|error| Failure::new(Code::STORE_IO, error))
+        folder.keep(receipt).map_err(|error| unwritten(&folder.path, error))
     }
 }
 
@@ -78,7 +74,8 @@ impl Folder {
         if self.kept.contains(&name) {
             return Ok(());
         }
-        fs::write(self.path.join(&name), receipt_proof(receipt.signed()))?;
+        let proof = receipt_proof(receipt.signed());
+        replace(&self.path.join(&name), &proof, PUBLIC)?;
         let said = receipt.receipt();
         let mut lines = String::new();
         for told in &said.subjects {
@@ -87,6 +84,7 @@ impl Folder {
             let _ = writeln!(lines, "{message}\t{recipient}\t{kind}\t{name}");
         }
         self.index.write_all(lines.as_bytes())?;
+        self.index.sync_data()?;
         self.kept.insert(name);
         Ok(())
     }

@@ -2,19 +2,20 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
-    fs::{self, File},
-    io::{self, Write},
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
 use anyhow::Context;
 use kuriiri_client::{Client, VerifiedReceipt, receipt_proof};
 use kuriiri_tlog::Trust;
-use kuriiri_types::{Code, Ministry};
+use kuriiri_types::Ministry;
 use serde::Serialize;
 
-use crate::exit::Failure;
+use crate::{
+    exit::Failure,
+    files::{PUBLIC, replace, unwritten},
+};
 
 /// How the name of a receipt's file ends.
 const ENDING: &str = "tlog-proof";
@@ -148,9 +149,8 @@ async fn refresh_some(
         let better = newer.filter(|(newer, _)| newer.cosignatures > standing.cosignatures);
         let is_replaced = better.is_some();
         if let Some((newer_standing, newer)) = better {
-            let written = replace(path, &receipt_proof(newer.signed()));
-            let written = written.with_context(|| path.display().to_string());
-            written.map_err(|error| Failure::new(Code::STORE_IO, error))?;
+            let written = replace(path, &receipt_proof(newer.signed()), PUBLIC);
+            written.map_err(|error| unwritten(path, error))?;
             standing = newer_standing;
         }
         match (wanted.is_content(standing), is_replaced) {
@@ -181,15 +181,6 @@ fn read(client: &Client, path: &Path) -> Result<VerifiedReceipt, Failure> {
         let code = error.code();
         Failure::new(code, anyhow::Error::new(error).context(place()))
     })
-}
-
-/// The old file stays until the new one is whole.
-fn replace(path: &Path, file: &[u8]) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut written = File::create(&new)?;
-    written.write_all(file)?;
-    written.sync_all()?;
-    fs::rename(new, path)
 }
 
 #[cfg(test)]
@@ -282,19 +273,5 @@ mod tests {
         }
         let more = Wanted::MoreCosignatures.standing(&world.receipt(&[(0, ENTRY)])).unwrap();
         assert!(!more.is_enough, "there may be more");
-    }
-
-    #[test]
-    fn the_old_file_stays_until_the_new_one_is_whole() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("sm.example-accepted-0.tlog-proof");
-        fs::write(&path, b"old").unwrap();
-        fs::create_dir(path.with_extension("new")).unwrap();
-        replace(&path, b"new").unwrap_err();
-        assert_eq!(fs::read(&path).unwrap(), b"old");
-        fs::remove_dir(path.with_extension("new")).unwrap();
-        replace(&path, b"new").unwrap();
-        assert_eq!(fs::read(&path).unwrap(), b"new");
-        assert_eq!(files(folder.path()).unwrap(), [path]);
     }
 }

@@ -2,52 +2,42 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fmt,
+    sync::Arc,
 };
 
 use indicatif::ProgressBar;
-use kuriiri_client::{Accepted, Client, SendError, Watch};
-use kuriiri_types::{Address, MessageId, Receipt, ReceiptKind};
-use serde::Serialize;
+use kuriiri_client::{Accepted, Client, Course, PlacedReceipt, SendError, Watch, Word};
+use kuriiri_types::{Address, Addressed, Digest, Receipt, ReceiptKind};
 
-use crate::{exit::Failure, output::Output, receipts::Proofs, system::Document};
+use super::{
+    patience::Patience,
+    sources::Unread,
+    told::{Summary, Told},
+};
+use crate::{
+    exit::Failure,
+    output::{Output, OutputError, line},
+    receipts::Proofs,
+    system::Document,
+};
 
 /// The messages of one `send`, and what is still waited for.
 pub(super) struct Fates {
     until: ReceiptKind,
     watch: Option<Watch>,
     proofs: Proofs,
-    /// What each accepted message still waits for, and what a person would call it.
-    open: HashMap<MessageId, (String, HashSet<Address>)>,
+    /// Accepted messages that wait for something, by the digests of their headers.
+    open: HashMap<Digest, Open>,
+    is_late: bool,
     summary: Summary,
 }
 
-/// How many documents, or copies of them, came how far.
-#[derive(Debug, Default, Serialize)]
-pub(super) struct Summary {
-    event: &'static str,
-    documents: u64,
-    accepted: u64,
-    refused: u64,
-    /// Copies, one for each recipient, with this receipt; only when waited for.
-    relayed: u64,
-    delivered: u64,
-    not_delivered: u64,
-}
-
-#[derive(Serialize)]
-struct Told<'a> {
-    event: &'a str,
-    file: &'a str,
-    id: Option<String>,
-    at: Option<String>,
-    size: Option<usize>,
-    sha256: Option<String>,
-    recipient: Option<String>,
-    /// Officers who have to release it before it leaves.
-    waits_for: Option<u32>,
-    code: Option<String>,
-    reasons: &'a [String],
+/// An accepted message.
+struct Open {
+    /// What a person would call it.
+    name: Arc<str>,
+    course: Course,
+    waiting: HashSet<Address>,
 }
 
 impl Fates {
@@ -67,10 +57,52 @@ impl Fates {
             }
         };
         let summary = Summary { event: "sent", ..Summary::default() };
-        Ok(Self { until, watch, proofs, open: HashMap::new(), summary })
+        Ok(Self { until, watch, proofs, open: HashMap::new(), is_late: false, summary })
     }
 
-    pub(super) fn accepted(
+    /// Whether the time was over before an answer.
+    pub(super) fn is_late(&self) -> bool {
+        self.is_late
+    }
+
+    /// Documents that nobody came to.
+    pub(super) fn left_out(&mut self, documents: usize) {
+        self.summary.not_sent += documents as u64;
+    }
+
+    pub(super) fn summary(self) -> Summary {
+        self.summary
+    }
+
+    /// A document that could not be read any more.
+    pub(super) fn unread(&mut self, unread: &Unread, output: Output) -> Result<(), OutputError> {
+        self.summary.documents += 1;
+        self.summary.failed += 1;
+        let Unread { name, why } = unread;
+        let reasons = [why.clone()];
+        let told = Told { reasons: &reasons, ..Told::of("unread", name) };
+        output.data(&told, || format!("unread     {}: {why}", line(name)))
+    }
+
+    /// Says what the relay said of one document. Gives what keeps all others from being sent too.
+    pub(super) fn told(
+        &mut self,
+        document: &Document,
+        result: Result<Accepted, SendError>,
+        output: Output,
+    ) -> Result<Option<Failure>, Failure> {
+        match result {
+            Ok(accepted) => self.accepted(document, &accepted, output).map(|()| None),
+            Err(error) => {
+                self.not_accepted(document, &error, output)?;
+                let is_its_own = error.code().number() / 1000 == 2;
+                let is_other = !is_its_own && !matches!(error, SendError::TimedOut);
+                Ok(is_other.then(|| Failure::new(error.code(), error)))
+            }
+        }
+    }
+
+    fn accepted(
         &mut self,
         document: &Document,
         accepted: &Accepted,
@@ -79,10 +111,7 @@ impl Fates {
         accepted.receipts.iter().try_for_each(|receipt| self.proofs.keep(receipt))?;
         self.summary.documents += 1;
         self.summary.accepted += 1;
-        if self.watch.is_some() {
-            let open = (document.name.clone(), accepted.recipients.iter().cloned().collect());
-            self.open.insert(accepted.id, open);
-        }
+        self.wait_for(document, accepted);
         let told = Told {
             id: Some(accepted.id.to_string()),
             at: Some(accepted.at.to_string()),
@@ -96,11 +125,27 @@ impl Fates {
             1 => "; waits for 1 releasing officer".into(),
             n => format!("; waits for {n} releasing officers"),
         };
-        output.data(&told, || format!("accepted   {}  {}{waits}", accepted.id, document.name));
+        let name = line(&document.name);
+        output.data(&told, || format!("accepted   {}  {name}{waits}", accepted.id))?;
         Ok(())
     }
 
-    pub(super) fn refused(
+    /// What was accepted at home for a mailbox at home needs no relay any more.
+    fn wait_for(&mut self, document: &Document, accepted: &Accepted) {
+        if self.watch.is_none() {
+            return;
+        }
+        let home = accepted.from.ministry();
+        let is_there = |to: &&Address| self.until == ReceiptKind::Relayed && to.ministry() == home;
+        let waiting: HashSet<Address> =
+            accepted.recipients.iter().filter(|to| !is_there(to)).cloned().collect();
+        if !waiting.is_empty() {
+            let (name, course) = (document.name.as_str().into(), accepted.course());
+            self.open.insert(accepted.header, Open { name, course, waiting });
+        }
+    }
+
+    fn not_accepted(
         &mut self,
         document: &Document,
         error: &SendError,
@@ -108,113 +153,139 @@ impl Fates {
     ) -> Result<(), Failure> {
         error.receipts().iter().try_for_each(|receipt| self.proofs.keep(receipt))?;
         self.summary.documents += 1;
-        self.summary.refused += 1;
         let code = error.code();
+        let (event, count) = if matches!(error, SendError::TimedOut) {
+            self.is_late = true;
+            ("in-doubt", &mut self.summary.in_doubt)
+        } else if code.number() / 1000 == 2 {
+            ("refused", &mut self.summary.refused)
+        } else {
+            ("failed", &mut self.summary.failed)
+        };
+        *count += 1;
         let reasons = error.reasons();
-        let told =
-            Told { code: Some(code.to_string()), reasons, ..Told::of("refused", &document.name) };
+        let told = Told {
+            code: Some(code.to_string()),
+            reasons: &reasons,
+            ..Told::of(event, &document.name)
+        };
         output.data(&told, || {
-            let reasons: String = reasons.iter().map(|r| format!("\n             {r}")).collect();
-            format!("refused    {code} {}  {}{reasons}", code.title(), document.name)
-        });
+            let list: String =
+                reasons.iter().map(|r| format!("\n             {}", line(r))).collect();
+            format!("{event:<10} {code} {}  {}{list}", code.title(), line(&document.name))
+        })?;
         Ok(())
     }
 
-    /// Waits for the receipts that were asked for.
+    /// Waits for the receipts that were asked for, as long as there is time.
     pub(super) async fn settle(
-        mut self,
+        &mut self,
         bar: &ProgressBar,
+        patience: Patience,
         output: Output,
-    ) -> Result<Summary, Failure> {
-        let Some(mut watch) = self.watch.take() else { return Ok(self.summary) };
+    ) -> Result<(), Failure> {
+        let Some(mut watch) = self.watch.take() else { return Ok(()) };
         bar.set_length(self.open.len() as u64);
         while !self.open.is_empty() {
             let waiting = self.open.len() as u64;
             bar.set_position(bar.length().unwrap_or(waiting).saturating_sub(waiting));
             bar.set_message(self.until.as_str());
-            match watch.next().await {
-                Some(Ok(placed)) => {
-                    if placed.about().any(|(message, _)| self.open.contains_key(&message)) {
-                        self.proofs.keep(placed.verified())?;
-                    }
-                    for (message, recipient) in placed.about() {
-                        self.told(placed.receipt(), message, recipient, output);
-                    }
+            match patience.within(watch.next()).await {
+                Some(Some(Ok(placed))) => self.came(&placed, output)?,
+                Some(Some(Err(error))) => return Err(Failure::new(error.code(), error)),
+                Some(None) => break,
+                None => {
+                    self.is_late = true;
+                    break;
                 }
-                Some(Err(error)) => return Err(Failure::new(error.code(), error)),
-                None => break,
             }
         }
-        Ok(self.summary)
+        let unsettled: usize = self.open.values().map(|open| open.waiting.len()).sum();
+        self.summary.unsettled = unsettled as u64;
+        Ok(())
+    }
+
+    /// A receipt came: it is kept if it speaks of a message of this `send`, and counts where it may.
+    fn came(&mut self, placed: &PlacedReceipt, output: Output) -> Result<(), Failure> {
+        let is_ours = |told: &Addressed| self.open.contains_key(&told.subject.header);
+        if placed.subjects().iter().any(is_ours) {
+            self.proofs.keep(placed.verified())?;
+        }
+        for told in placed.subjects() {
+            self.hear(placed.receipt(), told, output)?;
+        }
+        Ok(())
     }
 
     /// Notes what a receipt says of one message and recipient.
-    fn told(&mut self, receipt: &Receipt, message: MessageId, recipient: &Address, output: Output) {
-        let Some((name, recipients)) = self.open.get_mut(&message) else { return };
-        let counted = match receipt.kind {
-            ReceiptKind::Relayed => Some(&mut self.summary.relayed),
-            ReceiptKind::Delivered => Some(&mut self.summary.delivered),
-            ReceiptKind::Refused | ReceiptKind::Expired => Some(&mut self.summary.not_delivered),
-            ReceiptKind::Accepted => None,
+    fn hear(
+        &mut self,
+        receipt: &Receipt,
+        told: &Addressed,
+        output: Output,
+    ) -> Result<(), OutputError> {
+        let Some(open) = self.open.get_mut(&told.subject.header) else { return Ok(()) };
+        let word = open.course.hear(receipt, told);
+        if word == Word::Foreign {
+            return Ok(());
+        }
+        let name = Arc::clone(&open.name);
+        if word == Word::News {
+            let until = self.until;
+            let is_past = open
+                .course
+                .progress()
+                .any(|(to, come)| *to == told.recipient && come.is_past(until));
+            if is_past {
+                open.waiting.remove(&told.recipient);
+            }
+            if open.waiting.is_empty() {
+                self.open.remove(&told.subject.header);
+            }
+            self.count(receipt.kind);
+        }
+        tell(receipt, told, &name, word == Word::Hearsay, output)
+    }
+
+    fn count(&mut self, kind: ReceiptKind) {
+        match kind {
+            ReceiptKind::Relayed => self.summary.relayed += 1,
+            ReceiptKind::Delivered => self.summary.delivered += 1,
+            ReceiptKind::Refused | ReceiptKind::Expired => self.summary.not_delivered += 1,
+            ReceiptKind::Accepted => {}
+        }
+    }
+}
+
+fn tell(
+    receipt: &Receipt,
+    addressed: &Addressed,
+    name: &str,
+    hearsay: bool,
+    output: Output,
+) -> Result<(), OutputError> {
+    let (message, recipient, kind) =
+        (addressed.subject.message, &addressed.recipient, receipt.kind);
+    let told = Told {
+        id: Some(message.to_string()),
+        at: Some(receipt.at.to_string()),
+        recipient: Some(recipient.to_string()),
+        issuer: Some(receipt.issuer.to_string()),
+        code: receipt.code.map(|code| code.to_string()),
+        reasons: &receipt.reasons,
+        says: hearsay.then_some(kind.as_str()),
+        ..Told::of(if hearsay { "hearsay" } else { kind.as_str() }, name)
+    };
+    output.data(&told, || {
+        let why = receipt.code.map(|c| format!("  {c} {}", c.title())).unwrap_or_default();
+        let who = match hearsay {
+            true => format!(
+                "\n             hearsay of {}: neither the own relay nor {} says so, and it is waited on",
+                receipt.issuer,
+                recipient.ministry()
+            ),
+            false => String::new(),
         };
-        if let Some(count) = counted {
-            *count += 1;
-        }
-        let told = Told {
-            id: Some(message.to_string()),
-            at: Some(receipt.at.to_string()),
-            recipient: Some(recipient.to_string()),
-            code: receipt.code.map(|code| code.to_string()),
-            reasons: &receipt.reasons,
-            ..Told::of(receipt.kind.as_str(), name)
-        };
-        let kind = receipt.kind;
-        output.data(&told, || {
-            let why = receipt.code.map(|c| format!("  {c} {}", c.title())).unwrap_or_default();
-            format!("{kind:<10} {message}  {name} -> {recipient}{why}")
-        });
-        // Local mailboxes have no next relay: what is delivered was relayed, in effect.
-        if kind.is_final() || kind == self.until {
-            recipients.remove(recipient);
-        }
-        if recipients.is_empty() {
-            self.open.remove(&message);
-        }
-    }
-}
-
-impl<'a> Told<'a> {
-    fn of(event: &'a str, file: &'a str) -> Self {
-        Self {
-            event,
-            file,
-            id: None,
-            at: None,
-            size: None,
-            sha256: None,
-            recipient: None,
-            waits_for: None,
-            code: None,
-            reasons: &[],
-        }
-    }
-}
-
-impl Summary {
-    /// True when nothing was refused and nothing failed.
-    pub(super) fn is_good(&self) -> bool {
-        self.refused == 0 && self.not_delivered == 0
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} sent: {} accepted, {} refused", self.documents, self.accepted, self.refused)?;
-        let receipts = [
-            ("relayed", self.relayed),
-            ("delivered", self.delivered),
-            ("not delivered", self.not_delivered),
-        ];
-        receipts.iter().filter(|(_, n)| *n > 0).try_for_each(|(what, n)| write!(f, ", {n} {what}"))
-    }
+        format!("{kind:<10} {message}  {} -> {recipient}{why}{who}", line(name))
+    })
 }

@@ -34,7 +34,7 @@ async fn what_is_refused_is_not_uploaded_and_is_asked_again() {
     let reasons = vec!["no clearance".to_owned()];
     relay.answer_questions_with(Outcome::Refuse(Refusal { code: Code::POLICY, reasons }));
     let refused = soon(client.send(draft(0))).await.unwrap_err();
-    assert_eq!((refused.code(), refused.reasons()), (Code::POLICY, &["no clearance".into()][..]));
+    assert_eq!((refused.code(), refused.reasons()), (Code::POLICY, vec!["no clearance".into()]));
     assert!(refused.receipts().is_empty());
     assert!(relay.is_idle(), "it was uploaded");
 
@@ -85,8 +85,25 @@ async fn the_largest_size_that_may_go_is_kept() {
     let (_world, mut relay, client) = World::connected().await;
     relay.answer_questions_with(Outcome::Permit { seal: false, size_max: 5, approvals: 0 });
     let error = soon(client.send(draft(0).body("123456"))).await.unwrap_err();
-    assert!(matches!(error, SendError::TooBig { bytes: 6, max: 5 }), "{error}");
+    assert!(matches!(error, SendError::TooBig { bytes: 6, carried: 6, max: 5 }), "{error}");
+    assert_eq!(error.reasons(), ["the body has 6 bytes, and 5 are the most that may go"]);
     assert!(relay.is_idle());
     let outcome = soon(client.ask(&draft(0))).await.unwrap();
     assert_eq!(outcome, Outcome::Permit { seal: false, size_max: 5, approvals: 0 });
+}
+
+#[tokio::test]
+async fn the_largest_size_that_can_be_sealed_is_told() {
+    let (_world, mut relay, client) = World::connected().await;
+    let max = 5000;
+    relay.answer_questions_with(Outcome::Permit { seal: true, size_max: max, approvals: 0 });
+    let error = soon(client.send(draft(0).body(vec![0; 5000]))).await.unwrap_err();
+    let SendError::TooBig { bytes: 5000, carried, max: 5000 } = error else { panic!("{error}") };
+    let most = max - (carried - 5000);
+    let told = format!("{carried} when it is sealed, and 5000 are the most that may go: {most} ");
+    assert!(error.to_string().contains(&told), "{error}");
+    let too_many = usize::try_from(most).unwrap() + 1;
+    let error = soon(client.send(draft(0).body(vec![0; too_many]))).await.unwrap_err();
+    assert!(matches!(error, SendError::TooBig { carried: 5001, .. }), "{error}");
+    assert!(relay.is_idle());
 }

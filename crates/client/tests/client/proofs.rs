@@ -222,7 +222,7 @@ async fn a_refusal_comes_with_the_relays_word_for_it() {
     let [verified] = error.receipts() else { panic!("one receipt") };
     let receipt = verified.receipt();
     assert_eq!((receipt.kind, receipt.code), (ReceiptKind::Refused, Some(Code::POLICY)));
-    assert_eq!((receipt.reasons.as_slice(), receipt.subjects.len()), (error.reasons(), 2));
+    assert_eq!((&receipt.reasons, receipt.subjects.len()), (&error.reasons(), 2));
     assert_eq!(error.code(), Code::POLICY);
     let proof = TlogProof::parse(&receipt_proof(verified.signed())).unwrap();
     assert!(proof.verify_entry(&verified.signed().entry, world.sm.log.key()).is_ok());

@@ -14,6 +14,7 @@ use kuriiri_types::{
     limits::{BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX, BODY_BYTES_MAX},
 };
 use kuriiri_wire::client::Reply;
+use tokio::sync::oneshot;
 
 use crate::{
     relay::{Submitting, accepted},
@@ -105,10 +106,7 @@ async fn every_message_gets_its_own_verdict() {
     assert_eq!((first.repeat, first.at.as_millis()), (true, 42));
     assert!(!third.unwrap().repeat);
     let refused = second.unwrap_err();
-    assert_eq!(
-        (refused.code(), refused.reasons()),
-        (Code::UNKNOWN_RECIPIENT, &["who?".into()][..])
-    );
+    assert_eq!((refused.code(), refused.reasons()), (Code::UNKNOWN_RECIPIENT, vec!["who?".into()]));
     assert!(refused.to_string().contains("who?"));
     assert_eq!(refused.receipts()[0].receipt().code, Some(Code::UNKNOWN_RECIPIENT));
 }
@@ -215,10 +213,45 @@ async fn what_is_no_message_is_told_before_anybody_is_asked() {
         let asked = client.ask(&malformed).await.unwrap_err();
         let sent = soon(client.send(malformed)).await.unwrap_err();
         assert_eq!((asked.code(), sent.code()), (Code::MALFORMED, Code::MALFORMED));
+        // What is wrong with it, and not only that something is.
+        let [reason] = &sent.reasons()[..] else { panic!("{sent}") };
+        assert!(reason.starts_with("the draft is not a message: "), "{reason}");
     }
     assert!(relay.questions().is_empty());
     let body = vec![0; usize::try_from(BODY_BYTES_MAX).unwrap() + 1];
     let big = soon(client.send(draft("big").body(body))).await.unwrap_err();
     assert!(matches!(big, SendError::TooBig { max: BODY_BYTES_MAX, .. }), "{big}");
     assert!(relay.is_idle());
+}
+
+#[tokio::test]
+async fn whoever_will_not_wait_is_told_what_has_come_and_what_has_not() {
+    let (world, mut relay, client) = World::connected().await;
+    let (over, is_over) = oneshot::channel();
+    let sending = client.send_many_until((0..300).map(draft), async {
+        let _ = is_over.await;
+    });
+    let relaying = async {
+        let mut submissions = relay.submissions(300_usize.div_ceil(BATCH_MESSAGES_MAX)).await;
+        submissions.remove(0).accept(&world.sm.log).await;
+        over.send(()).unwrap();
+        submissions
+    };
+    let (sent, _unanswered) = both(sending, relaying).await;
+    assert_eq!(sent.len(), 300);
+    for (number, sent) in sent.iter().enumerate() {
+        match sent {
+            Ok(_) => assert!(number < BATCH_MESSAGES_MAX, "{number}"),
+            Err(error) => assert!(matches!(error, SendError::TimedOut), "{number}: {error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_draft_is_taken_when_the_time_is_over() {
+    let (_world, relay, client) = World::connected().await;
+    let sent = soon(client.send_many_until((0..3).map(draft), async {})).await;
+    assert!(sent.iter().all(|sent| matches!(sent, Err(SendError::TimedOut))), "{sent:?}");
+    // Only the first was asked about before the time was looked at.
+    assert!(relay.questions().len() <= 1);
 }
