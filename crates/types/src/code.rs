@@ -138,6 +138,10 @@ codes! {
         "Connect with a certificate of the form spiffe://ministry/officer/name, issued by the relay's own ministry.";
     NOT_WITNESSED = 3107, Peer, true, "No witness has cosigned the log yet.",
         "Ask again in some seconds. If it lasts, the relay whose log it is has no link with its witnesses: `kuriiri log status` there says which are missing.";
+    TOO_MANY_LINKS = 3108, Sender, true, "There are as many links as may be at once.",
+        "A system or person that has several programs open closes some of them; otherwise the relay is full, and it is tried again by itself.";
+    TOO_SLOW = 3109, Peer, true, "The other side began something and did not go on in time.",
+        "It is tried again by itself. If it lasts, look at the line between the two, and at the load of the other side.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
         "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
     STORE_IO = 4102, Operator, true, "The disk failed.",
@@ -173,6 +177,11 @@ impl Code {
     /// The code with this number, if it is known to this version.
     pub fn from_number(number: u32) -> Option<Self> {
         CODES.iter().map(|entry| entry.0).find(|code| u32::from(code.0) == number)
+    }
+
+    /// The code with this number, which a newer version may have given a meaning: 1000 to 9999.
+    pub fn from_any_version(number: u16) -> Option<Self> {
+        (1000..=9999).contains(&number).then_some(Self(number))
     }
 
     /// Whose fault it is.
@@ -225,5 +234,8 @@ mod tests {
         }
         assert_eq!(Code::POLICY.to_string(), "KRI-2101");
         assert_eq!(Code::from_number(7), None);
+        assert_eq!(Code::from_any_version(2999).unwrap().title(), "Unknown code.");
+        assert_eq!(Code::from_any_version(2101), Some(Code::POLICY));
+        assert_eq!((Code::from_any_version(7), Code::from_any_version(10_000)), (None, None));
     }
 }

@@ -194,5 +194,80 @@ pub const SEEN_BUCKET: Duration = Duration::from_secs(64);
 pub const RETRY_GRACE: Duration = Duration::from_millis(250);
 /// Longest wait between two tries to reach a peer: an operator's patience, not a week.
 pub const RETRY_WAIT_MAX: Duration = Duration::from_secs(60);
-/// Systems and peers connected at once. More: refused at the door.
-pub const CONNECTIONS_MAX: usize = 1024;
+
+// === links ===
+
+/// Handshakes that others have begun and not finished. More: the oldest of the address prefix that has
+/// most of them makes room, so that no flood keeps the others out.
+pub const HANDSHAKES_MAX: usize = 256;
+/// Unfinished handshakes of one address prefix, a /24 of IPv4 or a /48 of IPv6: a ministry whose systems
+/// all come again at once. More: one older than [`HANDSHAKE_GRACE`] makes room, else the newcomer's packet
+/// is dropped, and an honest newcomer sends it again.
+pub const HANDSHAKES_PER_PREFIX_MAX: usize = 32;
+/// Age up to which a handshake keeps its place before a newcomer of its own prefix: some round trips over
+/// a bad line.
+pub const HANDSHAKE_GRACE: Duration = Duration::from_secs(1);
+/// Links that relays of other ministries have with this one, reserved for them: 64 ministries with all
+/// their links, or 256 with one. More: refused.
+pub const RELAY_LINKS_MAX: usize = 256;
+/// Links that the ministry's own systems have with its relay. More: refused.
+pub const CLIENT_LINKS_MAX: usize = 736;
+/// Links of officers and operators, reserved for them: whoever has to help must get in. More: refused.
+pub const ADMIN_LINKS_MAX: usize = 32;
+/// Systems, peers and persons connected at once.
+pub const CONNECTIONS_MAX: usize = RELAY_LINKS_MAX + CLIENT_LINKS_MAX + ADMIN_LINKS_MAX;
+/// Links that the relays of one ministry have with this one: one is used, others are being replaced. More:
+/// the oldest ends, because a relay that was started again does not know the links of its earlier life.
+pub const LINKS_PER_MINISTRY_MAX: usize = 4;
+/// Links of one system: its processes, each with one. More: refused, because ending another would set
+/// them against each other.
+pub const LINKS_PER_SYSTEM_MAX: usize = 8;
+/// Links of one officer or operator to administer. More: refused.
+pub const LINKS_PER_PERSON_MAX: usize = 4;
+/// Bytes of frames of one link that were begun, or were decoded and wait for their answer: two of the largest
+/// bodies at once, or all batches under way as they usually are. More wait unread at the sender.
+pub const FRAMES_LINK_BYTES_MAX: u64 = 40 * 1024 * 1024;
+/// The same with one more frame, for the stream that is older than all that have their room: what others wait
+/// for is never kept waiting by them.
+pub const FRAMES_LINK_BYTES_LIMIT: u64 = FRAMES_LINK_BYTES_MAX + FRAME_BYTES_MAX as u64;
+/// The same of all links of one system, or of the relays of one ministry. More wait.
+pub const FRAMES_HOLDER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// The same of all links. Nobody gets more than is left over for the others, so it cannot be used up by a few.
+pub const FRAMES_BYTES_MAX: u64 = 256 * 1024 * 1024;
+/// How long a frame may stand still, and a request may be awaited on a stream that was opened: a packet is
+/// lost and sent again in much less. Longer: the stream ends.
+pub const FRAME_PATIENCE: Duration = Duration::from_secs(30);
+/// Bytes a second by which a frame must grow after [`FRAME_PATIENCE`], so that the room it holds is free
+/// again. Slower: the stream ends.
+pub const FRAME_BYTES_PER_SECOND_MIN: u64 = 64 * 1024;
+/// How long a batch may wait for those of its lane that have lower numbers: as long as a frame may stand
+/// still and its sender waits for an answer. Longer: the link ends.
+pub const TURN_PATIENCE: Duration = FRAME_PATIENCE;
+
+/// How long it may take to learn where the name of a relay leads. Longer: that peer counts as not reached.
+pub const LOOKUP_PATIENCE: Duration = Duration::from_secs(5);
+/// Names that are looked up at the same time: each takes a thread, for longer than anybody waits for it. More
+/// wait.
+pub const LOOKUPS_MAX: usize = 16;
+/// Addresses of one name that are tried. More: left out.
+pub const PEER_ADDRESSES_MAX: usize = 16;
+
+// === threads and processors ===
+
+/// Bodies that are read from disk at the same time; each takes a thread. More wait.
+pub const BODY_READS_MAX: usize = 32;
+/// Questions for newer proofs that are answered from the log at the same time; each takes a thread that reads
+/// tiles. More wait.
+pub const PROOFS_AT_ONCE_MAX: usize = 16;
+/// The same for one system, or one ministry's relays.
+pub const PROOFS_AT_ONCE_PER_GIVER_MAX: usize = 4;
+/// Signatures up to which a frame is checked where it came in, in less time than a thread takes to wake up.
+pub const CHECKED_IN_PLACE_MAX: usize = 4;
+/// Bytes that wait to be sent to one system on all its subscriptions: more than the whole credit of one with
+/// the longest headers, bodies that stand in packs and all their approvals. More: the subscription is let go.
+pub const PUSHED_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+// === lines ===
+
+/// Givers whose lines of the log are counted each by itself, about 100 bytes each. More: counted together.
+pub const LINE_GIVERS_MAX: usize = 1024;
