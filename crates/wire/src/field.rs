@@ -143,8 +143,10 @@ pub(crate) fn lane(number: i32) -> Result<Lane, Flaw> {
     known("lane", number, Lane::from_number)
 }
 
+/// A code of this version or a newer one: a number that is not known here is passed on as it is.
 pub(crate) fn code(number: u32) -> Result<Code, Flaw> {
-    Code::from_number(number).ok_or_else(|| Flaw::Unknown { field: "code", number: number.into() })
+    let code = u16::try_from(number).ok().and_then(Code::from_any_version);
+    code.ok_or_else(|| Flaw::Unknown { field: "code", number: number.into() })
 }
 
 pub(crate) fn known<T>(
