@@ -6,6 +6,7 @@ use prost::Message;
 use crate::{
     error::{Flaw, WireError},
     field,
+    limits::SMALL_FRAME_BYTES_MAX,
     shape::Shape,
 };
 
@@ -16,6 +17,12 @@ pub trait Frame: Sized {
 
     /// Bytes of its longest encoding. Whoever reads the length refuses more before allocating.
     const BYTES_MAX: usize;
+
+    /// The same by the first byte of the encoding, which tells the kind of a frame that has several: most are
+    /// small.
+    fn bytes_max(_first: u8) -> usize {
+        Self::BYTES_MAX
+    }
 
     /// The frame's bytes, in one allocation. Bodies are copied once, into it.
     ///
@@ -31,6 +38,13 @@ pub trait Frame: Sized {
     fn decode(bytes: Bytes) -> Result<Self, WireError>;
 }
 
+/// The limit of a frame of which one kind is large: the kind is the first field that is written (protobuf
+/// encoding, "Message structure").
+pub(crate) const fn large_only(field: u8, max: usize, first: u8) -> usize {
+    const LENGTH_DELIMITED: u8 = 2;
+    if first == (field << 3) | LENGTH_DELIMITED { max } else { SMALL_FRAME_BYTES_MAX }
+}
+
 pub(crate) fn pack(wire: &impl Message) -> Bytes {
     wire.encode_to_vec().into()
 }
@@ -41,7 +55,8 @@ pub(crate) fn unpack<F: Frame, P: Message + Default>(
     read: impl FnOnce(P) -> Result<F, Flaw>,
 ) -> Result<F, WireError> {
     let parse = || {
-        field::at_most("frame", F::BYTES_MAX, bytes.len())?;
+        let max = bytes.first().map_or(F::BYTES_MAX, |first| F::bytes_max(*first));
+        field::at_most("frame", max, bytes.len())?;
         shape.check(&bytes)?;
         let wire = P::decode(bytes).map_err(|e| Flaw::Garbled(e.to_string()))?;
         read(wire)

@@ -5,6 +5,9 @@ use kuriiri_types::limits::{
     FRAME_BYTES_MAX, HOPS_MAX, LABEL_ID_BYTES_MAX,
 };
 
+/// Bytes of a request that carries no batch and no files: the largest is a question with the most recipients
+/// and the largest label. Larger: protocol error.
+pub const SMALL_FRAME_BYTES_MAX: usize = 64 * 1024;
 /// Reasons in a refusal or a receipt. More: left out when encoding, malformed when decoding.
 pub const REASONS_MAX: usize = 32;
 /// Bytes of one reason or problem; a sentence or two. Longer: cut when encoding, malformed when

@@ -105,6 +105,11 @@ impl Frame for AdminRequest {
     const NAME: &'static str = "AdminRequest";
     const BYTES_MAX: usize = FRAME_BYTES_MAX;
 
+    /// An activation of files may be large.
+    fn bytes_max(first: u8) -> usize {
+        frame::large_only(5, Self::BYTES_MAX, first)
+    }
+
     fn encode(&self) -> Bytes {
         let request = Some(write_request(self));
         frame::pack(&proto::AdminRequest { request })

@@ -70,6 +70,11 @@ impl Frame for Request {
     const NAME: &'static str = "Request";
     const BYTES_MAX: usize = FRAME_BYTES_MAX;
 
+    /// A submission may be large.
+    fn bytes_max(first: u8) -> usize {
+        frame::large_only(1, Self::BYTES_MAX, first)
+    }
+
     fn encode(&self) -> Bytes {
         let request = Some(write_request(self));
         frame::pack(&proto::Request { request })

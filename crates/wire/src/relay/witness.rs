@@ -63,6 +63,11 @@ impl Frame for RelayRequest {
     const NAME: &'static str = "RelayRequest";
     const BYTES_MAX: usize = Batch::BYTES_MAX;
 
+    /// A batch may be large.
+    fn bytes_max(first: u8) -> usize {
+        frame::large_only(1, Self::BYTES_MAX, first)
+    }
+
     fn encode(&self) -> Bytes {
         let kind = match self {
             Self::Batch(batch) => relay_request::Kind::Batch(super::write_batch(batch)),

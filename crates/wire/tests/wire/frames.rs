@@ -3,8 +3,10 @@
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use kuriiri_types::Code;
-use kuriiri_wire::{Flaw, Frame, Proved, admin::*, client::*, relay::*};
+use kuriiri_types::{Code, Refusal, Verdict};
+use kuriiri_wire::{
+    Flaw, Frame, Proved, admin::*, client::*, limits::SMALL_FRAME_BYTES_MAX, relay::*,
+};
 use proptest::prelude::*;
 
 use crate::{arbitrary, damage::any_damage, pieces, sample};
@@ -117,7 +119,9 @@ fn crowds_are_counted_before_they_are_unpacked() {
     stops_at(ToReceiver::decode(markers).unwrap_err(), 16);
     let submission = inside(1, crowd(pieces::field(5, b"")));
     stops_at(Request::decode(submission).unwrap_err(), 256);
-    let values = inside(4, inside(3, inside(3, crowd(pieces::field(2, b"")))));
+    // Kinds that are small end at the bytes of their frame before.
+    let some = |piece: pieces::Piece| Bytes::from(piece.repeat(10_000));
+    let values = inside(4, inside(3, inside(3, some(pieces::field(2, b"")))));
     stops_at(Request::decode(values).unwrap_err(), 256);
     let in_answer = |number| inside(1, crowd(pieces::field(number, b"")));
     stops_at(Reply::decode(in_answer(1)).unwrap_err(), 256);
@@ -207,4 +211,29 @@ fn errors_name_the_frame_and_never_quote_it() {
     let text = error.to_string();
     assert!(text.contains("Request") && text.contains("`mailbox`"), "{text}");
     assert!(!text.contains("evil"), "{text}");
+}
+
+#[test]
+fn only_batches_submissions_and_files_may_be_large() {
+    let padded = |bytes: Bytes, to: usize| {
+        let filler = vec![0; to.saturating_sub(bytes.len() + 16)];
+        Bytes::from([&bytes[..], &pieces::field(99, &filler)].concat())
+    };
+    let small = Request::Status.encode();
+    assert_eq!(Request::decode(padded(small.clone(), SMALL_FRAME_BYTES_MAX)), Ok(Request::Status));
+    let refused = Request::decode(padded(small, 2 * SMALL_FRAME_BYTES_MAX)).unwrap_err();
+    assert!(matches!(refused.flaw(), Flaw::OverLimit { field: "frame", .. }), "{refused}");
+    let kinds = |max: fn(u8) -> usize| [0x0a, 0x12, 0x1a, 0x22, 0x2a, 0x32, 0x3a].map(max);
+    let large =
+        |kinds: [usize; 7]| kinds.iter().filter(|max| **max > SMALL_FRAME_BYTES_MAX).count();
+    for max in [RelayRequest::bytes_max, Request::bytes_max, AdminRequest::bytes_max] {
+        assert_eq!(large(kinds(max)), 1);
+    }
+}
+
+#[test]
+fn a_code_of_a_newer_version_is_passed_on() {
+    let refused = Verdict::Refused(Refusal::bare(Code::from_any_version(2999).unwrap()));
+    let verdicts = Verdicts { verdicts: vec![refused], receipts: Vec::new() };
+    assert_eq!(Verdicts::decode(verdicts.encode()), Ok(verdicts));
 }
