@@ -21,11 +21,22 @@ pub enum CloseCode {
     Identity = 3,
     /// The other broke the protocol.
     Protocol = 4,
+    /// There are as many links of the other, or of all, as may be.
+    TooMany = 5,
+    /// The other began something and did not go on in time.
+    TooSlow = 6,
 }
 
 impl CloseCode {
-    const ALL: [Self; 5] =
-        [Self::Done, Self::ShuttingDown, Self::Replaced, Self::Identity, Self::Protocol];
+    const ALL: [Self; 7] = [
+        Self::Done,
+        Self::ShuttingDown,
+        Self::Replaced,
+        Self::Identity,
+        Self::Protocol,
+        Self::TooMany,
+        Self::TooSlow,
+    ];
 
     pub(crate) fn on_the_wire(self) -> VarInt {
         VarInt::from_u32(self as u32)
@@ -44,6 +55,8 @@ impl fmt::Display for CloseCode {
             Self::Replaced => "replaced by another link",
             Self::Identity => "identity not accepted",
             Self::Protocol => "protocol broken",
+            Self::TooMany => "too many links",
+            Self::TooSlow => "too slow",
         })
     }
 }
@@ -90,10 +103,14 @@ impl LinkClosed {
     pub fn code(&self) -> Code {
         match self {
             Self::Here(CloseCode::Identity) | Self::NoCertificate => Code::PEER_CERTIFICATE,
+            Self::Here(CloseCode::TooMany) => Code::TOO_MANY_LINKS,
+            Self::Here(CloseCode::TooSlow) => Code::TOO_SLOW,
             Self::RefusedUs(_) => Code::REJECTED,
             Self::ByPeer { code, .. } => match code {
                 Some(CloseCode::Identity) => Code::REJECTED,
                 Some(CloseCode::Protocol) | None => Code::PROTOCOL,
+                Some(CloseCode::TooMany) => Code::TOO_MANY_LINKS,
+                Some(CloseCode::TooSlow) => Code::TOO_SLOW,
                 Some(CloseCode::Done | CloseCode::ShuttingDown | CloseCode::Replaced) => {
                     Code::UNREACHABLE
                 }

@@ -1,8 +1,8 @@
 //! One UDP socket: dialling, accepting, swapping, shutting down.
 
 use std::{
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
-    sync::Arc,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -12,13 +12,16 @@ use quinn::{
     crypto::rustls::HandshakeData,
 };
 use rustls::crypto::CryptoProvider;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
-    BindError, CertificateError, CloseCode, Conversation, DialError, Expect, HandshakeError,
-    Identity, IdentityError, Link, LinkClosed, Peer, Settings, Trust,
+    BindError, CertificateError, CloseCode, Conversation, DialError, Expect, Figure,
+    HandshakeError, Identity, IdentityError, Link, LinkClosed, Patience, Peer, Settings, Trust,
+    budget::Budget,
+    holder::Holder,
     limits::{HANDSHAKE_TIMEOUT, KNOCK_BYTES_MAX, KNOCKS_BYTES_MAX, KNOCKS_MAX},
     link::plain,
+    places::{Full, Place, Places},
     swap::Swap,
     tls::{self, TlsError},
     verify::Judge,
@@ -30,6 +33,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     quic: quinn::Endpoint,
+    /// Dials addresses of the family that the listening socket has not.
+    other_family: Arc<OnceLock<quinn::Endpoint>>,
     shared: Arc<Shared>,
 }
 
@@ -38,7 +43,13 @@ struct Shared {
     swap: Swap,
     provider: Arc<CryptoProvider>,
     dialling: Arc<TransportConfig>,
-    connections_max: usize,
+    places: Arc<Places>,
+    budget: Arc<Budget>,
+    /// For relays, and for the ministry's own: a system may be slow to read for as long as it likes, and no
+    /// peer must wait for it.
+    sending: [Arc<Budget>; 2],
+    /// Only who listens has something to lose by waiting.
+    patience: Option<Patience>,
     door: Option<Door>,
 }
 
@@ -65,7 +76,7 @@ impl Endpoint {
         if conversations.is_empty() {
             return Err(BindError::NoConversation);
         }
-        let offload = settings.segmentation_offload;
+        let (offload, patience) = (settings.segmentation_offload, settings.patience);
         let mut shared = Shared::new(settings)?;
         let config = shared.door(conversations, offload).map_err(BindError::Tls)?;
         let restart = shared.swap.identity().restart().config();
@@ -76,7 +87,8 @@ impl Endpoint {
             })
             .map_err(|source| BindError::Address { address, source })?;
         shared.door = Some(Door { config, conversations: conversations.to_vec() });
-        Ok(Self { quic, shared: Arc::new(shared) })
+        shared.patience = Some(patience);
+        Ok(Self::new(quic, shared))
     }
 
     /// An endpoint that only dials, from any port, by IPv6 and IPv4 where the machine has both.
@@ -89,7 +101,11 @@ impl Endpoint {
         let quic = quinn::Endpoint::client((Ipv6Addr::UNSPECIFIED, 0).into())
             .or_else(|_| quinn::Endpoint::client(address))
             .map_err(|source| BindError::Address { address, source })?;
-        Ok(Self { quic, shared: Arc::new(shared) })
+        Ok(Self::new(quic, shared))
+    }
+
+    fn new(quic: quinn::Endpoint, shared: Shared) -> Self {
+        Self { quic, other_family: Arc::default(), shared: Arc::new(shared) }
     }
 
     /// The socket's own address, or nothing when the system does not say.
@@ -114,7 +130,7 @@ impl Endpoint {
         let judge = Judge::new(shared.swap.trust(), Some(expect));
         let config = shared.dial_config(&judge, conversation).map_err(DialError::Tls)?;
         let connecting = self
-            .quic
+            .socket_for(address)?
             .connect_with(config, address, tls::SERVER_NAME)
             .map_err(|error| not_dialled(error, address))?;
         let (connection, peer) = match handshake(connecting, &judge).await {
@@ -123,6 +139,38 @@ impl Endpoint {
             Err(Failure::Closed(closed)) => return Err(DialError::Closed(closed)),
         };
         shared.admit(connection, peer, conversation, &judge).map_err(DialError::Certificate)
+    }
+
+    /// The socket that reaches an address: the one that listens, or a second one when that is bound to
+    /// addresses of the other family.
+    fn socket_for(&self, address: SocketAddr) -> Result<&quinn::Endpoint, DialError> {
+        let reaches = match self.quic.local_addr().map(|own| own.ip()) {
+            Ok(IpAddr::V4(_)) => address.ip().to_canonical().is_ipv4(),
+            // One that is bound to all of IPv6 has IPv4 too, unless the system is set otherwise.
+            Ok(IpAddr::V6(own)) => own.is_unspecified() || address.is_ipv6(),
+            Err(_) => true,
+        };
+        if reaches {
+            return Ok(&self.quic);
+        }
+        if let Some(other) = self.other_family.get() {
+            return Ok(other);
+        }
+        let any: IpAddr = match address {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let made = quinn::Endpoint::client(SocketAddr::new(any, 0));
+        let made = made.map_err(|source| DialError::Socket { address, source })?;
+        Ok(self.other_family.get_or_init(|| made))
+    }
+
+    /// How much of what others may take is taken.
+    pub fn figures(&self) -> Vec<Figure> {
+        let mut figures = self.shared.places.figures();
+        figures.extend(self.shared.budget.figures());
+        figures.extend(self.shared.sending.iter().flat_map(|sending| sending.figures()));
+        figures
     }
 
     /// The next one who knocks and has shown that its address is its own, or nothing when the
@@ -136,11 +184,13 @@ impl Endpoint {
             if !incoming.remote_address_validated() {
                 // It fails only for one who was sent back before, and that one is validated.
                 let _ = incoming.retry();
-            } else if self.quic.open_connections() >= self.shared.connections_max {
-                tracing::debug!(address = %incoming.remote_address(), "turned away: all places taken");
-                incoming.refuse();
-            } else {
-                return Some(self.shared.open_door(door, incoming));
+                continue;
+            }
+            let address = incoming.remote_address().ip();
+            match self.shared.places.knock(address, Instant::now()) {
+                Some(place) => return Some(self.shared.open_door(door, incoming, place)),
+                // An honest one sends its packet again, when there may be a place.
+                None => incoming.ignore(),
             }
         }
     }
@@ -174,8 +224,14 @@ impl Endpoint {
     pub async fn shut_down(&self, grace: Duration) {
         self.stop_accepting();
         let code = CloseCode::ShuttingDown;
-        self.quic.close(code.on_the_wire(), b"");
-        if timeout(grace, self.quic.wait_idle()).await.is_err() {
+        let sockets = [Some(&self.quic), self.other_family.get()];
+        let idle = async {
+            for socket in sockets.into_iter().flatten() {
+                socket.wait_idle().await;
+            }
+        };
+        sockets.into_iter().flatten().for_each(|socket| socket.close(code.on_the_wire(), b""));
+        if timeout(grace, idle).await.is_err() {
             tracing::debug!("some peers could not be told of the shutdown in time");
         }
     }
@@ -187,6 +243,7 @@ pub struct Handshake {
     connecting: Result<Connecting, LinkClosed>,
     address: SocketAddr,
     judge: Arc<Judge>,
+    place: Place,
     shared: Arc<Shared>,
 }
 
@@ -200,10 +257,15 @@ impl Handshake {
     /// peer is proven when the link is returned.
     ///
     /// # Errors
-    /// When they are not believed, may not hold the conversation, or give up.
+    /// When they are not believed, may not hold the conversation, have links enough or give up, or others
+    /// need the place meanwhile.
     pub async fn complete(self) -> Result<Link, HandshakeError> {
         let connecting = self.connecting.map_err(HandshakeError::Closed)?;
-        let (connection, peer) = match handshake(connecting, &self.judge).await {
+        let done = tokio::select! {
+            done = handshake(connecting, &self.judge) => done,
+            () = self.place.ended() => return Err(HandshakeError::Crowded),
+        };
+        let (connection, peer) = match done {
             Ok(done) => done,
             Err(Failure::Certificate(error)) => return Err(HandshakeError::Certificate(error)),
             Err(Failure::Closed(closed)) => return Err(HandshakeError::Closed(closed)),
@@ -215,9 +277,11 @@ impl Handshake {
             connection.close(CloseCode::Identity.on_the_wire(), b"");
             return Err(HandshakeError::Holder { holder: peer.id().clone(), conversation });
         }
-        self.shared
+        let link = self
+            .shared
             .admit(connection, peer, conversation, &self.judge)
-            .map_err(HandshakeError::Certificate)
+            .map_err(HandshakeError::Certificate)?;
+        self.shared.seat(&link).map(|()| link)
     }
 }
 
@@ -266,7 +330,17 @@ impl Shared {
         Ok(Self {
             provider: tls::provider(settings.key_agreement)?,
             dialling: tls::transport(true, settings.segmentation_offload),
-            connections_max: settings.connections_max,
+            places: Places::new(settings.capacity),
+            budget: Budget::new(
+                settings.room,
+                ["bytes of frames", "bytes of frames of one holder"],
+            ),
+            sending: [
+                ["bytes to be sent to peers", "bytes to be sent to one of them"],
+                ["bytes to be sent to systems", "bytes to be sent to one system"],
+            ]
+            .map(|names| Budget::new(settings.room, names)),
+            patience: None,
             swap: Swap::new(settings.identity, settings.trust),
             door: None,
         })
@@ -290,7 +364,7 @@ impl Shared {
         Ok(config)
     }
 
-    fn open_door(self: &Arc<Self>, door: &Door, incoming: Incoming) -> Handshake {
+    fn open_door(self: &Arc<Self>, door: &Door, incoming: Incoming, place: Place) -> Handshake {
         let judge = Judge::new(self.swap.trust(), None);
         let address = incoming.remote_address();
         let identity = self.swap.identity();
@@ -303,7 +377,7 @@ impl Shared {
             }
             Err(error) => Err(LinkClosed::Protocol(error.to_string())),
         };
-        Handshake { connecting, address, judge, shared: Arc::clone(self) }
+        Handshake { connecting, address, judge, place, shared: Arc::clone(self) }
     }
 
     fn dial_config(
@@ -325,7 +399,29 @@ impl Shared {
         conversation: Conversation,
         judge: &Judge,
     ) -> Result<Link, CertificateError> {
-        let link = Link::new(connection, peer, conversation);
+        let holder = Holder::of(peer.id(), conversation);
+        let [to_peers, to_systems] = &self.sending;
+        let sending = if conversation == Conversation::Relay { to_peers } else { to_systems };
+        let purses = [self.budget.purse(holder.clone()), sending.purse(holder)];
+        let link = Link::new(connection, peer, conversation, purses, self.patience);
         self.swap.admit(&link, judge.trust()).map(|()| link)
+    }
+
+    /// Gives a guest a seat, or says why there is none.
+    fn seat(&self, link: &Link) -> Result<(), HandshakeError> {
+        let full = match self.places.seat(link) {
+            Ok(()) => return Ok(()),
+            Err(full) => full,
+        };
+        let conversation = link.conversation();
+        let (error, told) = match full {
+            Full::Own(max) => {
+                let holder = link.peer().id().clone();
+                (HandshakeError::TooMany { holder, max }, "you have as many links as you may")
+            }
+            Full::All(max) => (HandshakeError::Full { conversation, max }, "all places are taken"),
+        };
+        link.close(CloseCode::TooMany, told);
+        Err(error)
     }
 }

@@ -109,6 +109,14 @@ pub enum DialError {
     /// Nobody can be dialled at this address: port 0, or a family that the socket has not.
     #[error("{0} is not an address that can be dialled from here")]
     Address(SocketAddr),
+    /// The endpoint listens on addresses of one family, and no socket of the other can be had.
+    #[error("{address} cannot be dialled: no socket of its family can be had")]
+    Socket {
+        /// Whom it was for.
+        address: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The TLS library refused the configuration.
     #[error("TLS cannot be configured")]
     Tls(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -121,6 +129,7 @@ impl DialError {
             Self::Certificate(error) => error.code(),
             Self::Closed(closed) => closed.code(),
             Self::Address(_) => Code::CONFIG,
+            Self::Socket { .. } => Code::UNREACHABLE,
             Self::Tls(_) => Code::INTERNAL,
         }
     }
@@ -140,6 +149,25 @@ pub enum HandshakeError {
         /// What they wanted.
         conversation: Conversation,
     },
+    /// The holder has as many links for this conversation as it may.
+    #[error("{holder} has {max} links already, as many as it may")]
+    TooMany {
+        /// Who knocked.
+        holder: SpiffeId,
+        /// How many it may have.
+        max: usize,
+    },
+    /// All places for links of this conversation are taken.
+    #[error("all {max} places for links of {} are taken", .conversation.alpn())]
+    Full {
+        /// What they wanted.
+        conversation: Conversation,
+        /// How many places there are.
+        max: usize,
+    },
+    /// The handshake was not finished when others needed its place.
+    #[error("the handshake was not finished when its place was needed")]
+    Crowded,
     /// The connection ended during the handshake.
     #[error("the handshake did not complete")]
     Closed(#[source] LinkClosed),
@@ -151,6 +179,8 @@ impl HandshakeError {
         match self {
             Self::Certificate(error) => error.code(),
             Self::Holder { .. } => Code::PEER_CERTIFICATE,
+            Self::TooMany { .. } | Self::Full { .. } => Code::TOO_MANY_LINKS,
+            Self::Crowded => Code::TOO_SLOW,
             Self::Closed(closed) => closed.code(),
         }
     }
@@ -167,6 +197,9 @@ pub enum StreamError {
         /// The largest allowed here.
         max: usize,
     },
+    /// A frame was due or begun and did not go on in time.
+    #[error("a frame did not go on in time")]
+    Slow,
     /// The stream ended inside a frame.
     #[error("the stream ended inside a frame")]
     Truncated,
@@ -189,6 +222,7 @@ impl StreamError {
     pub fn code(&self) -> Code {
         match self {
             Self::TooLarge { .. } => Code::TOO_BIG,
+            Self::Slow => Code::TOO_SLOW,
             Self::Truncated => Code::PROTOCOL,
             Self::Reset(code) | Self::Stopped(code) => code.unwrap_or(Code::UNREACHABLE),
             Self::Ended => Code::INTERNAL,

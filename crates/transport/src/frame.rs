@@ -3,8 +3,9 @@
 use bytes::{Buf, Bytes};
 use kuriiri_types::{Code, limits::FRAME_BYTES_MAX};
 use quinn::{ReadError, RecvStream, SendStream, StoppedError, VarInt, WriteError};
+use tokio::time::{Instant, timeout_at};
 
-use crate::{Link, StreamError, limits::FRAME_STEP_BYTES};
+use crate::{Link, StreamError, budget::Held, limits::FRAME_STEP_BYTES};
 
 /// The sending half of a stream.
 ///
@@ -25,8 +26,22 @@ pub struct Receiver {
     /// The frame that is being read, its length included; `come` bytes of it are there.
     begun: Vec<u8>,
     come: usize,
+    /// The room of the frame that is being read.
+    held: Option<Held>,
+    /// Since when the frame's time runs, if it does.
+    since: Option<Instant>,
     broken: bool,
     link: Link,
+}
+
+/// A frame that has come whole, and the room that it takes. Whoever holds `held` until the frame has been
+/// dealt with keeps its sender within bounds.
+#[derive(Debug)]
+pub struct Frame {
+    /// What came.
+    pub bytes: Bytes,
+    /// Its room; free again when this is dropped.
+    pub held: Held,
 }
 
 impl Sender {
@@ -121,27 +136,53 @@ impl Drop for Sender {
 
 impl Receiver {
     pub(crate) fn new(stream: RecvStream, link: Link) -> Self {
-        Self { stream, begun: Vec::new(), come: 0, broken: false, link }
+        let (begun, held) = (Vec::new(), None);
+        Self { stream, begun, come: 0, held, since: None, broken: false, link }
+    }
+
+    /// The next frame of at most `max` bytes, or nothing at the clean end of the stream; its room is
+    /// free again at once. See [`next_frame`](Self::next_frame).
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn frame(&mut self, max: usize) -> Result<Option<Bytes>, StreamError> {
+        Ok(self.next_frame(max).await?.map(|frame| frame.bytes))
     }
 
     /// The next frame of at most `max` bytes, or nothing at the clean end of the stream.
     ///
     /// A larger one is refused by its length alone, before room is made for it, and the peer is
-    /// told to stop. Room grows with what has come, not with what was announced.
+    /// told to stop. Then it waits until the link, the peer and the endpoint have room for all of it.
+    /// Memory grows with what has come, not with what was announced.
+    ///
+    /// On an endpoint that listens, a frame that has begun must go on as
+    /// [`Patience`](crate::Patience) has it. How long the first byte takes is for
+    /// [`is_due`](Self::is_due) to say.
     ///
     /// Cancel safe: what was read of a frame is kept for the next call.
     ///
     /// # Errors
-    /// When the frame is too large, the stream breaks off inside a frame or was stopped here, the
-    /// peer resets it, or the link is closed. After an error there is never a clean end:
+    /// When the frame is too large or too slow, the stream breaks off inside a frame or was stopped here,
+    /// the peer resets it, or the link is closed. After an error there is never a clean end:
     /// [`StreamError::Ended`] follows.
-    pub async fn frame(&mut self, max: usize) -> Result<Option<Bytes>, StreamError> {
-        if self.broken {
-            return Err(StreamError::Ended);
-        }
-        let next = self.next(max).await;
-        self.broken |= next.is_err();
-        next
+    pub async fn next_frame(&mut self, max: usize) -> Result<Option<Frame>, StreamError> {
+        self.unless_broken(max, None).await
+    }
+
+    /// The same when how large it may be depends on the kind of frame, which its first byte tells.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn next_frame_by(
+        &mut self,
+        max: fn(u8) -> usize,
+    ) -> Result<Option<Frame>, StreamError> {
+        self.unless_broken(FRAME_BYTES_MAX, Some(max)).await
+    }
+
+    /// The next frame is due: its time runs from now, and not from its first byte.
+    pub fn is_due(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
     }
 
     /// Wants no more of the stream. Does nothing on one that is over.
@@ -150,21 +191,57 @@ impl Receiver {
         let _ = self.stream.stop(on_the_wire(code));
     }
 
-    async fn next(&mut self, max: usize) -> Result<Option<Bytes>, StreamError> {
+    async fn unless_broken(
+        &mut self,
+        max: usize,
+        of_kind: Option<fn(u8) -> usize>,
+    ) -> Result<Option<Frame>, StreamError> {
+        if self.broken {
+            return Err(StreamError::Ended);
+        }
+        let next = self.next(max, of_kind).await;
+        if next.is_err() {
+            self.broken = true;
+            (self.held, self.begun) = (None, Vec::new());
+        }
+        next
+    }
+
+    async fn next(
+        &mut self,
+        max: usize,
+        of_kind: Option<fn(u8) -> usize>,
+    ) -> Result<Option<Frame>, StreamError> {
         if !self.fill(PREFIX_BYTES).await? {
             return Ok(None);
         }
         let bytes = self.announced();
-        if bytes > max {
-            self.stop(Code::TOO_BIG);
-            return Err(StreamError::TooLarge { bytes, max });
+        self.at_most(max, bytes)?;
+        if let Some(of_kind) = of_kind.filter(|_| bytes > 0) {
+            self.fill(PREFIX_BYTES.saturating_add(1)).await?;
+            self.at_most(self.begun.get(PREFIX_BYTES).map_or(max, |first| of_kind(*first)), bytes)?;
         }
-        self.fill(PREFIX_BYTES.saturating_add(bytes)).await?;
-        self.come = 0;
+        let whole = PREFIX_BYTES.saturating_add(bytes);
+        if self.held.is_none() {
+            let stream = self.stream.id().index();
+            self.held = Some(self.link.purse().take(stream, whole as u64).await);
+            // The peer is not slow while it is this side that has no room.
+            self.since = Some(Instant::now());
+        }
+        self.fill(whole).await?;
+        (self.come, self.since) = (0, None);
         // Length and capacity agree, so this does not copy.
         let mut frame = Bytes::from(std::mem::take(&mut self.begun));
         frame.advance(PREFIX_BYTES);
-        Ok(Some(frame))
+        Ok(self.held.take().map(|held| Frame { bytes: frame, held }))
+    }
+
+    fn at_most(&mut self, max: usize, bytes: usize) -> Result<(), StreamError> {
+        if bytes <= max {
+            return Ok(());
+        }
+        self.stop(Code::TOO_BIG);
+        Err(StreamError::TooLarge { bytes, max })
     }
 
     /// Reads on until so many bytes are there; says no at a clean end before the first.
@@ -175,15 +252,35 @@ impl Receiver {
                 self.begun.reserve_exact(room.saturating_sub(self.come));
                 self.begun.resize(room, 0);
             }
-            let (_, rest) = self.begun.split_at_mut(self.come);
-            match self.stream.read(rest).await {
-                Ok(Some(read)) => self.come = self.come.saturating_add(read),
-                Ok(None) if self.come == 0 => return Ok(false),
-                Ok(None) => return Err(StreamError::Truncated),
-                Err(error) => return Err(self.sort(error)),
+            match self.read().await? {
+                Some(read) => {
+                    self.come = self.come.saturating_add(read);
+                    self.is_due();
+                }
+                None if self.come == 0 => return Ok(false),
+                None => return Err(StreamError::Truncated),
             }
         }
         Ok(true)
+    }
+
+    /// Reads some bytes, before their time is over if it runs.
+    async fn read(&mut self) -> Result<Option<usize>, StreamError> {
+        let patience = self.link.patience();
+        let until = patience.zip(self.since).and_then(|(p, since)| p.until(since, self.come));
+        let (_, rest) = self.begun.split_at_mut(self.come);
+        let read = match until {
+            None => self.stream.read(rest).await,
+            // What is there already is read, however late.
+            Some(until) => match timeout_at(until, self.stream.read(rest)).await {
+                Ok(read) => read,
+                Err(_) => {
+                    self.stop(Code::TOO_SLOW);
+                    return Err(StreamError::Slow);
+                }
+            },
+        };
+        read.map_err(|error| self.sort(error))
     }
 
     /// The length of the frame that was begun. One that fits no address space is over any limit.

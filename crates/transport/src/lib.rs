@@ -20,8 +20,14 @@
 //! # What this crate does NOT do
 //!
 //! It does not know what is in a frame, whether a system is listed in the relay's configuration,
-//! when to dial again, which of two links to one peer to keep, or how to limit the rate of one
-//! address. It reads no files, and the only clock it reads is the one that certificates need.
+//! when to dial again, or which of two links to one peer to use. It reads no files, and the only clock
+//! of the day that it reads is the one that certificates need.
+//!
+//! # What others may take
+//!
+//! Places for handshakes and links ([`Capacity`]), room for frames ([`Room`]) and time for each of them
+//! ([`Patience`]) are bounded for each address prefix, link and identity, and in total, so that nobody can
+//! take what is there for the others. [`Endpoint::figures`] says how much is used.
 //!
 //! ```no_run
 //! use kuriiri_transport::{Conversation, Endpoint, Expect, Identity, Settings, Trust};
@@ -41,15 +47,19 @@
 //! # }
 //! ```
 
+mod budget;
 mod closed;
 mod conversation;
 mod endpoint;
 mod error;
+mod figure;
 mod frame;
+mod holder;
 mod identity;
 pub mod limits;
 mod link;
 mod peer;
+mod places;
 mod restart;
 mod settings;
 mod streams;
@@ -58,13 +68,15 @@ mod tls;
 mod trust;
 mod verify;
 
+pub use budget::Held;
 pub use closed::{CloseCode, LinkClosed};
 pub use conversation::{Conversation, Expect};
 pub use endpoint::{Endpoint, Handshake};
 pub use error::{BindError, CertificateError, DialError, HandshakeError, StreamError};
-pub use frame::{Receiver, Sender};
+pub use figure::Figure;
+pub use frame::{Frame, Receiver, Sender};
 pub use identity::{Identity, IdentityError};
 pub use link::Link;
 pub use peer::Peer;
-pub use settings::{KeyAgreement, Settings};
+pub use settings::{Capacity, KeyAgreement, Patience, Room, Settings};
 pub use trust::{Trust, TrustBuilder, TrustError};

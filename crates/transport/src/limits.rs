@@ -1,7 +1,7 @@
 //! Every bound of a link, with its unit, its reason, and what happens when it is reached.
 //!
-//! How many links may be open at once is [`kuriiri_types::limits::CONNECTIONS_MAX`], and how large
-//! a frame may be [`kuriiri_types::limits::FRAME_BYTES_MAX`].
+//! How many links may be open at once, how many bytes of frames may wait, how slow and how large one may be
+//! stands in [`kuriiri_types::limits`].
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use std::time::Duration;
 /// Bytes that a peer may have under way on one stream: a batch fits whole, and a body of 16 MiB
 /// flows through as it is read. More waits at the sender.
 pub const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
-/// Bytes that a peer may have under way on all its streams; the most memory that a peer can make
-/// this side hold unread. More waits at the sender.
-pub const LINK_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
+/// Bytes that a peer may have under way on all its streams, 80 MiB a second at a distance of 100 ms; the most
+/// memory of one link that this side holds unread. More waits at the sender.
+pub const LINK_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
 /// Bytes sent to a peer and not yet acknowledged. More waits in [`Sender::send`](crate::Sender::send).
 pub const SEND_WINDOW_BYTES: u64 = 16 * 1024 * 1024;
 /// Streams that a peer may have open; a batch is one, in several lanes, and so is a body. More

@@ -6,9 +6,10 @@ use std::{
     time::Duration,
 };
 
+use kuriiri_types::limits::FRAME_BYTES_MAX;
 use quinn::{Connection, ConnectionError};
 
-use crate::{CloseCode, Conversation, LinkClosed, Peer};
+use crate::{CloseCode, Conversation, Held, LinkClosed, Patience, Peer, budget::Purse};
 
 /// A connection to a [`Peer`] for one [`Conversation`]. Cheap to clone.
 ///
@@ -22,11 +23,21 @@ pub(crate) struct LinkState {
     peer: Peer,
     conversation: Conversation,
     closed_here: OnceLock<CloseCode>,
+    /// For frames that come, and for those that go.
+    purses: [Purse; 2],
+    patience: Option<Patience>,
 }
 
 impl Link {
-    pub(crate) fn new(connection: Connection, peer: Peer, conversation: Conversation) -> Self {
-        Self(Arc::new(LinkState { connection, peer, conversation, closed_here: OnceLock::new() }))
+    pub(crate) fn new(
+        connection: Connection,
+        peer: Peer,
+        conversation: Conversation,
+        purses: [Purse; 2],
+        patience: Option<Patience>,
+    ) -> Self {
+        let closed_here = OnceLock::new();
+        Self(Arc::new(LinkState { connection, peer, conversation, closed_here, purses, patience }))
     }
 
     /// Who is at the other end.
@@ -73,6 +84,26 @@ impl Link {
     /// The connection that it is.
     pub(crate) fn connection(&self) -> &Connection {
         &self.0.connection
+    }
+
+    /// Waits for room for so many bytes that are to be sent, at most a frame: they are in memory until the
+    /// peer has taken them. Those who wait are served in turn.
+    ///
+    /// Cancel safe: whoever waits no more takes nothing.
+    pub async fn room_to_send(&self, bytes: usize) -> Held {
+        let [_, purse] = &self.0.purses;
+        purse.take(0, bytes.min(FRAME_BYTES_MAX) as u64).await
+    }
+
+    /// Where the frames that come get their room.
+    pub(crate) fn purse(&self) -> &Purse {
+        let [purse, _] = &self.0.purses;
+        purse
+    }
+
+    /// How slow its frames may be, if that is limited.
+    pub(crate) fn patience(&self) -> Option<Patience> {
+        self.0.patience
     }
 
     /// What the end of the connection means here.

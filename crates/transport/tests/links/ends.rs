@@ -67,22 +67,6 @@ async fn a_link_that_nobody_holds_is_done() {
 }
 
 #[tokio::test]
-async fn one_more_than_there_are_places_is_turned_away() {
-    let world = World::with(|settings| settings.connections_max = 1);
-    let dialler = world.um_relay();
-    let (dialled, accepted) = world.linked(&dialler).await;
-    let expect = || Expect::Relay(world.sm.ministry.clone());
-    let dial = dialler.dial(world.address(), expect(), Conversation::Relay);
-    let refused = tokio::select! {
-        dialled = dial => dialled.unwrap_err(),
-        _ = world.listener.accept() => panic!("a second one was let in"),
-    };
-    assert!(matches!(refused, DialError::Closed(LinkClosed::TurnedAway)), "{refused:?}");
-    assert_eq!(refused.code(), Code::UNREACHABLE);
-    assert_eq!((dialled.close_reason(), accepted.close_reason()), (None, None));
-}
-
-#[tokio::test]
 async fn a_stranger_shows_first_that_its_address_is_its_own() {
     let world = World::new();
     let dialler = world.um_relay();

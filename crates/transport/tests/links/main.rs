@@ -9,6 +9,7 @@
 )]
 
 mod certificates;
+mod crowds;
 mod cryptography;
 mod dialled;
 mod ends;
