@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kuriiri_engine::{Event, HoldState, LogDeed, Reply, Resolution, Token};
-use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
+use kuriiri_transport::{Frame as Came, Link, Receiver, Sender};
 use kuriiri_types::{Code, MessageId, Refusal, SpiffeId, SpiffeRole};
 use kuriiri_wire::{
     Frame,
@@ -42,7 +42,10 @@ impl AdminSession {
 
     /// Serves the link until it ends: one request a stream.
     pub(crate) async fn serve(self) {
-        tracing::info!(person = %self.person, "an officer or operator came in");
+        let is_told = self.shared.lines.is_first(&self.person.to_string(), "a person came in");
+        if is_told {
+            tracing::info!(person = %self.person, "an officer or operator came in");
+        }
         let session = Arc::new(self);
         let mut requests = JoinSet::new();
         let error = loop {
@@ -60,8 +63,10 @@ impl AdminSession {
                 },
             }
         };
-        session.link.close(CloseCode::Protocol, &error.to_string());
-        tracing::info!(person = %session.person, %error, "an officer or operator left");
+        error.close(&session.link);
+        if is_told {
+            tracing::info!(person = %session.person, %error, "an officer or operator left");
+        }
     }
 
     async fn take_request(
@@ -69,8 +74,11 @@ impl AdminSession {
         mut sender: Sender,
         mut receiver: Receiver,
     ) -> Result<(), LinkError> {
-        let frame = receiver.frame(AdminRequest::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
-        let reply = self.answer(AdminRequest::decode(frame)?).await?;
+        receiver.is_due();
+        let frame = receiver.next_frame_by(AdminRequest::bytes_max).await?;
+        // Its room is taken until it has been answered.
+        let Came { bytes, held: _held } = frame.ok_or(LinkError::Silent)?;
+        let reply = self.answer(AdminRequest::decode(bytes)?).await?;
         sender.send(reply.encode()).await?;
         sender.finish()?;
         Ok(())

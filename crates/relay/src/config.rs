@@ -6,7 +6,7 @@ mod raw;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
-    net::{SocketAddr, ToSocketAddrs},
+    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -21,10 +21,12 @@ use kuriiri_transport::{Identity, KeyAgreement, Trust};
 use kuriiri_types::{
     Address, Code, FileInForce, Fingerprint, Ministry, PolicyInForce, SpiffeId, SpiffeRole,
 };
+use tokio::task::JoinSet;
 
 use crate::{
     acceptance::{check_signatures, check_start},
     error::ConfigError,
+    names::Names,
     record::Record,
     signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles, Signers},
 };
@@ -59,7 +61,8 @@ pub struct Config {
     pub(crate) systems: BTreeMap<SpiffeId, BTreeSet<Address>>,
     pub(crate) clearances: BTreeMap<SpiffeId, Vec<SystemClearance>>,
     pub(crate) officers: BTreeMap<SpiffeId, BTreeSet<String>>,
-    pub(crate) peers: HashMap<Ministry, Vec<SocketAddr>>,
+    /// Where the relays of peers listen, as `host:port`; looked up when they are dialled.
+    pub(crate) peers: HashMap<Ministry, Vec<String>>,
 }
 
 impl Config {
@@ -100,7 +103,7 @@ impl Config {
         let federation = policy.federation();
         let node = own_node(federation, &raw.ministry)
             .ok_or_else(|| wrong(format!("{} is not in the federation file", raw.ministry)))?;
-        let peers = peers(federation, node).map_err(wrong)?;
+        let peers = peers(federation, node);
         let (trust, authorities) = folder.trust(federation, &raw)?;
         let logs = folder.logs(federation, &raw)?;
         let retention = retention(&raw, &policy).map_err(wrong)?;
@@ -181,6 +184,25 @@ impl Config {
     /// The relays that it has a direct link with.
     pub fn peers(&self) -> impl Iterator<Item = &Ministry> {
         self.peers.keys()
+    }
+
+    /// Which endpoints of peers no address is found for now, and why. It is no fault of the configuration: they
+    /// are looked up again whenever they are dialled.
+    pub async fn unresolved(&self) -> Vec<String> {
+        let mut looking = JoinSet::new();
+        let names = Names::new();
+        for (peer, endpoints) in &self.peers {
+            for endpoint in endpoints {
+                let (names, peer, endpoint) = (names.clone(), peer.clone(), endpoint.clone());
+                looking.spawn(async move {
+                    let found = names.resolve(&endpoint).await;
+                    found.err().map(|error| format!("{peer}: {error}"))
+                });
+            }
+        }
+        let mut unresolved: Vec<String> = looking.join_all().await.into_iter().flatten().collect();
+        unresolved.sort();
+        unresolved
     }
 
     /// The officers who may release messages.
@@ -267,30 +289,16 @@ fn own_node<'a>(federation: &'a Federation, ministry: &Ministry) -> Option<&'a N
 }
 
 /// The relays with a direct link to ours, and where they listen.
-fn peers(
-    federation: &Federation,
-    own: &Node,
-) -> Result<HashMap<Ministry, Vec<SocketAddr>>, String> {
-    let Some(here) = federation.by_id(own.id()) else { return Ok(HashMap::new()) };
+fn peers(federation: &Federation, own: &Node) -> HashMap<Ministry, Vec<String>> {
+    let Some(here) = federation.by_id(own.id()) else { return HashMap::new() };
     let mut peers = HashMap::new();
     for (there, node) in federation.nodes() {
         let Some(domain) = node.domain().filter(|_| there != here) else { continue };
         if federation.linked(here, there) && !node.endpoints().is_empty() {
-            let addresses: Vec<SocketAddr> = node
-                .endpoints()
-                .iter()
-                .map(|e| resolve(e))
-                .collect::<Result<Vec<_>, _>>()?
-                .concat();
-            peers.insert(domain.clone(), addresses);
+            peers.insert(domain.clone(), node.endpoints().to_vec());
         }
     }
-    Ok(peers)
-}
-
-fn resolve(endpoint: &str) -> Result<Vec<SocketAddr>, String> {
-    let addresses = endpoint.to_socket_addrs();
-    addresses.map(Iterator::collect).map_err(|error| format!("endpoint `{endpoint}`: {error}"))
+    peers
 }
 
 fn checked_addresses(

@@ -8,7 +8,8 @@ use kuriiri_engine::{Engine, LogConfig};
 use kuriiri_seal::{Verifier, random_secret};
 use kuriiri_store::{LogBegun, OpenError, Store};
 use kuriiri_tlog::ReceiptVerifier;
-use kuriiri_transport::{Conversation, Endpoint, Settings};
+use kuriiri_transport::{Conversation, Endpoint, Figure, Settings};
+use kuriiri_types::limits::{CONNECTIONS_MAX, PROOFS_AT_ONCE_MAX, PROOFS_AT_ONCE_PER_GIVER_MAX};
 use kuriiri_wire::relay::Hello;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
@@ -26,7 +27,9 @@ use crate::{
     error::RelayError,
     in_force::InForce,
     inbox::Inbox,
+    lines::Lines,
     messages::{INBOX_MAX, Input},
+    names::Names,
     outgoing::CONTRACT_VERSION,
     peers::Peers,
     proving::Prover,
@@ -35,6 +38,7 @@ use crate::{
     rollback::{Rollback, WITNESSED, keep},
     shared::Shared,
     state::store_options,
+    turns::Turns,
 };
 
 /// How long peers are given to hear that the relay goes down.
@@ -116,6 +120,13 @@ impl Relay {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How much of what others may take of this relay is taken: places, room, turns.
+    pub fn figures(&self) -> Vec<Figure> {
+        let mut figures = self.reloader.endpoint.figures();
+        figures.extend(self.reloader.shared.figures());
+        figures
     }
 
     /// Reads the configuration again and puts it in force, as far as that needs no restart: members
@@ -273,6 +284,19 @@ fn shared(
         peers: Peers::default(),
         store: Arc::clone(store),
         prover: Prover::new(Arc::clone(store)),
+        checking: Turns::for_processors("checks of signatures"),
+        proving: Turns::new(
+            "proofs from the log",
+            PROOFS_AT_ONCE_MAX,
+            PROOFS_AT_ONCE_PER_GIVER_MAX,
+        ),
+        asking: Turns::new(
+            "proofs from other relays",
+            CONNECTIONS_MAX,
+            PROOFS_AT_ONCE_PER_GIVER_MAX,
+        ),
+        names: Names::new(),
+        lines: Lines::default(),
         hello: Hello {
             version: CONTRACT_VERSION,
             software: SOFTWARE.into(),

@@ -10,8 +10,9 @@ use tokio::{
 };
 
 use crate::{
-    messages::{Input, Push, Transmission},
+    messages::{Input, Transmission},
     outgoing::Dialler,
+    pushes::{Push, Pushed, Scale, Scales},
 };
 
 /// The channels of one relay.
@@ -21,7 +22,9 @@ pub(crate) struct Dispatcher {
     tasks: JoinSet<()>,
     /// The one link to each peer that is used.
     peers: HashMap<Ministry, (LinkId, mpsc::Sender<Transmission>)>,
-    subscriptions: HashMap<SubscriptionId, mpsc::Sender<Push>>,
+    subscriptions: HashMap<SubscriptionId, (Scale, mpsc::Sender<Pushed>)>,
+    /// What waits on them, by system.
+    scales: Scales,
     questions: HashMap<Token, oneshot::Sender<Reply>>,
 }
 
@@ -32,6 +35,7 @@ impl Dispatcher {
             tasks: JoinSet::new(),
             peers: HashMap::new(),
             subscriptions: HashMap::new(),
+            scales: Scales::default(),
             questions: HashMap::new(),
         }
     }
@@ -54,7 +58,11 @@ impl Dispatcher {
                 event
             }
             Input::Subscription(event, subscription, channel) => {
-                self.subscriptions.insert(subscription, channel);
+                if let Event::Wanted { system, .. } | Event::ReceiptsWanted { system, .. } = &event
+                {
+                    let scale = self.scales.of(system);
+                    self.subscriptions.insert(subscription, (scale, channel));
+                }
                 event
             }
         }
@@ -110,8 +118,9 @@ impl Dispatcher {
     }
 
     fn push(&mut self, subscription: SubscriptionId, push: Push) {
-        let channel = self.subscriptions.get(&subscription);
-        if channel.is_some_and(|channel| channel.try_send(push).is_err()) {
+        let Some((scale, channel)) = self.subscriptions.get(&subscription) else { return };
+        let sent = scale.weigh(push).map(|pushed| channel.try_send(pushed));
+        if !matches!(sent, Some(Ok(()))) {
             self.subscriptions.remove(&subscription);
         }
     }

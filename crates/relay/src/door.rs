@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use crate::{
     admin::AdminSession,
     incoming::Inbound,
+    lines::network,
     reload::{Reloader, close_unaccepted},
     session::Session,
 };
@@ -22,6 +23,7 @@ pub(crate) async fn look_for_expired(reloader: Arc<Reloader>) {
     loop {
         rounds.tick().await;
         close_unaccepted(&reloader.endpoint, &reloader.trust);
+        reloader.shared.lines.sum_up();
     }
 }
 
@@ -46,7 +48,9 @@ async fn let_in(handshake: Handshake, reloader: Arc<Reloader>) {
     match handshake.complete().await {
         Err(error) => {
             let code: Code = error.code();
-            tracing::info!(%address, %code, %error, "turned away");
+            if shared.lines.is_first(&network(address.ip()), "turned away") {
+                tracing::info!(%address, %code, %error, "turned away");
+            }
         }
         Ok(link) => match link.conversation() {
             Conversation::Relay => {

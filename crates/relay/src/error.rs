@@ -4,11 +4,11 @@ use std::path::PathBuf;
 
 use kuriiri_engine::ViewError;
 use kuriiri_store::{BodyError, CommitError, OpenError};
-use kuriiri_transport::{BindError, DialError, LinkClosed, StreamError};
+use kuriiri_transport::{BindError, CloseCode, DialError, Link, LinkClosed, StreamError};
 use kuriiri_types::Code;
 use kuriiri_wire::WireError;
 
-use crate::{gate::NumberUsed, messages::Closing};
+use crate::{gate::GateError, messages::Closing};
 
 /// The relay cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,8 @@ impl ConfigError {
 pub(crate) enum LinkError {
     #[error("no address is known for it")]
     NoAddress,
+    #[error("`{name}` cannot be looked up: {why}")]
+    Name { name: String, why: String },
     #[error("it does not answer")]
     Silent,
     #[error("it let too much wait")]
@@ -110,7 +112,7 @@ pub(crate) enum LinkError {
     #[error(transparent)]
     Dial(#[from] DialError),
     #[error(transparent)]
-    Number(#[from] NumberUsed),
+    Number(#[from] GateError),
     #[error(transparent)]
     Stream(#[from] StreamError),
     #[error(transparent)]
@@ -123,6 +125,7 @@ impl LinkError {
         match self {
             Self::Wire(_) | Self::Number(_) | Self::Task(_) | Self::Version { .. } => true,
             Self::NoAddress
+            | Self::Name { .. }
             | Self::Silent
             | Self::Slow
             | Self::Closing
@@ -134,10 +137,56 @@ impl LinkError {
             | Self::Stream(_) => false,
         }
     }
+
+    /// The stable number.
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::NoAddress | Self::Name { .. } | Self::Closing => Code::UNREACHABLE,
+            Self::Silent | Self::Slow | Self::Number(GateError::Missing(_)) => Code::TOO_SLOW,
+            Self::Version { .. } | Self::Number(GateError::Used) | Self::Wire(_) => Code::PROTOCOL,
+            Self::Task(_) | Self::Proof(_) | Self::Witness(_) | Self::Body(_) => Code::INTERNAL,
+            Self::Closed(closed) => closed.code(),
+            Self::Dial(error) => error.code(),
+            Self::Stream(error) => error.code(),
+        }
+    }
+
+    /// Closes a link for this reason. The other side learns the number and its title; what this side knows
+    /// beyond that stays here.
+    pub(crate) fn close(&self, link: &Link) {
+        let code = self.code();
+        let of_link = match code {
+            Code::PROTOCOL | Code::TOO_BIG => CloseCode::Protocol,
+            Code::TOO_SLOW => CloseCode::TooSlow,
+            _ if matches!(self, Self::Closing) => CloseCode::ShuttingDown,
+            _ => CloseCode::Done,
+        };
+        link.close(of_link, &format!("{code} {}", code.title()));
+    }
 }
 
 impl From<Closing> for LinkError {
     fn from(_: Closing) -> Self {
         Self::Closing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_end_has_a_number() {
+        let path = "/var/lib/kuriiri/state".to_owned();
+        for (error, code) in [
+            (LinkError::Proof(path.clone()), Code::INTERNAL),
+            (LinkError::Witness(path), Code::INTERNAL),
+            (LinkError::Number(GateError::Missing(0)), Code::TOO_SLOW),
+            (LinkError::Number(GateError::Used), Code::PROTOCOL),
+            (LinkError::Stream(StreamError::Slow), Code::TOO_SLOW),
+            (LinkError::Closing, Code::UNREACHABLE),
+        ] {
+            assert_eq!(error.code(), code, "{error}");
+        }
     }
 }

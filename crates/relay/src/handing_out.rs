@@ -3,9 +3,13 @@
 use bytes::Bytes;
 use kuriiri_engine::{Body, ReceiptOut, Unproved};
 use kuriiri_store::{BodyError, Store};
-use kuriiri_types::SignedReceipt;
+use kuriiri_types::{SignedReceipt, limits::BODY_READS_MAX};
+use tokio::sync::Semaphore;
 
 use crate::error::LinkError;
+
+/// Turns at reading bodies.
+static BODY_READS: Semaphore = Semaphore::const_new(BODY_READS_MAX);
 
 /// Gives receipts of this relay their proofs. Their step must be durable.
 pub(crate) fn prove(
@@ -30,6 +34,10 @@ pub(crate) fn receipt(store: &Store, receipt: ReceiptOut) -> Result<SignedReceip
 pub(crate) async fn body(store: &Store, body: Body) -> Result<Bytes, BodyError> {
     match body {
         Body::Inline(body) => Ok(body),
-        Body::File(place) => store.read_body(place).await,
+        Body::File(place) => {
+            // Each takes a thread, of which commits need some too. Never closed.
+            let _turn = BODY_READS.acquire().await;
+            store.read_body(place).await
+        }
     }
 }

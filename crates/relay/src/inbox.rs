@@ -7,7 +7,10 @@ use kuriiri_transport::Link;
 use kuriiri_types::Ministry;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::messages::{Closing, Input, Push, Transmission};
+use crate::{
+    messages::{Closing, Input, Transmission},
+    pushes::Pushed,
+};
 
 /// The loop's inbox, and the numbers by which it answers.
 #[derive(Debug)]
@@ -42,7 +45,7 @@ impl Inbox {
         &self,
         event: Event,
         subscription: SubscriptionId,
-        pushes: mpsc::Sender<Push>,
+        pushes: mpsc::Sender<Pushed>,
     ) -> Result<(), Closing> {
         let input = Input::Subscription(event, subscription, pushes);
         self.inputs.send(input).await.map_err(|_| Closing)

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use kuriiri_engine::{Arrival, Certificate, Event, LinkId, Reply, Shown, Token};
-use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
+use kuriiri_tlog::VerifiedReceipt;
+use kuriiri_transport::{Frame as Came, Link, Receiver, Sender};
 use kuriiri_types::{Fingerprint, Ministry, Refusal};
 use kuriiri_wire::{
     Frame, Part, Place,
@@ -12,11 +13,12 @@ use kuriiri_wire::{
 use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
+    checking::check,
+    checks::Checks,
     convert,
     error::LinkError,
     gate::Gate,
-    handing_out,
-    newer_proofs::Questions,
+    handing_out, newer_proofs,
     outgoing::{ANSWER_TIMEOUT, check_hello},
     rollback::Rollback,
     shared::Shared,
@@ -30,14 +32,12 @@ pub(crate) struct Inbound {
     link: Link,
     id: LinkId,
     gate: Gate,
-    proof_questions: Questions,
 }
 
 impl Inbound {
     pub(crate) fn new(shared: Arc<Shared>, rollback: Arc<Rollback>, link: Link) -> Self {
         let (peer, id) = (link.peer().id().ministry().clone(), shared.inbox.new_link());
-        let (gate, proof_questions) = (Gate::new(), Questions::new());
-        Self { shared, rollback, peer, link, id, gate, proof_questions }
+        Self { shared, rollback, peer, link, id, gate: Gate::new() }
     }
 
     /// Serves the link until it ends.
@@ -51,7 +51,7 @@ impl Inbound {
     }
 
     fn give_up(self, error: LinkError) -> LinkError {
-        self.link.close(CloseCode::Protocol, &error.to_string());
+        error.close(&self.link);
         error
     }
 
@@ -65,7 +65,9 @@ impl Inbound {
         if let Some(note) = &hello.witnessed {
             self.rollback.held_by_witness(&self.shared.store, note)?;
         }
-        tracing::info!(peer = %self.peer, software = hello.software, "peer came in");
+        if self.shared.lines.is_first(self.peer.as_str(), "peer came in") {
+            tracing::info!(peer = %self.peer, software = hello.software, "peer came in");
+        }
         self.shared.inbox.tell(Event::Heard { peer: self.peer.clone() }).await?;
         Ok(())
     }
@@ -88,7 +90,7 @@ impl Inbound {
             }
         };
         // A batch that failed leaves a gap in the order: the peer sends all of it again.
-        self.link.close(CloseCode::Protocol, &error.to_string());
+        error.close(&self.link);
         let (link, problem) = (self.id, error.to_string());
         let _ = self.shared.inbox.tell(Event::LinkDown { peer: None, link, problem }).await;
         error
@@ -99,8 +101,11 @@ impl Inbound {
         sender: Sender,
         mut receiver: Receiver,
     ) -> Result<(), LinkError> {
-        let frame = receiver.frame(RelayRequest::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
-        match RelayRequest::decode(frame)? {
+        receiver.is_due();
+        let frame = receiver.next_frame_by(RelayRequest::bytes_max).await?;
+        // Its room is taken until it has been answered.
+        let Came { bytes, held: _held } = frame.ok_or(LinkError::Silent)?;
+        match RelayRequest::decode(bytes)? {
             RelayRequest::Batch(batch) => self.take_batch(sender, batch).await,
             RelayRequest::Witness(request) => self.witness(sender, request).await,
             RelayRequest::Prove { issuer, places } => self.prove(sender, &issuer, places).await,
@@ -113,7 +118,7 @@ impl Inbound {
         issuer: &Ministry,
         places: Vec<Place>,
     ) -> Result<(), LinkError> {
-        let proved = self.proof_questions.of_peer(&self.shared, issuer, places).await;
+        let proved = newer_proofs::of_peer(&self.shared, &self.peer, issuer, places).await;
         sender.send(proved.encode()).await?;
         sender.finish()?;
         Ok(())
@@ -139,11 +144,11 @@ impl Inbound {
 
     async fn take_batch(&self, mut sender: Sender, batch: Batch) -> Result<(), LinkError> {
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
-        let named = batch.parts.iter().flat_map(signers);
-        let certificates = self.shared.checks.signers(batch.certificates, named);
-        let parcels: Vec<_> = batch.parts.into_iter().flat_map(|part| self.check(part)).collect();
-        let receipts: Vec<_> =
-            batch.receipts.into_iter().map(|r| self.shared.checks.receipt(r)).collect();
+        let signatures = signatures(&batch);
+        let checked = check(&self.shared, self.peer.as_str(), signatures, |checks| {
+            Checked::of(checks, batch)
+        });
+        let Checked { certificates, parcels, receipts } = checked.await?;
         let (peer, link) = (self.peer.clone(), self.id);
         let event = move |token: Token, certificates: Vec<Certificate>| {
             if receipts.is_empty() {
@@ -164,23 +169,47 @@ impl Inbound {
         sender.finish()?;
         Ok(())
     }
+}
 
-    fn check(&self, relayed: RelayedPart) -> Vec<Result<Arrival, Refusal>> {
-        let RelayedPart { dest, path, part: Part { signed, messages } } = relayed;
-        let mut approvals = Vec::with_capacity(messages.len());
-        let messages = messages.into_iter().map(|Parcel { header, body, approvals: signed }| {
-            approvals.push(signed);
-            (header, body)
-        });
-        let messages = self.shared.checks.part(&signed, messages);
-        // One that is not genuine counts for nothing; whether enough are is for the rules to say.
-        let known = |signed| self.shared.checks.approval(signed).ok();
-        let arrival = |(message, approvals): (Result<_, _>, Vec<_>)| {
-            let approvals = approvals.into_iter().filter_map(known).collect();
-            Ok(Arrival { message: message?, dest: dest.clone(), path: path.clone(), approvals })
-        };
-        messages.into_iter().zip(approvals).map(arrival).collect()
+/// A batch when everything in it has been checked.
+struct Checked {
+    certificates: Vec<Certificate>,
+    parcels: Vec<Result<Arrival, Refusal>>,
+    receipts: Vec<Result<VerifiedReceipt, Refusal>>,
+}
+
+impl Checked {
+    fn of(checks: &Checks, batch: Batch) -> Self {
+        let named = batch.parts.iter().flat_map(signers);
+        let certificates = checks.signers(batch.certificates, named);
+        let parcels = batch.parts.into_iter().flat_map(|part| parcels(checks, part)).collect();
+        let receipts = batch.receipts.into_iter().map(|r| checks.receipt(r)).collect();
+        Self { certificates, parcels, receipts }
     }
+}
+
+fn parcels(checks: &Checks, relayed: RelayedPart) -> Vec<Result<Arrival, Refusal>> {
+    let RelayedPart { dest, path, part: Part { signed, messages } } = relayed;
+    let mut approvals = Vec::with_capacity(messages.len());
+    let messages = messages.into_iter().map(|Parcel { header, body, approvals: signed }| {
+        approvals.push(signed);
+        (header, body)
+    });
+    let messages = checks.part(&signed, messages);
+    // One that is not genuine counts for nothing; whether enough are is for the rules to say.
+    let known = |signed| checks.approval(signed).ok();
+    let arrival = |(message, approvals): (Result<_, _>, Vec<_>)| {
+        let approvals = approvals.into_iter().filter_map(known).collect();
+        Ok(Arrival { message: message?, dest: dest.clone(), path: path.clone(), approvals })
+    };
+    messages.into_iter().zip(approvals).map(arrival).collect()
+}
+
+/// Signatures that a batch has to be checked for: on its parts, approvals, certificates and receipts.
+fn signatures(batch: &Batch) -> usize {
+    let approvals = batch.parts.iter().flat_map(|relayed| &relayed.part.messages);
+    let approvals: usize = approvals.map(|parcel| parcel.approvals.len()).sum();
+    batch.parts.len() + approvals + batch.certificates.len() + batch.receipts.len()
 }
 
 /// Everybody who signed something in a part.

@@ -1,14 +1,14 @@
 //! What the loop and the tasks around it say to each other, and how much of it may wait.
 
-use kuriiri_engine::{
-    BatchId, Delivery, Event, LinkId, Load, ReceiptOut, Reply, Seq, SubscriptionId, Ticket, Token,
-};
+use kuriiri_engine::{BatchId, Event, LinkId, Load, Reply, SubscriptionId, Token};
 use kuriiri_transport::Link;
 use kuriiri_types::{
-    Lane, Ministry, Refusal,
+    Lane, Ministry,
     limits::{BATCHES_IN_FLIGHT_MAX, CREDIT_MAX},
 };
 use tokio::sync::{mpsc, oneshot};
+
+use crate::pushes::Pushed;
 
 /// Inputs that wait for the loop: what a commit's time gathers. Full: tasks wait, and with them
 /// their streams and their peers.
@@ -29,7 +29,7 @@ pub(crate) enum Input {
     /// Something that wants one answer.
     Question(Event, Token, oneshot::Sender<Reply>),
     /// Something that will be answered from now on.
-    Subscription(Event, SubscriptionId, mpsc::Sender<Push>),
+    Subscription(Event, SubscriptionId, mpsc::Sender<Pushed>),
 }
 
 impl Input {
@@ -52,15 +52,6 @@ pub(crate) struct Transmission {
     pub(crate) batch: BatchId,
     pub(crate) epoch: u32,
     pub(crate) load: Vec<Load>,
-}
-
-/// Something for a subscriber.
-#[derive(Debug)]
-pub(crate) enum Push {
-    Confirmed(Vec<Ticket>),
-    Messages(Vec<Delivery>),
-    Receipts(Vec<(Seq, ReceiptOut)>, Seq),
-    Refused(Refusal),
 }
 
 /// The relay is going down: its loop takes no more events.

@@ -8,75 +8,69 @@ use std::sync::Arc;
 
 use kuriiri_types::{Code, Ministry, Refusal};
 use kuriiri_wire::{Frame, Place, Proved, relay::RelayRequest};
-use tokio::{sync::Semaphore, task::spawn_blocking, time::timeout};
+use tokio::{task::spawn_blocking, time::timeout};
 
 use crate::{error::LinkError, outgoing::ANSWER_TIMEOUT, shared::Shared};
 
-/// Questions of one link that are answered at the same time; the others wait on their streams. Each can take
-/// a thread that reads tiles, or half a minute of another relay's time.
-const ANSWERED_AT_ONCE: usize = 4;
-
-/// The questions that come in on one link.
-pub(crate) struct Questions {
-    turns: Semaphore,
+/// Proofs for one of the ministry's systems.
+pub(crate) async fn of_system(
+    shared: &Arc<Shared>,
+    system: &str,
+    issuer: &Ministry,
+    places: Vec<Place>,
+) -> Proved {
+    if *issuer == shared.home {
+        return own(shared, system, places).await;
+    }
+    match shared.hop_to(issuer) {
+        Some(hop) => ask(shared, (system, &hop), issuer, places).await,
+        None => refused(format!("no relay that this one has a link with has one with {issuer}'s")),
+    }
 }
 
-impl Questions {
-    pub(crate) const fn new() -> Self {
-        Self { turns: Semaphore::const_new(ANSWERED_AT_ONCE) }
-    }
-
-    /// Proofs for one of the ministry's systems.
-    pub(crate) async fn of_system(
-        &self,
-        shared: &Arc<Shared>,
-        issuer: &Ministry,
-        places: Vec<Place>,
-    ) -> Proved {
-        let _turn = self.turns.acquire().await;
-        if *issuer == shared.home {
-            return own(shared, places).await;
+/// Proofs for a peer, whose own relay is one hop away. Why there are none stays at home.
+pub(crate) async fn of_peer(
+    shared: &Arc<Shared>,
+    peer: &Ministry,
+    issuer: &Ministry,
+    places: Vec<Place>,
+) -> Proved {
+    let proved = if *issuer == shared.home {
+        own(shared, peer.as_str(), places).await
+    } else {
+        match shared.hop_to(issuer).filter(|hop| hop == issuer) {
+            Some(hop) => ask(shared, (peer.as_str(), &hop), issuer, places).await,
+            None => refused(format!("{} has no link with {issuer}", shared.home)),
         }
-        match shared.hop_to(issuer) {
-            Some(hop) => ask(shared, &hop, issuer, places).await,
-            None => {
-                refused(format!("no relay that this one has a link with has one with {issuer}'s"))
-            }
-        }
-    }
-
-    /// Proofs for a peer, whose own relay is one hop away. Why there are none stays at home.
-    pub(crate) async fn of_peer(
-        &self,
-        shared: &Arc<Shared>,
-        issuer: &Ministry,
-        places: Vec<Place>,
-    ) -> Proved {
-        let _turn = self.turns.acquire().await;
-        let proved = if *issuer == shared.home {
-            own(shared, places).await
-        } else {
-            match shared.hop_to(issuer).filter(|hop| hop == issuer) {
-                Some(hop) => ask(shared, &hop, issuer, places).await,
-                None => refused(format!("{} has no link with {issuer}", shared.home)),
-            }
-        };
-        match proved {
-            Proved::Refused(refusal) => Proved::Refused(refusal.coarse()),
-            Proved::Proofs(_) => proved,
-        }
+    };
+    match proved {
+        Proved::Refused(refusal) => Proved::Refused(refusal.coarse()),
+        Proved::Proofs(_) => proved,
     }
 }
 
 /// Proofs of this relay's own log: the tiles that they need may be on the disk only.
-async fn own(shared: &Arc<Shared>, places: Vec<Place>) -> Proved {
+async fn own(shared: &Arc<Shared>, asker: &str, places: Vec<Place>) -> Proved {
+    let turn = shared.proving.turn(asker).await;
     let shared = Arc::clone(shared);
-    let proved = spawn_blocking(move || shared.prover.prove(&places)).await;
+    // The thread goes on when nobody waits for it any more, and so it keeps the turn.
+    let proved = spawn_blocking(move || {
+        let _turn = turn;
+        shared.prover.prove(&places)
+    });
+    let proved = proved.await;
     proved.unwrap_or_else(|error| refused(error.to_string()))
 }
 
 /// Asks the next relay on the way.
-async fn ask(shared: &Shared, hop: &Ministry, issuer: &Ministry, places: Vec<Place>) -> Proved {
+async fn ask(
+    shared: &Shared,
+    (asker, hop): (&str, &Ministry),
+    issuer: &Ministry,
+    places: Vec<Place>,
+) -> Proved {
+    // Each can take half a minute of another relay's time.
+    let _turn = shared.asking.turn(asker).await;
     let Some((_, link)) = shared.peers.link(hop) else {
         return refused(format!(
             "no link with {hop} stands now; whoever has a copy of {issuer}'s log makes the proof with \

@@ -6,15 +6,23 @@ use arc_swap::ArcSwap;
 use kuriiri_engine::{Event, LinkId, Load};
 use kuriiri_seal::gather;
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_transport::{CloseCode, Conversation, Endpoint, Expect, Link, Receiver, Sender};
+use kuriiri_transport::{
+    CloseCode, Conversation, Endpoint, Expect, Frame as Came, Link, Receiver, Sender,
+};
 use kuriiri_types::{BatchProof, Envelope, Fingerprint, Lane, Ministry, SignedPart, SignedReceipt};
 use kuriiri_wire::{
     Frame, Part,
+    limits::SIGNED_RECEIPT_BYTES_MAX,
     relay::{Batch, Hello, Parcel, RelayRequest, RelayedPart, Verdicts},
 };
-use tokio::{sync::mpsc, task::JoinSet, time::timeout};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 
 use crate::{
+    checking::check,
     error::LinkError,
     handing_out,
     messages::{TRANSMISSIONS_MAX, Transmission},
@@ -37,15 +45,18 @@ pub(crate) struct Dialler {
     pub(crate) rollback: Arc<Rollback>,
 }
 
-/// Where the relays of peers listen.
-pub(crate) type Addresses = HashMap<Ministry, Vec<SocketAddr>>;
+/// Where the relays of peers listen, as `host:port`.
+pub(crate) type Addresses = HashMap<Ministry, Vec<String>>;
 
 impl Dialler {
     /// Dials a peer and serves the link until it ends. Reports either outcome to the loop.
     pub(crate) async fn link(self, peer: Ministry) {
+        sleep(self.shared.peers.rest(&peer)).await;
         match self.connect(&peer, ANSWER_TIMEOUT).await {
             Err(error) => {
-                tracing::info!(peer = %peer, %error, "peer not reached");
+                if self.shared.lines.is_first(peer.as_str(), "peer not reached") {
+                    tracing::info!(peer = %peer, %error, "peer not reached");
+                }
                 let problem = error.to_string();
                 // When the loop is gone there is nobody left to tell.
                 let _ = self.shared.inbox.tell(Event::DialFailed { peer, problem }).await;
@@ -54,27 +65,43 @@ impl Dialler {
         }
     }
 
-    /// A link that the peer has greeted on. Each address has so long to complete its handshake.
+    /// A link that the peer has greeted on. Every name is looked up now, and every address that it leads to has
+    /// so long to complete its handshake.
     async fn connect(&self, peer: &Ministry, reach: Duration) -> Result<Link, LinkError> {
         let mut last = LinkError::NoAddress;
         let addresses = self.addresses.load_full();
-        for address in addresses.get(peer).into_iter().flatten() {
-            let expect = Expect::Relay(peer.clone());
-            let dialled = self.endpoint.dial(*address, expect, Conversation::Relay);
-            let dialled = match timeout(reach, dialled).await {
-                Ok(dialled) => dialled.map_err(LinkError::from),
-                Err(_) => Err(LinkError::Silent),
+        for endpoint in addresses.get(peer).into_iter().flatten() {
+            let found = match self.shared.names.resolve(endpoint).await {
+                Ok(found) => found,
+                Err(error) => {
+                    last = error;
+                    continue;
+                }
             };
-            match dialled {
-                Ok(link) => match timeout(ANSWER_TIMEOUT, self.greet(peer, &link)).await {
-                    Ok(Ok(())) => return Ok(link),
-                    Ok(Err(error)) => last = link.close_reason().map_or(error, LinkError::from),
-                    Err(_) => last = LinkError::Silent,
-                },
-                Err(error) => last = error,
+            for address in found {
+                match self.connect_to(peer, address, reach).await {
+                    Ok(link) => return Ok(link),
+                    Err(error) => last = error,
+                }
             }
         }
         Err(last)
+    }
+
+    async fn connect_to(
+        &self,
+        peer: &Ministry,
+        address: SocketAddr,
+        reach: Duration,
+    ) -> Result<Link, LinkError> {
+        let expect = Expect::Relay(peer.clone());
+        let dialled = self.endpoint.dial(address, expect, Conversation::Relay);
+        let link = timeout(reach, dialled).await.map_err(|_| LinkError::Silent)??;
+        match timeout(ANSWER_TIMEOUT, self.greet(peer, &link)).await {
+            Ok(Ok(())) => Ok(link),
+            Ok(Err(error)) => Err(link.close_reason().map_or(error, LinkError::from)),
+            Err(_) => Err(LinkError::Silent),
+        }
     }
 
     /// Until the peer has answered, it has not judged our certificate.
@@ -113,10 +140,15 @@ impl Dialler {
         if announced.await.is_err() {
             return;
         }
-        tracing::info!(peer = %peer, address = %link.remote_address(), "peer linked");
+        let is_told = self.shared.lines.is_first(peer.as_str(), "peer linked");
+        if is_told {
+            tracing::info!(peer = %peer, address = %link.remote_address(), "peer linked");
+        }
         let outbound = Outbound { shared: Arc::clone(&self.shared), peer: peer.clone(), link, id };
         let problem = outbound.run(transmissions).await;
-        tracing::info!(peer = %peer, problem, "peer link ended");
+        if is_told {
+            tracing::info!(peer = %peer, problem, "peer link ended");
+        }
         let _ =
             self.shared.inbox.tell(Event::LinkDown { peer: Some(peer), link: id, problem }).await;
     }
@@ -144,7 +176,8 @@ impl Outbound {
     /// Sends batches, each on a stream of its own, until the link ends. Says why it did.
     async fn run(self, mut transmissions: mpsc::Receiver<Transmission>) -> String {
         let mut batches = JoinSet::new();
-        loop {
+        let mut has_answered = false;
+        let problem = loop {
             tokio::select! {
                 next = transmissions.recv() => match next {
                     Some(transmission) => {
@@ -154,27 +187,41 @@ impl Outbound {
                 },
                 Some(done) = batches.join_next() => {
                     let problem = match done {
-                        Ok(Ok(())) => continue,
+                        Ok(Ok(())) => {
+                            has_answered = true;
+                            self.shared.peers.has_answered(&self.peer);
+                            continue;
+                        }
                         Ok(Err(error)) => error.to_string(),
                         Err(error) => error.to_string(),
                     };
                     let closed = self.link.close_reason().map(|reason| reason.to_string());
                     self.link.close(CloseCode::Done, "a batch failed");
-                    return closed.unwrap_or(problem);
+                    // It was under way itself.
+                    break (closed.unwrap_or(problem), true);
                 }
-                reason = self.link.closed() => return reason.to_string(),
+                reason = self.link.closed() => break (reason.to_string(), !batches.is_empty()),
             }
+        };
+        let (problem, was_under_way) = problem;
+        if was_under_way && !has_answered {
+            self.shared.peers.was_in_vain(&self.peer);
         }
+        problem
     }
 
     async fn transmit(self, transmission: Transmission) -> Result<(), LinkError> {
         let Transmission { lane, batch, epoch, load } = transmission;
+        // What waits for a slow peer is not read from disk yet.
+        let _room = self.link.room_to_send(load.iter().map(bytes_of).sum()).await;
         let (mut sender, mut receiver) = self.link.open().await?;
         sender.set_priority(priority(lane));
         let frame = self.batch(lane, batch.0, epoch, load).await?;
-        let verdicts = timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut receiver, frame));
-        let Verdicts { verdicts, receipts } = verdicts.await.map_err(|_| LinkError::Silent)??;
-        let receipts = receipts.into_iter().filter_map(|receipt| self.believed(receipt)).collect();
+        let answer = timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut receiver, frame));
+        // Its room is taken until the loop has it.
+        let Came { bytes, held: _held } = answer.await.map_err(|_| LinkError::Silent)??;
+        let Verdicts { verdicts, receipts } = Verdicts::decode(bytes)?;
+        let receipts = self.believed(receipts).await?;
         let (peer, link) = (self.peer, self.id);
         self.shared
             .inbox
@@ -183,17 +230,26 @@ impl Outbound {
         Ok(())
     }
 
-    /// A receipt of the peer, if it is genuine. Without one its word counts for nothing, so messages
+    /// Those receipts of the peer that are genuine. Without one its word counts for nothing, so messages
     /// are given again and again: the operator must learn why.
-    fn believed(&self, receipt: SignedReceipt) -> Option<VerifiedReceipt> {
-        match self.shared.checks.receipt(receipt) {
+    async fn believed(
+        &self,
+        receipts: Vec<SignedReceipt>,
+    ) -> Result<Vec<VerifiedReceipt>, LinkError> {
+        let checked = check(&self.shared, self.peer.as_str(), receipts.len(), |checks| {
+            receipts.into_iter().map(|receipt| checks.receipt(receipt)).collect::<Vec<_>>()
+        });
+        let genuine = checked.await?.into_iter().filter_map(|receipt| match receipt {
             Ok(verified) => Some(verified),
             Err(refusal) => {
                 let (code, why) = (refusal.code, refusal.reasons.join("; "));
-                tracing::warn!(peer = %self.peer, %code, why, "a receipt of the peer is not genuine");
+                if self.shared.lines.is_first(self.peer.as_str(), NOT_GENUINE) {
+                    tracing::warn!(peer = %self.peer, %code, why, "{NOT_GENUINE}");
+                }
                 None
             }
-        }
+        });
+        Ok(genuine.collect())
     }
 
     async fn batch(
@@ -229,11 +285,23 @@ async fn exchange(
     sender: &mut Sender,
     receiver: &mut Receiver,
     frame: bytes::Bytes,
-) -> Result<Verdicts, LinkError> {
+) -> Result<Came, LinkError> {
     sender.send(frame).await?;
     sender.finish()?;
-    let answer = receiver.frame(Verdicts::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
-    Ok(Verdicts::decode(answer)?)
+    receiver.next_frame(Verdicts::BYTES_MAX).await?.ok_or(LinkError::Silent)
+}
+
+const NOT_GENUINE: &str = "a receipt of the peer is not genuine";
+
+/// Bytes that an item has in memory once it is ready to leave, without its proof.
+fn bytes_of(load: &Load) -> usize {
+    match load {
+        Load::Parcel { envelope, approvals, body, .. } => {
+            let approvals = approvals.iter().map(|signed| signed.approval.len()).sum::<usize>();
+            envelope.header.len() + approvals + body.len()
+        }
+        Load::Receipt(_) => SIGNED_RECEIPT_BYTES_MAX,
+    }
 }
 
 /// A message that is ready to leave.

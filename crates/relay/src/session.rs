@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kuriiri_engine::{Event, LinkId, Question, Reply, Token};
-use kuriiri_transport::{CloseCode, Link, Receiver, Sender};
+use kuriiri_transport::{Frame as Came, Link, Receiver, Sender};
 use kuriiri_types::{Address, Ministry, SpiffeId};
 use kuriiri_wire::{
     Frame, Part, Place, Proved,
@@ -12,41 +12,47 @@ use kuriiri_wire::{
 use tokio::task::JoinSet;
 
 use crate::{
-    convert, error::LinkError, gate::Gate, handing_out, newer_proofs::Questions, shared::Shared,
-    subscription::Subscription,
+    checking::check, convert, error::LinkError, gate::Gate, handing_out, newer_proofs,
+    shared::Shared, subscription::Subscription,
 };
 
 /// One link of a system.
 pub(crate) struct Session {
     pub(crate) shared: Arc<Shared>,
     pub(crate) system: SpiffeId,
+    /// The system's name, as those have it that share things out.
+    giver: String,
     link: Link,
     id: LinkId,
     gate: Gate,
-    proof_questions: Questions,
 }
 
 impl Session {
     pub(crate) fn new(shared: Arc<Shared>, link: Link) -> Self {
         let (system, id) = (link.peer().id().clone(), shared.inbox.new_link());
-        let (gate, proof_questions) = (Gate::new(), Questions::new());
-        Self { shared, system, link, id, gate, proof_questions }
+        let (gate, giver) = (Gate::new(), system.to_string());
+        Self { shared, system, giver, link, id, gate }
     }
 
     /// Serves the link until it ends. A request that fails ends its own stream; one that breaks
     /// the protocol ends the link.
     pub(crate) async fn serve(self) {
-        tracing::info!(system = %self.system, "system came in");
+        let is_told = self.shared.lines.is_first(&self.giver, "a system came in");
+        if is_told {
+            tracing::info!(system = %self.system, "system came in");
+        }
         let session = Arc::new(self);
         let mut requests = JoinSet::new();
         let error = session.take_requests(&mut requests).await;
-        session.link.close(CloseCode::Protocol, &error.to_string());
+        error.close(&session.link);
         // Each ends by itself now that the link is closed, and frees what its receiver held.
         while requests.join_next().await.is_some() {}
         let (link, problem) = (session.id, error.to_string());
         // When the loop is gone there is nobody left to tell.
         let _ = session.shared.inbox.tell(Event::LinkDown { peer: None, link, problem }).await;
-        tracing::info!(system = %session.system, %error, "system left");
+        if is_told {
+            tracing::info!(system = %session.system, %error, "system left");
+        }
     }
 
     async fn take_requests(
@@ -75,16 +81,21 @@ impl Session {
         mut sender: Sender,
         mut receiver: Receiver,
     ) -> Result<(), LinkError> {
-        let frame = receiver.frame(Request::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
-        match Request::decode(frame)? {
+        receiver.is_due();
+        let frame = receiver.next_frame_by(Request::bytes_max).await?;
+        let Came { bytes, held } = frame.ok_or(LinkError::Silent)?;
+        match Request::decode(bytes)? {
             Request::Submit(submission) => self.submit(&mut sender, submission).await,
             Request::Ask(question) => self.ask(&mut sender, question).await,
             Request::Status => self.status(&mut sender).await,
             Request::Prove { issuer, places } => self.prove(&mut sender, &issuer, places).await,
+            // These are small and may last; the room of others is taken until they have been answered.
             Request::Receive { mailbox, credit } => {
+                drop(held);
                 self.receive(sender, receiver, mailbox, credit).await
             }
             Request::Receipts { address, mode } => {
+                drop(held);
                 self.receipts(sender, receiver, address, mode).await
             }
         }
@@ -92,13 +103,19 @@ impl Session {
 
     async fn submit(&self, sender: &mut Sender, submission: Submission) -> Result<(), LinkError> {
         let Submission { epoch, number, lane, certificates, parts } = submission;
-        let named = parts.iter().map(|part| part.signed.signer);
-        let certificates = self.shared.checks.signers(certificates, named);
-        let check = |Part { signed, messages }: Part<Submitted>| {
-            let messages = messages.into_iter().map(|Submitted { header, body }| (header, body));
-            self.shared.checks.part(&signed, messages)
-        };
-        let messages: Vec<_> = parts.into_iter().flat_map(check).collect();
+        let signatures = parts.len() + certificates.len();
+        let checked = check(&self.shared, &self.giver, signatures, |checks| {
+            let named = parts.iter().map(|part| part.signed.signer);
+            let certificates = checks.signers(certificates, named);
+            let of_part = |Part { signed, messages }: Part<Submitted>| {
+                let messages =
+                    messages.into_iter().map(|Submitted { header, body }| (header, body));
+                checks.part(&signed, messages)
+            };
+            let messages: Vec<_> = parts.into_iter().flat_map(of_part).collect();
+            (certificates, messages)
+        });
+        let (certificates, messages) = checked.await?;
         let (system, link) = (self.system.clone(), self.id);
         let event = |token: Token| Event::Submitted {
             system,
@@ -156,7 +173,7 @@ impl Session {
         issuer: &Ministry,
         places: Vec<Place>,
     ) -> Result<(), LinkError> {
-        let proved = self.proof_questions.of_system(&self.shared, issuer, places).await;
+        let proved = newer_proofs::of_system(&self.shared, &self.giver, issuer, places).await;
         let reply = match proved {
             Proved::Proofs(proofs) => client::Reply::Proofs(proofs),
             Proved::Refused(refusal) => client::Reply::Refused(refusal),
@@ -173,7 +190,7 @@ impl Session {
     ) -> Result<(), LinkError> {
         let system = self.system.clone();
         let wanted = |subscription| Event::Wanted { system, subscription, mailbox, credit };
-        let subscription = Subscription::open(&self.shared, wanted).await?;
+        let subscription = Subscription::open(&self.shared, &self.link, wanted).await?;
         subscription.serve_messages(sender, receiver).await
     }
 
@@ -186,7 +203,7 @@ impl Session {
     ) -> Result<(), LinkError> {
         let (system, mode) = (self.system.clone(), convert::mode(mode));
         let wanted = |subscription| Event::ReceiptsWanted { system, subscription, address, mode };
-        let subscription = Subscription::open(&self.shared, wanted).await?;
+        let subscription = Subscription::open(&self.shared, &self.link, wanted).await?;
         subscription.serve_receipts(sender, receiver).await
     }
 }

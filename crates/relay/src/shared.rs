@@ -5,11 +5,13 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use kuriiri_policy::Policy;
 use kuriiri_store::Store;
+use kuriiri_transport::Figure;
 use kuriiri_types::Ministry;
 use kuriiri_wire::relay::Hello;
 
 use crate::{
-    certificates::Certificates, checks::Checks, inbox::Inbox, peers::Peers, proving::Prover,
+    certificates::Certificates, checks::Checks, inbox::Inbox, lines::Lines, names::Names,
+    peers::Peers, proving::Prover, turns::Turns,
 };
 
 /// Shared by every task of a relay.
@@ -21,6 +23,15 @@ pub(crate) struct Shared {
     pub(crate) peers: Peers,
     pub(crate) store: Arc<Store>,
     pub(crate) prover: Prover,
+    /// At checking signatures.
+    pub(crate) checking: Turns,
+    /// At reading the log for newer proofs.
+    pub(crate) proving: Turns,
+    /// At asking other relays for newer proofs.
+    pub(crate) asking: Turns,
+    pub(crate) names: Names,
+    /// Lines of the log that others can cause.
+    pub(crate) lines: Lines,
     /// Whose relay this is.
     pub(crate) home: Ministry,
     /// The rules in force.
@@ -38,6 +49,11 @@ impl Shared {
         let (here, there) = (policy.node(&self.home)?, policy.node(ministry)?);
         let hop = policy.federation().hop_by_links(here, there)?;
         policy.federation().get(hop)?.domain().cloned()
+    }
+
+    /// How many turns are taken.
+    pub(crate) fn figures(&self) -> Vec<Figure> {
+        [&self.checking, &self.proving, &self.asking].map(Turns::figure).into()
     }
 
     /// What this relay says first to a peer: with what it cosigned of the peer's log.

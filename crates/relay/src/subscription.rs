@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kuriiri_engine::{self as engine, Delivery, Event, ReceiptOut, Seq, SubscriptionId};
 use kuriiri_seal::gather;
-use kuriiri_transport::{Receiver, Sender};
+use kuriiri_transport::{Link, Receiver, Sender};
 use kuriiri_types::{Envelope, limits::BATCH_MESSAGES_MAX};
 use kuriiri_wire::{
     Frame, Part,
@@ -18,7 +18,8 @@ use tokio::sync::mpsc;
 use crate::{
     error::LinkError,
     handing_out,
-    messages::{PUSHES_MAX, Push},
+    messages::PUSHES_MAX,
+    pushes::{Push, Pushed},
     shared::Shared,
 };
 
@@ -28,20 +29,22 @@ const RECEIPTS_PER_FRAME: usize = BATCH_MESSAGES_MAX;
 /// One open subscription.
 pub(crate) struct Subscription {
     shared: Arc<Shared>,
+    link: Link,
     id: SubscriptionId,
-    pushes: mpsc::Receiver<Push>,
+    pushes: mpsc::Receiver<Pushed>,
 }
 
 impl Subscription {
     /// Opens it with the engine.
     pub(crate) async fn open(
         shared: &Arc<Shared>,
+        link: &Link,
         wanted: impl FnOnce(SubscriptionId) -> Event,
     ) -> Result<Self, LinkError> {
         let id = shared.inbox.new_subscription();
         let (channel, pushes) = mpsc::channel(PUSHES_MAX);
         shared.inbox.subscribe(wanted(id), id, channel).await?;
-        Ok(Self { shared: Arc::clone(shared), id, pushes })
+        Ok(Self { shared: Arc::clone(shared), link: link.clone(), id, pushes })
     }
 
     /// Delivers messages and takes confirmations until either side ends it.
@@ -81,12 +84,18 @@ impl Subscription {
     }
 
     async fn push_messages(&mut self, sender: &mut Sender) -> Result<(), LinkError> {
-        while let Some(push) = self.pushes.recv().await {
+        // What was pushed weighs until it has been sent.
+        while let Some(Pushed { push, weight: _weight }) = self.pushes.recv().await {
+            let mut _room = None;
             let frame = match push {
                 Push::Confirmed(tickets) => {
                     ToReceiver::Confirmed(tickets.into_iter().map(to_wire).collect())
                 }
-                Push::Messages(items) => ToReceiver::Delivery(self.delivery(items).await?),
+                Push::Messages(items) => {
+                    let bytes = items.iter().map(|item| item.body.len()).sum();
+                    _room = Some(self.link.room_to_send(bytes).await);
+                    ToReceiver::Delivery(self.delivery(items).await?)
+                }
                 Push::Refused(refusal) => {
                     return self.refuse(sender, ToReceiver::Refused(refusal)).await;
                 }
@@ -98,7 +107,7 @@ impl Subscription {
     }
 
     async fn push_receipts(&mut self, sender: &mut Sender) -> Result<(), LinkError> {
-        while let Some(push) = self.pushes.recv().await {
+        while let Some(Pushed { push, weight: _weight }) = self.pushes.recv().await {
             match push {
                 Push::Receipts(receipts, next) => {
                     self.send_receipts(sender, receipts, next).await?
