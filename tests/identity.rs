@@ -8,7 +8,7 @@ use kuriiri_client::{Draft, ReceiveError, ReceiveOptions, SendError};
 use kuriiri_merkle::leaf;
 use kuriiri_seal::{Signer, join};
 use kuriiri_transport::{
-    Conversation, Endpoint, Expect, Identity, Link, Receiver, Settings, Trust,
+    Conversation, Endpoint, Expect, Identity, Link, LinkClosed, Receiver, Settings, Trust,
 };
 use kuriiri_types::{
     Code, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role, Timestamp,
@@ -318,6 +318,23 @@ async fn a_peer_that_asks_for_proofs_learns_no_reasons() {
                 assert_eq!((issuer, proofs.paths), ("sm.example", vec![None]));
             }
         }
+    }
+}
+
+/// Whoever breaks the protocol learns the number and what it means to all, and nothing of how the relay found out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_is_closed_with_a_number_and_no_inner_words() {
+    let federation = Federation::started(&["sm"]);
+    // What is no batch may not be as large as one.
+    let too_large = vec![0x12; 64 * 1024 + 1];
+    for (frame, code) in
+        [(Bytes::from_static(b"\x0a\xff"), Code::PROTOCOL), (Bytes::from(too_large), Code::TOO_BIG)]
+    {
+        let link = federation.link_of("um").await;
+        let (mut sender, _receiver) = link.open().await.unwrap();
+        sender.send(frame).await.unwrap();
+        let LinkClosed::ByPeer { reason, .. } = link.closed().await else { panic!("not closed") };
+        assert_eq!(reason, format!("{code} {}", code.title()));
     }
 }
 

@@ -22,6 +22,7 @@ mod holds;
 mod house;
 mod identity;
 mod interop;
+mod names;
 mod output;
 mod policies;
 mod sending;

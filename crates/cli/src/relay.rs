@@ -38,7 +38,7 @@ struct Listening<'a> {
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let config = Config::load(&args.config).map_err(|e| Failure::new(e.code(), e))?;
     if args.check {
-        report(&config, output)?;
+        report(&config, &config.unresolved().await, output)?;
         return Ok(DONE);
     }
     let name = config.ministry().to_string();
@@ -73,7 +73,7 @@ async fn serve(args: &Args, relay: &mut Relay, output: Output) -> Result<(), Fai
     }
 }
 
-fn report(config: &Config, output: Output) -> Result<(), OutputError> {
+fn report(config: &Config, unresolved: &[String], output: Output) -> Result<(), OutputError> {
     let peers: Vec<String> = config.peers().map(ToString::to_string).collect();
     let systems: Vec<String> = config.systems().map(ToString::to_string).collect();
     let object = serde_json::json!({
@@ -83,6 +83,7 @@ fn report(config: &Config, output: Output) -> Result<(), OutputError> {
         "state": config.state(),
         "peers": peers,
         "systems": systems,
+        "unresolved": unresolved,
     });
     output.data(&object, || {
         format!(
@@ -93,7 +94,11 @@ fn report(config: &Config, output: Output) -> Result<(), OutputError> {
             peers.join(", "),
             systems.join(", "),
         )
-    })
+    })?;
+    for peer in unresolved {
+        output.note(&format!("{peer}; the relay looks it up again whenever it dials"));
+    }
+    Ok(())
 }
 
 /// Tells a service manager, if there is one, that the relay is ready.
