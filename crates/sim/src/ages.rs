@@ -28,7 +28,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(600);
 const WATCH: Duration = Duration::from_secs(120);
 const STEPS_AT_REST_MAX: u64 = 30;
 /// By then everything has been forgotten that may be forgotten.
-const OBLIVION: Duration = Duration::from_secs(75 * 24 * 3600);
+const OBLIVION: Duration = Duration::from_secs(106 * 24 * 3600);
 /// Of the messages of a storm, the headers of those go in the end that were taken by then.
 const PRUNED_AFTER: Duration = Duration::from_secs(25);
 

@@ -65,6 +65,7 @@ mod receiver;
 mod rekeying;
 mod relay_log;
 mod renewal;
+mod renewing;
 mod rng;
 mod rule_changes;
 mod rulebook;

@@ -1,19 +1,15 @@
-//! A relay loses its state, and goes on from an old copy of it under a new log.
+//! Which relay loses its state, and the old copy that it goes on from under a new log.
 
 use kuriiri_types::Ministry;
 
-use crate::{disk::Disk, planned::Planned, rng::Rng, world::World};
-
-/// When the copy is made, and how much later the state is lost, at most, in milliseconds.
-const COPIED_WITHIN: u64 = 20_000;
-const LOST_WITHIN: u64 = 15_000;
+use crate::{disk::Disk, rng::Rng};
 
 /// The relay that loses its state, and the copy that it goes on from.
 #[derive(Debug)]
 pub(crate) struct Renewal {
-    relay: Ministry,
-    copy: Option<Disk>,
-    rng: Rng,
+    pub(crate) relay: Ministry,
+    pub(crate) copy: Option<Disk>,
+    pub(crate) rng: Rng,
 }
 
 impl Renewal {
@@ -21,34 +17,5 @@ impl Renewal {
     pub(crate) fn of(mut rng: Rng, relays: &[Ministry]) -> Option<Self> {
         let relay = rng.pick(relays)?.clone();
         Some(Self { relay, copy: None, rng })
-    }
-}
-
-impl World {
-    /// One relay will lose its state; before that somebody copies it.
-    pub(crate) fn begin_renewal(&mut self) {
-        let Some(renewal) = &mut self.renewal else { return };
-        self.agenda.after(renewal.rng.between(2000, COPIED_WITHIN), Planned::CopyState);
-    }
-
-    /// Somebody copies the state of the relay that will lose it.
-    pub(crate) fn copy_state(&mut self) {
-        let Some(renewal) = &mut self.renewal else { return };
-        renewal.copy = self.nodes.get(&renewal.relay).map(|node| node.disk.clone());
-        self.agenda.after(renewal.rng.between(1, LOST_WITHIN), Planned::LoseState);
-    }
-
-    /// Its state is lost. It will start on the copy, with a log that goes on from the last checkpoint that
-    /// there was of the one before.
-    pub(crate) fn lose_state(&mut self) {
-        let Some(renewal) = self.renewal.as_mut().filter(|_| !self.is_calm) else { return };
-        let (relay, Some(copy)) = (renewal.relay.clone(), renewal.copy.take()) else { return };
-        self.crash(&relay);
-        self.trace.line(self.agenda.now(), format_args!("{relay} has lost its state"));
-        if let Some(node) = self.nodes.get_mut(&relay) {
-            let lost = std::mem::replace(&mut node.disk, copy.with_new_log());
-            node.lost_log = Some(lost.log);
-        }
-        self.observer.logs.remove(&relay);
     }
 }
