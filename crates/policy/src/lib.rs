@@ -80,6 +80,7 @@ mod explain;
 mod facts;
 mod federation;
 mod file;
+mod file_id;
 mod gates;
 mod label;
 mod lint;
@@ -121,6 +122,7 @@ pub use explain::{
 pub use facts::{ALTERNATIVES_MAX, APPROVALS_MAX, Alternative, Approval, Facts};
 pub use federation::{Federation, NODES_MAX, Node};
 pub use file::FILE_BYTES_MAX;
+pub use file_id::FileId;
 pub use label::{Invalid, Label, LabelFault, Use, sole_label};
 pub use lint::Finding;
 pub use merge::ReceiptDemand;
@@ -131,9 +133,7 @@ pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};
 pub use rehearse::{REHEARSED_MAX, Record, Rehearsal, Rehearsed, SEMANTICS};
-pub use replace::{
-    Acceptance, Candidate, FileId, SERIAL_JUMP_MAX, SIGNERS_TO_WIDEN, Version, accept,
-};
+pub use replace::{Acceptance, Candidate, SERIAL_JUMP_MAX, SIGNERS_TO_WIDEN, Version, accept};
 pub use report::{Duties, ShownMarker, Told, Word};
 pub use route::Route;
 pub use rules::{RULES_MAX, Rules};
