@@ -2,6 +2,7 @@
 //!
 //! Whoever takes messages in, hands them out or acts on them is a part of its own, and takes custody along.
 
+mod hearing;
 mod holding;
 mod leaving;
 mod officers;
@@ -17,6 +18,7 @@ use kuriiri_types::{
 
 pub(crate) use holding::{HeldBack, stricter};
 
+pub(crate) use self::receipts::Heard;
 use crate::{
     action::Reply,
     config::Config,

@@ -245,6 +245,11 @@ impl Writing {
         u64::from(self.parts.number.saturating_sub(1)) << NUMBER_SHIFT | index
     }
 
+    /// Whether it goes on from a log that was lost.
+    pub(crate) fn is_later(&self) -> bool {
+        self.parts.number > 1
+    }
+
     /// The place of an entry; nothing when it is in a log that was lost.
     pub(crate) fn index_of(&self, reference: u64) -> Option<u64> {
         let index = reference & ((1 << NUMBER_SHIFT) - 1);

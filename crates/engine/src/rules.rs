@@ -7,7 +7,8 @@ pub(crate) use logged::Ruled;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use kuriiri_policy::{
-    Approval, Clearance, Decision, Facts, Lang, Missing, NodeId, Obligations, Policy, Reason, Route,
+    Approval, Clearance, Decision, Facts, Lang, Missing, Node, NodeId, Obligations, Policy, Reason,
+    Route,
 };
 use kuriiri_types::{
     Code, Handling, Header, LoggedClearance, Marker, Ministry, Outcome, Refusal, SpiffeId,
@@ -238,6 +239,13 @@ impl Rules {
             }
             Err(_) => lifetime(case.header, None),
         }
+    }
+
+    /// Whether a relay can say what became of a copy for a ministry: that of the ministry, or a hub, which may be
+    /// on the way.
+    pub(crate) fn may_speak_of(&self, issuer: &Ministry, dest: &Ministry) -> bool {
+        let node = self.policy.federation().get(self.node(issuer));
+        issuer == dest || node.is_some_and(Node::is_transit)
     }
 
     /// The next relay on the way of a receipt.

@@ -10,7 +10,8 @@ use kuriiri_merkle::digest;
 use kuriiri_types::{
     Digest, Timestamp,
     limits::{
-        CLOCK_SKEW_MAX, PACK_BYTES_MAX, RECEIPT_AGE_MAX, SEEN_BUCKET, SEEN_IDS_IN_MEMORY_MAX,
+        CLOCK_SKEW_MAX, MESSAGE_TTL_MAX, PACK_BYTES_MAX, RECEIPT_AGE_MAX, SEEN_BUCKET,
+        SEEN_IDS_IN_MEMORY_MAX,
     },
 };
 
@@ -69,6 +70,12 @@ pub(crate) enum Said {
 pub(crate) struct Taker([u8; MARK_BYTES]);
 
 impl Taker {
+    /// Who takes submissions: a message is submitted once for all its destinations.
+    pub(crate) fn of_submissions() -> Self {
+        // No ministry has this name.
+        Self::named("(submission)")
+    }
+
     /// The taker of this name. Made once for all that it takes, because it costs a digest.
     pub(crate) fn named(name: &str) -> Self {
         Self(beginning(&digest(name.as_bytes())))
@@ -163,7 +170,9 @@ impl Seen {
             }
         }
         if work.now >= self.forget_at {
-            let before = bucket(work.now.before(RECEIPT_AGE_MAX).before(2 * CLOCK_SKEW_MAX));
+            // Receipts are held against the marks of their messages, which are older by a whole life.
+            let oldest = work.now.before(RECEIPT_AGE_MAX).before(MESSAGE_TTL_MAX);
+            let before = bucket(oldest.before(2 * CLOCK_SKEW_MAX));
             work.commit.writes.push(Write::ForgetSeen { before });
             self.drop_before(before);
             self.forget_at =

@@ -124,6 +124,8 @@ codes! {
         "A message that was accepted goes by itself when there is room. Otherwise send it again later.";
     ERASED = 2119, Sender, false, "The body was erased by order before it was delivered.",
         "Header and receipts stand. The log of the relay that erased it names the order; send a new message if it may be sent again.";
+    NOT_HEARD = 2120, Peer, false, "The receipt is not about a message that went through this relay, or its issuer is not on the message's way.",
+        "Nothing: the relay keeps no such receipt. If a partner's relay gives many of them, ask its operator.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",

@@ -20,6 +20,17 @@ use crate::{
     view::ViewError,
 };
 
+/// What becomes of another relay's statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Heard {
+    /// It is taken.
+    Now,
+    /// It was taken at this time.
+    Before(Timestamp),
+    /// It is not about what went through here, or not for its issuer to say.
+    Not,
+}
+
 impl Custody {
     /// Writes what was decided and stated in this step, and sends the receipts on their way, in the
     /// order of the log.
@@ -91,23 +102,29 @@ impl Custody {
         if receipt.at < work.now.before(RECEIPT_AGE_MAX + CLOCK_SKEW_MAX) {
             return Ok(Verdict::Refused(Refusal::bare(Code::EXPIRED)));
         }
-        let repeat = self.keep_receipt(work, peer, verified, true)?;
-        Ok(Verdict::Accepted { at: repeat.unwrap_or(work.now), repeat: repeat.is_some() })
+        Ok(match self.keep_receipt(work, peer, verified, true)? {
+            Heard::Now => Verdict::Accepted { at: work.now, repeat: false },
+            Heard::Before(at) => Verdict::Accepted { at, repeat: true },
+            Heard::Not => Verdict::Refused(Refusal::bare(Code::NOT_HEARD)),
+        })
     }
 
     /// Writes another relay's statement into the log, once, and passes it on to the sender if it is
-    /// for passing on. Gives when it was taken, if it was before.
+    /// for passing on.
     pub(crate) fn keep_receipt(
         &mut self,
         work: &mut Work<'_>,
         peer: &Ministry,
         verified: &VerifiedReceipt,
         passes_on: bool,
-    ) -> Result<Option<Timestamp>, ViewError> {
+    ) -> Result<Heard, ViewError> {
         let receipt = verified.receipt();
         let spot = Spot::new(receipt.at, &leaf(&verified.signed().entry), self.taker);
         if let Some(taken) = self.seen.taken(spot, &work.reader)? {
-            return Ok(Some(taken.at));
+            return Ok(Heard::Before(taken.at));
+        }
+        if !self.is_to_be_heard(work, receipt)? {
+            return Ok(Heard::Not);
         }
         let entry = work.note_receipt(peer, verified);
         self.seen.take(spot, entry, work)?;
@@ -118,6 +135,6 @@ impl Custody {
             let out = ReceiptOut::Other(kept_receipt(verified.signed()));
             work.came.push((sender, QueuedReceipt { entry, out }));
         }
-        Ok(None)
+        Ok(Heard::Now)
     }
 }

@@ -19,10 +19,6 @@ use crate::{
     view::ViewError,
 };
 
-/// The taker's name in the marks of submissions: a message is submitted once for all its
-/// destinations. It cannot be a ministry's name.
-const SUBMISSION: &str = "(submission)";
-
 impl Intake {
     /// Takes a system's messages.
     pub(crate) fn on_submitted(
@@ -69,7 +65,7 @@ impl Intake {
         if let Err(refusal) = form {
             return Ok(Admission::deny(message, refusal));
         }
-        let spot = Spot::new(header.id.time(), &message.leaf(), Taker::named(SUBMISSION));
+        let spot = Spot::new(header.id.time(), &message.leaf(), Taker::of_submissions());
         if let Some(taken) = custody.seen.taken(spot, &work.reader)? {
             return Ok(Admission::Repeat(Box::new(message), taken));
         }

@@ -7,7 +7,7 @@ use kuriiri_types::{Lane, Ministry, ReceiptKind, Timestamp, Verdict};
 
 use super::{Peers, proofs::Proofs};
 use crate::{
-    custody::Custody,
+    custody::{Custody, Heard},
     event::{BatchId, LinkId},
     queued::Queued,
     record::{QueueId, Seq},
@@ -65,13 +65,16 @@ impl Peers {
             Verdict::Busy => None,
         };
         let proof = message.as_deref().zip(kind).map(|(message, kind)| proofs.find(message, kind));
-        let proof = proof.unwrap_or_default();
-        for number in &proof {
-            // One statement speaks of many messages, and is kept once.
-            if let Some(receipt) = proofs.statements.get(*number)
-                && proofs.kept.insert(*number)
-            {
-                keep_proof(custody, work, peer, receipt)?;
+        let mut proof = proof.unwrap_or_default();
+        for number in std::mem::take(&mut proof) {
+            let Some(receipt) = proofs.statements.get(number) else { continue };
+            // One statement speaks of many messages, and is kept once. One that speaks of others too proves
+            // nothing.
+            let is_new = proofs.kept.insert(number);
+            if !is_new || keep_proof(custody, work, peer, receipt)? != Heard::Not {
+                proof.push(number);
+            } else {
+                proofs.kept.remove(&number);
             }
         }
         match verdict {
@@ -127,9 +130,9 @@ fn keep_proof(
     work: &mut Work<'_>,
     peer: &Ministry,
     receipt: &VerifiedReceipt,
-) -> Result<(), ViewError> {
+) -> Result<Heard, ViewError> {
     let said = receipt.receipt();
     let is_home = *said.sender.ministry() == *custody.home();
     let passes_on = said.kind == ReceiptKind::Relayed && is_home;
-    custody.keep_receipt(work, peer, receipt, passes_on).map(drop)
+    custody.keep_receipt(work, peer, receipt, passes_on)
 }

@@ -189,8 +189,8 @@ fn kept_from(now: Timestamp) -> Option<u64> {
 }
 
 proptest! {
-    /// The oldest id that admission still looks at is one that has lived its time and whose
-    /// sender's clock was late.
+    /// The oldest id that anybody still looks at is that of a message that had lived its time, whose sender's
+    /// clock was late, and whose receipt waited as long as receipts may.
     #[test]
     fn nothing_is_forgotten_that_may_still_be_asked_about(
         now in 1_700_000_000_000_i64..1_900_000_000_000,
@@ -199,9 +199,9 @@ proptest! {
         let now = Timestamp::from_millis(now);
         let before = kept_from(now).unwrap();
         let asked = now.after(Duration::from_millis(later));
-        let oldest = asked.before(RECEIPT_AGE_MAX + CLOCK_SKEW_MAX);
+        let oldest = asked.before(MESSAGE_TTL_MAX + RECEIPT_AGE_MAX + CLOCK_SKEW_MAX);
         prop_assert!(spot(oldest, 1).bucket >= before);
-        let useless = now.before(RECEIPT_AGE_MAX + CLOCK_SKEW_MAX * 3);
+        let useless = now.before(MESSAGE_TTL_MAX + RECEIPT_AGE_MAX + CLOCK_SKEW_MAX * 3);
         prop_assert!(spot(useless, 1).bucket < before, "old buckets are forgotten");
     }
 }
@@ -210,7 +210,7 @@ proptest! {
 fn old_buckets_go_from_memory_and_disk_once_an_hour() {
     let mut bench = Bench::new();
     bench.take(&[spot(NOW, 1)]);
-    let end = NOW.after(RECEIPT_AGE_MAX).after(CLOCK_SKEW_MAX * 3);
+    let end = NOW.after(MESSAGE_TTL_MAX + RECEIPT_AGE_MAX).after(CLOCK_SKEW_MAX * 3);
     bench.now = end.before(Duration::from_secs(3000));
     let kept = bench.take(&[spot(bench.now, 2)]);
     assert!(kept.writes.iter().any(|write| matches!(write, Write::ForgetSeen { .. })));

@@ -126,6 +126,7 @@ fn receipts_for_a_peer_that_waited_on_disk_are_sent_with_proofs() {
     let sent = shown(&host, &actions);
     assert_eq!(kinds(&sent), [ReceiptKind::Delivered]);
     let mut other = Host::new("sm.example");
+    other.submit(&[letter(1)]);
     let (peer, token, receipts) = (ministry("plm.example"), Token(8), vec![Ok(verified(&sent[0]))]);
     other.step(vec![Event::ReceiptsArrived { peer, token, receipts }]);
     let mut other = other.restart();

@@ -11,10 +11,10 @@ use kuriiri_types::{
 
 use super::*;
 use crate::{
-    Certificate, LogConfig, PackKey, QueueId, Write,
+    Action, Certificate, LogConfig, PackKey, QueueId, Reply, Write,
     testing::{
         Memory, NOW, SOFTWARE, accepted, address, approval_of, change_of, config, delivery_of,
-        files_with, one_by_one,
+        files_with, one_by_one, receipt_of, stated,
     },
 };
 
@@ -247,6 +247,7 @@ fn a_withdrawal_is_written_with_the_decision_of_the_new_rules() {
 #[test]
 fn a_receipt_that_comes_in_is_written_once() {
     let mut host = Host::new("sm.example");
+    host.submit(&[letter(1)]);
     let delivery = delivery_of(&letter(1), NOW);
     let event = |host: &mut Host| {
         let (peer, token, receipts) =
@@ -261,6 +262,50 @@ fn a_receipt_that_comes_in_is_written_once() {
     assert_eq!(host.written()[0].event, expected);
     event(&mut host);
     assert_eq!(host.kinds(), [""; 0]);
+}
+
+/// Any member can sign that a message was refused. It counts only about a message that went through here, from
+/// its sender, for its recipient, and from a relay that can be on its way.
+#[test]
+fn what_is_not_for_its_issuer_to_say_or_about_something_else_is_not_heard() {
+    let mut host = Host::new("sm.example");
+    let known = Letter::new(1, SENDER, &[RECIPIENT, "kirjaamo@um.example"]);
+    host.submit(std::slice::from_ref(&known));
+    let stranger = Letter { number: 2, ..known.clone() };
+    let other_sender = Letter { from: address("tilanne@sm.example"), ..known.clone() };
+    let (plm, um, hub) = ("plm.example", "um.example", "verkko.example");
+    let said = |letter: &Letter, to: &str, (kind, issuer): (ReceiptKind, &str)| {
+        let mut receipt = receipt_of(letter, &address(to), (kind, issuer), NOW);
+        if letter.number == known.number {
+            receipt.subjects[0].subject.header = known.verified().leaf();
+        }
+        stated(vec![receipt]).remove(0)
+    };
+    let refused = |issuer| (ReceiptKind::Refused, issuer);
+    let mut hears = |receipt: kuriiri_tlog::VerifiedReceipt, peer: &str| {
+        let (peer, token, receipts) = (ministry(peer), Token(8), vec![Ok(receipt)]);
+        let actions = host.step(vec![Event::ReceiptsArrived { peer, token, receipts }]);
+        let Some(Action::Answer(_, Reply::Verdicts { verdicts, .. })) = actions.into_iter().next()
+        else {
+            panic!("an answer");
+        };
+        let is_written = host.kinds().contains(&"RECEIPT_IN");
+        assert_eq!(is_written, matches!(verdicts[0], Verdict::Accepted { .. }));
+        is_written
+    };
+    let unheard = [
+        (said(&stranger, RECIPIENT, refused(plm)), plm),
+        (said(&other_sender, RECIPIENT, refused(plm)), plm),
+        (said(&known, "tilanne@plm.example", refused(plm)), plm),
+        (said(&known, "kirjaamo@um.example", refused(plm)), plm),
+        (said(&known, RECIPIENT, refused(um)), um),
+        (said(&known, "tilanne@sm.example", refused(plm)), plm),
+    ];
+    for (number, (receipt, peer)) in unheard.into_iter().enumerate() {
+        assert!(!hears(receipt, peer), "{number}");
+    }
+    assert!(hears(said(&known, "kirjaamo@um.example", refused(hub)), hub), "a hub on the way");
+    assert!(hears(said(&known, RECIPIENT, (ReceiptKind::Delivered, plm)), plm));
 }
 
 #[test]
