@@ -13,7 +13,7 @@ pub(crate) const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The floors, lowest first. An arrow goes only to a lower floor.
 const FLOORS: [&[&str]; 8] = [
-    &["types"],
+    &["types", "damage"],
     &["merkle"],
     &["policy", "wire", "seal", "certs"],
     &["tlog", "transport"],
