@@ -86,7 +86,9 @@ fn message(text: &str, time: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kuriiri_damage::any_damage;
     use kuriiri_types::Digest;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::{
@@ -182,5 +184,33 @@ mod tests {
         bytes.extend(key(2).sign(message("text\n", TIME).as_bytes()));
         other.add(Signature::new(witness.verifier_key(), bytes)).unwrap();
         assert!(other.verify(witness.verifier_key()).is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(1024))]
+
+        #[test]
+        fn a_damaged_note_is_cosigned_as_it_was_or_not_at_all(damage in any_damage()) {
+            let witness = witness("plm.example/witness", 2);
+            let whole = add_signature(&note(), witness.cosign(&text(), TIME).unwrap()).unwrap();
+            let damaged = damage.applied_to(&whole);
+            let Ok(read) = Note::parse(&damaged) else { return Ok(()) };
+            prop_assert_eq!(read.to_bytes(), damaged);
+            for signature in read.signatures() {
+                prop_assert_eq!(Signature::parse(&signature.to_string()), Some(signature.clone()));
+            }
+            if let Ok(Some(signed)) = read.verify(witness.verifier_key()) {
+                prop_assert_eq!((read.text().to_owned(), signed.time), (text(), Some(TIME)));
+            }
+        }
+
+        #[test]
+        fn a_damaged_line_is_refused_or_is_another_line(damage in any_damage()) {
+            let line = witness("plm.example/witness", 2).cosign(&text(), TIME).unwrap().to_string();
+            let damaged = damage.applied_to_text(&line);
+            if let Some(signature) = Signature::parse(&damaged) {
+                prop_assert_eq!(signature.to_string(), damaged);
+            }
+        }
     }
 }

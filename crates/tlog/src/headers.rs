@@ -103,6 +103,9 @@ pub enum HeadersError {
 
 #[cfg(test)]
 mod tests {
+    use kuriiri_damage::any_damage;
+    use proptest::{collection::vec, option, prelude::*};
+
     use super::*;
 
     fn part(place: u8, headers: &[&'static str]) -> EntryHeaders {
@@ -140,5 +143,28 @@ mod tests {
         assert_eq!(encode_headers(&[long]), Err(HeadersError::TooLong(65_536)));
         let many = EntryHeaders { place: 0, headers: vec![None; 65_536] };
         assert_eq!(encode_headers(&[many]), Err(HeadersError::TooMany(65_536)));
+    }
+
+    fn any_part() -> impl Strategy<Value = (u8, Vec<Option<Bytes>>)> {
+        let header = vec(any::<u8>(), 1..300).prop_map(Bytes::from);
+        (any::<u8>(), vec(option::of(header), 0..20))
+    }
+
+    proptest! {
+        #[test]
+        fn a_damaged_file_is_refused_or_is_another_whole_one(
+            parts in vec(any_part(), 0..8),
+            damage in any_damage(),
+        ) {
+            let parts: std::collections::BTreeMap<u8, _> = parts.into_iter().collect();
+            let parts: Vec<EntryHeaders> =
+                parts.into_iter().map(|(place, headers)| EntryHeaders { place, headers }).collect();
+            let whole = encode_headers(&parts).unwrap();
+            let damaged = Bytes::from(damage.applied_to(&whole));
+            if let Ok(read) = decode_headers(&damaged) {
+                // Every byte is accounted for, so nothing comes out that did not go in.
+                prop_assert_eq!(encode_headers(&read).unwrap(), damaged);
+            }
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod approvals;
 mod batches;
+mod damaged;
 mod signers;
 
 use std::convert::Infallible;
