@@ -2,11 +2,11 @@
 //! each; `cargo bolero test fuzzed::…` goes on from there.
 
 use bolero::check;
-use kuriiri_policy::{Catalogue, Federation, Rules, Tester, Translation, Trials};
+use kuriiri_policy::{Catalogue, Federation, Record, Rules, Tester, Translation, Trials};
 use kuriiri_types::WireLabel;
 
 use crate::{
-    example::{EU_FI, FEDERATION, FI, Files, RULES},
+    example::{EU_FI, FEDERATION, FI, Files, NOW, RULES, facts, label},
     vectors::VECTORS,
 };
 
@@ -87,7 +87,7 @@ fn policies() {
                 let _ = policy.run_tests();
                 let _ = policy.what("sm", "plm");
                 for label in &labels {
-                    let _ = policy.who(crate::example::NOW, label, Some("um"));
+                    let _ = policy.who(NOW, label, Some("um"));
                 }
                 if file % 16 == 2 {
                     let _ = shared.diff(&policy);
@@ -116,5 +116,26 @@ fn test_files() {
         {
             let _ = tester.run(&trials);
         }
+    });
+}
+
+/// What still reads is decided again without a panic, and is written as it was read.
+#[test]
+fn records() {
+    let policy = Files::shared().policy();
+    let texts = ["FI TL4", "FI TL3 REL{PLM}", "EU R-UE"].map(|text| {
+        let wire = label(text);
+        let facts = facts(&policy, ["sm", "plm", "plm"], &wire);
+        let record = Record::of(&policy, text, NOW, &facts, &policy.decide(NOW, &facts));
+        serde_json::to_string(&record).unwrap()
+    });
+    check!().with_type::<(u8, Vec<Edit>)>().with_iterations(INPUTS).for_each(|(which, edits)| {
+        let edits = edits.get(..edits.len().min(2)).unwrap_or(&[]);
+        let text = mutilated(&texts[usize::from(*which) % texts.len()], edits);
+        let Ok(record) = serde_json::from_str::<Record>(&text) else { return };
+        let written = serde_json::to_string(&record).unwrap();
+        assert_eq!(serde_json::from_str::<Record>(&written).unwrap(), record);
+        let found = policy.rehearse([record]);
+        assert_eq!(found.decided + found.foreign, 1);
     });
 }

@@ -3,6 +3,7 @@
 use std::{future::poll_fn, pin::pin, task::Poll};
 
 use bytes::Bytes;
+use kuriiri_damage::any_damage;
 use kuriiri_transport::{
     Conversation, Receiver, Sender, StreamError,
     limits::{FRAME_STEP_BYTES, STREAM_WINDOW_BYTES},
@@ -11,6 +12,11 @@ use kuriiri_types::{
     Code,
     limits::{FRAME_BYTES_MAX, HELLO_BYTES_MAX},
 };
+use proptest::{
+    prelude::*,
+    test_runner::{TestError, TestRunner},
+};
+use tokio::runtime::Runtime;
 
 use crate::world::{World, stranger};
 
@@ -197,4 +203,68 @@ async fn an_announced_length_is_judged_before_anything_comes() {
     let error =
         StreamError::TooLarge { bytes: usize::try_from(u32::MAX).unwrap(), max: FRAME_BYTES_MAX };
     assert_eq!(raw(&[0xff; 4]).await, Err(error));
+}
+
+/// What a stream of these bytes and a clean end means: frames, and how it is over.
+fn meaning(mut bytes: &[u8], max: usize) -> (Vec<Bytes>, Option<StreamError>) {
+    let mut frames = Vec::new();
+    while let Some((prefix, rest)) = bytes.split_first_chunk() {
+        let length = usize::try_from(u32::from_be_bytes(*prefix)).unwrap();
+        if length > max {
+            return (frames, Some(StreamError::TooLarge { bytes: length, max }));
+        }
+        let Some((frame, rest)) = rest.split_at_checked(length) else {
+            return (frames, Some(StreamError::Truncated));
+        };
+        frames.push(Bytes::copy_from_slice(frame));
+        bytes = rest;
+    }
+    let is_cut = !bytes.is_empty();
+    (frames, is_cut.then_some(StreamError::Truncated))
+}
+
+#[test]
+fn damaged_streams_mean_what_their_bytes_say() {
+    const MAX: usize = 1000;
+    let whole: Vec<u8> =
+        [0, 1, 5, 255, 256, MAX, 0, 3].into_iter().fold(Vec::new(), |all, size| {
+            let length = u32::try_from(size).unwrap().to_be_bytes();
+            [&all[..], &length, &pattern(size)].concat()
+        });
+    let runtime = Runtime::new().unwrap();
+    let world = runtime.block_on(async { World::new() });
+    let issued = world.um.good("relay/r1");
+    let certificate = Some((issued.certificate_pem.as_str(), issued.key_pem.as_str()));
+    let ((_endpoint, connection), link) = runtime.block_on(async {
+        let accept = async { world.listener.accept().await.unwrap().complete().await };
+        tokio::join!(stranger(world.address(), certificate), accept)
+    });
+    let (connection, link) = (connection.unwrap(), link.unwrap());
+    let come = async |bytes: &[u8]| {
+        let (mut send, _receive) = connection.open_bi().await.unwrap();
+        // Whoever announces too much is told to stop, which may be before all is written.
+        let _ = send.write_all(bytes).await;
+        let _ = send.finish();
+        let (_sender, mut receiver) = link.accept().await.unwrap();
+        let mut frames = Vec::new();
+        loop {
+            match receiver.frame(MAX).await {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => return (frames, None),
+                Err(error) => return (frames, Some(error)),
+            }
+        }
+    };
+    let mut runner = TestRunner::new(ProptestConfig::with_cases(512));
+    let result = runner.run(&any_damage(), |damage| {
+        let bytes = damage.applied_to(&whole);
+        prop_assume!(!bytes.is_empty());
+        prop_assert_eq!(runtime.block_on(come(&bytes)), meaning(&bytes, MAX));
+        Ok(())
+    });
+    if let Err(TestError::Fail(why, damage)) = result {
+        panic!("{why} after {damage:?}");
+    }
+    assert_eq!(link.close_reason(), None);
+    runtime.block_on(async { drop((world, link)) });
 }
