@@ -118,7 +118,9 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
+    use kuriiri_damage::any_damage;
     use kuriiri_policy::FileId;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -165,5 +167,23 @@ mod tests {
         );
         assert_eq!(without.missing_in(std::slice::from_ref(rules)).count(), 0);
         assert_eq!(without.with(&versions()).digest("own.toml"), record.digest("own.toml"));
+    }
+
+    #[test]
+    fn a_damaged_record_is_refused_or_is_another_whole_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let (state, file) = (dir.path(), dir.path().join(NAME));
+        Record::default().with(&versions()).store(state).unwrap();
+        let whole = fs::read(&file).unwrap();
+        proptest!(|(damage in any_damage())| {
+            fs::write(&file, damage.applied_to(&whole)).unwrap();
+            match Record::load(state) {
+                Ok(read) => {
+                    read.store(state).unwrap();
+                    prop_assert_eq!(Record::load(state).unwrap(), read);
+                }
+                Err(error) => prop_assert_eq!(error.code(), Code::STORE_CORRUPT),
+            }
+        });
     }
 }

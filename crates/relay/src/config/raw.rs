@@ -137,3 +137,51 @@ impl From<RawKeyAgreement> for KeyAgreement {
 fn yes() -> bool {
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use kuriiri_damage::any_damage;
+    use kuriiri_types::Code;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Config;
+
+    const ANNOTATED: &str = include_str!("../../../../deploy/relay.toml");
+
+    /// Of the annotated file what is not a comment: damage in those would be lost on the parser.
+    fn whole() -> String {
+        let is_said = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        ANNOTATED.lines().filter(is_said).map(|line| format!("{line}\n")).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(512))]
+
+        #[test]
+        fn a_damaged_configuration_is_read_or_refused(damage in any_damage()) {
+            let text = damage.applied_to_text(&whole());
+            if let Ok(raw) = toml::from_str::<RawConfig>(&text) {
+                // Unknown keys are refused, so each system was written, with its name.
+                prop_assert!(raw.system.len() <= text.matches("name").count());
+                prop_assert!(raw.officer.len() <= text.matches("name").count());
+            }
+        }
+    }
+
+    /// None of the files that it names is there, so each is refused with a number and a word.
+    #[test]
+    fn a_damaged_configuration_ends_with_a_number_and_a_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("relay.toml");
+        let whole = whole().replace("/var/lib/kuriiri", "nowhere");
+        proptest!(ProptestConfig::with_cases(128), |(damage in any_damage())| {
+            fs::write(&file, damage.applied_to_text(&whole)).unwrap();
+            let Err(error) = Config::load(&file) else { return Err(TestCaseError::fail("taken")) };
+            prop_assert!(matches!(error.code(), Code::CONFIG | Code::KEY_FILE), "{}", error);
+            prop_assert!(!error.to_string().is_empty());
+        });
+    }
+}
