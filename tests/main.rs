@@ -25,6 +25,7 @@ mod interop;
 mod names;
 mod output;
 mod policies;
+mod promised;
 mod sending;
 mod signed_files;
 mod stories;
