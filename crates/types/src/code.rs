@@ -94,8 +94,8 @@ codes! {
         "Send a new message if it still matters.";
     TOO_BIG = 2104, Sender, false, "The body is larger than its label or this relay allows.",
         "Split it, or ask what the limit for this label is.";
-    BUSY = 2105, Peer, true, "A queue on the way is full.",
-        "Nothing to do: the message is kept and tried again. If it lasts, look at the peer's mailboxes.";
+    BUSY = 2105, Peer, true, "A queue or a disk on the way is full.",
+        "Nothing to do: the message is kept and tried again. If it lasts, look at the mailboxes and the disk of the relay that says so.";
     UNKNOWN_RECIPIENT = 2106, Sender, false, "There is no such mailbox or ministry.",
         "Check the address.";
     NOT_YOURS = 2107, Sender, false, "This system may not use that address.",

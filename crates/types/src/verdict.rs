@@ -16,7 +16,7 @@ pub enum Verdict {
     },
     /// Will never be taken as it is.
     Refused(Refusal),
-    /// Not now: a queue is full. Give it again later, in the same order.
+    /// Not now: a queue or the disk is full. Give it again later, in the same order.
     Busy,
 }
 
