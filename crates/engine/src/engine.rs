@@ -132,7 +132,9 @@ impl Engine {
         let (last, others): (Vec<_>, Vec<_>) =
             events.into_iter().partition(|event| matches!(event, Event::EraseAsked { .. }));
         for event in others.into_iter().chain(last) {
-            self.on(work, event)?;
+            if let Some(event) = self.intake.let_in(work, event) {
+                self.on(work, event)?;
+            }
         }
         self.custody.tend_holds(work)?;
         let ended_on_disk = work.ended_on_disk
@@ -232,6 +234,7 @@ impl Engine {
             Event::ReceiptsArrived { peer, token, receipts } => {
                 custody.on_receipts_arrived(work, &peer, token, receipts)?;
             }
+            Event::Room { is_scarce } => intake.has_room(!is_scarce),
             Event::RetentionChanged(retention) => custody.change_retention(retention),
             Event::ReceiptsConfirmed { subscription, through } => {
                 readers.on_confirmed(&mut custody.queues, subscription, through);

@@ -198,6 +198,12 @@ pub enum Event {
         /// The receipts, or why the host refused one already.
         receipts: Vec<Result<VerifiedReceipt, Refusal>>,
     },
+    /// The disk has too little room for what stays, or enough again. Until told otherwise it has enough.
+    Room {
+        /// While it is so, whoever hands something over is told to come again, and nothing is written about
+        /// it. All that empties the disk goes on, and so do acts of people.
+        is_scarce: bool,
+    },
     /// Headers are kept as long as this says from now on.
     RetentionChanged(Retention),
     /// A reader of receipts has dealt with all up to a number.

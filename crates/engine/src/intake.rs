@@ -15,12 +15,12 @@ use kuriiri_types::{
 };
 
 use crate::{
-    action::Reply,
+    action::{Reply, WitnessAnswer},
     classes::First,
     custody::{Custody, HeldBack},
     decisions::Judged,
     endorsed::Endorsed,
-    event::{LinkId, Token},
+    event::{Event, LinkId, Token},
     message::{Keeping, Message},
     queued::Queued,
     recent::Recent,
@@ -52,15 +52,53 @@ pub(crate) struct Source {
 /// What came in of late.
 #[derive(Default)]
 pub(crate) struct Intake {
-    /// The epoch in which a source was told that a queue is full.
+    /// The epoch in which a source was told that a queue or the disk is full.
     pushed_back: HashMap<(LinkId, Lane), u32>,
     /// Certificates that this run has kept.
     certificates: HashSet<Fingerprint>,
     /// What was decided on.
     recent: Recent,
+    /// The disk has too little room for what stays.
+    is_scarce: bool,
 }
 
 impl Intake {
+    /// Hears whether the disk has room for what stays.
+    pub(crate) fn has_room(&mut self, has_room: bool) {
+        self.is_scarce = !has_room;
+    }
+
+    /// Gives an event back that may go on. What a giver hands over while there is too little room for it is
+    /// answered here: the giver keeps it and comes again, and nothing is written, not even what is wrong with it.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "only what comes in and stays is turned back"
+    )]
+    pub(crate) fn let_in(&mut self, work: &mut Work<'_>, event: Event) -> Option<Event> {
+        if !self.is_scarce {
+            return Some(event);
+        }
+        match event {
+            Event::Arrived { link, token, lane, epoch, parcels, .. } => {
+                self.pushed_back.insert((link, lane), epoch);
+                work.answer_batch(token, vec![Verdict::Busy; parcels.len()]);
+            }
+            Event::Submitted { link, token, lane, epoch, messages, .. } => {
+                self.pushed_back.insert((link, lane), epoch);
+                work.answer_batch(token, vec![Verdict::Busy; messages.len()]);
+            }
+            Event::ReceiptsArrived { token, receipts, .. } => {
+                work.answer_batch(token, vec![Verdict::Busy; receipts.len()]);
+            }
+            Event::CheckpointShown { token, .. } => {
+                let refusal = WitnessAnswer::Refused(Refusal::bare(Code::BUSY));
+                work.answer(token, Reply::Witnessed(refusal));
+            }
+            other => return Some(other),
+        }
+        None
+    }
+
     /// The last decisions, newest first, as the rules in force have them.
     pub(crate) fn on_decisions_asked(
         &self,
@@ -92,7 +130,7 @@ impl Intake {
         self.pushed_back.retain(|(known, _), _| *known != link);
     }
 
-    /// True when this source was told in this epoch that a queue is full: what it had under way
+    /// True when this source was told in this epoch that a queue or the disk is full: what it had under way
     /// behind that message must not overtake it.
     fn is_pushed_back(&self, source: &Source) -> bool {
         self.pushed_back.get(&(source.link, source.lane)) == Some(&source.epoch)

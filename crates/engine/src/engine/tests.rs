@@ -7,4 +7,5 @@ mod holds;
 mod links;
 mod log;
 mod mailboxes;
+mod room;
 mod witness;
