@@ -14,6 +14,7 @@ use kuriiri_wire::relay::Hello;
 use tokio::{
     sync::{Mutex, mpsc, oneshot},
     task::{JoinHandle, JoinSet, spawn_blocking},
+    time::Instant,
 };
 
 use crate::{
@@ -36,6 +37,7 @@ use crate::{
     publish::{Publisher, publish},
     reload::Reloader,
     rollback::{Rollback, WITNESSED, keep},
+    room::KnownRoom,
     shared::Shared,
     state::store_options,
     turns::Turns,
@@ -108,7 +110,9 @@ impl Relay {
         publishing.spawn(publisher.run(told));
         let inbox = events;
         let store_of_loop = Arc::clone(&store);
-        let driver = Driver { engine, store: store_of_loop, dispatcher, inbox, random, rollback };
+        let room = KnownRoom::new(Instant::now());
+        let driver =
+            Driver { engine, store: store_of_loop, dispatcher, inbox, random, rollback, room };
         let (stop, stopped) = oneshot::channel();
         #[expect(clippy::disallowed_methods, reason = "its handle is kept and awaited")]
         let driver = tokio::spawn(driver.run(first, stopped));

@@ -39,6 +39,7 @@ mod record;
 mod reload;
 mod renew;
 mod rollback;
+mod room;
 mod session;
 mod shared;
 mod signed;

@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use kuriiri_engine::LinkId;
 use kuriiri_merkle::consistency;
-use kuriiri_store::{Published, Store};
+use kuriiri_store::{CommitError, Published, Store};
 use kuriiri_tlog::{KeyKind, Note, Signature, VerifierKey, add_signature};
 use kuriiri_transport::Link;
 use kuriiri_types::Ministry;
@@ -80,8 +80,19 @@ impl Publisher {
     }
 
     async fn show(&mut self) {
-        if let Some(Published { size, note }) = publish(&self.store).await {
-            self.shown = Cosigned { size, note, witnesses: 0 };
+        match self.store.publish().await {
+            Ok(Some(Published { size, note })) => {
+                self.shown = Cosigned { size, note, witnesses: 0 };
+            }
+            Ok(None) => {}
+            Err(error) => self.cannot_show(&error),
+        }
+    }
+
+    /// Says so, once a minute while it lasts: the log is shown every second.
+    fn cannot_show(&self, error: &CommitError) {
+        if self.shared.lines.is_first(self.shared.home.as_str(), "the log cannot be shown") {
+            tracing::error!(%error, code = %error.code(), "the log cannot be shown");
         }
     }
 
@@ -113,8 +124,11 @@ impl Publisher {
         while let Some(Ok((peer, answer))) = asking.join_next().await {
             match answer {
                 Ok(Ok(signature)) => has_more |= self.add(&peer, signature),
+                // A witness whose disk is full says so for as long as it is.
                 Ok(Err(error @ LinkError::Witness(_))) => {
-                    tracing::warn!(%peer, %error, "the log was not witnessed");
+                    if self.shared.lines.is_first(peer.as_str(), "the log was not witnessed") {
+                        tracing::warn!(%peer, %error, "the log was not witnessed");
+                    }
                 }
                 // It comes back, and is asked again.
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "the log was not witnessed"),
@@ -126,7 +140,7 @@ impl Publisher {
         }
         self.shared.prover.note(self.shown.clone());
         if let Err(error) = self.store.put_checkpoint(self.shown.note.clone()).await {
-            tracing::error!(%error, code = %error.code(), "the log cannot be shown");
+            self.cannot_show(&error);
         }
     }
 
@@ -198,14 +212,10 @@ impl Question {
     }
 }
 
-/// Shows the log as it is. A failure is the operator's matter and is tried again: the entries are
+/// Shows the log as it is. A failure is the operator's matter, and a start tries again: the entries are
 /// durable all the same.
-pub(crate) async fn publish(store: &Store) -> Option<Published> {
-    match store.publish().await {
-        Ok(published) => published,
-        Err(error) => {
-            tracing::error!(%error, code = %error.code(), "the log cannot be shown");
-            None
-        }
+pub(crate) async fn publish(store: &Store) {
+    if let Err(error) = store.publish().await {
+        tracing::error!(%error, code = %error.code(), "the log cannot be shown");
     }
 }
