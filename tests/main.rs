@@ -18,6 +18,7 @@ mod deliver;
 mod documents;
 mod evidence;
 mod federation;
+mod full_disk;
 mod holds;
 mod house;
 mod identity;
