@@ -8,15 +8,17 @@ use kuriiri_types::{Address, Addressed, Digest, Giver, MessageId, Ministry, Rece
 ///
 /// A receipt is signed by its issuer and by nobody else, and any member can issue one. So what it says counts
 /// only for the very header that was accepted, for its sender and one of its recipients, and its end is for
-/// few to say: the own relay, the relay of the recipient's ministry, and a relay that the own relay has named
-/// as one on the way. Whatever another says of it is hearsay, and changes nothing.
+/// few to say: the own relay, the relay of the recipient's ministry, and a relay on the way. One is on the way
+/// if the own relay has named it, or if it says that it got the message from the own relay: that one hands
+/// on no such word of a relay that is neither the recipient's nor a hub (KRI-2120). Whatever another says of it
+/// is hearsay, and changes nothing.
 #[derive(Debug, Clone)]
 pub struct Course {
     message: MessageId,
     header: Digest,
     from: Address,
     recipients: BTreeMap<Address, Progress>,
-    /// Other ministries of which the own relay's receipts say that they had it.
+    /// Other ministries that had it, by the own relay's receipts or by their own about what it gave them.
     on_the_way: BTreeSet<Ministry>,
 }
 
@@ -68,16 +70,14 @@ impl Course {
         {
             self.on_the_way.insert(peer.clone());
         }
+        if receipt.kind == ReceiptKind::Relayed && receipt.by == Some(Giver::Peer(home.clone())) {
+            self.on_the_way.insert(receipt.issuer.clone());
+        }
         let is_near = receipt.issuer == *home || receipt.issuer == *told.recipient.ministry();
         let is_named = self.on_the_way.contains(&receipt.issuer);
         let (now, counts) = match receipt.kind {
             ReceiptKind::Accepted => (Progress::Accepted, is_near),
-            // Whoever says so answers for it: a relay that does not have the message gains nothing but
-            // an entry in its own log that says so.
-            ReceiptKind::Relayed => {
-                let from_home = receipt.by == Some(Giver::Peer(home.clone()));
-                (Progress::Relayed, is_near || is_named || from_home)
-            }
+            ReceiptKind::Relayed => (Progress::Relayed, is_near || is_named),
             end @ (ReceiptKind::Delivered | ReceiptKind::Refused | ReceiptKind::Expired) => {
                 (Progress::Ended(end), is_near || is_named)
             }
@@ -172,11 +172,10 @@ mod tests {
     #[test]
     fn a_third_ministry_never_ends_a_recipient() {
         let mut course = course();
-        // It is a recipient's too, so it knows the header; it may even say that it got this copy.
+        // It is a recipient's too, so it knows the header. Its word that it got this copy from the own relay
+        // is not handed on by that.
         let relayed = said(ReceiptKind::Relayed, THIRD, peer(HUB));
         assert_eq!(hear(&mut course, &relayed), Word::Hearsay);
-        let claimed = said(ReceiptKind::Relayed, THIRD, peer(HOME));
-        assert_eq!(hear(&mut course, &claimed), Word::News);
         for (kind, by) in [
             (ReceiptKind::Refused, None),
             (ReceiptKind::Refused, peer(HOME)),
@@ -187,7 +186,7 @@ mod tests {
         }
         let delivered = said(ReceiptKind::Delivered, THIRD, system(THIRD));
         assert_eq!(hear(&mut course, &delivered), Word::Foreign);
-        assert_eq!(at_um(&course), Progress::Relayed);
+        assert_eq!(at_um(&course), Progress::Accepted);
         let delivered = said(ReceiptKind::Delivered, THERE, system(THERE));
         assert_eq!(hear(&mut course, &delivered), Word::News);
         assert_eq!(at_um(&course), Progress::Ended(ReceiptKind::Delivered));
@@ -208,8 +207,13 @@ mod tests {
         assert_eq!(hear(&mut course, &hub), Word::Hearsay);
         let mut named = said(ReceiptKind::Refused, HOME, peer(HUB));
         named.subjects[0].recipient = address(THIRD);
+        let mut other = course.clone();
         assert_eq!(hear(&mut course, &named), Word::News);
         assert_eq!(hear(&mut course, &hub), Word::News);
+        // Or by what it says itself of what the own relay gave it.
+        let relayed = said(ReceiptKind::Relayed, HUB, peer(HOME));
+        assert_eq!(hear(&mut other, &relayed), Word::News);
+        assert_eq!(hear(&mut other, &hub), Word::News);
     }
 
     #[test]
