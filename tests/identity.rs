@@ -361,6 +361,24 @@ async fn what_is_taken_can_always_be_checked_by_an_auditor() {
     assert_eq!(kinds(&log)["CERTIFICATE"], 1 + 2);
 }
 
+/// A member with a genuine certificate and no link in the federation file is none to speak with.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_without_a_link_is_not_answered() {
+    let mut federation = Federation::written();
+    let file = federation.path("sm/policy/federation.toml");
+    let members = fs::read_to_string(&file).unwrap();
+    let linked = members.replacen("id = \"sm\"", "id = \"sm\"\nlinks = [\"plm\", \"hub\"]", 1);
+    assert_ne!(linked, members);
+    fs::write(&file, linked).unwrap();
+    federation.sign_anew(&file);
+    federation.start("sm");
+    let knock = |peer| federation.knock(federation.relay_identity(peer), Conversation::Relay);
+    assert!(knock("um").await.is_none());
+    assert!(knock("plm").await.is_some());
+    // Nor is a relay of the ministry itself.
+    assert!(knock("sm").await.is_none());
+}
+
 /// A certificate that is revoked while its link is open closes it, without a restart.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_peer_is_shown_the_door_at_reload() {

@@ -241,6 +241,14 @@ impl Rules {
         }
     }
 
+    /// Whether relays that had a message one after the other, and this one after them, are members that are
+    /// linked with each other.
+    pub(crate) fn is_way(&self, path: &[Ministry]) -> bool {
+        let nodes = path.iter().map(|ministry| self.node(ministry));
+        let ends = nodes.clone().skip(1).chain([self.here]);
+        nodes.zip(ends).all(|(one, next)| self.policy.federation().linked(one, next))
+    }
+
     /// Whether a relay can say what became of a copy for a ministry: that of the ministry, or a hub, which may be
     /// on the way.
     pub(crate) fn may_speak_of(&self, issuer: &Ministry, dest: &Ministry) -> bool {

@@ -14,7 +14,10 @@ use crate::{
 
 /// The meaning that decisions have in this version. A change of what any rule means gets another
 /// number, and the old meaning is kept for old records.
-pub const SEMANTICS: u32 = 1;
+pub const SEMANTICS: u32 = 2;
+/// From this number on a relay that is to hand a message on asks first whether it may take it at all: the same
+/// decision without a next relay.
+pub const SEMANTICS_ASK_OWN: u32 = 2;
 /// Changed decisions that are listed; further ones are counted.
 pub const REHEARSED_MAX: usize = 10_000;
 

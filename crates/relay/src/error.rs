@@ -93,6 +93,8 @@ pub(crate) enum LinkError {
     Name { name: String, why: String },
     #[error("it does not answer")]
     Silent,
+    #[error("the federation file has no link with it")]
+    NotLinked,
     #[error("it let too much wait")]
     Slow,
     #[error("it speaks version {theirs} of the contract, we speak {ours}")]
@@ -123,7 +125,11 @@ impl LinkError {
     /// True for what only a broken program does: nothing on its link can be trusted any more.
     pub(crate) fn ends_the_link(&self) -> bool {
         match self {
-            Self::Wire(_) | Self::Number(_) | Self::Task(_) | Self::Version { .. } => true,
+            Self::Wire(_)
+            | Self::Number(_)
+            | Self::Task(_)
+            | Self::NotLinked
+            | Self::Version { .. } => true,
             Self::NoAddress
             | Self::Name { .. }
             | Self::Silent
@@ -143,6 +149,7 @@ impl LinkError {
         match self {
             Self::NoAddress | Self::Name { .. } | Self::Closing => Code::UNREACHABLE,
             Self::Silent | Self::Slow | Self::Number(GateError::Missing(_)) => Code::TOO_SLOW,
+            Self::NotLinked => Code::NOT_LINKED,
             Self::Version { .. } | Self::Number(GateError::Used) | Self::Wire(_) => Code::PROTOCOL,
             Self::Task(_) | Self::Proof(_) | Self::Witness(_) | Self::Body(_) => Code::INTERNAL,
             Self::Closed(closed) => closed.code(),

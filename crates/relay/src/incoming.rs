@@ -56,6 +56,7 @@ impl Inbound {
     }
 
     async fn greet(&self) -> Result<(), LinkError> {
+        self.is_linked()?;
         let (mut sender, mut receiver) = self.link.accept().await?;
         let frame = receiver.frame(Hello::BYTES_MAX).await?.ok_or(LinkError::Silent)?;
         let hello = Hello::decode(frame)?;
@@ -70,6 +71,12 @@ impl Inbound {
         }
         self.shared.inbox.tell(Event::Heard { peer: self.peer.clone() }).await?;
         Ok(())
+    }
+
+    /// A member with which the federation file has no link is none to speak with; the file may change while
+    /// the link is there.
+    fn is_linked(&self) -> Result<(), LinkError> {
+        if self.shared.is_linked(&self.peer) { Ok(()) } else { Err(LinkError::NotLinked) }
     }
 
     async fn take_batches(self: Arc<Self>) -> LinkError {
@@ -101,6 +108,7 @@ impl Inbound {
         sender: Sender,
         mut receiver: Receiver,
     ) -> Result<(), LinkError> {
+        self.is_linked()?;
         receiver.is_due();
         let frame = receiver.next_frame_by(RelayRequest::bytes_max).await?;
         // Its room is taken until it has been answered.

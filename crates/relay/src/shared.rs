@@ -51,6 +51,13 @@ impl Shared {
         policy.federation().get(hop)?.domain().cloned()
     }
 
+    /// Whether the federation file in force links this relay with another.
+    pub(crate) fn is_linked(&self, ministry: &Ministry) -> bool {
+        let policy = self.policy.load();
+        let ends = policy.node(&self.home).zip(policy.node(ministry));
+        ends.is_some_and(|(here, there)| policy.federation().linked(here, there))
+    }
+
     /// How many turns are taken.
     pub(crate) fn figures(&self) -> Vec<Figure> {
         [&self.checking, &self.proving, &self.asking].map(Turns::figure).into()

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use kuriiri_merkle::digest;
 use kuriiri_policy::{
     Case, CaseApproval, CaseClearance, Catalogue, Decision, FILE_BYTES_MAX, Facts, Federation,
-    Label, NodeId, Policy, Rules, SEMANTICS, Sources, Translation, Word,
+    Label, NodeId, Policy, Reason, Rules, SEMANTICS, SEMANTICS_ASK_OWN, Sources, Translation, Word,
 };
 use kuriiri_types::{
     Approval, Decided, Digest, FileInForce, FileKind, FilePart, Giver, Header, LoggedRuling,
@@ -158,9 +158,9 @@ impl InForce {
         decided: &Decided,
         messages: &[(Subject, Header)],
     ) -> Result<Vec<Again>, String> {
-        if decided.semantics != SEMANTICS {
+        if !(1..=SEMANTICS).contains(&decided.semantics) {
             return Err(format!(
-                "rules are said to have had the meaning {} then, and this program knows {SEMANTICS} only",
+                "rules are said to have had the meaning {} then, and this program knows those up to {SEMANTICS} only",
                 decided.semantics
             ));
         }
@@ -203,6 +203,14 @@ impl Compiled {
     }
 }
 
+/// Whether the relay had to ask first if it may take a message that it hands on: when the message came in.
+fn asks_own(decided: &Decided) -> bool {
+    decided.semantics >= SEMANTICS_ASK_OWN
+        && decided.batch.is_some()
+        && !decided.path.is_empty()
+        && decided.next.is_some()
+}
+
 /// How a decision comes out, if otherwise than it was.
 fn other(decided: &Decided, decision: &Decision) -> Again {
     let (word, mut codes) = (decision.word(), decision.codes());
@@ -223,6 +231,7 @@ struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
+    /// How it decides now: against the message if this relay may not take it, where it must ask that first.
     fn decide(&mut self, decided: &Decided, (subject, header): &'a (Subject, Header)) -> Decision {
         let from = header.from.ministry();
         let origin = if from == self.origin.from.ministry() {
@@ -243,22 +252,27 @@ impl<'a> Asked<'a> {
             drafter: header.drafter.as_deref(),
             ..self.facts
         };
-        // The meaning of a label rests on these besides what all of a class share.
+        let label = match self.label(header, &facts) {
+            Ok(label) => label,
+            Err(reasons) => return Decision::Deny(reasons),
+        };
+        let ask = |facts: &Facts<'_>| self.policy.decide_resolved(self.at, facts, &label);
+        let own = asks_own(decided).then(|| ask(&Facts { next: None, ..facts }));
+        own.filter(|own| matches!(own, Decision::Deny(_))).unwrap_or_else(|| ask(&facts))
+    }
+
+    /// The meaning of a label rests on these besides what all of a class share.
+    fn label(&mut self, header: &'a Header, facts: &Facts<'a>) -> Result<Label, Vec<Reason>> {
         let is_known = |(before, _): &(&Header, Label)| {
             (&before.label, before.created) == (&header.label, header.created)
-                && before.from.ministry() == from
+                && before.from.ministry() == header.from.ministry()
         };
         let label = match self.label.filter(is_known) {
-            Some((_, label)) => Ok(label),
-            None => self.policy.effective(self.at, &facts),
+            Some((_, label)) => label,
+            None => self.policy.effective(self.at, facts)?,
         };
-        match label {
-            Ok(label) => {
-                self.label = Some((header, label));
-                self.policy.decide_resolved(self.at, &facts, &label)
-            }
-            Err(reasons) => Decision::Deny(reasons),
-        }
+        self.label = Some((header, label));
+        Ok(label)
     }
 }
 

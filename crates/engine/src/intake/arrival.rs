@@ -14,7 +14,7 @@ use crate::{
     endorsed::Endorsed,
     event::Arrival,
     record::Certificate,
-    rules::{Hop, Ruling},
+    rules::{Hop, Rules, Ruling},
     seen::{Spot, Taker},
     stating::Failure,
     step::Work,
@@ -64,7 +64,8 @@ impl Intake {
         let Arrival { message, dest, path, approvals } = arrival;
         let header = message.header();
         let form = check_form(header, lane)
-            .and_then(|()| check_path(custody.home(), header, &dest, (&path, peer)));
+            .and_then(|()| check_path(custody.home(), header, &dest, (&path, peer)))
+            .and_then(|()| check_links(&custody.rules, &path));
         if let Err(refusal) = form {
             return Ok(Admission::deny(message, refusal));
         }
@@ -126,6 +127,11 @@ fn tell_unknown(custody: &Custody, work: &mut Work<'_>, message: &VerifiedMessag
     if !unknown.is_empty() {
         work.tell_negative(sent(message), &unknown, &why);
     }
+}
+
+/// Each relay on the way that a message says it came is a member, and has a link with the one after it.
+fn check_links(rules: &Rules, path: &[Ministry]) -> Result<(), Refusal> {
+    rules.is_way(path).then_some(()).ok_or(Refusal::bare(Code::NO_ROUTE))
 }
 
 /// The way a message says it came must fit its header and the certificate of the peer.

@@ -1,9 +1,9 @@
 //! Decisions as they are written down: for rehearsals, and for the log.
 
-use kuriiri_policy::{Decision, Facts, NodeId, Record, Route};
+use kuriiri_policy::{Decision, Facts, NodeId, Reason, Record, Route};
 use kuriiri_types::{LoggedRuling, Ministry, Timestamp};
 
-use super::{Onward, Rules, Ruling, Way};
+use super::{Onward, Rules, Ruling, Way, refuse};
 use crate::case::Case;
 
 /// What the log writes for a node that the federation does not know; no node has this name.
@@ -44,6 +44,9 @@ impl Rules {
     pub(crate) fn rule_on(&self, now: Timestamp, case: &Case<'_>) -> (Ruling<Way>, Ruled) {
         let originating = case.path.is_empty() && case.submitter.is_some();
         let (ruling, ruled) = self.with_facts(case, originating, |facts| {
+            if let Some(why) = self.may_not_take(now, &facts) {
+                return (Ruling::End(refuse(&why)), self.ruled_on(now, case.dest, &facts, None));
+            }
             let route = self.policy.next_hop(now, &facts);
             let ruled = match &route {
                 Ok(Route::Forward(next, _)) => {
@@ -59,6 +62,18 @@ impl Rules {
         });
         let lapsed = case.submitter.and_then(|_| self.lapsed(now, case.header.label.as_ref()));
         (lapsed.map_or(ruling, Ruling::End), ruled)
+    }
+
+    /// Why this relay may not take a message that it would hand on for others. Whoever handed it over may have
+    /// asked that by other rules, or not at all.
+    fn may_not_take(&self, now: Timestamp, facts: &Facts<'_>) -> Option<Vec<Reason>> {
+        if facts.prev.is_none() || facts.at == facts.dest {
+            return None;
+        }
+        match self.policy.decide(now, &Facts { next: None, ..*facts }) {
+            Decision::Deny(why) => Some(why),
+            Decision::Permit(_) | Decision::Hold(..) => None,
+        }
     }
 
     /// A decision on a message in custody as the log keeps it.

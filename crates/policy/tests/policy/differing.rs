@@ -130,7 +130,6 @@ fn how_labels_are_read_counts_too() {
             true,
             "node um has another witness key",
         ),
-        ("host = \"relay.um.example\"", "host = \"other.example\"", true, "at another place"),
         ("case_insensitive = false", "case_insensitive = true", true, "either case"),
         ("id = \"arkisto\" ", "id = \"kirjasto\" ", true, "node kirjasto is new"),
     ] {

@@ -299,6 +299,10 @@ fn an_arrival_whose_way_does_not_fit_is_refused_without_reasons() {
     let mut host = Host::new("plm.example");
     let verdicts = host.arrive_from("um.example", &["sm.example"], std::slice::from_ref(&letter));
     assert_eq!(refusal(&verdicts[0]), Code::MALFORMED, "the peer is not on the path");
+    // Strangers, and members that do not speak with each other.
+    let path = ["sm.example", "stranger.example", "verkko.example"];
+    let verdicts = Host::new("plm.example").arrive(&path, std::slice::from_ref(&letter));
+    assert_eq!(refusal(&verdicts[0]), Code::NO_ROUTE);
     let unsealed = Letter { label: Some("FI TL4"), ..letter };
     let verdicts = Host::new("plm.example").arrive(&["sm.example"], &[unsealed]);
     assert_eq!(verdicts, [Verdict::Refused(Refusal::bare(Code::POLICY))]);

@@ -68,7 +68,7 @@ fn arrived(epoch: u32) -> Event {
 }
 
 fn receipts() -> Event {
-    let delivery = delivery_of(&Letter::new(3, SM, &[PLM]), NOW);
+    let delivery = delivery_of(&Letter::new(1, SM, &[PLM]), NOW);
     let receipts = [Ok(delivery)].into_iter().chain(refusals().into_iter().map(Err)).collect();
     Event::ReceiptsArrived { peer: ministry("plm.example"), token: Token(7), receipts }
 }
