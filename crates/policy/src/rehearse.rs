@@ -68,7 +68,7 @@ pub struct Rehearsal {
     pub changed: u64,
     /// Of those, the ones that come out wider: a denial that is no more, a hold that is a permit.
     pub wider: u64,
-    /// Records of another [`SEMANTICS`], which were not decided.
+    /// Records of a newer [`SEMANTICS`], which were not decided.
     pub foreign: u64,
     /// The changed ones in the order of the records, at most [`REHEARSED_MAX`].
     pub listed: Vec<Rehearsed>,
@@ -106,7 +106,7 @@ impl Policy {
     pub fn rehearse(&self, records: impl IntoIterator<Item = Record>) -> Rehearsal {
         let mut rehearsal = Rehearsal::default();
         for record in records {
-            if record.semantics == SEMANTICS {
+            if (1..=SEMANTICS).contains(&record.semantics) {
                 rehearsal.note(record, self);
             } else {
                 rehearsal.foreign += 1;
