@@ -142,10 +142,10 @@ codes! {
         "Ask again in some seconds. If it lasts, the relay whose log it is has no link with its witnesses: `kuriiri log status` there says which are missing.";
     TOO_MANY_LINKS = 3108, Sender, true, "There are as many links as may be at once.",
         "A system or person that has several programs open closes some of them; otherwise the relay is full, and it is tried again by itself.";
-    NOT_LINKED = 3110, Operator, false, "The federation file has no link between the two ministries.",
-        "Relays speak with those alone with which the federation file links them. If it should, have the file changed and signed.";
     TOO_SLOW = 3109, Peer, true, "The other side began something and did not go on in time.",
         "It is tried again by itself. If it lasts, look at the line between the two, and at the load of the other side.";
+    NOT_LINKED = 3110, Operator, false, "The federation file has no link between the two ministries.",
+        "Relays speak with those alone with which the federation file links them. If it should, have the file changed and signed.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
         "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
     STORE_IO = 4102, Operator, true, "The disk failed.",
