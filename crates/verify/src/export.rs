@@ -51,9 +51,10 @@ pub struct Selection {
 /// `kuriiri-export/2` is a folder: `checkpoint` (the signed note), `export.json` (what was asked for)
 /// and `entries.jsonl`, one entry a line with its index, its bytes in base64, the hashes of its path, and
 /// headers of messages that it names first. An export of a period has every entry from the first
-/// whose time is within it to the last, whatever clock was set between them, with all headers that are left. An export of a channel has every link of the chains with that peer from the first within the period to
-/// the last, and beside them what else the log says of their messages; of headers it has those of these messages
-/// alone. Certificates, signed files and what the log says of headers that were pruned are always with
+/// whose time is within it to the last, whatever clock was set between them, with all headers that are
+/// left. An export of a channel has every link of the chains with that peer from the first within the
+/// period to the last, and beside them what else the log says of their messages; of headers it has those
+/// of these messages alone. Certificates, signed files and what the log says of headers that were pruned are always with
 /// it. Nothing can be left out between the first and the last entry of a period, or between the first
 /// and the last link of a chain, without that being seen; of what is beside the links, and of headers,
 /// it can.
@@ -137,6 +138,9 @@ pub fn export(folder: &LogFolder, selection: &Selection, to: &Path) -> Result<u6
 /// The places from the first entry, or link of the wanted channel, whose time is within the period to the last.
 /// Times fall where a clock was set back, and places do not.
 fn within(folder: &LogFolder, selection: &Selection) -> Result<RangeInclusive<u64>, FolderError> {
+    if selection.from.is_none() && selection.to.is_none() {
+        return Ok(0..=u64::MAX);
+    }
     let mut ends: Option<(u64, u64)> = None;
     each(folder, |found| {
         let Ok(entry) = &found.entry else { return };
