@@ -31,7 +31,7 @@ const WITNESSES: [(&str, &[&str]); 4] = [
 ];
 
 /// Nothing that these tests wait for takes longer on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Looks again and again, for what another process writes when it is ready.
 pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
@@ -145,7 +145,7 @@ async fn the_log_of_a_killed_relay_is_whole_and_has_one_history() {
 }
 
 /// What an audit finds in a log that is held against all that it showed before.
-fn verified(relay: &Path, log: &Path, earlier: &[PathBuf]) -> Findings {
+pub(crate) fn verified(relay: &Path, log: &Path, earlier: &[PathBuf]) -> Findings {
     let anchors = Anchors::read(&relay.join("log.policy")).unwrap();
     let log = LogFolder::open(log).unwrap();
     let mut known = Known::default();
@@ -167,7 +167,7 @@ fn assert_good(findings: &Findings) {
 
 /// A copy of a log that is being written: its checkpoint first, then all that it speaks of. Parts of it
 /// may be replaced in between, so whoever finds it wrong takes another one.
-fn copy_afresh(federation: &Federation, relay: &str, to: &Path) -> PathBuf {
+pub(crate) fn copy_afresh(federation: &Federation, relay: &str, to: &Path) -> PathBuf {
     let log = federation.path(&format!("{relay}/log"));
     let note = fs::read(log.join("checkpoint")).unwrap();
     if to.exists() {

@@ -11,6 +11,7 @@
     reason = "tests fail by panicking, and act at the real time"
 )]
 
+mod aside;
 mod books;
 mod circles;
 mod command;

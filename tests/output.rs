@@ -174,40 +174,6 @@ fn a_place_that_cannot_be_written_is_named_with_its_cause() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_opened_is_told_with_its_id_and_leaves_a_mark() {
-    let federation = Federation::started(&["sm"]);
-    let folder = federation.system("sm", "kirjaamo");
-    let client = federation.client("sm", "kirjaamo").await;
-    let sealed = draft(&[MAILBOX], "FI TL4", "sealed", b"secret");
-    let id = client.send(sealed).await.unwrap().id.to_string();
-    send(&client, &[("open", b"open")]).await;
-    let profile = folder.join("system.toml");
-    let whole = fs::read_to_string(&profile).unwrap();
-    let without = whole.lines().filter(|line| !line.starts_with("sealing-key"));
-    fs::write(&profile, without.collect::<Vec<_>>().join("\n")).unwrap();
-    let args = ["receive", "--json", "--as", &text(&folder)];
-    let output = kuriiri(&args);
-    assert_eq!(output.status.code(), Some(1), "{}", complaint(&output));
-    let told = lines(&String::from_utf8(output.stdout).unwrap());
-    let [left, open] = &told[..] else { panic!("{told:?}") };
-    assert_eq!((&left["event"], &left["id"]), (&"unacceptable".into(), &id.clone().into()));
-    assert_eq!((&left["code"], &left["fault"]), (&"KRI-1002".into(), &"operator".into()));
-    assert!(left["what"].as_str().unwrap().contains("sealing-key"), "{left}");
-    assert!(!left["advice"].as_str().unwrap().is_empty());
-    assert_eq!(open["subject"], "open");
-    // For people, beside the data.
-    let output = kuriiri(&["receive", "--as", &text(&folder)]);
-    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0));
-    let said = complaint(&output);
-    for part in [&*id, "KRI-1002", "sealing-key", "whose fault", "hint"] {
-        assert!(said.contains(part), "{part}: {said}");
-    }
-    // Nothing was confirmed: with its key it is there.
-    fs::write(&profile, whole).unwrap();
-    assert_eq!(received(&text(&folder))[0]["id"], *id);
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn nothing_from_others_is_obeyed_by_a_terminal() {
     let federation = Federation::started(&["sm"]);
     let system = text(&federation.system("sm", "kirjaamo"));

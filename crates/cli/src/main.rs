@@ -1,5 +1,6 @@
 //! `kuriiri`: one program for those who run relays and those who use them.
 
+mod aside;
 mod bench;
 mod demo;
 mod documents;
@@ -76,6 +77,9 @@ enum Command {
     /// See, release or reject messages that wait for officers.
     #[command(subcommand)]
     Hold(hold::Command),
+    /// See messages that nobody could accept or hand on, and have them tried again or refused.
+    #[command(subcommand)]
+    Aside(aside::Command),
     Erase(erase::Args),
     #[command(subcommand)]
     Log(log::Command),
@@ -130,6 +134,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Receive(args) => receive::run(&args, output).await,
             Command::Receipts(command) => receipts::run(&command, output).await,
             Command::Hold(command) => hold::run(&command, output).await,
+            Command::Aside(command) => aside::run(&command, output).await,
             Command::Erase(args) => erase::run(&args, output).await,
             Command::Log(command) => log::run(&command, output).await,
             Command::Trace(args) => trace::run(&args, output),

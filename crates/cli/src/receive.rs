@@ -30,7 +30,8 @@ const QUIET: Duration = Duration::from_secs(2);
 /// --out, to a file of its own that is on the disk. Of a pipe no more is known than that it took the message;
 /// who must not lose any uses --out.
 ///
-/// Ends with 1 when messages were left in the mailbox because they could not be opened, verified or written.
+/// Ends with 1 when messages could not be written and stay in the mailbox, or could not be opened or verified:
+/// those are set aside at the relay, for an operator (`kuriiri aside`).
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -88,39 +89,29 @@ struct Receiver<'a> {
     left: Leftover,
 }
 
-/// What stays in the mailbox. A message comes again with each link, and is one nevertheless.
+/// What was not taken.
 #[derive(Debug, Default)]
 struct Leftover {
-    known: HashSet<MessageId>,
-    /// Those of which not even the id can be read.
-    unknown: u64,
-    /// Those among the known that are good, and could not be written.
-    unwritten: u64,
+    /// What is good and could not be written: it stays in the mailbox. It comes again with each link, and is one
+    /// message nevertheless.
+    unwritten: HashSet<MessageId>,
+    /// How many were given back and are set aside.
+    set_aside: u64,
 }
 
 impl Leftover {
-    fn add(&mut self, id: Option<MessageId>) -> bool {
-        match id {
-            Some(id) => self.known.insert(id),
-            None => {
-                self.unknown = self.unknown.saturating_add(1);
-                true
-            }
-        }
-    }
-
-    fn count(&self) -> u64 {
-        u64::try_from(self.known.len()).unwrap_or(u64::MAX).saturating_add(self.unknown)
-    }
-
     fn is_none(&self) -> bool {
-        self.count() == 0
+        self.unwritten.is_empty() && self.set_aside == 0
+    }
+
+    fn unwritten(&self) -> u64 {
+        u64::try_from(self.unwritten.len()).unwrap_or(u64::MAX)
     }
 }
 
 impl Receiver<'_> {
     async fn run(&mut self, inbox: &mut Inbox) -> Result<(), Failure> {
-        while self.args.count.is_none_or(|count| self.received + self.left.unwritten < count) {
+        while self.args.count.is_none_or(|count| self.received + self.left.unwritten() < count) {
             let next = if self.args.follow || self.args.count.is_some() {
                 inbox.next().await
             } else {
@@ -182,17 +173,15 @@ impl Receiver<'_> {
 
     /// A message that could not be written stays in the mailbox, and those behind it are taken.
     fn leave(&mut self, id: MessageId, failure: &Failure) -> Result<(), OutputError> {
-        if self.left.add(Some(id)) {
-            self.left.unwritten += 1;
-        }
+        self.left.unwritten.insert(id);
         Left::unwritten(id, failure).tell(self.output)
     }
 
-    /// A message that is not what it should be stays in the mailbox, and the user hears of it.
+    /// A message that is not what it should be is set aside by the relay, and the user hears of it.
     fn complain(&mut self, error: ReceiveError) -> Result<(), Failure> {
         match error {
             ReceiveError::Unacceptable { id, .. } => {
-                self.left.add(id);
+                self.left.set_aside += 1;
                 Ok(Left::unacceptable(id, error).tell(self.output)?)
             }
             error @ (ReceiveError::Refused(_) | ReceiveError::Closed) => {
@@ -201,12 +190,12 @@ impl Receiver<'_> {
         }
     }
 
-    /// True when the relay says that nothing waits but what cannot be accepted.
+    /// True when the relay says that nothing waits but what could not be written.
     async fn is_empty(&self) -> bool {
         let Ok(report) = self.client.status().await else { return false };
         let mailbox =
             self.args.mailbox.as_ref().unwrap_or_else(|| self.client.address()).to_string();
         let waiting = report.mailboxes.iter().find(|queue| queue.name == mailbox);
-        waiting.is_some_and(|queue| queue.messages <= self.left.count())
+        waiting.is_some_and(|queue| queue.messages <= self.left.unwritten())
     }
 }

@@ -41,7 +41,7 @@ fn span(text: &str) -> Option<Duration> {
 pub(crate) fn waitable(text: &str) -> Result<ReceiptKind, String> {
     match text.parse()? {
         kind @ (ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Delivered) => Ok(kind),
-        ReceiptKind::Refused | ReceiptKind::Expired => {
+        ReceiptKind::Refused | ReceiptKind::Expired | ReceiptKind::SetAside => {
             Err(format!("nobody waits for `{text}`; use accepted, relayed or delivered"))
         }
     }

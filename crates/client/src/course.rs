@@ -29,6 +29,8 @@ pub enum Progress {
     Accepted,
     /// Another relay has it.
     Relayed,
+    /// It waits apart at a relay that has it, for people there: it goes on, or is refused.
+    SetAside,
     /// It is over: delivered, refused or expired.
     Ended(ReceiptKind),
 }
@@ -78,6 +80,7 @@ impl Course {
         let (now, counts) = match receipt.kind {
             ReceiptKind::Accepted => (Progress::Accepted, is_near),
             ReceiptKind::Relayed => (Progress::Relayed, is_near || is_named),
+            ReceiptKind::SetAside => (Progress::SetAside, is_near || is_named),
             end @ (ReceiptKind::Delivered | ReceiptKind::Refused | ReceiptKind::Expired) => {
                 (Progress::Ended(end), is_near || is_named)
             }
@@ -105,7 +108,7 @@ impl Progress {
     pub fn is_past(self, kind: ReceiptKind) -> bool {
         match (self, kind) {
             (Self::Ended(_), _) | (_, ReceiptKind::Accepted) => true,
-            (Self::Relayed, kind) => kind == ReceiptKind::Relayed,
+            (Self::Relayed | Self::SetAside, kind) => kind == ReceiptKind::Relayed,
             (Self::Accepted, _) => false,
         }
     }

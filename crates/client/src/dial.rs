@@ -114,6 +114,8 @@ impl Caller {
                     | AdminReply::Activation(_)
                     | AdminReply::Erased { .. }
                     | AdminReply::ExportNoted
+                    | AdminReply::Aside(_)
+                    | AdminReply::AsideActed { .. }
                     | AdminReply::Pruned { .. } => Err(CallError::Misfit),
                 }
             }

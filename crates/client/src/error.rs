@@ -312,8 +312,9 @@ pub enum ReceiveError {
     /// The relay refuses this subscription; nothing more comes.
     #[error("the relay refused: {}", reasons(.0))]
     Refused(Refusal),
-    /// A message or a receipt is not what it should be. A message like this stays in its mailbox,
-    /// keeps its place among those unconfirmed, and comes again with the next link.
+    /// A message or a receipt is not what it should be. A message like this has been given back to the relay:
+    /// it sets the message aside with this reason, tells its sender, and people there have it given out again
+    /// or refuse it.
     #[error("what came{} cannot be accepted", named(.id))]
     Unacceptable {
         /// The id that it claims, if one can be read; of a receipt, that of the first message.
@@ -334,6 +335,13 @@ impl ReceiveError {
             Self::Unacceptable { source, .. } => source.code(),
             Self::Closed => Code::CLOSED,
         }
+    }
+}
+
+impl ReceiveError {
+    /// What the relay hears about a message that cannot be shown.
+    pub(crate) fn as_refusal(&self) -> Refusal {
+        Refusal { code: self.code(), reasons: vec![with_causes(self)] }
     }
 }
 

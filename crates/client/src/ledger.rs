@@ -10,8 +10,8 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use kuriiri_types::Digest;
-use kuriiri_wire::client::Ticket;
+use kuriiri_types::{Digest, Refusal};
+use kuriiri_wire::client::{FromReceiver, Ticket};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{
@@ -42,6 +42,8 @@ struct State {
     tickets: HashMap<Ticket, Digest>,
     /// Tickets to be confirmed.
     due: Vec<Ticket>,
+    /// Tickets to be given back as what cannot be accepted, by reason.
+    unaccepted: Vec<(Refusal, Vec<Ticket>)>,
     /// Dealt with, though the relay has not said that it knows.
     done: Done,
     /// Given on the link that stands, and not confirmed by the relay.
@@ -60,6 +62,8 @@ struct Held {
 #[derive(Debug)]
 struct Confirming {
     told: oneshot::Sender<Result<(), ConfirmError>>,
+    /// Whether the program has dealt with the message, and need not see it again.
+    is_done: bool,
     _place: Option<OwnedSemaphorePermit>,
 }
 
@@ -95,7 +99,7 @@ impl Ledger {
         match ticket {
             Some(ticket) if !ended => {
                 let place = Arc::clone(&self.confirmations).try_acquire_owned().ok();
-                let confirming = Some(Confirming { told, _place: place });
+                let confirming = Some(Confirming { told, is_done: true, _place: place });
                 state.held.insert(leaf, Held { ticket: Some(ticket), confirming });
                 state.due.push(ticket);
                 self.due.notify_one();
@@ -104,6 +108,32 @@ impl Ledger {
                 state.held.remove(&leaf);
                 state.done.add(leaf);
                 // The receiver is at hand until this returns.
+                let _ = told.send(Err(ConfirmError::of(ended)));
+            }
+        }
+        answer
+    }
+
+    /// The program cannot accept a message. The answer tells when the relay has set it aside.
+    pub(crate) fn set_aside(
+        &self,
+        leaf: Digest,
+        why: Refusal,
+    ) -> oneshot::Receiver<Result<(), ConfirmError>> {
+        let (told, answer) = oneshot::channel();
+        let mut state = self.locked();
+        let ended = state.ended;
+        match state.held.get(&leaf).and_then(|held| held.ticket).filter(|_| !ended) {
+            Some(ticket) => {
+                let place = Arc::clone(&self.confirmations).try_acquire_owned().ok();
+                let confirming = Some(Confirming { told, is_done: false, _place: place });
+                state.held.insert(leaf, Held { ticket: Some(ticket), confirming });
+                state.give_back(ticket, why);
+                self.due.notify_one();
+            }
+            None => {
+                // It comes again, and to the program.
+                state.held.remove(&leaf);
                 let _ = told.send(Err(ConfirmError::of(ended)));
             }
         }
@@ -147,15 +177,21 @@ impl Ledger {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Gives a message back to the relay that cannot be shown.
+    pub(crate) fn cannot_show(&self, ticket: Ticket, why: Refusal) {
+        self.locked().give_back(ticket, why);
+        self.due.notify_one();
+    }
+
     /// How many are given and unconfirmed on the link that stands.
     pub(crate) fn outstanding(&self) -> usize {
         self.locked().outstanding
     }
 
-    /// Waits for tickets to be confirmed, and takes all that gathered.
-    pub(crate) async fn due(&self) -> Vec<Ticket> {
+    /// Waits for something to be said of tickets, and takes all that gathered: at least one frame.
+    pub(crate) async fn due(&self) -> Vec<FromReceiver> {
         loop {
-            let due = std::mem::take(&mut self.locked().due);
+            let due = self.locked().take_due();
             if !due.is_empty() {
                 return due;
             }
@@ -184,6 +220,7 @@ impl Ledger {
         let state = &mut *state;
         state.tickets.clear();
         state.due.clear();
+        state.unaccepted.clear();
         state.outstanding = 0;
         state.ready.retain(|ready| match ready {
             Ok(arrival) => {
@@ -194,8 +231,12 @@ impl Ledger {
         });
         state.held.retain(|leaf, held| {
             held.ticket = None;
-            let Some(Confirming { told, .. }) = held.confirming.take() else { return true };
-            state.done.add(*leaf);
+            let Some(Confirming { told, is_done, .. }) = held.confirming.take() else {
+                return true;
+            };
+            if is_done {
+                state.done.add(*leaf);
+            }
             let _ = told.send(Err(ConfirmError::Interrupted));
             false
         });
@@ -214,6 +255,23 @@ impl Ledger {
 
     fn locked(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn give_back(&mut self, ticket: Ticket, why: Refusal) {
+        match self.unaccepted.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, tickets)) => tickets.push(ticket),
+            None => self.unaccepted.push((why, vec![ticket])),
+        }
+    }
+
+    fn take_due(&mut self) -> Vec<FromReceiver> {
+        let confirmed = std::mem::take(&mut self.due);
+        let confirmed = Some(confirmed).filter(|due| !due.is_empty()).map(FromReceiver::Confirm);
+        let unaccepted = std::mem::take(&mut self.unaccepted).into_iter();
+        let unaccepted = unaccepted.map(|(why, tickets)| FromReceiver::SetAside { tickets, why });
+        confirmed.into_iter().chain(unaccepted).collect()
     }
 }
 

@@ -38,6 +38,8 @@ pub const CREDIT: u32 = 256;
 /// Messages remembered as dealt with although the relay never said so: four full subscriptions,
 /// each of which broke off. Of more, the oldest would be shown again.
 pub const DONE_REMEMBERED: usize = 4 * kuriiri_types::limits::CREDIT_MAX as usize;
+/// Messages that are set aside in one list, about 1 KiB each; more are shown when these are dealt with.
+pub const ASIDES_SHOWN_MAX: usize = 20_000;
 /// Confirmations under way that [`Client::close`](crate::Client::close) waits for. More are sent
 /// all the same, and not waited for.
 pub const CONFIRMATIONS_AWAITED: u32 = 1024 * 1024;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use kuriiri_seal::VerifiedApproval;
-use kuriiri_types::{Envelope, Handling, Header, MessageId, SpiffeId};
+use kuriiri_types::{Code, Envelope, Handling, Header, MessageId, Refusal, SpiffeId};
 
 use crate::{arrival::Arrival, error::ConfirmError, ledger::Ledger};
 
@@ -84,6 +84,26 @@ impl Message {
     pub fn confirm_later(mut self) {
         self.is_confirmed = true;
         drop(self.ledger.confirm(self.arrival.leaf()));
+    }
+}
+
+impl Message {
+    /// Gives the message back because this program cannot accept it, and waits until the relay has set it
+    /// aside: `reason` is told to the operator there and, when sender and recipient are of one ministry, to the
+    /// sender. It comes again when an operator has it given out again.
+    ///
+    /// For what is wrong with the message itself, such as content that is not of its declared type. What this
+    /// program is not able to do at the moment is no reason: drop the message, and it comes again.
+    ///
+    /// Of the reason the first 256 bytes are kept; line breaks and control characters are cut out.
+    ///
+    /// # Errors
+    /// When the link broke off before. Then the message comes again.
+    pub async fn set_aside(mut self, reason: &str) -> Result<(), ConfirmError> {
+        self.is_confirmed = true;
+        let why = Refusal { code: Code::UNACCEPTABLE, reasons: vec![reason.to_owned()] };
+        let answer = self.ledger.set_aside(self.arrival.leaf(), why);
+        answer.await.unwrap_or(Err(ConfirmError::Closed))
     }
 }
 

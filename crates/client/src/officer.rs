@@ -13,8 +13,8 @@ use kuriiri_types::{
 use kuriiri_wire::{
     Frame,
     admin::{
-        Activation, ActiveFiles, AdminReply, AdminRequest, Approve, Approved, DecisionRecords,
-        HeldMessage, Hold, Holds, OfferedFile,
+        Activation, ActiveFiles, AdminReply, AdminRequest, Approve, Approved, AsideDeed,
+        AsideMessage, DecisionRecords, HeldMessage, Hold, Holds, OfferedFile,
     },
     approval,
 };
@@ -23,6 +23,7 @@ use tokio::{sync::watch, task::JoinSet};
 use crate::{
     dial::{Caller, Dialler},
     error::{CallError, ConnectError, OfficerError, Unacceptable},
+    limits::ASIDES_SHOWN_MAX,
     link::Standing,
     redial::{farewell, redial},
 };
@@ -133,6 +134,51 @@ impl Officer {
         self.hand_in(shown, ApprovalAct::Reject { note: note.into() }, None).await
     }
 
+    // === messages that are set aside ===
+
+    /// All messages that are set aside, those of mailboxes first. For operators too.
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn asides(&self) -> Result<Vec<AsideMessage>, CallError> {
+        let mut asides: Vec<AsideMessage> = Vec::new();
+        loop {
+            let after = asides.last().map(|last| last.place.clone());
+            let AdminReply::Aside(page) = self.ask(&AdminRequest::AsideList { after }).await?
+            else {
+                return Err(CallError::Misfit);
+            };
+            let is_last = !page.more || page.messages.is_empty();
+            asides.extend(page.messages);
+            if is_last || asides.len() > ASIDES_SHOWN_MAX {
+                return Ok(asides);
+            }
+        }
+    }
+
+    /// Has all copies of a message that are set aside, or all that are, tried again or refused. Gives how many
+    /// copies. The log keeps who did it.
+    ///
+    /// # Errors
+    /// When the relay refuses, such as for a queue that is full, or no answer can be had: some may then be done.
+    pub async fn act_on_asides(
+        &self,
+        message: Option<MessageId>,
+        deed: AsideDeed,
+    ) -> Result<u64, CallError> {
+        let mut copies: u64 = 0;
+        loop {
+            let request = AdminRequest::AsideAct { id: message, deed };
+            let AdminReply::AsideActed { messages, more } = self.ask(&request).await? else {
+                return Err(CallError::Misfit);
+            };
+            copies = copies.saturating_add(messages.into());
+            if !more {
+                return Ok(copies);
+            }
+        }
+    }
+
     // === rules and decisions ===
 
     /// The signed files that the relay works by.
@@ -225,6 +271,8 @@ impl Officer {
             | AdminReply::Decisions(_)
             | AdminReply::Erased { .. }
             | AdminReply::ExportNoted
+            | AdminReply::Aside(_)
+            | AdminReply::AsideActed { .. }
             | AdminReply::Pruned { .. }) => Ok(reply),
         }
     }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kuriiri_policy::Record;
 use kuriiri_types::{
-    Envelope, Handling, Header, Lane, Ministry, Outcome, Refusal, SignedApproval, SignedReceipt,
-    Timestamp, Verdict,
+    Digest, Envelope, Handling, Header, Lane, Ministry, Outcome, Refusal, SignedApproval,
+    SignedReceipt, Timestamp, Verdict,
 };
 
 use crate::{
-    event::{BatchId, LinkId, SubscriptionId, Ticket, Token},
-    record::{Body, Seq},
+    event::{AsidePlace, BatchId, LinkId, SubscriptionId, Ticket, Token},
+    message::Message,
+    record::{Aside, Body, Seq},
 };
 
 /// Something to do. The host performs actions in order, after the commit of their step.
@@ -105,6 +106,15 @@ pub enum Reply {
     Resolved(Resolution),
     /// Decisions of late, newest first.
     Decisions(Vec<Record>),
+    /// Messages that are set aside, and whether there are more after them.
+    Asides(Vec<AsideState>, bool),
+    /// What was done to messages that are set aside.
+    AsideActed {
+        /// How many copies.
+        messages: u32,
+        /// Whether more wait to be asked for again.
+        more: bool,
+    },
     /// What was erased of a message.
     Erased {
         /// How many copies that waited.
@@ -129,6 +139,38 @@ pub enum WitnessAnswer {
     OtherSize(Bytes),
     /// It is not believed.
     Refused(Refusal),
+}
+
+/// A message that is set aside, as people see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsideState {
+    /// Where it stands.
+    pub place: AsidePlace,
+    /// What its header says.
+    pub header: Arc<Header>,
+    /// The leaf hash of its header.
+    pub leaf: Digest,
+    /// When the relay took it.
+    pub accepted: Timestamp,
+    /// When it expires if nobody acts.
+    pub expires: Timestamp,
+    /// When it was set aside, and why.
+    pub aside: Aside,
+}
+
+impl AsideState {
+    /// That of a message which is set aside.
+    pub(crate) fn of(place: AsidePlace, message: &Message) -> Option<Self> {
+        let parcel = message.parcel();
+        Some(Self {
+            place,
+            header: message.shared_header(),
+            leaf: message.leaf(),
+            accepted: parcel.accepted,
+            expires: parcel.expires,
+            aside: parcel.aside.clone()?,
+        })
+    }
 }
 
 /// A message that waits at its origin, as officers see it.

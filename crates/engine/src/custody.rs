@@ -2,6 +2,7 @@
 //!
 //! Whoever takes messages in, hands them out or acts on them is a part of its own, and takes custody along.
 
+mod aside;
 mod hearing;
 mod holding;
 mod leaving;
@@ -13,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use kuriiri_policy::{Obligations, Policy};
 use kuriiri_types::{
     Code, Header, Ministry, Refusal, SpiffeId, Timestamp, WireLabel,
-    limits::{MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX},
+    limits::{ASIDE_MESSAGES_MAX, MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX},
 };
 
 pub(crate) use holding::{HeldBack, stricter};
@@ -127,14 +128,18 @@ impl Custody {
 
     /// Whether all queues that a message goes to have room for it.
     pub(crate) fn has_room(&self, stops: &[Stop]) -> bool {
-        stops.iter().all(|stop| {
-            let bound = match &stop.queue {
-                QueueId::Outbox(_) => OUTBOX_MESSAGES_MAX,
-                QueueId::Mailbox(_) => MAILBOX_MESSAGES_MAX,
-                QueueId::Receipts(_) => return true,
-            };
-            self.queues.waiting(&stop.queue) < bound
-        })
+        stops.iter().all(|stop| self.takes_one_more(&stop.queue))
+    }
+
+    /// Whether a queue has room for one more message.
+    fn takes_one_more(&self, queue: &QueueId) -> bool {
+        let bound = match queue {
+            QueueId::Outbox(_) => OUTBOX_MESSAGES_MAX,
+            QueueId::Mailbox(_) => MAILBOX_MESSAGES_MAX,
+            QueueId::MailboxAside(_) | QueueId::OutboxAside(_) => ASIDE_MESSAGES_MAX,
+            QueueId::Receipts(_) => return true,
+        };
+        self.queues.waiting(queue) < bound
     }
 
     /// The queues that a copy for one ministry goes to: at its end the mailboxes that there are.

@@ -5,7 +5,6 @@ use kuriiri_types::{Giver, Ministry, ReceiptKind, SignedApproval, Subject};
 use crate::{
     classes::{Basis, First},
     message::Message,
-    record::QueueId,
     rules::{Onward, Ruled, Rules},
     stating::Failure,
     step::Work,
@@ -42,10 +41,7 @@ impl Rules {
         });
         for ruled in ruled {
             let here = stops.iter().filter(|stop| stop.dest == ruled.dest);
-            let outboxes = here.filter_map(|stop| match &stop.queue {
-                QueueId::Outbox(peer) => Some(peer.clone()),
-                QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
-            });
+            let outboxes = here.filter_map(|stop| stop.queue.peer().cloned());
             let basis = Basis {
                 giver: giver.cloned(),
                 path: path.to_vec(),

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use kuriiri_policy::Policy;
-use kuriiri_types::{
-    Code, Digest, Giver, LogEvent, MessageId, Ministry, Refusal, SpiffeId, Timestamp,
-};
+use kuriiri_types::{Code, Giver, LogEvent, Ministry, Refusal, SpiffeId, Timestamp};
 
 use crate::{
     action::{Reply, Status, Waiting},
@@ -14,7 +12,7 @@ use crate::{
     config::{Config, Random, SignedSet},
     custody::Custody,
     erase::Erasure,
-    event::{Event, SubscriptionId, Token},
+    event::{Event, PersonRequest, SubscriptionId, Token},
     expiry::Expiry,
     intake::{Intake, Source},
     log::Log,
@@ -129,8 +127,9 @@ impl Engine {
         self.custody.queues.look_again(&work.reader)?;
         self.review.begin(&self.custody);
         // What is erased goes from all that came in this step too.
-        let (last, others): (Vec<_>, Vec<_>) =
-            events.into_iter().partition(|event| matches!(event, Event::EraseAsked { .. }));
+        let (last, others): (Vec<_>, Vec<_>) = events.into_iter().partition(|event| {
+            matches!(event, Event::Person { request: PersonRequest::Erase { .. }, .. })
+        });
         for event in others.into_iter().chain(last) {
             if let Some(event) = self.intake.let_in(work, event) {
                 self.on(work, event)?;
@@ -187,10 +186,6 @@ impl Engine {
     fn on(&mut self, work: &mut Work<'_>, event: Event) -> Result<(), ViewError> {
         let Self { custody, intake, peers, mailboxes, receipt_readers: readers, .. } = self;
         match event {
-            Event::Approved { officer, token, approval, certificates } => {
-                intake.keep(work, certificates);
-                custody.on_approved(work, token, &officer, &approval)?;
-            }
             Event::Arrived { peer, link, token, lane, epoch, parcels, certificates } => {
                 let source = Source { giver: Giver::Peer(peer), token, link, lane, epoch };
                 intake.on_arrived(custody, work, &source, (parcels, certificates))?;
@@ -198,9 +193,9 @@ impl Engine {
             Event::Asked { system, token, question } => {
                 work.answer(token, custody.on_asked(work.now, &system, &question));
             }
-            Event::Answered { peer, link, lane, batch, verdicts, receipts } => {
+            Event::Answered { peer, link, lane, batch, answers, receipts } => {
                 let batch = (lane, batch);
-                peers.on_answered(custody, work, (&peer, link), batch, verdicts, receipts)?;
+                peers.on_answered(custody, work, (&peer, link), batch, answers, receipts)?;
             }
             Event::CheckpointShown { peer, token, shown } => {
                 self.witness.on_shown(work, &custody.config.log.cosigner, token, (&peer, shown));
@@ -208,29 +203,17 @@ impl Engine {
             Event::Confirmed { subscription, tickets } => {
                 mailboxes.on_confirmed(custody, work, subscription, tickets);
             }
-            Event::DecisionsAsked { person, token, limit } => {
-                work.answer(token, intake.on_decisions_asked(custody, &person, limit));
-            }
             Event::DialFailed { peer, problem } => peers.on_dial_failed(work, peer, problem),
-            Event::EraseAsked { person, token, message, basis, headers } => {
-                self.on_erase_asked(work, token, person, (message, basis, headers))?;
-            }
             Event::Heard { peer } => peers.on_heard(peer),
             Event::LinkDown { peer, link, problem } => {
                 intake.link_is_gone(link);
                 peers.on_link_down(custody, work, (peer.as_ref(), link), problem);
             }
-            Event::HoldAsked { officer, token, message } => {
-                work.answer(token, custody.on_hold_asked(work, &officer, message)?);
-            }
-            Event::HoldsAsked { officer, token, after } => {
-                work.answer(token, custody.on_holds_asked(work, &officer, after)?);
-            }
             Event::LinkUp { peer, link } => peers.on_link_up(custody, work, peer, link),
-            Event::PolicyChanged { policy, files } => self.on_policy(work, policy, &files),
-            Event::LogDeed { person, token, deed } => {
-                work.on_deed(&custody.config, token, person, deed);
+            Event::Person { person, token, request } => {
+                self.on_person(work, (person, token), request)?;
             }
+            Event::PolicyChanged { policy, files } => self.on_policy(work, policy, &files),
             Event::ReceiptsArrived { peer, token, receipts } => {
                 custody.on_receipts_arrived(work, &peer, token, receipts)?;
             }
@@ -249,11 +232,53 @@ impl Engine {
                 let source = Source { giver: Giver::System(system), token, link, lane, epoch };
                 intake.on_submitted(custody, work, &source, (messages, certificates))?;
             }
+            Event::Unaccepted { subscription, tickets, why, by_receiver } => {
+                let why = (&why, by_receiver);
+                mailboxes.on_unaccepted(custody, work, subscription, tickets, why);
+            }
             Event::Unsubscribed { subscription } => self.on_unsubscribed(work, subscription),
             Event::Wanted { system, subscription, mailbox, credit } => {
                 mailboxes.on_wanted(custody, work, (&system, subscription), mailbox, credit);
             }
         }
+        Ok(())
+    }
+
+    /// An officer or operator wants something; each is answered once.
+    fn on_person(
+        &mut self,
+        work: &mut Work<'_>,
+        (person, token): (SpiffeId, Token),
+        request: PersonRequest,
+    ) -> Result<(), ViewError> {
+        let Self { custody, intake, .. } = self;
+        let reply = match request {
+            PersonRequest::Approve { approval, certificates } => {
+                intake.keep(work, certificates);
+                return custody.on_approved(work, token, &person, &approval);
+            }
+            PersonRequest::LogDeed { deed } => {
+                work.on_deed(&custody.config, token, person, deed);
+                return Ok(());
+            }
+            PersonRequest::AsideAct { message, deed } => {
+                custody.on_aside_act(work, &person, (message, deed))?
+            }
+            PersonRequest::Asides { after, limit } => {
+                custody.on_asides_asked(work, &person, (after.as_ref(), limit))?
+            }
+            PersonRequest::Decisions { limit } => {
+                intake.on_decisions_asked(custody, &person, limit)
+            }
+            PersonRequest::Erase { message, basis, headers } => {
+                let under_way = self.peers.under_way().chain(self.mailboxes.under_way());
+                let erasure = Erasure::new(person, message, basis, headers);
+                erasure.carry_out(&mut self.custody, work, under_way)?
+            }
+            PersonRequest::Hold { message } => custody.on_hold_asked(work, &person, message)?,
+            PersonRequest::Holds { after } => custody.on_holds_asked(work, &person, after)?,
+        };
+        work.answer(token, reply);
         Ok(())
     }
 
@@ -275,20 +300,6 @@ impl Engine {
             mailboxes,
             peers: self.peers.states(&self.custody, work)?,
         }))
-    }
-
-    fn on_erase_asked(
-        &mut self,
-        work: &mut Work<'_>,
-        token: Token,
-        by: SpiffeId,
-        (message, basis, headers): (MessageId, String, Vec<Digest>),
-    ) -> Result<(), ViewError> {
-        let under_way = self.peers.under_way().chain(self.mailboxes.under_way());
-        let erasure = Erasure::new(by, message, basis, headers);
-        let reply = erasure.carry_out(&mut self.custody, work, under_way)?;
-        work.answer(token, reply);
-        Ok(())
     }
 
     /// Frees what a receiver or reader did not confirm.

@@ -13,7 +13,7 @@ use kuriiri_types::{
 
 use crate::{
     config::SignedSet,
-    record::{Certificate, Seq},
+    record::{Certificate, QueueId, Seq},
     retention::Retention,
 };
 
@@ -37,17 +37,6 @@ pub struct BatchId(pub u64);
 /// Something that happened. Signatures have been checked by the host before.
 #[derive(Debug)]
 pub enum Event {
-    /// An officer hands in a word on a message that waits.
-    Approved {
-        /// Who, by the certificate of the connection.
-        officer: SpiffeId,
-        /// Where the answer goes.
-        token: Token,
-        /// The officer's word.
-        approval: Box<VerifiedApproval>,
-        /// Certificates that came along, found good by the host.
-        certificates: Vec<Certificate>,
-    },
     /// A peer's relay handed over a batch of messages.
     Arrived {
         /// Whose relay, by its certificate.
@@ -85,7 +74,7 @@ pub enum Event {
         /// The batch.
         batch: BatchId,
         /// One for each item, in order.
-        verdicts: Vec<Verdict>,
+        answers: Vec<Answer>,
         /// The peer's receipts for the messages that it took, or would not take.
         receipts: Vec<VerifiedReceipt>,
     },
@@ -105,50 +94,10 @@ pub enum Event {
         /// What it has dealt with.
         tickets: Vec<Ticket>,
     },
-    /// An officer or operator wants to know what was decided of late.
-    DecisionsAsked {
-        /// Who, by the certificate.
-        person: SpiffeId,
-        /// Where the answer goes.
-        token: Token,
-        /// How many at most.
-        limit: usize,
-    },
-    /// An officer or operator wants salt and body of a message erased.
-    EraseAsked {
-        /// Who, by the certificate.
-        person: SpiffeId,
-        /// Where the answer goes, when all that waits was gone through.
-        token: Token,
-        /// Which message.
-        message: MessageId,
-        /// The legal basis, in words.
-        basis: String,
-        /// Headers of it that are to be erased beside the log too, by their leaf hashes.
-        headers: Vec<Digest>,
-    },
     /// A peer made contact by itself: it is alive, whatever the back-off says.
     Heard {
         /// Whose relay.
         peer: Ministry,
-    },
-    /// An officer wants to see a message that waits.
-    HoldAsked {
-        /// Who, by the certificate.
-        officer: SpiffeId,
-        /// Where the answer goes.
-        token: Token,
-        /// Which message.
-        message: MessageId,
-    },
-    /// An officer wants a list of the messages that wait.
-    HoldsAsked {
-        /// Who, by the certificate.
-        officer: SpiffeId,
-        /// Where the answer goes.
-        token: Token,
-        /// Only those whose id is above this one.
-        after: Option<MessageId>,
     },
     /// A connection to a peer, or from a peer or a system, is gone.
     LinkDown {
@@ -173,21 +122,21 @@ pub enum Event {
         /// What the operator should know.
         problem: String,
     },
+    /// An officer or operator wants something.
+    Person {
+        /// Who, by the certificate of the connection.
+        person: SpiffeId,
+        /// Where the answer goes.
+        token: Token,
+        /// What.
+        request: PersonRequest,
+    },
     /// New catalogues, federation or rules are in force.
     PolicyChanged {
         /// What they come to.
         policy: Arc<Policy>,
         /// The signed files.
         files: Box<SignedSet>,
-    },
-    /// An officer or operator does something to the log.
-    LogDeed {
-        /// Who, by the certificate.
-        person: SpiffeId,
-        /// Where the answer goes.
-        token: Token,
-        /// What.
-        deed: LogDeed,
     },
     /// A peer handed over receipts.
     ReceiptsArrived {
@@ -248,6 +197,17 @@ pub enum Event {
         /// Certificates that came along, found good by the host.
         certificates: Vec<Certificate>,
     },
+    /// Messages that were given out cannot be accepted by their receiver, or could not be read from the disk.
+    Unaccepted {
+        /// The subscription.
+        subscription: SubscriptionId,
+        /// Which.
+        tickets: Vec<Ticket>,
+        /// Why: the same for all.
+        why: Refusal,
+        /// Whether the receiver says so, and not this relay.
+        by_receiver: bool,
+    },
     /// A subscription has ended; what it did not confirm is free again.
     Unsubscribed {
         /// Which.
@@ -264,6 +224,90 @@ pub enum Event {
         /// How many it takes before it confirms one.
         credit: u32,
     },
+}
+
+/// What an officer or operator wants.
+#[derive(Debug)]
+pub enum PersonRequest {
+    /// An officer's word on a message that waits.
+    Approve {
+        /// The officer's word.
+        approval: Box<VerifiedApproval>,
+        /// Certificates that came along, found good by the host.
+        certificates: Vec<Certificate>,
+    },
+    /// Messages go on or end that are set aside.
+    AsideAct {
+        /// All copies of this message, or all that are set aside.
+        message: Option<MessageId>,
+        /// What is to become of them.
+        deed: AsideDeed,
+    },
+    /// Which messages are set aside?
+    Asides {
+        /// Only those behind this place.
+        after: Option<AsidePlace>,
+        /// How many at most.
+        limit: usize,
+    },
+    /// What was decided of late?
+    Decisions {
+        /// How many at most.
+        limit: usize,
+    },
+    /// Salt and body of a message are to be erased; answered when all that waits was gone through.
+    Erase {
+        /// Which message.
+        message: MessageId,
+        /// The legal basis, in words.
+        basis: String,
+        /// Headers of it that are to be erased beside the log too, by their leaf hashes.
+        headers: Vec<Digest>,
+    },
+    /// Which message is it that waits? For officers.
+    Hold {
+        /// Which message.
+        message: MessageId,
+    },
+    /// Which messages wait? For officers.
+    Holds {
+        /// Only those whose id is above this one.
+        after: Option<MessageId>,
+    },
+    /// Something is done to the log.
+    LogDeed {
+        /// What.
+        deed: LogDeed,
+    },
+}
+
+/// What became of an item of a batch for a peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// What the peer says.
+    Verdict(Verdict),
+    /// It was not sent: its body cannot be read from the disk.
+    Unreadable(Refusal),
+}
+
+/// Where a message stands among those that are set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsidePlace {
+    /// Which queue of those.
+    pub queue: QueueId,
+    /// The lane.
+    pub lane: Lane,
+    /// The number in it.
+    pub seq: Seq,
+}
+
+/// What is to become of a message that is set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsideDeed {
+    /// It goes back to the end of the queue that it was taken out of.
+    Retry,
+    /// It ends, and its sender hears why it was set aside.
+    Refuse,
 }
 
 /// A checkpoint that a peer wants to be cosigned. The host has checked the log's signature.

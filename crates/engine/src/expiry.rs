@@ -8,7 +8,7 @@ use crate::{
     commit::Write,
     custody::Custody,
     queued::Queued,
-    record::{PackKey, QueueId, Seq},
+    record::{PackKey, Seq},
     stating::{Failure, Sent},
     step::Work,
     view::ViewError,
@@ -134,12 +134,10 @@ fn expire_on_disk(
 /// A message that expired in a mailbox or an outbox is told of; an old receipt just goes.
 fn tell_expired(work: &mut Work<'_>, key: &PackKey, item: &Queued) {
     let Queued::Message(message) = item else { return };
-    match &key.queue {
-        QueueId::Mailbox(address) => {
+    match key.queue.recipient() {
+        Some(address) => {
             work.tell_negative(Sent::from(&**message), [address], &Failure::expired());
         }
-        QueueId::Outbox(_) | QueueId::Receipts(_) => {
-            work.tell_failure(message, &Failure::expired());
-        }
+        None => work.tell_failure(message, &Failure::expired()),
     }
 }

@@ -59,19 +59,19 @@ mod waiting;
 mod witness;
 
 pub use action::{
-    Action, Delivery, HoldState, Load, PeerState, ReceiptOut, Reply, Resolution, Status, Unproved,
-    Waiting, WitnessAnswer,
+    Action, AsideState, Delivery, HoldState, Load, PeerState, ReceiptOut, Reply, Resolution,
+    Status, Unproved, Waiting, WitnessAnswer,
 };
 pub use commit::{BodyFile, Commit, LogAppend, Write};
 pub use config::{Config, LogConfig, Random, SignedSet, SystemClearance};
 pub use engine::Engine;
 pub use event::{
-    Arrival, BatchId, Event, LinkId, LogDeed, Question, ReceiptMode, Shown, SubscriptionId, Ticket,
-    Token,
+    Answer, Arrival, AsideDeed, AsidePlace, BatchId, Event, LinkId, LogDeed, PersonRequest,
+    Question, ReceiptMode, Shown, SubscriptionId, Ticket, Token,
 };
 pub use record::{
-    Body, BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, Item, LogHead, Marked, Pack,
-    PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun, Seq,
+    Aside, Body, BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, Item, LogHead, Marked,
+    Pack, PackKey, Parcel, QueueId, SeenLog, SeenMark, SeenRun, Seq,
 };
 pub use retention::Retention;
 pub use step::Step;

@@ -110,6 +110,48 @@ impl Mailboxes {
         }
     }
 
+    /// Sets aside what a receiver cannot accept, or what cannot be read for it. Tickets that this subscription
+    /// does not hold mean nothing. When no more can be set aside, the subscription ends: nothing is lost, and
+    /// people must look at what there is.
+    pub(crate) fn on_unaccepted(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        subscription: SubscriptionId,
+        tickets: Vec<Ticket>,
+        (why, by_receiver): (&Refusal, bool),
+    ) {
+        let Some(receiver) = self.open.get_mut(&subscription) else {
+            return;
+        };
+        let queue = QueueId::Mailbox(receiver.mailbox.clone());
+        let by = by_receiver.then(|| Giver::System(receiver.system.clone()));
+        let mut set_aside = Vec::new();
+        let mut is_full = false;
+        for ticket @ Ticket { lane, seq } in tickets {
+            let item = custody.queues.lane(&queue, lane).and_then(|l| l.item(seq));
+            if !receiver.taken.contains(&ticket) || is_full {
+                continue;
+            }
+            if let Some(Queued::Message(message)) = item
+                && !custody.set_aside(work, (&queue, lane), &message, (why, by.clone()))
+            {
+                is_full = true;
+                continue;
+            }
+            receiver.taken.remove(&ticket);
+            custody.queues.finish(&queue, lane, seq);
+            set_aside.push(ticket);
+        }
+        if !set_aside.is_empty() {
+            work.actions.push(Action::Confirm { subscription, tickets: set_aside });
+        }
+        if is_full {
+            work.actions.push(Action::Refuse(subscription, Refusal::bare(Code::ASIDE_FULL)));
+            self.on_unsubscribed(custody, work, subscription);
+        }
+    }
+
     /// Hands what waits to receivers that have credit, most urgent first.
     pub(crate) fn pump(
         &mut self,

@@ -9,7 +9,7 @@ use kuriiri_types::{
 
 use crate::{
     case::{Case, Release},
-    record::{Body, Parcel, proof_weight},
+    record::{Aside, Body, Parcel, proof_weight},
 };
 
 /// A message in custody: only made of a verified one, or of one that was committed.
@@ -50,8 +50,17 @@ impl Message {
     ) -> Arc<Self> {
         let Keeping { dest, path, expires, accepted, approvals, releases, body } = keeping;
         let Envelope { header: bytes, proof } = envelope;
-        let parcel = Parcel { header: bytes, dest, path, expires, accepted, approvals, body };
+        let parcel =
+            Parcel { header: bytes, dest, path, expires, accepted, approvals, body, aside: None };
         Arc::new(Self { header, leaf, proof, releases, parcel })
+    }
+
+    /// The same, to be kept where it is set aside, or no longer.
+    pub(crate) fn with_aside(&self, aside: Option<Aside>) -> Arc<Self> {
+        let Self { header, leaf, proof, releases, parcel } = self;
+        let (header, proof, releases) = (Arc::clone(header), proof.clone(), releases.clone());
+        let parcel = Parcel { aside, ..parcel.clone() };
+        Arc::new(Self { header, leaf: *leaf, proof, releases, parcel })
     }
 
     /// A message as it was committed.

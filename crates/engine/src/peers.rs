@@ -3,11 +3,13 @@
 mod answers;
 mod proofs;
 mod sending;
+mod suspicion;
 
 use std::collections::BTreeMap;
 
 use kuriiri_types::{Lane, Ministry, Timestamp, limits::BATCHES_IN_FLIGHT_MAX};
 
+use self::suspicion::Suspicion;
 use crate::{
     action::{PeerState, Waiting},
     custody::Custody,
@@ -26,6 +28,19 @@ struct Peer {
     backoff: Backoff,
     problem: Option<String>,
     lanes: BTreeMap<Lane, PeerLane>,
+    /// Lanes in which a message is suspected to end the link.
+    suspicions: BTreeMap<Lane, Suspicion>,
+}
+
+impl Peer {
+    /// Whether batches go one by one over all lanes, so that it is clear which of them a link ends for.
+    fn is_careful(&self) -> bool {
+        self.suspicions.values().any(Suspicion::is_narrow)
+    }
+
+    fn has_nothing_under_way(&self) -> bool {
+        self.lanes.values().all(|lane| lane.in_flight.is_empty())
+    }
 }
 
 /// What is under way to a peer in one lane.
@@ -90,7 +105,17 @@ impl Peers {
         state.link = None;
         state.problem = Some(problem);
         state.backoff.fail(work.now, work.random);
+        let mut given_back = Vec::new();
+        for (lane, under_way) in &state.lanes {
+            let Some((_, first)) = under_way.in_flight.first_key_value() else { continue };
+            let freed = state.suspicions.entry(*lane).or_default().ended(first);
+            given_back.extend(freed.into_iter().map(|seq| (*lane, seq)));
+        }
         self.recall(custody, work, peer);
+        let queue = QueueId::Outbox(peer.clone());
+        for (lane, seq) in given_back {
+            custody.give_back(work, &queue, lane, seq);
+        }
     }
 
     pub(crate) fn on_dial_failed(&mut self, work: &mut Work<'_>, peer: Ministry, problem: String) {
@@ -120,7 +145,10 @@ impl Peers {
         let queue = QueueId::Outbox(peer.clone());
         for (lane, under_way) in std::mem::take(&mut state.lanes) {
             for seq in under_way.in_flight.into_values().flatten() {
-                custody.give_back(work, &queue, lane, seq);
+                let suspicion = state.suspicions.get(&lane);
+                if !suspicion.is_some_and(|suspicion| suspicion.keeps_back(seq)) {
+                    custody.give_back(work, &queue, lane, seq);
+                }
             }
         }
     }
@@ -132,7 +160,9 @@ impl Peers {
             state.lanes.iter().flat_map(move |(lane, under_way)| {
                 let (lane, queue) = (*lane, queue.clone());
                 let seqs = under_way.in_flight.values().flatten();
-                seqs.map(move |seq| (queue.clone(), lane, *seq))
+                let kept_back = state.suspicions.get(&lane).into_iter();
+                let kept_back = kept_back.flat_map(Suspicion::kept_back);
+                seqs.chain(kept_back).map(move |seq| (queue.clone(), lane, *seq))
             })
         })
     }

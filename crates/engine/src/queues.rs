@@ -218,7 +218,10 @@ impl Queues {
 fn outbox_of(queue: &QueueId) -> Option<&Ministry> {
     match queue {
         QueueId::Outbox(peer) => Some(peer),
-        QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
+        QueueId::Mailbox(_)
+        | QueueId::Receipts(_)
+        | QueueId::MailboxAside(_)
+        | QueueId::OutboxAside(_) => None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use kuriiri_types::{Lane, Ministry, Timestamp};
 
-use crate::{record::QueueId, stop::Stop};
+use crate::stop::Stop;
 
 const MINUTE_MS: i64 = 60_000;
 /// Minutes looked back on: one more than an hour, as the first and the last are not whole.
@@ -69,10 +69,7 @@ fn minute(now: Timestamp) -> i64 {
 
 /// The peers that a rule limits the way to, with the limit.
 fn limited(stops: &[Stop]) -> impl Iterator<Item = (&Ministry, u64)> {
-    stops.iter().filter_map(|stop| match &stop.queue {
-        QueueId::Outbox(peer) => stop.rate.map(|limit| (peer, limit)),
-        QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
-    })
+    stops.iter().filter_map(|stop| stop.queue.peer().zip(stop.rate))
 }
 
 #[cfg(test)]

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use kuriiri_merkle::leaf;
 use kuriiri_seal::{divide, is_behind};
 use kuriiri_types::{
-    Address, BatchProof, Digest, Direction, Envelope, Fingerprint, Lane, Ministry, SignedApproval,
-    SignedPart, Timestamp,
+    Address, BatchProof, Digest, Direction, Envelope, Fingerprint, Lane, Ministry, Refusal,
+    SignedApproval, SignedPart, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,47 @@ pub enum QueueId {
     Mailbox(Address),
     /// Receipts that wait for the system that sent the messages.
     Receipts(Address),
+    /// What was taken out of a mailbox because its systems could not accept it. It waits for people.
+    MailboxAside(Address),
+    /// What was taken out of an outbox because it could not be handed over. It waits for people.
+    OutboxAside(Ministry),
+}
+
+impl QueueId {
+    /// Where it is put what is taken out of this queue for people to deal with. Receipts are not, and what
+    /// was set aside is not again.
+    pub fn aside(&self) -> Option<Self> {
+        match self {
+            Self::Mailbox(address) => Some(Self::MailboxAside(address.clone())),
+            Self::Outbox(peer) => Some(Self::OutboxAside(peer.clone())),
+            Self::Receipts(_) | Self::MailboxAside(_) | Self::OutboxAside(_) => None,
+        }
+    }
+
+    /// The queue that what is set aside here was taken out of.
+    pub fn origin(&self) -> Option<Self> {
+        match self {
+            Self::MailboxAside(address) => Some(Self::Mailbox(address.clone())),
+            Self::OutboxAside(peer) => Some(Self::Outbox(peer.clone())),
+            Self::Receipts(_) | Self::Mailbox(_) | Self::Outbox(_) => None,
+        }
+    }
+
+    /// The peer for which what is in it waits.
+    pub fn peer(&self) -> Option<&Ministry> {
+        match self {
+            Self::Outbox(peer) | Self::OutboxAside(peer) => Some(peer),
+            Self::Mailbox(_) | Self::MailboxAside(_) | Self::Receipts(_) => None,
+        }
+    }
+
+    /// The recipient for whom what is in it waits.
+    pub fn recipient(&self) -> Option<&Address> {
+        match self {
+            Self::Mailbox(address) | Self::MailboxAside(address) => Some(address),
+            Self::Outbox(_) | Self::OutboxAside(_) | Self::Receipts(_) => None,
+        }
+    }
 }
 
 /// Position of an item in a lane of a queue. Rises by one an item, never repeats, not even after
@@ -80,6 +121,18 @@ pub struct Parcel {
     pub approvals: Vec<SignedApproval>,
     /// Salt and body.
     pub body: Body,
+    /// That it was set aside, and why; only of what stands in a queue for that.
+    pub aside: Option<Aside>,
+}
+
+/// Why a message does not wait where it should.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Aside {
+    /// Since when.
+    pub since: Timestamp,
+    /// Why: one reason of at most
+    /// [`ASIDE_REASON_BYTES_MAX`](kuriiri_types::limits::ASIDE_REASON_BYTES_MAX) at most.
+    pub why: Refusal,
 }
 
 /// A message that waits for people, or for its hours, at the relay of its origin.
@@ -200,6 +253,8 @@ pub struct Certificate {
 const PACK_FIXED_BYTES: usize = 64;
 /// Lengths, enum tags, times and the ids around the variable parts of an item.
 const ITEM_FIXED_BYTES: usize = 64;
+/// Time, code and length of what tells why something is set aside.
+const ASIDE_FIXED_BYTES: usize = 16;
 /// Signer, signature, numbers and lengths of a proof.
 const PROOF_FIXED_BYTES: usize = 128;
 /// A hash and its length.
@@ -250,7 +305,16 @@ impl Parcel {
         let path = self.path.iter().map(|m| m.as_str().len() + 2).sum::<usize>();
         let inline = self.body.inline_bytes();
         let approvals = approvals_weight(&self.approvals);
-        ITEM_FIXED_BYTES + self.header.len() + self.dest.as_str().len() + path + approvals + inline
+        let aside = self.aside.as_ref().map_or(0, Aside::weight);
+        let names = self.dest.as_str().len() + path;
+        ITEM_FIXED_BYTES + self.header.len() + names + approvals + inline + aside
+    }
+}
+
+impl Aside {
+    /// Bytes that it takes in a pack, a little over.
+    fn weight(&self) -> usize {
+        ASIDE_FIXED_BYTES + self.why.reasons.iter().map(|reason| reason.len() + 2).sum::<usize>()
     }
 }
 

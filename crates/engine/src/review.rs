@@ -10,8 +10,6 @@ use kuriiri_types::Lane;
 
 use crate::{
     custody::Custody,
-    loaded::Loaded,
-    queued::Queued,
     record::{PackKey, QueueId, Seq},
     step::Work,
     view::ViewError,
@@ -64,7 +62,10 @@ impl Review {
                 }
                 Some((first, pack)) => {
                     let key = PackKey { queue, lane, first };
-                    on_disk |= review_pack(custody, work, &key, pack);
+                    on_disk |=
+                        custody.end_where(work, &key, pack, &mut |custody, work, (_, item)| {
+                            custody.must_leave(work, &key.queue, item)
+                        });
                     self.from = first.saturating_add(1);
                 }
             }
@@ -74,37 +75,4 @@ impl Review {
         }
         Ok(on_disk)
     }
-}
-
-/// `pack` is there when the pack is only on disk.
-fn review_pack(
-    custody: &mut Custody,
-    work: &mut Work<'_>,
-    key: &PackKey,
-    pack: Option<Loaded>,
-) -> bool {
-    let Some(mut pack) = pack else {
-        let lane = custody.queues.lane(&key.queue, key.lane);
-        for (seq, item, _) in lane.and_then(|l| l.free_in(key.first)).unwrap_or_default() {
-            if custody.must_leave(work, &key.queue, &item) {
-                custody.queues.finish(&key.queue, key.lane, seq);
-            }
-        }
-        return false;
-    };
-    let open: Vec<(Seq, Queued)> =
-        pack.open(key.first).map(|(seq, item)| (seq, item.clone())).collect();
-    let mut ended = 0;
-    for (seq, item) in open {
-        if custody.must_leave(work, &key.queue, &item) {
-            pack.end(key.first, seq);
-            ended += 1;
-        }
-    }
-    if ended == 0 {
-        return false;
-    }
-    custody.queues.finished_on_disk(&key.queue, key.lane, ended);
-    custody.end_pack(work, key, &pack);
-    true
 }

@@ -106,7 +106,21 @@ impl Work<'_> {
         self.statements.add(sent.sender, sent.subject, recipients, happened);
     }
 
-    /// States so for every recipient of this copy.
+    /// States that a message waits apart, and why; the receipt goes to its sender, the reasons only to one at
+    /// home. `by` is the system that could not accept it, if it was one.
+    pub(crate) fn tell_aside<'a>(
+        &mut self,
+        sent: Sent<'_>,
+        recipients: impl IntoIterator<Item = &'a Address>,
+        why: &Refusal,
+        by: Option<Giver>,
+    ) {
+        let why = Failure { kind: ReceiptKind::SetAside, refusal: why.clone() };
+        let happened = Happened { by, ..self.negative(sent, &why) };
+        self.statements.add(sent.sender, sent.subject, recipients, (happened, Way::Onward));
+    }
+
+    /// States that this copy will not be delivered, for each of its recipients.
     pub(crate) fn tell_failure(&mut self, message: &Message, why: &Failure) {
         self.tell_negative(Sent::from(message), message.recipients(), why);
     }

@@ -1,18 +1,20 @@
 //! Links of the ministry's officers and operators: what waits for people, and what is in force.
 
+mod aside;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_engine::{Event, HoldState, LogDeed, Reply, Resolution, Token};
+use kuriiri_engine::{Event, HoldState, LogDeed, PersonRequest, Reply, Resolution};
 use kuriiri_transport::{Frame as Came, Link, Receiver, Sender};
 use kuriiri_types::{Code, MessageId, Refusal, SpiffeId, SpiffeRole};
 use kuriiri_wire::{
     Frame,
     admin::{
         Activation, ActiveFile, ActiveFiles, AdminReply, AdminRequest, Approve, Approved,
-        DecisionRecords, FileVerdict, HeldMessage, Hold, Holds, OfferedFile,
+        AsideMessages, DecisionRecords, FileVerdict, HeldMessage, Hold, Holds, OfferedFile,
     },
-    limits::{DECISION_BYTES_MAX, DECISIONS_MAX},
+    limits::{ASIDE_PAGE, DECISION_BYTES_MAX, DECISIONS_MAX},
 };
 use tokio::task::{JoinSet, spawn_blocking};
 
@@ -89,34 +91,33 @@ impl AdminSession {
             return Ok(AdminReply::Refused(refusal));
         }
         match request {
-            AdminRequest::HoldList { after } => {
-                let officer = self.person.clone();
-                self.ask(|token| Event::HoldsAsked { officer, token, after }).await
-            }
-            AdminRequest::HoldShow { id: message } => {
-                let officer = self.person.clone();
-                self.ask(|token| Event::HoldAsked { officer, token, message }).await
-            }
+            AdminRequest::HoldList { after } => self.ask(PersonRequest::Holds { after }).await,
+            AdminRequest::HoldShow { id } => self.ask(PersonRequest::Hold { message: id }).await,
             AdminRequest::Approve(approve) => self.approve(approve).await,
             AdminRequest::PolicyActive => Ok(active(&self.reloader.in_force().await)),
             AdminRequest::PolicyActivate { files } => Ok(self.activate(files).await),
             AdminRequest::Erase { id, basis, header } => self.erase(id, basis, header).await,
             AdminRequest::NoteExport { what } => {
-                let person = self.person.clone();
-                let deed = LogDeed::Export { what };
-                self.ask(|token| Event::LogDeed { person, token, deed }).await
+                self.ask(PersonRequest::LogDeed { deed: LogDeed::Export { what } }).await
             }
             AdminRequest::Prune { basis } => self.prune(basis).await,
             AdminRequest::Decisions { limit } => {
-                let person = self.person.clone();
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(DECISIONS_MAX);
-                self.ask(|token| Event::DecisionsAsked { person, token, limit }).await
+                self.ask(PersonRequest::Decisions { limit }).await
+            }
+            AdminRequest::AsideList { after } => {
+                let after = after.map(aside::from_wire);
+                self.ask(PersonRequest::Asides { after, limit: ASIDE_PAGE }).await
+            }
+            AdminRequest::AsideAct { id: message, deed } => {
+                self.ask(PersonRequest::AsideAct { message, deed: aside::deed(deed) }).await
             }
         }
     }
 
-    /// Only officers deal with messages; the files in force are everybody's matter, and what is
-    /// offered is judged by who signed it, not by who brings it.
+    /// Only officers say whether a message may go. The files in force are everybody's matter, and what is
+    /// offered is judged by who signed it, not by who brings it. What is set aside is a matter of running the
+    /// relay: nobody is shown what a message says.
     fn may_not(&self, request: &AdminRequest) -> Option<Refusal> {
         let for_officers = match request {
             AdminRequest::HoldList { .. }
@@ -127,13 +128,17 @@ impl AdminSession {
             | AdminRequest::NoteExport { .. }
             | AdminRequest::Prune { .. }
             | AdminRequest::PolicyActivate { .. }
+            | AdminRequest::AsideList { .. }
+            | AdminRequest::AsideAct { .. }
             | AdminRequest::Decisions { .. } => false,
         };
         let refused = for_officers && self.person.role() != SpiffeRole::Officer;
         refused.then_some(Refusal::bare(Code::NOT_AN_OFFICER))
     }
 
-    async fn ask(&self, event: impl FnOnce(Token) -> Event) -> Result<AdminReply, LinkError> {
+    async fn ask(&self, request: PersonRequest) -> Result<AdminReply, LinkError> {
+        let person = self.person.clone();
+        let event = |token| Event::Person { person, token, request };
         let reply = self.shared.inbox.ask(event).await?.await.map_err(|_| LinkError::Closing)?;
         self.reply(reply).await
     }
@@ -152,6 +157,11 @@ impl AdminSession {
             }),
             Reply::Decisions(records) => AdminReply::Decisions(recorded(&records)),
             Reply::Erased { copies, headers } => AdminReply::Erased { copies, headers },
+            Reply::Asides(found, more) => {
+                let messages = found.into_iter().filter_map(aside::to_wire).collect();
+                AdminReply::Aside(AsideMessages { messages, more })
+            }
+            Reply::AsideActed { messages, more } => AdminReply::AsideActed { messages, more },
             Reply::Noted => AdminReply::ExportNoted,
             Reply::Refused(refusal) => AdminReply::Refused(refusal),
             Reply::Verdicts { .. } | Reply::Outcome(_) | Reply::Status(_) | Reply::Witnessed(_) => {
@@ -175,8 +185,7 @@ impl AdminSession {
             Ok(approval) => Box::new(approval),
             Err(refusal) => return Ok(AdminReply::Refused(refusal)),
         };
-        let officer = self.person.clone();
-        self.ask(|token| Event::Approved { officer, token, approval, certificates }).await
+        self.ask(PersonRequest::Approve { approval, certificates }).await
     }
 
     /// Finds out how many headers may leave, and has them leave.
@@ -197,9 +206,9 @@ impl AdminSession {
             Ok(headers) => headers,
             Err(error) => return refused(Code::STORE_CORRUPT, error.to_string()),
         };
-        let (person, basis) = (self.person.clone(), format!("{basis} ({})", retention.words()));
+        let basis = format!("{basis} ({})", retention.words());
         let deed = LogDeed::Prune { basis, until, headers };
-        let reply = self.ask(|token| Event::LogDeed { person, token, deed }).await?;
+        let reply = self.ask(PersonRequest::LogDeed { deed }).await?;
         if reply == AdminReply::ExportNoted {
             return Ok(AdminReply::Pruned { headers });
         }
@@ -228,8 +237,7 @@ impl AdminSession {
                 }
             }
         }
-        let person = self.person.clone();
-        self.ask(|token| Event::EraseAsked { person, token, message, basis, headers }).await
+        self.ask(PersonRequest::Erase { message, basis, headers }).await
     }
 
     async fn activate(&self, files: Vec<OfferedFile>) -> AdminReply {

@@ -19,6 +19,8 @@ pub(crate) fn refused(reply: Reply) -> client::Reply {
         | Reply::Resolved(_)
         | Reply::Decisions(_)
         | Reply::Erased { .. }
+        | Reply::Asides(..)
+        | Reply::AsideActed { .. }
         | Reply::Noted
         | Reply::Witnessed(_) => Refusal::bare(Code::INTERNAL),
     })
@@ -68,6 +70,8 @@ pub(crate) fn witnessed(reply: Reply) -> Witnessed {
         | Reply::Resolved(_)
         | Reply::Decisions(_)
         | Reply::Erased { .. }
+        | Reply::Asides(..)
+        | Reply::AsideActed { .. }
         | Reply::Noted => Witnessed::Refused(Refusal::bare(Code::INTERNAL)),
     }
 }

@@ -95,6 +95,8 @@ pub(crate) enum LinkError {
     Silent,
     #[error("the federation file has no link with it")]
     NotLinked,
+    #[error("no body of a batch for it can be read from the disk")]
+    NothingToSend,
     #[error("it let too much wait")]
     Slow,
     #[error("it speaks version {theirs} of the contract, we speak {ours}")]
@@ -133,6 +135,7 @@ impl LinkError {
             Self::NoAddress
             | Self::Name { .. }
             | Self::Silent
+            | Self::NothingToSend
             | Self::Slow
             | Self::Closing
             | Self::Proof(_)
@@ -151,7 +154,9 @@ impl LinkError {
             Self::Silent | Self::Slow | Self::Number(GateError::Missing(_)) => Code::TOO_SLOW,
             Self::NotLinked => Code::NOT_LINKED,
             Self::Version { .. } | Self::Number(GateError::Used) | Self::Wire(_) => Code::PROTOCOL,
-            Self::Task(_) | Self::Proof(_) | Self::Witness(_) | Self::Body(_) => Code::INTERNAL,
+            Self::Task(_) | Self::Proof(_) | Self::Witness(_) => Code::INTERNAL,
+            Self::NothingToSend => Code::STORE_CORRUPT,
+            Self::Body(error) => error.code(),
             Self::Closed(closed) => closed.code(),
             Self::Dial(error) => error.code(),
             Self::Stream(error) => error.code(),

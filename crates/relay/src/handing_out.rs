@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use kuriiri_engine::{Body, ReceiptOut, Unproved};
 use kuriiri_store::{BodyError, Store};
-use kuriiri_types::{SignedReceipt, limits::BODY_READS_MAX};
+use kuriiri_types::{Refusal, SignedReceipt, limits::BODY_READS_MAX};
 use tokio::sync::Semaphore;
 
 use crate::error::LinkError;
@@ -26,6 +26,21 @@ pub(crate) fn receipt(store: &Store, receipt: ReceiptOut) -> Result<SignedReceip
         ReceiptOut::Own(unproved) => {
             let missing = || LinkError::Proof("the store gave no proof".into());
             prove(store, vec![unproved])?.pop().ok_or_else(missing)
+        }
+    }
+}
+
+/// Salt and body, or why they will not be had so soon.
+pub(crate) async fn body_or_why(
+    store: &Store,
+    body: Body,
+) -> Result<Result<Bytes, Refusal>, BodyError> {
+    match self::body(store, body).await {
+        Ok(bytes) => Ok(Ok(bytes)),
+        Err(error) if error.passes() => Err(error),
+        Err(error) => {
+            tracing::error!(%error, code = %error.code(), "a message is set aside for its body");
+            Ok(Err(Refusal { code: error.code(), reasons: vec![error.to_string()] }))
         }
     }
 }

@@ -1,15 +1,22 @@
 //! Links that this relay dials: its outbox goes out on them, verdicts come back.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use arc_swap::ArcSwap;
-use kuriiri_engine::{Event, LinkId, Load};
+use kuriiri_engine::{Answer, BatchId, Event, LinkId, Load};
 use kuriiri_seal::gather;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_transport::{
     CloseCode, Conversation, Endpoint, Expect, Frame as Came, Link, Receiver, Sender,
 };
-use kuriiri_types::{BatchProof, Envelope, Fingerprint, Lane, Ministry, SignedPart, SignedReceipt};
+use kuriiri_types::{
+    BatchProof, Envelope, Fingerprint, Lane, Ministry, Refusal, SignedPart, SignedReceipt, Verdict,
+};
 use kuriiri_wire::{
     Frame, Part,
     limits::SIGNED_RECEIPT_BYTES_MAX,
@@ -216,17 +223,31 @@ impl Outbound {
         let _room = self.link.room_to_send(load.iter().map(bytes_of).sum()).await;
         let (mut sender, mut receiver) = self.link.open().await?;
         sender.set_priority(priority(lane));
-        let frame = self.batch(lane, batch.0, epoch, load).await?;
+        let Made { batch: made, unreadable } = self.batch(lane, batch.0, epoch, load).await?;
+        if made.parts.is_empty() && made.receipts.is_empty() {
+            self.tell(lane, batch, answers(Vec::new(), unreadable), Vec::new()).await?;
+            // The peer waits for a batch of this number, and there is none.
+            return Err(LinkError::NothingToSend);
+        }
+        let frame = RelayRequest::Batch(made).encode();
         let answer = timeout(ANSWER_TIMEOUT, exchange(&mut sender, &mut receiver, frame));
         // Its room is taken until the loop has it.
         let Came { bytes, held: _held } = answer.await.map_err(|_| LinkError::Silent)??;
         let Verdicts { verdicts, receipts } = Verdicts::decode(bytes)?;
         let receipts = self.believed(receipts).await?;
-        let (peer, link) = (self.peer, self.id);
-        self.shared
-            .inbox
-            .tell(Event::Answered { peer, link, lane, batch, verdicts, receipts })
-            .await?;
+        self.tell(lane, batch, answers(verdicts, unreadable), receipts).await
+    }
+
+    async fn tell(
+        &self,
+        lane: Lane,
+        batch: BatchId,
+        answers: Vec<Answer>,
+        receipts: Vec<VerifiedReceipt>,
+    ) -> Result<(), LinkError> {
+        let (peer, link) = (self.peer.clone(), self.id);
+        let event = Event::Answered { peer, link, lane, batch, answers, receipts };
+        self.shared.inbox.tell(event).await?;
         Ok(())
     }
 
@@ -258,17 +279,24 @@ impl Outbound {
         number: u64,
         epoch: u32,
         load: Vec<Load>,
-    ) -> Result<bytes::Bytes, LinkError> {
+    ) -> Result<Made, LinkError> {
         let certificates = self.shared.certificates.of(load.iter().flat_map(signers));
         let (mut messages, mut receipts) = (Vec::new(), Vec::new());
-        for item in load {
+        let mut unreadable = BTreeMap::new();
+        for (place, item) in load.into_iter().enumerate() {
             match item {
                 Load::Receipt(receipt) => {
                     receipts.push(handing_out::receipt(&self.shared.store, receipt)?)
                 }
                 Load::Parcel { dest, path, envelope, approvals, body } => {
                     let Envelope { header, proof } = envelope;
-                    let body = handing_out::body(&self.shared.store, body).await?;
+                    let body = match handing_out::body_or_why(&self.shared.store, body).await? {
+                        Ok(body) => body,
+                        Err(why) => {
+                            unreadable.insert(place, why);
+                            continue;
+                        }
+                    };
                     let parcel = Parcel { header, body, approvals };
                     messages.push(Outgoing { dest, path, proof, parcel });
                 }
@@ -277,7 +305,30 @@ impl Outbound {
         let parts = gather(messages, |message| &message.proof, Outgoing::goes_with);
         let parts = parts.into_iter().filter_map(relayed).collect();
         let batch = Batch { lane, number, epoch, certificates, parts, receipts };
-        Ok(RelayRequest::Batch(batch).encode())
+        Ok(Made { batch, unreadable })
+    }
+}
+
+/// A batch that is ready to leave.
+struct Made {
+    batch: Batch,
+    /// What had to stay behind, by its place in what was to be sent.
+    unreadable: BTreeMap<usize, Refusal>,
+}
+
+/// An answer for each item that was to be sent.
+fn answers(verdicts: Vec<Verdict>, mut unreadable: BTreeMap<usize, Refusal>) -> Vec<Answer> {
+    let mut answers = Vec::with_capacity(verdicts.len() + unreadable.len());
+    let mut verdicts = verdicts.into_iter();
+    loop {
+        let answer = match unreadable.remove(&answers.len()) {
+            Some(why) => Answer::Unreadable(why),
+            None => match verdicts.next() {
+                Some(verdict) => Answer::Verdict(verdict),
+                None => return answers,
+            },
+        };
+        answers.push(answer);
     }
 }
 

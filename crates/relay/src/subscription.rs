@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kuriiri_engine::{self as engine, Delivery, Event, ReceiptOut, Seq, SubscriptionId};
 use kuriiri_seal::gather;
 use kuriiri_transport::{Link, Receiver, Sender};
-use kuriiri_types::{Envelope, limits::BATCH_MESSAGES_MAX};
+use kuriiri_types::{Envelope, Refusal, limits::BATCH_MESSAGES_MAX};
 use kuriiri_wire::{
     Frame, Part,
     client::{
@@ -54,9 +54,17 @@ impl Subscription {
         receiver: Receiver,
     ) -> Result<(), LinkError> {
         let (shared, subscription) = (Arc::clone(&self.shared), self.id);
-        let confirmed = |FromReceiver::Confirm(tickets)| {
-            let tickets = tickets.into_iter().map(from_wire).collect();
-            Event::Confirmed { subscription, tickets }
+        let confirmed = |frame| {
+            let from_wire = |tickets: Vec<_>| tickets.into_iter().map(from_wire).collect();
+            match frame {
+                FromReceiver::Confirm(tickets) => {
+                    Event::Confirmed { subscription, tickets: from_wire(tickets) }
+                }
+                FromReceiver::SetAside { tickets, why } => {
+                    let tickets = from_wire(tickets);
+                    Event::Unaccepted { subscription, tickets, why, by_receiver: true }
+                }
+            }
         };
         let outcome = tokio::select! {
             outcome = take_confirmations(&shared, receiver, confirmed) => outcome,
@@ -94,7 +102,11 @@ impl Subscription {
                 Push::Messages(items) => {
                     let bytes = items.iter().map(|item| item.body.len()).sum();
                     _room = Some(self.link.room_to_send(bytes).await);
-                    ToReceiver::Delivery(self.delivery(items).await?)
+                    let delivery = self.delivery(items).await?;
+                    if delivery.parts.is_empty() {
+                        continue;
+                    }
+                    ToReceiver::Delivery(delivery)
                 }
                 Push::Refused(refusal) => {
                     return self.refuse(sender, ToReceiver::Refused(refusal)).await;
@@ -139,8 +151,14 @@ impl Subscription {
         for Delivery { ticket, envelope: Envelope { header, proof }, approvals, handling, body } in
             items
         {
-            let (ticket, body) =
-                (to_wire(ticket), handing_out::body(&self.shared.store, body).await?);
+            let body = match handing_out::body_or_why(&self.shared.store, body).await? {
+                Ok(body) => body,
+                Err(why) => {
+                    self.set_aside(ticket, why).await?;
+                    continue;
+                }
+            };
+            let ticket = to_wire(ticket);
             delivered.push((proof, DeliveredItem { ticket, header, approvals, handling, body }));
         }
         let parts = gather(delivered, |(proof, _)| proof, |_, _| true).into_iter();
@@ -149,6 +167,14 @@ impl Subscription {
             messages: items.into_iter().map(|(_, item)| item).collect(),
         });
         Ok(client::Delivery { certificates, parts: parts.collect() })
+    }
+
+    /// Nothing behind a message waits for what this disk does not give.
+    async fn set_aside(&self, ticket: engine::Ticket, why: Refusal) -> Result<(), LinkError> {
+        let (subscription, tickets) = (self.id, vec![ticket]);
+        let event = Event::Unaccepted { subscription, tickets, why, by_receiver: false };
+        self.shared.inbox.tell(event).await?;
+        Ok(())
     }
 
     async fn send_receipts(

@@ -192,8 +192,9 @@ impl World {
                 let batch = kuriiri_engine::BatchId(number);
                 let receipts = receipts.into_iter().map(|signed| self.verify_receipt(signed));
                 let receipts = receipts.filter_map(Result::ok).collect();
+                let answers = verdicts.into_iter().map(kuriiri_engine::Answer::Verdict).collect();
                 let event =
-                    Event::Answered { peer: called, link: id, lane, batch, verdicts, receipts };
+                    Event::Answered { peer: called, link: id, lane, batch, answers, receipts };
                 self.tell(&relay, event);
                 Ok(())
             }

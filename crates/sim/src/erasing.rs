@@ -1,6 +1,6 @@
 //! What people have a relay forget: messages that the law wants erased, and headers whose time is over.
 
-use kuriiri_engine::{Event, LogDeed, Token};
+use kuriiri_engine::{Event, LogDeed, PersonRequest, Token};
 use kuriiri_merkle::leaf;
 use kuriiri_types::{Digest, MessageId, Ministry, SpiffeId, Timestamp};
 use kuriiri_wire::header;
@@ -33,7 +33,14 @@ impl World {
         if let Some(node) = self.nodes.get_mut(relay) {
             node.ask(token, Question::Erase(message, digest));
         }
-        self.tell(relay, Event::EraseAsked { person, token, message, basis, headers });
+        self.tell(
+            relay,
+            Event::Person {
+                person,
+                token,
+                request: PersonRequest::Erase { message, basis, headers },
+            },
+        );
     }
 
     /// Somebody has the headers leave whose time is over.
@@ -48,7 +55,7 @@ impl World {
         if let Some(node) = self.nodes.get_mut(relay) {
             node.ask(token, Question::LogDeed);
         }
-        self.tell(relay, Event::LogDeed { person, token, deed });
+        self.tell(relay, Event::Person { person, token, request: PersonRequest::LogDeed { deed } });
     }
 
     fn person_of(&self, relay: &Ministry) -> Option<SpiffeId> {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kuriiri_engine::{Event, HoldState, Reply, Resolution, Token};
+use kuriiri_engine::{Event, HoldState, PersonRequest, Reply, Resolution, Token};
 use kuriiri_merkle::leaf;
 use kuriiri_seal::{Signer, VerifiedApproval};
 use kuriiri_types::{Digest, Header, MessageId, Ministry, SignedApproval, SpiffeId};
@@ -62,7 +62,10 @@ impl World {
         let token = Token(self.number());
         if let Some(node) = self.nodes.get_mut(&relay).filter(|node| node.is_up()) {
             node.ask(token, Question::Holds(officer));
-            self.tell(&relay, Event::HoldsAsked { officer: id, token, after: None });
+            self.tell(
+                &relay,
+                Event::Person { person: id, token, request: PersonRequest::Holds { after: None } },
+            );
         }
     }
 
@@ -120,7 +123,10 @@ impl World {
         let token = Token(self.number());
         if let Some(node) = self.nodes.get_mut(&relay).filter(|node| node.is_up()) {
             node.ask(token, Question::Hold(officer, intent));
-            self.tell(&relay, Event::HoldAsked { officer: id, token, message });
+            self.tell(
+                &relay,
+                Event::Person { person: id, token, request: PersonRequest::Hold { message } },
+            );
         }
     }
 
@@ -176,7 +182,14 @@ impl World {
             node.ask(token, Question::Word(word));
         }
         let approval = Box::new(verified);
-        self.tell(relay, Event::Approved { officer: giver, token, approval, certificates });
+        self.tell(
+            relay,
+            Event::Person {
+                person: giver,
+                token,
+                request: PersonRequest::Approve { approval, certificates },
+            },
+        );
         if intent == Intent::Release && self.rng.chance(10) {
             // Whoever does not hear in time says it again; so does who wants to count twice.
             let (seen, wait) = (Box::new(seen.clone()), self.rng.between(1, 400));
@@ -249,6 +262,8 @@ impl World {
             | Reply::Decisions(_)
             | Reply::Witnessed(_)
             | Reply::Erased { .. }
+            | Reply::Asides(..)
+            | Reply::AsideActed { .. }
             | Reply::Noted
             | Reply::Hold(_) => {
                 return crate::failure::hold("replies_fit_their_questions", false, || {

@@ -20,6 +20,7 @@ impl QuietQueues {
         match (self, queue) {
             (Self::All, _) => true,
             (Self::OutboxesBut(busy), QueueId::Outbox(peer)) => !busy.contains(peer),
+            (Self::OutboxesBut(_), QueueId::OutboxAside(_) | QueueId::MailboxAside(_)) => true,
             (Self::OutboxesBut(_), QueueId::Mailbox(_) | QueueId::Receipts(_)) => false,
         }
     }

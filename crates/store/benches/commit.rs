@@ -282,6 +282,7 @@ fn message(seed: u64) -> Item {
         accepted: Timestamp::from_millis(0),
         approvals: Vec::new(),
         body: Body::Inline(noise(1024, seed + 2).into()),
+        aside: None,
     })
 }
 

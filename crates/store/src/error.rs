@@ -297,6 +297,14 @@ impl BodyError {
             Self::Io { source, .. } => Trouble::of(source).code(),
         }
     }
+
+    /// Whether it can be over soon without anybody touching the relay: it says nothing about the body.
+    pub fn passes(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => false,
+            Self::Io { source, .. } => Trouble::of(source).passes(),
+        }
+    }
 }
 
 #[cfg(test)]

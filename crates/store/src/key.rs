@@ -34,6 +34,8 @@ const KEPT: u8 = 0x52;
 const OUTBOX: u8 = 1;
 const MAILBOX: u8 = 2;
 const RECEIPTS: u8 = 3;
+const MAILBOX_ASIDE: u8 = 4;
+const OUTBOX_ASIDE: u8 = 5;
 
 const IN: u8 = 1;
 const OUT: u8 = 2;
@@ -289,6 +291,14 @@ fn with_queue(mut out: Vec<u8>, queue: &QueueId) -> Vec<u8> {
             out.push(RECEIPTS);
             with_address(out, address)
         }
+        QueueId::MailboxAside(address) => {
+            out.push(MAILBOX_ASIDE);
+            with_address(out, address)
+        }
+        QueueId::OutboxAside(ministry) => {
+            out.push(OUTBOX_ASIDE);
+            with_name(out, ministry.as_str())
+        }
     }
 }
 
@@ -365,6 +375,8 @@ impl<'a> Reader<'a> {
             OUTBOX => self.ministry().map(QueueId::Outbox),
             MAILBOX => self.address().map(QueueId::Mailbox),
             RECEIPTS => self.address().map(QueueId::Receipts),
+            MAILBOX_ASIDE => self.address().map(QueueId::MailboxAside),
+            OUTBOX_ASIDE => self.ministry().map(QueueId::OutboxAside),
             _ => None,
         }
     }

@@ -73,6 +73,7 @@ mod tests {
             accepted: Timestamp::from_millis(-1),
             approvals: vec![SignedApproval { approval, proof: proof() }],
             body,
+            aside: None,
         }
     }
 

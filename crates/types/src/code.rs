@@ -126,6 +126,12 @@ codes! {
         "Header and receipts stand. The log of the relay that erased it names the order; send a new message if it may be sent again.";
     NOT_HEARD = 2120, Peer, false, "The receipt is not about a message that went through this relay, or its issuer is not on the message's way.",
         "Nothing: the relay keeps no such receipt. If a partner's relay gives many of them, ask its operator.";
+    ASIDE_FULL = 2121, Operator, true, "As many messages of the mailbox are set aside as may be.",
+        "Look at them with `kuriiri aside list`, mend the cause, then have them given out again with `kuriiri aside retry` or end them with `kuriiri aside refuse`. The mailbox gives nothing out before.";
+    LINK_ENDS = 2122, Peer, false, "The next relay ended the link each time this message was handed over.",
+        "It takes others. Ask its operator why, then have the message tried again with `kuriiri aside retry`, or end it with `kuriiri aside refuse`.";
+    UNACCEPTABLE = 2123, Sender, false, "The recipient's system cannot accept the message.",
+        "The reason is known at its relay. Ask the recipient, and send a new message.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",

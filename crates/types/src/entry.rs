@@ -226,6 +226,7 @@ impl LogEvent {
                 crate::ReceiptKind::Delivered => "DELIVERED",
                 crate::ReceiptKind::Refused => "REFUSED",
                 crate::ReceiptKind::Expired => "EXPIRED",
+                crate::ReceiptKind::SetAside => "SET_ASIDE",
             },
             Self::ReceiptIn { .. } => "RECEIPT_IN",
             Self::Decided(_) => "DECIDED",

@@ -182,6 +182,11 @@ pub const MAILBOX_MESSAGES_MAX: u64 = 1_000_000;
 /// Messages that wait at their origin for officers or for their hours: people read them one by
 /// one, so more is a mistake somewhere. Full: submissions are told to come again.
 pub const HOLDS_MAX: usize = 10_000;
+/// Messages of one mailbox or outbox that are set aside: people deal with them. Full: what is the sender's fault
+/// ends and its sender is told; what is not stays where it is, and the mailbox gives nothing out.
+pub const ASIDE_MESSAGES_MAX: u64 = 10_000;
+/// Bytes of the reason for which a message is set aside. Longer: cut.
+pub const ASIDE_REASON_BYTES_MAX: usize = 256;
 /// Receipts waiting for one system. Full: the oldest go; the ministry's log still has them.
 pub const RECEIPTS_MAX: u64 = 1_000_000;
 /// Messages delivered and not yet confirmed on one subscription, whatever credit it asked for.

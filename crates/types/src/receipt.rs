@@ -44,6 +44,8 @@ impl Receipt {
     /// | accepted | the relay of the sender's ministry | one of its own systems |
     /// | relayed | a relay further on the way | the relay of another ministry |
     /// | delivered | the relay of the recipient's ministry | one of its own systems |
+    /// | set aside | the relay of the recipient's ministry | one of its own systems |
+    /// | set aside | any relay that has it | nobody |
     /// | refused, expired | any relay that had it or was to have it | nobody, or one of both |
     ///
     /// Whether the issuer had the message is not in the receipt: that only its log tells.
@@ -56,7 +58,7 @@ impl Receipt {
             (ReceiptKind::Relayed, Some(Giver::Peer(peer))) => {
                 *peer != self.issuer && self.issuer != *self.sender.ministry()
             }
-            (ReceiptKind::Delivered, Some(Giver::System(system))) => {
+            (ReceiptKind::Delivered | ReceiptKind::SetAside, Some(Giver::System(system))) => {
                 let here = |told: &Addressed| *told.recipient.ministry() == self.issuer;
                 is_own(system) && self.subjects.iter().all(here)
             }
@@ -66,7 +68,8 @@ impl Receipt {
             (ReceiptKind::Refused | ReceiptKind::Expired, Some(Giver::Peer(peer))) => {
                 *peer != self.issuer
             }
-            (ReceiptKind::Refused | ReceiptKind::Expired, None) => true,
+            (ReceiptKind::Refused | ReceiptKind::Expired | ReceiptKind::SetAside, None) => true,
+            (ReceiptKind::SetAside, Some(Giver::Peer(_))) => false,
             (ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Delivered, _) => false,
         }
     }
@@ -79,7 +82,7 @@ impl Receipt {
     }
 }
 
-/// The rungs of the ladder, and the two negatives.
+/// The rungs of the ladder, the two negatives, and what stands between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum ReceiptKind {
     /// The sender's own relay holds it durably.
@@ -92,12 +95,21 @@ pub enum ReceiptKind {
     Refused,
     /// It was not delivered in time.
     Expired,
+    /// It could not be handed on: the recipient's system could not open it, say. It waits apart at the relay
+    /// that says so, for people there to give it out again or to refuse it. The code says why.
+    SetAside,
 }
 
 impl ReceiptKind {
     /// All kinds; the position is the number on the wire less one.
-    pub const ALL: [Self; 5] =
-        [Self::Accepted, Self::Relayed, Self::Delivered, Self::Refused, Self::Expired];
+    pub const ALL: [Self; 6] = [
+        Self::Accepted,
+        Self::Relayed,
+        Self::Delivered,
+        Self::Refused,
+        Self::Expired,
+        Self::SetAside,
+    ];
 
     /// True when nothing more will be heard of this message and recipient.
     pub const fn is_final(self) -> bool {
@@ -112,6 +124,7 @@ impl ReceiptKind {
             Self::Delivered => "delivered",
             Self::Refused => "refused",
             Self::Expired => "expired",
+            Self::SetAside => "set-aside",
         }
     }
 }
@@ -128,7 +141,7 @@ impl FromStr for ReceiptKind {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|k| k.as_str() == text).ok_or_else(|| {
             format!(
-                "`{text}` is not a receipt; use accepted, relayed, delivered, refused or expired"
+                "`{text}` is not a receipt; use accepted, relayed, delivered, refused, expired or set-aside"
             )
         })
     }
@@ -174,6 +187,8 @@ mod tests {
                 assert_eq!(may(Accepted), issuer == SENDERS && is_own, "{issuer} {by:?}");
                 assert_eq!(may(Relayed), issuer != SENDERS && is_other, "{issuer} {by:?}");
                 assert_eq!(may(Delivered), issuer == RECIPIENTS && is_own, "{issuer} {by:?}");
+                let may_set_aside = by.is_none() || issuer == RECIPIENTS && is_own;
+                assert_eq!(may(SetAside), may_set_aside, "{issuer} {by:?}");
                 let may_be_by = by.is_none() || is_own || is_other;
                 assert_eq!((may(Refused), may(Expired)), (may_be_by, may_be_by), "{issuer} {by:?}");
             }

@@ -377,6 +377,14 @@ impl MessageHistory {
                 }
                 recipient.own = Some(kind);
             }
+            // It goes on later, or ends.
+            ReceiptKind::SetAside => {
+                if !recipient.taken {
+                    self.flaw(trace, FlawKind::NeverTaken);
+                } else if recipient.own.is_some() {
+                    self.flaw(trace, FlawKind::TwoFates);
+                }
+            }
         }
     }
 
@@ -406,7 +414,7 @@ impl Fates {
             Some(ReceiptKind::Delivered) => self.delivered += 1,
             Some(ReceiptKind::Expired) => self.expired += 1,
             Some(ReceiptKind::Refused) => self.refused += 1,
-            Some(ReceiptKind::Accepted | ReceiptKind::Relayed) | None => {
+            Some(ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::SetAside) | None => {
                 if recipient.passed_on {
                     self.passed_on += 1;
                 } else if is_held {

@@ -7,11 +7,13 @@
 //! Who may ask what follows from the certificate of the connection alone, and an approval counts by
 //! its own signature, whoever brings it.
 
+mod aside;
 mod decisions;
 mod files;
 mod holds;
 mod request;
 
+pub use aside::{AsideDeed, AsideMessage, AsideMessages, AsidePlace, AsideQueue};
 pub use decisions::DecisionRecords;
 pub use files::{Activation, ActiveFile, ActiveFiles, FileVerdict, OfferedFile};
 pub use holds::{Approve, Approved, HeldMessage, Hold, Holds};

@@ -38,6 +38,7 @@ fn write_kind(kind: ReceiptKind) -> proto::ReceiptKind {
         ReceiptKind::Delivered => proto::ReceiptKind::Delivered,
         ReceiptKind::Refused => proto::ReceiptKind::Refused,
         ReceiptKind::Expired => proto::ReceiptKind::Expired,
+        ReceiptKind::SetAside => proto::ReceiptKind::SetAside,
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is said of a message that came, and of one that stays in its mailbox.
+//! What is said of a message that came, and of one that was not taken.
 
 use std::{fmt, path::PathBuf};
 
@@ -96,7 +96,7 @@ impl fmt::Display for Received<'_> {
     }
 }
 
-/// A message that stays in its mailbox, and why.
+/// A message that was not taken, and why.
 #[derive(Serialize)]
 pub(super) struct Left {
     event: &'static str,
@@ -110,7 +110,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// It cannot be opened or verified.
+    /// It cannot be opened or verified: it was given back, and is set aside.
     pub(super) fn unacceptable(id: Option<MessageId>, error: ReceiveError) -> Self {
         let code = error.code();
         Self::new("unacceptable", id, code, format!("{:#}", anyhow::Error::new(error)))
@@ -140,8 +140,12 @@ impl Left {
         }
         let Self { code, fault, what, advice, .. } = self;
         let id = self.id.as_deref().unwrap_or("a message without an id that can be read");
+        let fate = match self.event {
+            "unacceptable" => "is set aside at the relay (`kuriiri aside list` there)",
+            _ => "stays in the mailbox",
+        };
         output.note(&format!(
-            "{id} stays in the mailbox: {code} {}\n  whose fault: {fault}; hint: {advice}",
+            "{id} {fate}: {code} {}\n  whose fault: {fault}; hint: {advice}",
             line(what)
         ));
         Ok(())

@@ -52,7 +52,8 @@ impl Fates {
             ReceiptKind::Relayed
             | ReceiptKind::Delivered
             | ReceiptKind::Refused
-            | ReceiptKind::Expired => {
+            | ReceiptKind::Expired
+            | ReceiptKind::SetAside => {
                 Some(client.watch().await.map_err(|e| Failure::new(e.code(), e))?)
             }
         };
@@ -252,6 +253,7 @@ impl Fates {
             ReceiptKind::Relayed => self.summary.relayed += 1,
             ReceiptKind::Delivered => self.summary.delivered += 1,
             ReceiptKind::Refused | ReceiptKind::Expired => self.summary.not_delivered += 1,
+            ReceiptKind::SetAside => self.summary.set_aside += 1,
             ReceiptKind::Accepted => {}
         }
     }

@@ -21,6 +21,8 @@ pub(super) struct Summary {
     pub(super) relayed: u64,
     pub(super) delivered: u64,
     pub(super) not_delivered: u64,
+    /// Copies that were set aside on the way, whatever became of them later.
+    pub(super) set_aside: u64,
     /// Copies that had not come as far as was waited for when the time was over.
     pub(super) unsettled: u64,
 }
@@ -90,6 +92,7 @@ impl fmt::Display for Summary {
             ("relayed", self.relayed),
             ("delivered", self.delivered),
             ("not delivered", self.not_delivered),
+            ("set aside", self.set_aside),
             ("not settled in time", self.unsettled),
         ];
         others.iter().filter(|(_, n)| *n > 0).try_for_each(|(what, n)| write!(f, ", {n} {what}"))

@@ -9,7 +9,7 @@ use kuriiri_transport::{CloseCode, StreamError};
 use kuriiri_types::{Address, Refusal, limits::RETRY_GRACE};
 use kuriiri_wire::{
     Frame, Part, WireError,
-    client::{DeliveredItem, Delivery, FromReceiver, Request, ToReceiver},
+    client::{DeliveredItem, Delivery, Request, ToReceiver},
     header,
 };
 use tokio::time::sleep;
@@ -87,8 +87,10 @@ impl Reception {
                         ToReceiver::Refused(refusal) => return Ok(End::Refused(refusal)),
                     }
                 }
-                tickets = self.ledger.due() => {
-                    sender.send(FromReceiver::Confirm(tickets).encode()).await?;
+                frames = self.ledger.due() => {
+                    for frame in frames {
+                        sender.send(frame.encode()).await?;
+                    }
                 }
             }
         }
@@ -111,6 +113,9 @@ impl Reception {
             let leaf = verified.as_ref().map_or_else(|_| leaf(&item.header), VerifiedHeader::leaf);
             if self.ledger.give(leaf, ticket) {
                 let arrival = Arrival::read(&self.core.system, &self.mailbox, verified, item);
+                if let Err(error) = &arrival {
+                    self.ledger.cannot_show(ticket, error.as_refusal());
+                }
                 self.ledger.show(ticket, arrival);
             }
         }

@@ -83,6 +83,8 @@ impl Waiting {
             }
             AdminRequest::PolicyActive
             | AdminRequest::PolicyActivate { .. }
+            | AdminRequest::AsideList { .. }
+            | AdminRequest::AsideAct { .. }
             | AdminRequest::Decisions { .. }
             | AdminRequest::Erase { .. }
             | AdminRequest::NoteExport { .. }
@@ -337,6 +339,8 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
         AdminRequest::HoldList { .. }
         | AdminRequest::HoldShow { .. }
         | AdminRequest::Approve(_)
+        | AdminRequest::AsideList { .. }
+        | AdminRequest::AsideAct { .. }
         | AdminRequest::PolicyActivate { .. } => {
             AdminReply::Refused(Refusal::bare(Code::NOT_AN_OFFICER))
         }

@@ -43,9 +43,30 @@ impl Subscribed {
 
     /// The tickets of the next confirmation.
     async fn confirmed(&mut self) -> Vec<Ticket> {
+        match self.heard().await {
+            FromReceiver::Confirm(tickets) => tickets,
+            aside @ FromReceiver::SetAside { .. } => panic!("no confirmation: {aside:?}"),
+        }
+    }
+
+    /// What the receiver says next.
+    async fn heard(&mut self) -> FromReceiver {
         let frame = soon(self.0.receiver.frame(FromReceiver::BYTES_MAX)).await;
-        let FromReceiver::Confirm(tickets) = FromReceiver::decode(frame.unwrap().unwrap()).unwrap();
-        tickets
+        FromReceiver::decode(frame.unwrap().unwrap()).unwrap()
+    }
+
+    /// Which tickets come back as what cannot be accepted, until there are so many, with their codes.
+    async fn set_aside(&mut self, count: usize) -> Vec<(Ticket, Code)> {
+        let mut found = Vec::new();
+        while found.len() < count {
+            let FromReceiver::SetAside { tickets, why } = self.heard().await else {
+                panic!("a confirmation")
+            };
+            assert!(!why.reasons.is_empty(), "the relay hears the cause");
+            found.extend(tickets.into_iter().map(|ticket| (ticket, why.code)));
+        }
+        found.sort();
+        found
     }
 }
 
@@ -193,7 +214,7 @@ async fn what_the_program_holds_is_not_shown_again_and_can_be_confirmed() {
 }
 
 #[tokio::test]
-async fn what_is_not_genuine_is_reported_and_never_confirmed() {
+async fn what_is_not_genuine_is_reported_and_given_back_with_its_cause() {
     let (world, mut relay, client) = World::connected().await;
     let mut inbox = client.receive(ReceiveOptions::default());
     let mut there = Subscribed::next(&mut relay).await;
@@ -219,8 +240,39 @@ async fn what_is_not_genuine_is_reported_and_never_confirmed() {
         let ReceiveError::Unacceptable { id, .. } = &error else { panic!("{error}") };
         assert_eq!((error.code(), *id), (code, claimed), "{error}");
     }
+    let expected = [
+        (ticket(1), Code::MALFORMED),
+        (ticket(2), Code::SIGNATURE),
+        (ticket(3), Code::NOT_YOURS),
+        (ticket(4), Code::SIGNATURE),
+    ];
+    assert_eq!(there.set_aside(4).await, expected);
     next(&mut inbox).await.confirm_later();
     assert_eq!(there.confirmed().await, [ticket(5)]);
+}
+
+#[tokio::test]
+async fn what_a_program_cannot_accept_is_given_back_and_comes_again_when_people_say_so() {
+    let (world, mut relay, client) = World::connected().await;
+    let mut inbox = client.receive(ReceiveOptions::default());
+    let mut there = Subscribed::next(&mut relay).await;
+    let odd = message(&world, MAILBOX, "odd");
+    there.deliver(&world, &[(1, &odd)]).await;
+    let shown = next(&mut inbox).await;
+    let relay = async {
+        let FromReceiver::SetAside { tickets, why } = there.heard().await else {
+            panic!("confirmed")
+        };
+        let expected = Refusal { code: Code::UNACCEPTABLE, reasons: vec!["no STIX at all".into()] };
+        assert_eq!((&tickets[..], why), (&[ticket(1)][..], expected));
+        there.say(ToReceiver::Confirmed(tickets)).await;
+    };
+    let (given_back, ()) =
+        soon(async { tokio::join!(shown.set_aside("no STIX\nat all"), relay) }).await;
+    given_back.unwrap();
+    there.deliver(&world, &[(9, &odd)]).await;
+    next(&mut inbox).await.confirm_later();
+    assert_eq!(there.confirmed().await, [ticket(9)]);
 }
 
 #[tokio::test]

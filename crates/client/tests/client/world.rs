@@ -316,7 +316,9 @@ pub(crate) fn receipt_of(
     let decoded = header::decode(header).unwrap();
     let by = match kind {
         ReceiptKind::Accepted => Some(Giver::System(kirjaamo(decoded.from.ministry()))),
-        ReceiptKind::Delivered => Some(Giver::System(kirjaamo(recipient.ministry()))),
+        ReceiptKind::Delivered | ReceiptKind::SetAside => {
+            Some(Giver::System(kirjaamo(recipient.ministry())))
+        }
         ReceiptKind::Relayed => Some(Giver::Peer(decoded.from.ministry().clone())),
         ReceiptKind::Refused | ReceiptKind::Expired => None,
     };

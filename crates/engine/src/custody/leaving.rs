@@ -16,6 +16,9 @@ use crate::{
     step::Work,
 };
 
+/// Says whether an item that waits ends where it is, having dealt with it.
+type Ends<'a> = dyn FnMut(&mut Custody, &mut Work<'_>, (Seq, &Queued)) -> bool + 'a;
+
 impl Custody {
     /// All lanes in which messages can wait.
     pub(crate) fn message_lanes(&self) -> VecDeque<(QueueId, Lane)> {
@@ -54,10 +57,7 @@ impl Custody {
         item: &Queued,
     ) -> bool {
         let Queued::Message(message) = item else { return false };
-        let next = match queue {
-            QueueId::Outbox(peer) => Some(peer),
-            QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
-        };
+        let next = queue.peer();
         match self.may_go(work.now, message, next) {
             // Whoever waits only for the hour or for room waits where it is, in its order.
             Ruling::Go(_) | Ruling::Wait(Need::Later) => false,
@@ -83,11 +83,44 @@ impl Custody {
         message: &Message,
         why: &Failure,
     ) {
-        match queue {
-            QueueId::Mailbox(address) => {
-                work.tell_negative(Sent::from(message), [address], why);
-            }
-            QueueId::Outbox(_) | QueueId::Receipts(_) => work.tell_failure(message, why),
+        match queue.recipient() {
+            Some(address) => work.tell_negative(Sent::from(message), [address], why),
+            None => work.tell_failure(message, why),
         }
+    }
+
+    /// Ends those items of a pack that wait and of which this says so; it deals with them. `on_disk` is there
+    /// when the pack is only on disk. True when something ended that was.
+    pub(crate) fn end_where(
+        &mut self,
+        work: &mut Work<'_>,
+        key: &PackKey,
+        on_disk: Option<Loaded>,
+        ends: &mut Ends<'_>,
+    ) -> bool {
+        let Some(mut pack) = on_disk else {
+            let lane = self.queues.lane(&key.queue, key.lane);
+            for (seq, item, _) in lane.and_then(|l| l.free_in(key.first)).unwrap_or_default() {
+                if ends(self, work, (seq, &item)) {
+                    self.queues.finish(&key.queue, key.lane, seq);
+                }
+            }
+            return false;
+        };
+        let open: Vec<(Seq, Queued)> =
+            pack.open(key.first).map(|(seq, item)| (seq, item.clone())).collect();
+        let mut ended = 0;
+        for (seq, item) in open {
+            if ends(self, work, (seq, &item)) {
+                pack.end(key.first, seq);
+                ended += 1;
+            }
+        }
+        if ended == 0 {
+            return false;
+        }
+        self.queues.finished_on_disk(&key.queue, key.lane, ended);
+        self.end_pack(work, key, &pack);
+        true
     }
 }

@@ -1,5 +1,6 @@
 //! One relay as its host sees it: events in, commits and actions out.
 
+mod aside;
 mod custody;
 mod erase;
 mod expiry;

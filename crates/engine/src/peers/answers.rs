@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use kuriiri_tlog::VerifiedReceipt;
-use kuriiri_types::{Lane, Ministry, ReceiptKind, Timestamp, Verdict};
+use kuriiri_types::{Code, Lane, Ministry, ReceiptKind, Refusal, Timestamp, Verdict};
 
 use super::{Peers, proofs::Proofs};
 use crate::{
     custody::{Custody, Heard},
-    event::{BatchId, LinkId},
+    event::{Answer, BatchId, LinkId},
     queued::Queued,
     record::{QueueId, Seq},
     stating::Failure,
@@ -26,7 +26,7 @@ impl Peers {
         work: &mut Work<'_>,
         (peer, link): (&Ministry, LinkId),
         (lane, batch): (Lane, BatchId),
-        verdicts: Vec<Verdict>,
+        answers: Vec<Answer>,
         receipts: Vec<VerifiedReceipt>,
     ) -> Result<(), ViewError> {
         let state = self.0.get_mut(peer).filter(|p| p.link == Some(link));
@@ -36,13 +36,44 @@ impl Peers {
         let Some(seqs) = under_way.in_flight.remove(&batch) else {
             return Ok(());
         };
-        let answers = verdicts.into_iter().chain(std::iter::repeat(Verdict::Busy));
+        let has_spoken = answers.iter().any(|answer| matches!(answer, Answer::Verdict(_)));
+        let count = seqs.len();
+        let answers = answers.into_iter().chain(std::iter::repeat(Answer::Verdict(Verdict::Busy)));
         let mut proofs = Proofs::of(peer, receipts);
-        for (seq, verdict) in seqs.into_iter().zip(answers) {
-            self.on_verdict(custody, work, (peer, lane, seq), verdict, &mut proofs)?;
+        for (seq, answer) in seqs.into_iter().zip(answers) {
+            match answer {
+                Answer::Verdict(verdict) => {
+                    self.on_verdict(custody, work, (peer, lane, seq), verdict, &mut proofs)?;
+                }
+                Answer::Unreadable(why) => set_aside(custody, work, (peer, lane, seq), &why),
+            }
+        }
+        if has_spoken {
+            self.clear_of_suspicion(custody, work, (peer, lane), count);
         }
         self.rest_if_busy(work.now, peer, lane);
         Ok(())
+    }
+
+    /// The peer takes what it is handed: those that it ended links for are set aside.
+    fn clear_of_suspicion(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        (peer, lane): (&Ministry, Lane),
+        count: usize,
+    ) {
+        let Some(state) = self.0.get_mut(peer) else { return };
+        let Some(suspicion) = state.suspicions.get_mut(&lane) else { return };
+        let found = suspicion.answered(count);
+        if !suspicion.is_narrow() {
+            state.suspicions.remove(&lane);
+        }
+        for seq in found {
+            let reason = format!("{peer} ended the link whenever it was handed over alone");
+            let why = Refusal { code: Code::LINK_ENDS, reasons: vec![reason] };
+            set_aside(custody, work, (peer, lane, seq), &why);
+        }
     }
 
     fn on_verdict(
@@ -120,6 +151,29 @@ impl Peers {
             under_way.epoch = under_way.epoch.saturating_add(1);
             under_way.rests_until = Some(now.after(BUSY_REST));
         }
+    }
+}
+
+/// Takes out of an outbox what cannot be handed over. A receipt just goes: the log has it. What cannot be set
+/// aside for want of room is handed over again.
+fn set_aside(
+    custody: &mut Custody,
+    work: &mut Work<'_>,
+    (peer, lane, seq): (&Ministry, Lane, Seq),
+    why: &Refusal,
+) {
+    let queue = QueueId::Outbox(peer.clone());
+    let item = custody.queues.lane(&queue, lane).and_then(|l| l.item(seq));
+    let leaves = match &item {
+        Some(Queued::Message(message)) => {
+            custody.set_aside(work, (&queue, lane), message, (why, None))
+        }
+        Some(Queued::Receipt(_)) | None => true,
+    };
+    if leaves {
+        custody.queues.finish(&queue, lane, seq);
+    } else {
+        custody.give_back(work, &queue, lane, seq);
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kuriiri_types::{Lane, Ministry, limits::BATCH_MESSAGES_MAX};
 
-use super::Peers;
+use super::{Peer, Peers, suspicion::Suspicion};
 use crate::{
     action::{Action, Load},
     custody::Custody,
@@ -76,9 +76,10 @@ impl Peers {
             if custody.queues.waiting_in(&queue, lane) == 0 {
                 continue;
             }
-            while self.lane_of(peer, lane).is_some_and(|l| l.may_send(work.now)) {
+            while self.may_send(work, peer, lane) {
                 let (seqs, load) = self.next_batch(custody, work, peer, &queue, lane)?;
                 if load.is_empty() {
+                    self.give_back_suspects(custody, work, peer, lane);
                     break;
                 }
                 let Some(under_way) = self.lane_of(peer, lane) else {
@@ -98,6 +99,30 @@ impl Peers {
         Ok(())
     }
 
+    fn may_send(&mut self, work: &Work<'_>, peer: &Ministry, lane: Lane) -> bool {
+        let is_free = |state: &Peer| !state.is_careful() || state.has_nothing_under_way();
+        self.0.get(peer).is_some_and(is_free)
+            && self.lane_of(peer, lane).is_some_and(|l| l.may_send(work.now))
+    }
+
+    /// What is kept back in a lane is handed over again when nothing else waits there.
+    fn give_back_suspects(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+        lane: Lane,
+    ) {
+        let suspicion = self.0.get_mut(peer).and_then(|p| p.suspicions.get_mut(&lane));
+        let kept_back = suspicion.map(Suspicion::give_back).unwrap_or_default();
+        if !kept_back.is_empty() {
+            work.wake_at(work.now);
+        }
+        for seq in kept_back {
+            custody.give_back(work, &QueueId::Outbox(peer.clone()), lane, seq);
+        }
+    }
+
     /// Takes a batch from the outbox. What may no longer go ends here, with a receipt.
     fn next_batch(
         &mut self,
@@ -108,7 +133,9 @@ impl Peers {
         lane: Lane,
     ) -> Result<(Vec<Seq>, Vec<Load>), ViewError> {
         let (mut seqs, mut load) = (Vec::new(), Vec::new());
-        let mut room = Room::for_items(BATCH_MESSAGES_MAX);
+        let suspicion = self.0.get(peer).and_then(|state| state.suspicions.get(&lane));
+        let at_once = suspicion.map_or(BATCH_MESSAGES_MAX, Suspicion::at_once);
+        let mut room = Room::for_items(at_once);
         while room.is_left() {
             let Some((seq, item)) = custody.queues.take(queue, lane, &work.reader)? else {
                 break;

@@ -3,10 +3,10 @@
 use kuriiri_merkle::Tree;
 use kuriiri_seal::gather;
 use kuriiri_types::{
-    Precedence,
+    Code, Precedence, Refusal,
     limits::{
-        BATCH_LEAVES_MAX, BODY_INLINE_BYTES_MAX, HEADER_BYTES_MAX, HOPS_MAX,
-        MINISTRY_NAME_BYTES_MAX, PACK_BYTES_MAX,
+        ASIDE_REASON_BYTES_MAX, BATCH_LEAVES_MAX, BODY_INLINE_BYTES_MAX, HEADER_BYTES_MAX,
+        HOPS_MAX, MINISTRY_NAME_BYTES_MAX, PACK_BYTES_MAX,
     },
 };
 use proptest::prelude::*;
@@ -61,6 +61,7 @@ fn parcel() -> impl Strategy<Value = Parcel> {
         accepted: Timestamp::from_millis(accepted),
         approvals,
         body,
+        aside: None,
     })
 }
 
@@ -112,6 +113,13 @@ fn widest_parcel(body: Body) -> Parcel {
         accepted: Timestamp::from_millis(i64::MIN),
         approvals: Vec::new(),
         body,
+        aside: Some(Aside {
+            since: Timestamp::from_millis(i64::MIN),
+            why: Refusal {
+                code: Code::MALFORMED,
+                reasons: vec!["r".repeat(ASIDE_REASON_BYTES_MAX)],
+            },
+        }),
     }
 }
 

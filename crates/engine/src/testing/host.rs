@@ -17,8 +17,9 @@ use super::{
     logs::{stated, verified},
 };
 use crate::{
-    Action, Arrival, BatchId, Commit, Config, Delivery, Engine, Event, HoldState, Item, LinkId,
-    Load, QueueId, Random, ReceiptOut, Reply, SubscriptionId, Token, Unproved,
+    Action, Answer, Arrival, BatchId, Commit, Config, Delivery, Engine, Event, HoldState, Item,
+    LinkId, Load, PersonRequest, QueueId, Random, ReceiptOut, Reply, SubscriptionId, Token,
+    Unproved,
 };
 
 /// No randomness: waits are never spread.
@@ -247,13 +248,21 @@ impl Host {
         let officer = approval.officer().clone();
         let (token, certificates) = (Token(9), Vec::new());
         let approval = Box::new(approval);
-        self.ask(Event::Approved { officer, token, approval, certificates })
+        self.ask(Event::Person {
+            person: officer,
+            token,
+            request: PersonRequest::Approve { approval, certificates },
+        })
     }
 
     /// What officers see.
     pub(crate) fn holds(&mut self) -> Vec<HoldState> {
         let officer = cast::officer(&self.ministry, "anna");
-        let asked = Event::HoldsAsked { officer, token: Token(9), after: None };
+        let asked = Event::Person {
+            person: officer,
+            token: Token(9),
+            request: PersonRequest::Holds { after: None },
+        };
         let reply = self.ask(asked);
         let Reply::Holds(holds, false) = reply else { panic!("no list: {reply:?}") };
         holds
@@ -299,7 +308,8 @@ impl Host {
         receipts: Vec<VerifiedReceipt>,
     ) -> Vec<Action> {
         let (peer, link, batch) = (ministry(peer), LinkId(link), BatchId(batch));
-        self.step(vec![Event::Answered { peer, link, lane: ROUTINE, batch, verdicts, receipts }])
+        let answers = verdicts.into_iter().map(Answer::Verdict).collect();
+        self.step(vec![Event::Answered { peer, link, lane: ROUTINE, batch, answers, receipts }])
     }
 
     /// The receipts that a peer owes with such verdicts on a batch.
@@ -324,6 +334,11 @@ impl Host {
     }
 
     // === what can be seen of it ===
+
+    /// Whose relay it is.
+    pub(crate) fn home(&self) -> &str {
+        self.ministry.as_str()
+    }
 
     /// The receipts that wait for a sender here, told apart by what they say.
     pub(crate) fn receipts(&self, of: &Address) -> Vec<(ReceiptKind, Receipt)> {

@@ -97,6 +97,7 @@ pub(crate) fn receipt_of(
     let code = match kind {
         ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Delivered => None,
         ReceiptKind::Refused => Some(Code::REJECTED),
+        ReceiptKind::SetAside => Some(Code::MALFORMED),
         ReceiptKind::Expired => Some(Code::EXPIRED),
     };
     let system = |ministry: &Ministry| {
@@ -105,7 +106,7 @@ pub(crate) fn receipt_of(
     let by = match kind {
         ReceiptKind::Accepted => Some(system(header.from.ministry())),
         ReceiptKind::Relayed => Some(Giver::Peer(header.from.ministry().clone())),
-        ReceiptKind::Delivered => Some(system(recipient.ministry())),
+        ReceiptKind::Delivered | ReceiptKind::SetAside => Some(system(recipient.ministry())),
         ReceiptKind::Refused | ReceiptKind::Expired => None,
     };
     let subject = Subject { message: header.id, header: header_digest };

@@ -290,7 +290,7 @@ impl Observer {
     fn is_unread(&self, found: &LaneSpan, name: &str) -> bool {
         match &found.queue {
             QueueId::Outbox(ministry) => ministry.as_str() == name,
-            QueueId::Receipts(_) => false,
+            QueueId::Receipts(_) | QueueId::MailboxAside(_) | QueueId::OutboxAside(_) => false,
             QueueId::Mailbox(address) => {
                 let handed = self.handed.get(&(address.clone(), found.lane));
                 let is_read = handed.and_then(|h| h.last()).is_some_and(|seq| *seq > found.last);

@@ -305,10 +305,7 @@ fn path_of(home: &Ministry, before: &[Ministry]) -> Vec<Ministry> {
 }
 
 fn next_of(queue: &QueueId) -> Option<&Ministry> {
-    match queue {
-        QueueId::Outbox(peer) => Some(peer),
-        QueueId::Mailbox(_) | QueueId::Receipts(_) => None,
-    }
+    queue.peer()
 }
 
 fn officers_of(approvals: &[SignedApproval]) -> Vec<SpiffeId> {

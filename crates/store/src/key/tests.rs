@@ -17,6 +17,8 @@ fn queue() -> impl Strategy<Value = QueueId> {
         ministry().prop_map(QueueId::Outbox),
         address().prop_map(QueueId::Mailbox),
         address().prop_map(QueueId::Receipts),
+        address().prop_map(QueueId::MailboxAside),
+        ministry().prop_map(QueueId::OutboxAside),
     ]
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn parcel(seed: u64, body: Body) -> Item {
         accepted: time(0),
         approvals: Vec::new(),
         body,
+        aside: None,
     })
 }
 
@@ -125,7 +126,7 @@ pub(crate) fn copy(from: &Path, to: &Path) {
 /// A message that waits.
 pub(crate) fn hold(seed: u64, len: usize) -> Hold {
     let Item::Parcel(parcel) = message(seed, len) else { panic!("a message is one") };
-    let Parcel { header, dest, path, expires, accepted, approvals, body } = parcel;
+    let Parcel { header, dest, path, expires, accepted, approvals, body, aside: _ } = parcel;
     let (SignedPart { signer, size, signature, .. }, path_of_proof) = (part(seed), Vec::new());
     let proof = BatchProof { signer, index: 1, size, path: path_of_proof, signature };
     let envelope = Envelope { header, proof };

@@ -44,7 +44,7 @@ impl Givers {
     pub(super) fn stated(&self, spot: Spot, receipt: &Receipt, out: &mut Findings) {
         let is_of_giving = match receipt.kind {
             ReceiptKind::Accepted | ReceiptKind::Relayed | ReceiptKind::Refused => true,
-            ReceiptKind::Delivered | ReceiptKind::Expired => false,
+            ReceiptKind::Delivered | ReceiptKind::Expired | ReceiptKind::SetAside => false,
         };
         let Some(by) = receipt.by.as_ref().filter(|_| is_of_giving && self.at == spot.at) else {
             return;

@@ -7,8 +7,8 @@ use kuriiri_types::{
 };
 
 use super::{
-    Activation, ActiveFiles, Approve, Approved, DecisionRecords, HeldMessage, Holds, OfferedFile,
-    decisions, files, holds,
+    Activation, ActiveFiles, Approve, Approved, AsideDeed, AsideMessages, AsidePlace,
+    DecisionRecords, HeldMessage, Holds, OfferedFile, aside, decisions, files, holds,
 };
 use crate::{
     error::{Flaw, WireError},
@@ -66,6 +66,18 @@ pub enum AdminRequest {
         /// [`DECISIONS_MAX`](crate::limits::DECISIONS_MAX), whatever this says.
         limit: u32,
     },
+    /// Which messages are set aside? Those of mailboxes first.
+    AsideList {
+        /// Only those after this place; none means from the first.
+        after: Option<AsidePlace>,
+    },
+    /// Have messages that are set aside go on or end.
+    AsideAct {
+        /// All copies of this message; none means all that are set aside.
+        id: Option<MessageId>,
+        /// What is to become of them.
+        deed: AsideDeed,
+    },
 }
 
 /// The one answer to it.
@@ -96,6 +108,15 @@ pub enum AdminReply {
     Pruned {
         /// How many headers left.
         headers: u64,
+    },
+    /// To [`AdminRequest::AsideList`].
+    Aside(AsideMessages),
+    /// To [`AdminRequest::AsideAct`], after the commit.
+    AsideActed {
+        /// How many copies.
+        messages: u32,
+        /// Whether there are more, to be asked for again.
+        more: bool,
     },
     /// The request was refused.
     Refused(Refusal),
@@ -143,6 +164,7 @@ static NOTE_EXPORT: Shape = Shape::new("NoteExport", &[]);
 static EXPORT_NOTED: Shape = Shape::new("ExportNoted", &[]);
 static PRUNE: Shape = Shape::new("Prune", &[]);
 static PRUNED: Shape = Shape::new("PrunedHeaders", &[]);
+static ASIDE_ACTED: Shape = Shape::new("AsideActed", &[]);
 static ERASED: Shape = Shape::new("ErasedCopies", &[]);
 pub(crate) static REQUEST: Shape = Shape::new(
     "AdminRequest",
@@ -156,6 +178,8 @@ pub(crate) static REQUEST: Shape = Shape::new(
         Field::one("erase", 7, &ERASE),
         Field::one("note_export", 8, &NOTE_EXPORT),
         Field::one("prune", 9, &PRUNE),
+        Field::one("aside_list", 10, &aside::LIST),
+        Field::one("aside_act", 11, &aside::ACT),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
@@ -171,6 +195,8 @@ pub(crate) static REPLY: Shape = Shape::new(
         Field::one("erased", 8, &ERASED),
         Field::one("export_noted", 9, &EXPORT_NOTED),
         Field::one("pruned", 10, &PRUNED),
+        Field::one("aside", 11, &aside::MESSAGES),
+        Field::one("aside_acted", 12, &ASIDE_ACTED),
     ],
 );
 
@@ -199,6 +225,14 @@ fn write_request(request: &AdminRequest) -> RequestKind {
         AdminRequest::Decisions { limit } => {
             RequestKind::Decisions(proto::Decisions { limit: *limit })
         }
+        AdminRequest::AsideList { after } => {
+            let after = after.as_ref().map(aside::write_place);
+            RequestKind::AsideList(proto::AsideList { after })
+        }
+        AdminRequest::AsideAct { id: message, deed } => {
+            let (id, deed) = (message.as_ref().map(id), aside::write_deed(*deed).into());
+            RequestKind::AsideAct(proto::AsideAct { id, deed })
+        }
     }
 }
 
@@ -226,6 +260,13 @@ fn read_request(wire: proto::AdminRequest) -> Result<AdminRequest, Flaw> {
         }
         RequestKind::Prune(wire) => AdminRequest::Prune { basis: some_line("basis", wire.basis)? },
         RequestKind::Decisions(wire) => AdminRequest::Decisions { limit: wire.limit },
+        RequestKind::AsideList(wire) => {
+            AdminRequest::AsideList { after: wire.after.map(aside::read_place).transpose()? }
+        }
+        RequestKind::AsideAct(wire) => {
+            let id = wire.id.map(|id| field::message_id("id", &id)).transpose()?;
+            AdminRequest::AsideAct { id, deed: aside::read_deed(wire.deed)? }
+        }
     })
 }
 
@@ -249,6 +290,10 @@ fn write_reply(reply: &AdminReply) -> ReplyKind {
         AdminReply::Pruned { headers } => {
             ReplyKind::Pruned(proto::PrunedHeaders { headers: *headers })
         }
+        AdminReply::Aside(messages) => ReplyKind::Aside(aside::write(messages)),
+        AdminReply::AsideActed { messages, more } => {
+            ReplyKind::AsideActed(proto::AsideActed { messages: *messages, more: *more })
+        }
         AdminReply::Refused(refusal) => ReplyKind::Refused(refusal::write(refusal)),
     }
 }
@@ -266,6 +311,10 @@ fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
         }
         ReplyKind::ExportNoted(proto::ExportNoted {}) => AdminReply::ExportNoted,
         ReplyKind::Pruned(wire) => AdminReply::Pruned { headers: wire.headers },
+        ReplyKind::Aside(wire) => AdminReply::Aside(aside::read(wire)?),
+        ReplyKind::AsideActed(wire) => {
+            AdminReply::AsideActed { messages: wire.messages, more: wire.more }
+        }
         ReplyKind::Refused(wire) => AdminReply::Refused(refusal::read(wire)?),
     })
 }

@@ -29,7 +29,7 @@ const TICKETS_MAX: usize = CREDIT_MAX as usize;
 pub enum ToReceiver {
     /// Messages.
     Delivery(Delivery),
-    /// These confirmations are durable; 1 to [`CREDIT_MAX`] tickets.
+    /// What was said about these is durable; 1 to [`CREDIT_MAX`] tickets.
     Confirmed(Vec<Ticket>),
     /// The subscription was refused or has ended.
     Refused(Refusal),
@@ -40,6 +40,14 @@ pub enum ToReceiver {
 pub enum FromReceiver {
     /// These messages are dealt with, and each gives back one credit; 1 to [`CREDIT_MAX`] tickets.
     Confirm(Vec<Ticket>),
+    /// These messages cannot be accepted, and each gives back one credit.
+    SetAside {
+        /// 1 to [`CREDIT_MAX`].
+        tickets: Vec<Ticket>,
+        /// Why: the same for all. Of its reasons a relay keeps the first, cut to
+        /// [`ASIDE_REASON_BYTES_MAX`](kuriiri_types::limits::ASIDE_REASON_BYTES_MAX).
+        why: Refusal,
+    },
 }
 
 /// Messages for a receiver.
@@ -95,8 +103,7 @@ impl Frame for FromReceiver {
     const BYTES_MAX: usize = CONFIRM_BYTES_MAX;
 
     fn encode(&self) -> Bytes {
-        let Self::Confirm(tickets) = self;
-        let kind = Some(FromKind::Confirm(write_tickets(tickets)));
+        let kind = Some(write_from(self));
         frame::pack(&proto::FromReceiver { kind })
     }
 
@@ -139,8 +146,14 @@ pub(crate) static TO_RECEIVER: Shape = Shape::new(
         Field::one("refused", 3, &refusal::REFUSAL),
     ],
 );
-pub(crate) static FROM_RECEIVER: Shape =
-    Shape::new("FromReceiver", &[Field::one("confirm", 1, &TICKETS)]);
+static SET_ASIDE: Shape = Shape::new(
+    "SetAside",
+    &[Field::many("tickets", 1, TICKETS_MAX, &TICKET), Field::one("why", 2, &refusal::REFUSAL)],
+);
+pub(crate) static FROM_RECEIVER: Shape = Shape::new(
+    "FromReceiver",
+    &[Field::one("confirm", 1, &TICKETS), Field::one("set_aside", 2, &SET_ASIDE)],
+);
 
 // === wire ⇄ domain ===
 
@@ -150,7 +163,9 @@ fn write_to(frame: &ToReceiver) -> ToKind {
             certificates: delivery.certificates.clone(),
             parts: delivery.parts.iter().map(write_part).collect(),
         }),
-        ToReceiver::Confirmed(tickets) => ToKind::Confirmed(write_tickets(tickets)),
+        ToReceiver::Confirmed(tickets) => {
+            ToKind::Confirmed(proto::Tickets { tickets: write_tickets(tickets) })
+        }
         ToReceiver::Refused(refusal) => ToKind::Refused(refusal::write(refusal)),
     }
 }
@@ -158,14 +173,31 @@ fn write_to(frame: &ToReceiver) -> ToKind {
 fn read_to(wire: proto::ToReceiver) -> Result<ToReceiver, Flaw> {
     Ok(match field::present("kind", wire.kind)? {
         ToKind::Delivery(wire) => ToReceiver::Delivery(read_delivery(wire)?),
-        ToKind::Confirmed(wire) => ToReceiver::Confirmed(read_tickets(wire)?),
+        ToKind::Confirmed(wire) => ToReceiver::Confirmed(read_tickets(wire.tickets)?),
         ToKind::Refused(wire) => ToReceiver::Refused(refusal::read(wire)?),
     })
 }
 
+fn write_from(frame: &FromReceiver) -> FromKind {
+    match frame {
+        FromReceiver::Confirm(tickets) => {
+            FromKind::Confirm(proto::Tickets { tickets: write_tickets(tickets) })
+        }
+        FromReceiver::SetAside { tickets, why } => FromKind::SetAside(proto::SetAside {
+            tickets: write_tickets(tickets),
+            why: Some(refusal::write(why)),
+        }),
+    }
+}
+
 fn read_from(wire: proto::FromReceiver) -> Result<FromReceiver, Flaw> {
-    let FromKind::Confirm(tickets) = field::present("kind", wire.kind)?;
-    read_tickets(tickets).map(FromReceiver::Confirm)
+    Ok(match field::present("kind", wire.kind)? {
+        FromKind::Confirm(wire) => FromReceiver::Confirm(read_tickets(wire.tickets)?),
+        FromKind::SetAside(wire) => FromReceiver::SetAside {
+            tickets: read_tickets(wire.tickets)?,
+            why: refusal::read(field::present("why", wire.why)?)?,
+        },
+    })
 }
 
 fn read_delivery(wire: proto::Delivery) -> Result<Delivery, Flaw> {
@@ -204,14 +236,13 @@ fn read_item(wire: proto::DeliveredItem) -> Result<DeliveredItem, Flaw> {
     })
 }
 
-fn write_tickets(tickets: &[Ticket]) -> proto::Tickets {
-    let tickets = tickets.iter().map(write_ticket).collect();
-    proto::Tickets { tickets }
+fn write_tickets(tickets: &[Ticket]) -> Vec<proto::Ticket> {
+    tickets.iter().map(write_ticket).collect()
 }
 
-fn read_tickets(wire: proto::Tickets) -> Result<Vec<Ticket>, Flaw> {
-    field::some_at_most("tickets", TICKETS_MAX, wire.tickets.len())?;
-    field::each(wire.tickets, read_ticket)
+fn read_tickets(wire: Vec<proto::Ticket>) -> Result<Vec<Ticket>, Flaw> {
+    field::some_at_most("tickets", TICKETS_MAX, wire.len())?;
+    field::each(wire, read_ticket)
 }
 
 fn write_ticket(ticket: &Ticket) -> proto::Ticket {

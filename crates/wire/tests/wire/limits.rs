@@ -318,6 +318,10 @@ fn the_entries_of_the_client_conversation() {
     let tickets = |more| sample::tickets(CREDIT_MAX as usize + more);
     edge(FromReceiver::Confirm(tickets(0)), FromReceiver::Confirm(tickets(1)));
     edge(ToReceiver::Confirmed(tickets(0)), ToReceiver::Confirmed(tickets(1)));
+    let reasons = vec!["r".repeat(REASON_BYTES_MAX); REASONS_MAX];
+    let why = Refusal { code: Code::MALFORMED, reasons };
+    let aside = |more| FromReceiver::SetAside { tickets: tickets(more), why: why.clone() };
+    edge(aside(0), aside(1));
     let ask = |count| sample::question(sample::addresses(count, 30));
     edge(ask(RECIPIENTS_MAX), ask(RECIPIENTS_MAX + 1));
     Request::decode(ask(0).encode()).unwrap_err();

@@ -6,7 +6,7 @@ use kuriiri_types::{
 };
 
 use crate::{
-    Action, Body, Event, Item, LinkId, PackKey, QueueId, Reply, Token, View, Write,
+    Action, Body, Event, Item, LinkId, PackKey, PersonRequest, QueueId, Reply, Token, View, Write,
     testing::{Host, Letter, address, ministry, system},
 };
 
@@ -24,7 +24,11 @@ fn person(role: SpiffeRole, at: &str) -> SpiffeId {
 
 fn erase(host: &mut Host, by: SpiffeId, message: MessageId) -> Reply {
     let (token, basis) = (Token(9), "Data Protection Act 1050/2018".into());
-    host.ask(Event::EraseAsked { person: by, token, message, basis, headers: Vec::new() })
+    host.ask(Event::Person {
+        person: by,
+        token,
+        request: PersonRequest::Erase { message, basis, headers: Vec::new() },
+    })
 }
 
 fn operator(host: &mut Host, message: MessageId) -> Reply {
@@ -52,12 +56,14 @@ fn two_messages_are_not_erased_in_one_step() {
     let mut host = Host::new("sm.example");
     host.submit(&[letter(1), letter(2), letter(3)]);
     let before = bodies(&host);
-    let ask = |number: u8| Event::EraseAsked {
+    let ask = |number: u8| Event::Person {
         person: person(SpiffeRole::Operator, "sm.example"),
         token: Token(u64::from(number)),
-        message: letter(number).id(),
-        basis: "GDPR 17".into(),
-        headers: Vec::new(),
+        request: PersonRequest::Erase {
+            message: letter(number).id(),
+            basis: "GDPR 17".into(),
+            headers: Vec::new(),
+        },
     };
     host.step(vec![ask(1), ask(2)]);
     assert_eq!(bodies(&host), [0, before[1], before[2]]);
@@ -156,7 +162,11 @@ fn erase_amid(host: &mut Host, letter: &Letter) -> Reply {
     let by = person(SpiffeRole::Operator, "sm.example");
     let (token, basis, headers) = (Token(9), "a basis".into(), vec![letter.verified().leaf()]);
     let actions = host.step(vec![
-        Event::EraseAsked { person: by, token, message: letter.id(), basis, headers },
+        Event::Person {
+            person: by,
+            token,
+            request: PersonRequest::Erase { message: letter.id(), basis, headers },
+        },
         Event::Submitted {
             system: system(&letter.from),
             link: LinkId(900),

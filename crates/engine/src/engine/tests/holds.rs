@@ -7,7 +7,7 @@ use kuriiri_types::{
 };
 
 use crate::{
-    Action, Event, Load, QueueId, Reply, Resolution,
+    Action, Event, Load, PersonRequest, QueueId, Reply, Resolution,
     testing::{Host, Letter, Memory, NOW, accepted, address, approval_of, change_of, ministry},
 };
 
@@ -128,11 +128,13 @@ fn two_officers_means_two_persons_and_the_drafter_is_none() {
 fn two_officers_in_one_step_both_count() {
     let mut host = relay();
     host.submit(&[secret(1)]);
-    let event = |name: &str, token| Event::Approved {
-        officer: crate::testing::officer(&ministry("plm.example"), name),
+    let event = |name: &str, token| Event::Person {
+        person: crate::testing::officer(&ministry("plm.example"), name),
         token: crate::Token(token),
-        approval: Box::new(approval_of(&secret(1), name, 2, |_| {})),
-        certificates: Vec::new(),
+        request: PersonRequest::Approve {
+            approval: Box::new(approval_of(&secret(1), name, 2, |_| {})),
+            certificates: Vec::new(),
+        },
     };
     host.step(vec![event("anna", 1), event("cecilia", 2)]);
     assert_eq!(host.waiting(&outbox()), 1);
@@ -161,11 +163,15 @@ fn strangers_neither_see_nor_act() {
     host.submit(&[letter(1)]);
     let foreign = crate::testing::officer(&ministry("um.example"), "anna");
     for event in [
-        Event::HoldsAsked { officer: foreign.clone(), token: crate::Token(9), after: None },
-        Event::HoldAsked {
-            officer: foreign.clone(),
+        Event::Person {
+            person: foreign.clone(),
             token: crate::Token(9),
-            message: letter(1).id(),
+            request: PersonRequest::Holds { after: None },
+        },
+        Event::Person {
+            person: foreign.clone(),
+            token: crate::Token(9),
+            request: PersonRequest::Hold { message: letter(1).id() },
         },
     ] {
         let Some(Action::Answer(_, reply)) = host.step(vec![event]).into_iter().next() else {

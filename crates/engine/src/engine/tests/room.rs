@@ -10,8 +10,8 @@ use kuriiri_types::{
 };
 
 use crate::{
-    Action, Arrival, Certificate, Commit, Event, LinkId, QueueId, Reply, Resolution, Shown,
-    SubscriptionId, Token, WitnessAnswer,
+    Action, Arrival, Certificate, Commit, Event, LinkId, PersonRequest, QueueId, Reply, Resolution,
+    Shown, SubscriptionId, Token, WitnessAnswer,
     testing::{
         Host, Letter, NOW, accepted, address, approval_of, delivery_of, ministry, signer_of, system,
     },
@@ -168,7 +168,11 @@ fn what_waits_for_peers_goes_out_expires_and_is_erased() {
 
     let person = SpiffeId::new(ministry("sm.example"), SpiffeRole::Operator, "anna").unwrap();
     let (message, basis) = (gone.id(), "GDPR 17".into());
-    let order = Event::EraseAsked { person, token: Token(9), message, basis, headers: Vec::new() };
+    let order = Event::Person {
+        person,
+        token: Token(9),
+        request: PersonRequest::Erase { message, basis, headers: Vec::new() },
+    };
     assert_eq!(host.ask(order), Reply::Erased { copies: 1, headers: 0 });
     host.pass(Duration::from_secs(60));
     let kinds: Vec<_> = host.receipts(&address(SM)).into_iter().map(|(kind, _)| kind).collect();

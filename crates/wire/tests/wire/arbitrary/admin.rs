@@ -6,8 +6,8 @@ use kuriiri_wire::admin::*;
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
 use super::{
-    address, body, bytes, certificates, digest, envelope, id, label, line, precedence, recipients,
-    refusal, signed_approvals, time,
+    address, body, bytes, certificates, digest, envelope, id, label, lane, line, precedence,
+    recipients, refusal, signed_approvals, time,
 };
 
 pub(crate) fn admin_request() -> impl Strategy<Value = AdminRequest> {
@@ -29,7 +29,35 @@ pub(crate) fn admin_request() -> impl Strategy<Value = AdminRequest> {
         }),
         "[ -~]{1,40}".prop_map(|what| AdminRequest::NoteExport { what }),
         "[ -~]{1,40}".prop_map(|basis| AdminRequest::Prune { basis }),
+        option::of(aside_place()).prop_map(|after| AdminRequest::AsideList { after }),
+        (option::of(id()), select(&[AsideDeed::Retry, AsideDeed::Refuse][..]))
+            .prop_map(|(id, deed)| AdminRequest::AsideAct { id, deed }),
     ]
+}
+
+fn aside_place() -> impl Strategy<Value = AsidePlace> {
+    let queue = prop_oneof![
+        address().prop_map(AsideQueue::Mailbox),
+        address().prop_map(|address| AsideQueue::Outbox(address.ministry().clone())),
+    ];
+    (queue, lane(), any::<u64>()).prop_map(|(queue, lane, seq)| AsidePlace { queue, lane, seq })
+}
+
+fn aside() -> impl Strategy<Value = AsideMessage> {
+    let what = (id(), digest(), address(), any::<u64>());
+    (aside_place(), what, [time(), time(), time()], refusal()).prop_map(
+        |(place, (id, header, from, size), [accepted, expires, since], why)| AsideMessage {
+            place,
+            id,
+            header,
+            from,
+            size,
+            accepted,
+            expires,
+            since,
+            why,
+        },
+    )
 }
 
 fn kind() -> impl Strategy<Value = FileKind> {
@@ -71,6 +99,9 @@ pub(crate) fn admin_reply() -> impl Strategy<Value = AdminReply> {
         any::<(u32, u32)>().prop_map(|(copies, headers)| AdminReply::Erased { copies, headers }),
         Just(AdminReply::ExportNoted),
         any::<u64>().prop_map(|headers| AdminReply::Pruned { headers }),
+        (vec(aside(), 0..3), any::<bool>())
+            .prop_map(|(messages, more)| AdminReply::Aside(AsideMessages { messages, more })),
+        any::<(u32, bool)>().prop_map(|(messages, more)| AdminReply::AsideActed { messages, more }),
         refusal().prop_map(AdminReply::Refused),
     ]
 }

@@ -252,7 +252,10 @@ fn tickets() -> impl Strategy<Value = Vec<Ticket>> {
 }
 
 pub(crate) fn from_receiver() -> impl Strategy<Value = FromReceiver> {
-    tickets().prop_map(FromReceiver::Confirm)
+    prop_oneof![
+        tickets().prop_map(FromReceiver::Confirm),
+        (tickets(), refusal()).prop_map(|(tickets, why)| FromReceiver::SetAside { tickets, why }),
+    ]
 }
 
 pub(crate) fn to_receiver() -> impl Strategy<Value = ToReceiver> {

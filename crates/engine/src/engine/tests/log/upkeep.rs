@@ -3,7 +3,7 @@
 use kuriiri_types::{Code, SpiffeId, SpiffeRole};
 
 use super::*;
-use crate::{LogDeed, Reply, testing::NOW};
+use crate::{LogDeed, PersonRequest, Reply, testing::NOW};
 
 fn person(role: SpiffeRole, at: &str) -> SpiffeId {
     SpiffeId::new(ministry(at), role, "anna").unwrap()
@@ -11,13 +11,17 @@ fn person(role: SpiffeRole, at: &str) -> SpiffeId {
 
 fn export(host: &mut Host, person: SpiffeId) -> Reply {
     let (token, what) = (Token(9), "all of 2026, to the audit office".into());
-    host.ask(Event::LogDeed { person, token, deed: LogDeed::Export { what } })
+    host.ask(Event::Person {
+        person,
+        token,
+        request: PersonRequest::LogDeed { deed: LogDeed::Export { what } },
+    })
 }
 
 fn prune(host: &mut Host, person: SpiffeId) -> Reply {
     let (token, basis) = (Token(9), "Archives Act 831/1994".into());
     let deed = LogDeed::Prune { basis, until: NOW, headers: 12 };
-    host.ask(Event::LogDeed { person, token, deed })
+    host.ask(Event::Person { person, token, request: PersonRequest::LogDeed { deed } })
 }
 
 #[test]
@@ -45,13 +49,15 @@ fn headers_leave_with_the_commit_that_says_so() {
 #[test]
 fn a_step_takes_headers_away_once() {
     let mut host = Host::new("sm.example");
-    let deed = |token| Event::LogDeed {
+    let deed = |token| Event::Person {
         person: person(SpiffeRole::Operator, "sm.example"),
         token: Token(token),
-        deed: LogDeed::Prune {
-            basis: "Archives Act 831/1994".into(),
-            until: NOW.after(std::time::Duration::from_secs(token)),
-            headers: token,
+        request: PersonRequest::LogDeed {
+            deed: LogDeed::Prune {
+                basis: "Archives Act 831/1994".into(),
+                until: NOW.after(std::time::Duration::from_secs(token)),
+                headers: token,
+            },
         },
     };
     host.step(vec![deed(1), deed(2)]);
