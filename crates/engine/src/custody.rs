@@ -14,7 +14,10 @@ use std::{sync::Arc, time::Duration};
 use kuriiri_policy::{Obligations, Policy};
 use kuriiri_types::{
     Code, Header, Ministry, Refusal, SpiffeId, Timestamp, WireLabel,
-    limits::{ASIDE_MESSAGES_MAX, MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX},
+    limits::{
+        ASIDE_MESSAGES_MAX, CUSTODY_SHARE_BYTES, MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX,
+        QUEUE_SHARES,
+    },
 };
 
 pub(crate) use holding::{HeldBack, stricter};
@@ -23,7 +26,7 @@ pub(crate) use self::receipts::Heard;
 use crate::{
     action::Reply,
     config::Config,
-    event::Question,
+    event::{Question, RoomLeft},
     holds::Holds,
     message::Message,
     queues::Queues,
@@ -34,9 +37,11 @@ use crate::{
     rules::{Hop, Need, Rules, Ruling, Way, refusal_of_missing},
     seen::{Seen, Taker},
     serials::Serials,
+    shares::Payer,
     stating::Failure,
     step::Work,
     stop::Stop,
+    turned_away::TurnedAway,
     view::ViewError,
 };
 
@@ -52,6 +57,10 @@ pub(crate) struct Custody {
     /// What was taken before.
     pub(crate) seen: Seen,
     pub(crate) serials: Serials,
+    /// How much room the disk has.
+    pub(crate) room: RoomLeft,
+    /// What was not even read.
+    pub(crate) turned_away: TurnedAway,
     /// By which receipts of peers are remembered.
     taker: Taker,
     /// How long headers with the label of the last message are kept.
@@ -75,6 +84,8 @@ impl Custody {
             rules,
             rates: Rates::default(),
             seen: Seen::default(),
+            room: RoomLeft::Plenty,
+            turned_away: TurnedAway::default(),
             serials,
             keeps: None,
         })
@@ -126,20 +137,44 @@ impl Custody {
         keep
     }
 
-    /// Whether all queues that a message goes to have room for it.
-    pub(crate) fn has_room(&self, stops: &[Stop]) -> bool {
-        stops.iter().all(|stop| self.takes_one_more(&stop.queue))
+    /// Why there is no room for a message that goes to these stops, if there is none.
+    pub(crate) fn no_room(
+        &self,
+        (header, path): (&Header, &[Ministry]),
+        stops: &[Stop],
+    ) -> Option<Refusal> {
+        let payer = Payer::of(header, path);
+        if self.room == RoomLeft::Tight && self.queues.shares().bytes(&payer) >= CUSTODY_SHARE_BYTES
+        {
+            let reasons = vec!["the disk is filling up, and as much waits here as may".into()];
+            return Some(Refusal { code: Code::SHARE_SPENT, reasons });
+        }
+        let queue = self.full(stops, &payer)?;
+        let is_full = !self.takes_one_more(queue, None);
+        let code = if is_full { Code::QUEUE_FULL } else { Code::SHARE_SPENT };
+        let reasons = vec![format!("no room for it is left in {queue}")];
+        Some(Refusal { code, reasons })
     }
 
-    /// Whether a queue has room for one more message.
-    fn takes_one_more(&self, queue: &QueueId) -> bool {
+    /// The queue that has no room for a message of this payer, if one of those that it goes to has none.
+    pub(crate) fn full<'a>(&self, stops: &'a [Stop], payer: &Payer) -> Option<&'a QueueId> {
+        stops.iter().map(|stop| &stop.queue).find(|queue| !self.takes_one_more(queue, Some(payer)))
+    }
+
+    /// Whether a queue has room for one more message. Of one that is half full a payer has no more than a part.
+    fn takes_one_more(&self, queue: &QueueId, payer: Option<&Payer>) -> bool {
         let bound = match queue {
             QueueId::Outbox(_) => OUTBOX_MESSAGES_MAX,
             QueueId::Mailbox(_) => MAILBOX_MESSAGES_MAX,
             QueueId::MailboxAside(_) | QueueId::OutboxAside(_) => ASIDE_MESSAGES_MAX,
             QueueId::Receipts(_) => return true,
         };
-        self.queues.waiting(queue) < bound
+        let waiting = self.queues.waiting(queue);
+        let has_share = |payer: &Payer| {
+            waiting < bound / 2
+                || self.queues.shares().messages(queue, payer) < bound / QUEUE_SHARES
+        };
+        waiting < bound && payer.is_none_or(has_share)
     }
 
     /// The queues that a copy for one ministry goes to: at its end the mailboxes that there are.

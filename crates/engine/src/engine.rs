@@ -131,7 +131,7 @@ impl Engine {
             matches!(event, Event::Person { request: PersonRequest::Erase { .. }, .. })
         });
         for event in others.into_iter().chain(last) {
-            if let Some(event) = self.intake.let_in(work, event) {
+            if let Some(event) = self.intake.let_in(&self.custody, work, event) {
                 self.on(work, event)?;
             }
         }
@@ -150,6 +150,7 @@ impl Engine {
             work.wake_at(work.now);
         }
         self.settle(work);
+        self.custody.turned_away.settle(work);
         self.custody.close(work);
         self.expiry.plan(work)
     }
@@ -217,7 +218,7 @@ impl Engine {
             Event::ReceiptsArrived { peer, token, receipts } => {
                 custody.on_receipts_arrived(work, &peer, token, receipts)?;
             }
-            Event::Room { is_scarce } => intake.has_room(!is_scarce),
+            Event::Room(room) => custody.room = room,
             Event::RetentionChanged(retention) => custody.change_retention(retention),
             Event::ReceiptsConfirmed { subscription, through } => {
                 readers.on_confirmed(&mut custody.queues, subscription, through);
@@ -322,6 +323,11 @@ impl Engine {
 
 #[cfg(test)]
 impl Engine {
+    /// Counts so many messages in a queue as those of a ministry.
+    pub(crate) fn count_as(&mut self, queue: &QueueId, ministry: &str, messages: u64) {
+        self.custody.queues.count_as(queue, ministry, messages);
+    }
+
     /// How many messages wait in a queue.
     pub(crate) fn waiting(&self, queue: &QueueId) -> u64 {
         self.custody.queues.waiting(queue)

@@ -177,7 +177,9 @@ fn erase_in(
         }
     }
     if let Some(pack) = on_disk {
-        custody.queues.finished_on_disk(&key.queue, key.lane, found.len() as u64);
+        let ended: Vec<Queued> =
+            found.into_iter().map(|(_, message)| Queued::Message(message)).collect();
+        custody.queues.finished_on_disk(key, &ended);
         custody.end_pack(work, key, &pack);
         work.ended_on_disk = true;
     }

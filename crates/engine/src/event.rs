@@ -147,12 +147,8 @@ pub enum Event {
         /// The receipts, or why the host refused one already.
         receipts: Vec<Result<VerifiedReceipt, Refusal>>,
     },
-    /// The disk has too little room for what stays, or enough again. Until told otherwise it has enough.
-    Room {
-        /// While it is so, whoever hands something over is told to come again, and nothing is written about
-        /// it. All that empties the disk goes on, and so do acts of people.
-        is_scarce: bool,
-    },
+    /// The disk has another amount of room than before. Until told otherwise it has plenty.
+    Room(RoomLeft),
     /// Headers are kept as long as this says from now on.
     RetentionChanged(Retention),
     /// A reader of receipts has dealt with all up to a number.
@@ -279,6 +275,18 @@ pub enum PersonRequest {
         /// What.
         deed: LogDeed,
     },
+}
+
+/// How much room the disk has for what stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RoomLeft {
+    /// Enough for all that may come.
+    Plenty,
+    /// It is filling up: who has much waiting here is refused more.
+    Tight,
+    /// Too little. Whoever hands something over is told to come again, and nothing is written about it. All that
+    /// empties the disk goes on, and so do acts of people.
+    Scarce,
 }
 
 /// What became of an item of a batch for a peer.

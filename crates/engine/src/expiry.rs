@@ -113,7 +113,7 @@ fn expire_on_disk(
         return Ok(());
     };
     let ended = pack.end_expired(key.first, work.now);
-    custody.queues.finished_on_disk(&key.queue, key.lane, ended.len() as u64);
+    custody.queues.finished_on_disk(key, &ended);
     for item in &ended {
         tell_expired(work, key, item);
     }

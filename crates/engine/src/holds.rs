@@ -11,7 +11,7 @@ use std::{
 
 use kuriiri_types::{MessageId, Timestamp, limits::HOLDS_MAX};
 
-use crate::{reader::Reader, record::HoldNumber, view::ViewError, waiting::Waiting};
+use crate::{reader::Reader, record::HoldNumber, shares::Payer, view::ViewError, waiting::Waiting};
 
 /// Holds looked at again in one step; more wait for the next, which comes at once.
 pub(crate) const LOOKS_PER_STEP_MAX: usize = 64;
@@ -21,6 +21,8 @@ const LATER_ROUND: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     entries: BTreeMap<HoldNumber, Entry>,
+    /// How many each payer has.
+    payers: BTreeMap<Payer, usize>,
     /// By the time at which each expires.
     expiry: BTreeSet<(Timestamp, HoldNumber)>,
     /// To be looked at again as soon as possible.
@@ -32,9 +34,10 @@ pub(crate) struct Holds {
 }
 
 /// What is known of a hold without reading it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Entry {
     message: MessageId,
+    payer: Payer,
     expires: Timestamp,
     waits_for_later: bool,
 }
@@ -50,6 +53,11 @@ impl Holds {
             from = number.saturating_add(1);
         }
         Ok(holds)
+    }
+
+    /// How many of them are a payer's.
+    pub(crate) fn of_payer(&self, payer: &Payer) -> usize {
+        self.payers.get(payer).copied().unwrap_or_default()
     }
 
     /// True when there is no room for another.
@@ -111,7 +119,12 @@ impl Holds {
 
     fn note(&mut self, number: HoldNumber, waiting: &Waiting, waits_for_later: bool) {
         let (message, expires) = (waiting.header.id, waiting.hold.expires);
-        self.entries.insert(number, Entry { message, expires, waits_for_later });
+        let payer = Payer::of(&waiting.header, &waiting.hold.path);
+        let entry = Entry { message, payer: payer.clone(), expires, waits_for_later };
+        if self.entries.insert(number, entry).is_none() {
+            let count = self.payers.entry(payer).or_default();
+            *count = count.saturating_add(1);
+        }
         self.expiry.insert((expires, number));
     }
 
@@ -119,6 +132,10 @@ impl Holds {
     pub(crate) fn forget(&mut self, number: HoldNumber) {
         if let Some(entry) = self.entries.remove(&number) {
             self.expiry.remove(&(entry.expires, number));
+            if let Some(count) = self.payers.get_mut(&entry.payer) {
+                *count = count.saturating_sub(1);
+            }
+            self.payers.retain(|_, count| *count > 0);
         }
         self.due.remove(&number);
         self.fresh.insert(number, None);

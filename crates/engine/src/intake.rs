@@ -5,6 +5,7 @@
 
 mod admission;
 mod arrival;
+mod denials;
 mod submission;
 
 use std::collections::{HashMap, HashSet};
@@ -20,7 +21,7 @@ use crate::{
     custody::{Custody, HeldBack},
     decisions::Judged,
     endorsed::Endorsed,
-    event::{Event, LinkId, Token},
+    event::{Event, LinkId, RoomLeft, Token},
     message::{Keeping, Message},
     queued::Queued,
     recent::Recent,
@@ -34,6 +35,7 @@ use crate::{
     view::ViewError,
 };
 use admission::{Admission, Admitted, Denied};
+use denials::Denials;
 
 /// Certificates that are known to be kept, 32 bytes each. When there are more, each may be kept once
 /// more.
@@ -56,26 +58,28 @@ pub(crate) struct Intake {
     pushed_back: HashMap<(LinkId, Lane), u32>,
     /// Certificates that this run has kept.
     certificates: HashSet<Fingerprint>,
+    /// Certificates that came with the batch in hand.
+    offered: HashMap<Fingerprint, Certificate>,
     /// What was decided on.
     recent: Recent,
-    /// The disk has too little room for what stays.
-    is_scarce: bool,
+    /// Bytes that may be written about what is denied.
+    denials: Denials,
 }
 
 impl Intake {
-    /// Hears whether the disk has room for what stays.
-    pub(crate) fn has_room(&mut self, has_room: bool) {
-        self.is_scarce = !has_room;
-    }
-
     /// Gives an event back that may go on. What a giver hands over while there is too little room for it is
     /// answered here: the giver keeps it and comes again, and nothing is written, not even what is wrong with it.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "only what comes in and stays is turned back"
     )]
-    pub(crate) fn let_in(&mut self, work: &mut Work<'_>, event: Event) -> Option<Event> {
-        if !self.is_scarce {
+    pub(crate) fn let_in(
+        &mut self,
+        custody: &Custody,
+        work: &mut Work<'_>,
+        event: Event,
+    ) -> Option<Event> {
+        if custody.room != RoomLeft::Scarce {
             return Some(event);
         }
         match event {
@@ -112,8 +116,13 @@ impl Intake {
         Reply::Decisions(self.recent.records(&custody.rules, limit))
     }
 
-    /// Keeps certificates that came along, each once in a run: what they signed is committed with them
-    /// or after them.
+    /// Hears which certificates come with a batch.
+    fn offer(&mut self, certificates: Vec<Certificate>) {
+        let named = certificates.into_iter().map(|offered| (offered.fingerprint, offered));
+        self.offered = named.collect();
+    }
+
+    /// Keeps certificates, each once in a run: what they signed is committed with them or after them.
     pub(crate) fn keep(&mut self, work: &mut Work<'_>, certificates: Vec<Certificate>) {
         for certificate in certificates {
             if self.certificates.len() >= CERTIFICATES_KNOWN_MAX {
@@ -163,15 +172,10 @@ impl Intake {
                 }
                 Ok(Verdict::Accepted { at, repeat: true })
             }
-            Admission::Denied(denied) => {
-                let Denied { message, path, endorsed, refusal, ruled } = *denied;
-                log_ruled(custody, work, source, &message, (&path, &endorsed, ruled), &[]);
-                let (to, by) = (recipients(message.header(), dest), (source.token, &source.giver));
-                work.answer_refused(sent(&message), to, by, &refusal);
-                Ok(Verdict::Refused(refusal))
-            }
+            Admission::Denied(denied) => self.deny(custody, work, source, dest, *denied),
             Admission::Admitted(admitted) => {
                 let Admitted { message, path, endorsed, stops, ruled, .. } = &*admitted;
+                self.keep_signers(work, message, endorsed);
                 let basis = (path.as_slice(), endorsed, ruled.clone());
                 log_ruled(custody, work, source, message, basis, stops);
                 let statement = state_taken(work, source, dest, message);
@@ -180,6 +184,7 @@ impl Intake {
             }
             Admission::ToHold(back, spot) => {
                 let HeldBack { message, path, endorsed, ruled, .. } = &*back;
+                self.keep_signers(work, message, endorsed);
                 let basis = (path.as_slice(), endorsed, ruled.clone());
                 log_ruled(custody, work, source, message, basis, &[]);
                 let statement = state_taken(work, source, dest, message);
@@ -188,6 +193,53 @@ impl Intake {
                 Ok(accepted)
             }
         }
+    }
+}
+
+impl Intake {
+    /// Refuses a message. The log says so once, however often the message comes while the same is decided on it,
+    /// and says no more than how many there were when its payer has had too much written about such messages.
+    fn deny(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        source: &Source,
+        dest: Option<&Ministry>,
+        denied: Denied,
+    ) -> Result<Verdict, ViewError> {
+        let Denied { message, path, endorsed, refusal, ruled } = denied;
+        let spot = denials::spot(work, (message.header(), message.leaf()), dest, refusal.code);
+        if let Some(taken) = custody.seen.taken(spot, &work.reader)?
+            && work.answer_again(taken.said, source.token)?
+        {
+            return Ok(Verdict::Refused(refusal));
+        }
+        if !self.denials.may_be_written(work.now, &message, &path) {
+            custody.turned_away.count(work, &source.giver, refusal.code);
+            return Ok(Verdict::Refused(refusal));
+        }
+        if !ruled.is_empty() {
+            self.keep_signers(work, &message, &endorsed);
+        }
+        log_ruled(custody, work, source, &message, (&path, &endorsed, ruled), &[]);
+        let (to, by) = (recipients(message.header(), dest), (source.token, &source.giver));
+        let statement = work.answer_refused(sent(&message), to, by, &refusal);
+        custody.seen.take_pending(spot, statement, work)?;
+        Ok(Verdict::Refused(refusal))
+    }
+
+    /// Keeps the certificates of those who signed something of a message that the log is to name. Others that came
+    /// along are not kept: nobody fills a disk with certificates.
+    fn keep_signers(
+        &mut self,
+        work: &mut Work<'_>,
+        message: &VerifiedMessage,
+        endorsed: &Endorsed,
+    ) {
+        let approvals = endorsed.approvals.iter().map(|signed| signed.proof.signer);
+        let signers = approvals.chain([message.envelope().proof.signer]);
+        let kept = signers.filter_map(|signer| self.offered.remove(&signer)).collect();
+        self.keep(work, kept);
     }
 }
 
@@ -237,7 +289,7 @@ fn take_into_custody(
     let beside = approvals_weight(&endorsed.approvals);
     let body = custody.serials.place(work, message.salted_body(), copies, beside);
     let lane = message.header().lane();
-    custody.rates.count(work.now, lane, &stops);
+    custody.rates.count(work.now, (lane, message.header().from.ministry()), &stops);
     for Stop { dest, expires, queue, .. } in stops {
         let Endorsed { approvals, releases } = endorsed.clone();
         let (path, body, accepted) = (path.clone(), body.clone(), work.now);

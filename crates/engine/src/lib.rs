@@ -50,10 +50,12 @@ mod room;
 mod rules;
 mod seen;
 mod serials;
+mod shares;
 mod statements;
 mod stating;
 mod step;
 mod stop;
+mod turned_away;
 mod view;
 mod waiting;
 mod witness;
@@ -67,7 +69,7 @@ pub use config::{Config, LogConfig, Random, SignedSet, SystemClearance};
 pub use engine::Engine;
 pub use event::{
     Answer, Arrival, AsideDeed, AsidePlace, BatchId, Event, LinkId, LogDeed, PersonRequest,
-    Question, ReceiptMode, Shown, SubscriptionId, Ticket, Token,
+    Question, ReceiptMode, RoomLeft, Shown, SubscriptionId, Ticket, Token,
 };
 pub use record::{
     Aside, Body, BodyRef, Certificate, ChannelEnd, Done, Hold, HoldNumber, Item, LogHead, Marked,

@@ -12,7 +12,8 @@ use crate::{
     loaded::Loaded,
     queued::Queued,
     reader::Reader,
-    record::{QueueId, Seq},
+    record::{PackKey, QueueId, Seq},
+    shares::Shares,
     step::Work,
     view::ViewError,
 };
@@ -31,6 +32,8 @@ pub(crate) struct Queues {
     ended_on_disk: BTreeSet<(QueueId, LaneName)>,
     /// Bytes of packs that all lanes have in memory.
     memory: usize,
+    /// Who has how much in them.
+    shares: Shares,
     /// Peers whose outbox is new since somebody asked.
     new_outboxes: Vec<Ministry>,
 }
@@ -46,7 +49,8 @@ impl Queues {
         }
         let (changed, ended_on_disk) = (BTreeSet::new(), BTreeSet::new());
         let new_outboxes = queues.keys().filter_map(outbox_of).cloned().collect();
-        Ok(Self { queues, base, changed, ended_on_disk, memory: 0, new_outboxes })
+        let shares = Shares::default();
+        Ok(Self { queues, base, changed, ended_on_disk, memory: 0, shares, new_outboxes })
     }
 
     /// The names of all queues that ever held something in this run.
@@ -72,6 +76,11 @@ impl Queues {
             .sum()
     }
 
+    /// Who has how much in them.
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
     /// How many items wait in one lane.
     pub(crate) fn waiting_in(&self, queue: &QueueId, name: LaneName) -> u64 {
         self.lane(queue, name).map_or(0, Lane::waiting)
@@ -89,6 +98,9 @@ impl Queues {
 
     /// Puts an item at the end of a lane.
     pub(crate) fn append(&mut self, queue: &QueueId, name: LaneName, item: Queued) {
+        if let Queued::Message(message) = &item {
+            self.shares.add(queue, message);
+        }
         self.lane_or_new(queue, name).append(item);
         self.changed.insert((queue.clone(), name));
     }
@@ -122,18 +134,33 @@ impl Queues {
 
     /// Ends an item's time in a lane. False when it is not there or ended before.
     pub(crate) fn finish(&mut self, queue: &QueueId, name: LaneName, seq: Seq) -> bool {
+        let item = self.lane(queue, name).and_then(|lane| lane.item(seq));
         let finished = self.lane_mut(queue, name).is_some_and(|lane| lane.finish(seq));
         if finished {
             self.changed.insert((queue.clone(), name));
+            self.is_gone(queue, seq, item.iter());
         }
         finished
     }
 
+    /// Counts what leaves a queue. What was found at the start was not counted.
+    fn is_gone<'a>(&mut self, queue: &QueueId, seq: Seq, items: impl Iterator<Item = &'a Queued>) {
+        if seq < self.base {
+            return;
+        }
+        for item in items {
+            if let Queued::Message(message) = item {
+                self.shares.take(queue, message);
+            }
+        }
+    }
+
     /// Accounts for items of a pack on disk that were finished without being read in.
-    pub(crate) fn finished_on_disk(&mut self, queue: &QueueId, name: LaneName, items: u64) {
-        if let Some(lane) = self.lane_mut(queue, name) {
-            lane.finished_on_disk(items);
-            self.ended_on_disk.insert((queue.clone(), name));
+    pub(crate) fn finished_on_disk(&mut self, key: &PackKey, items: &[Queued]) {
+        if let Some(lane) = self.lane_mut(&key.queue, key.lane) {
+            lane.finished_on_disk(items.len() as u64);
+            self.ended_on_disk.insert((key.queue.clone(), key.lane));
+            self.is_gone(&key.queue, key.first, items.iter());
         }
     }
 
@@ -222,6 +249,13 @@ fn outbox_of(queue: &QueueId) -> Option<&Ministry> {
         | QueueId::Receipts(_)
         | QueueId::MailboxAside(_)
         | QueueId::OutboxAside(_) => None,
+    }
+}
+
+#[cfg(test)]
+impl Queues {
+    pub(crate) fn count_as(&mut self, queue: &QueueId, ministry: &str, messages: u64) {
+        self.shares.count_as(queue, ministry, messages);
     }
 }
 

@@ -1,5 +1,5 @@
-//! How many messages may leave in an hour, by peer and lane: so that nobody can use a precedence
-//! to crowd out the others.
+//! How many messages may leave in an hour, by peer, lane and the ministry that they are from: so that nobody can use
+//! a precedence to crowd out the others, and no ministry uses up what the others may send.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -11,12 +11,15 @@ const MINUTE_MS: i64 = 60_000;
 /// Minutes looked back on: one more than an hour, as the first and the last are not whole.
 const MINUTES: i64 = 61;
 
-/// What was taken for each peer and lane under rules that limit it, by minutes. In memory only: a
+/// What was taken for each peer, lane and origin under rules that limit it, by minutes. In memory only: a
 /// relay that starts again begins to count anew.
 #[derive(Debug, Default)]
 pub(crate) struct Rates {
-    lanes: BTreeMap<(Ministry, Lane), Counts>,
+    lanes: BTreeMap<Limited, Counts>,
 }
+
+/// To which peer, in which lane, from which ministry.
+type Limited = (Ministry, Lane, Ministry);
 
 /// Minutes in which something was taken, with how much; oldest first.
 #[derive(Debug, Default)]
@@ -24,24 +27,39 @@ struct Counts(VecDeque<(i64, u64)>);
 
 impl Rates {
     /// True when the rules' rates leave room for a message with these stops.
-    pub(crate) fn allow(&self, now: Timestamp, lane: Lane, stops: &[Stop]) -> bool {
-        limited(stops).all(|(peer, limit)| self.allows(now, peer, lane, limit))
+    pub(crate) fn allow(
+        &self,
+        now: Timestamp,
+        (lane, origin): (Lane, &Ministry),
+        stops: &[Stop],
+    ) -> bool {
+        limited(stops).all(|(peer, limit)| self.allows(now, (peer, lane, origin), limit))
     }
 
     /// Counts a message that was taken.
-    pub(crate) fn count(&mut self, now: Timestamp, lane: Lane, stops: &[Stop]) {
+    pub(crate) fn count(
+        &mut self,
+        now: Timestamp,
+        (lane, origin): (Lane, &Ministry),
+        stops: &[Stop],
+    ) {
         for (peer, _) in limited(stops) {
-            self.add(now, peer, lane);
+            self.add(now, (peer, lane, origin));
         }
     }
 
-    fn allows(&self, now: Timestamp, peer: &Ministry, lane: Lane, limit: u64) -> bool {
-        let counts = self.lanes.get(&(peer.clone(), lane));
+    fn allows(
+        &self,
+        now: Timestamp,
+        (peer, lane, origin): (&Ministry, Lane, &Ministry),
+        limit: u64,
+    ) -> bool {
+        let counts = self.lanes.get(&(peer.clone(), lane, origin.clone()));
         counts.map_or(0, |counts| counts.within(now)) < limit
     }
 
-    fn add(&mut self, now: Timestamp, peer: &Ministry, lane: Lane) {
-        self.lanes.entry((peer.clone(), lane)).or_default().add(now);
+    fn add(&mut self, now: Timestamp, (peer, lane, origin): (&Ministry, Lane, &Ministry)) {
+        self.lanes.entry((peer.clone(), lane, origin.clone())).or_default().add(now);
     }
 }
 
@@ -80,17 +98,19 @@ mod tests {
 
     #[test]
     fn an_hour_takes_so_many_and_the_next_as_many_again() {
-        let peer: Ministry = "plm.example".parse().unwrap();
+        let [peer, origin]: [Ministry; 2] =
+            ["plm.example", "sm.example"].map(|name| name.parse().unwrap());
         let lane = Lane::Messages(kuriiri_types::Precedence::Flash);
         let other = Lane::Messages(kuriiri_types::Precedence::Routine);
         let (mut rates, mut now) = (Rates::default(), Timestamp::from_millis(1_795_000_000_000));
         let mut taken = Vec::new();
         for _ in 0..400 {
-            if rates.allows(now, &peer, lane, 3) {
-                rates.add(now, &peer, lane);
+            if rates.allows(now, (&peer, lane, &origin), 3) {
+                rates.add(now, (&peer, lane, &origin));
                 taken.push(now);
             }
-            assert!(rates.allows(now, &peer, other, 3), "lanes are counted apart");
+            assert!(rates.allows(now, (&peer, other, &origin), 3), "lanes are counted apart");
+            assert!(rates.allows(now, (&peer, lane, &peer), 3), "and so are ministries");
             now = now.after(Duration::from_secs(59));
         }
         for window in taken.windows(4) {

@@ -61,6 +61,18 @@ impl QueueId {
     }
 }
 
+impl std::fmt::Display for QueueId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Outbox(peer) => write!(f, "the outbox for {peer}"),
+            Self::Mailbox(address) => write!(f, "the mailbox {address}"),
+            Self::Receipts(address) => write!(f, "the receipts of {address}"),
+            Self::MailboxAside(address) => write!(f, "what is set aside of the mailbox {address}"),
+            Self::OutboxAside(peer) => write!(f, "what is set aside of the outbox for {peer}"),
+        }
+    }
+}
+
 /// Position of an item in a lane of a queue. Rises by one an item, never repeats, not even after
 /// a restart: the upper 24 bits count the starts of the relay.
 pub type Seq = u64;

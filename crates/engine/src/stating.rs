@@ -72,10 +72,10 @@ impl Work<'_> {
         recipients: impl IntoIterator<Item = &'a Address>,
         (token, by): (Token, &Giver),
         refusal: &Refusal,
-    ) {
+    ) -> StatementId {
         let why = Failure::refused(refusal.clone());
         let happened = Happened { by: Some(by.clone()), ..self.negative(sent, &why) };
-        self.statements.add(sent.sender, sent.subject, recipients, (happened, Way::Back(token)));
+        self.statements.add(sent.sender, sent.subject, recipients, (happened, Way::Back(token)))
     }
 
     /// Gives a statement of before once more to whoever hands a message over again.

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{
-    Address, Code, Giver, LogEvent, Ministry, Refusal, Timestamp, Verdict,
-    limits::BODY_INLINE_BYTES_MAX,
+    Address, LogEvent, Ministry, Timestamp, Verdict, limits::BODY_INLINE_BYTES_MAX,
 };
 
 use crate::{
@@ -163,18 +162,6 @@ impl<'a> Work<'a> {
     pub(crate) fn write_statements(&mut self) -> Vec<(Address, QueuedReceipt)> {
         let log = (&mut self.log, self.now);
         self.statements.write(log, &self.home, &mut self.answered)
-    }
-
-    /// Writes how many of a batch the host could not show to be genuine, by reason.
-    pub(crate) fn note_turned_away<T>(&mut self, giver: &Giver, items: &[Result<T, Refusal>]) {
-        let mut counts: BTreeMap<Code, u32> = BTreeMap::new();
-        for refusal in items.iter().filter_map(|item| item.as_ref().err()) {
-            let count = counts.entry(refusal.code).or_default();
-            *count = count.saturating_add(1);
-        }
-        for (code, count) in counts {
-            self.note(LogEvent::TurnedAway { by: giver.clone(), code, count });
-        }
     }
 
     /// Writes that a peer handed over a receipt; gives its place.

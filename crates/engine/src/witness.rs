@@ -7,7 +7,8 @@ use bytes::Bytes;
 use kuriiri_merkle::verify_consistency;
 use kuriiri_tlog::{Checkpoint, Cosigner, Signature, add_signature, log_number};
 use kuriiri_types::{
-    Code, Digest, LogEvent, Ministry, Refusal, Timestamp, limits::CHECKPOINT_SEEN_BYTES_MAX,
+    Code, Digest, LogEvent, Ministry, Refusal, Timestamp,
+    limits::{CHECKPOINT_SEEN_BYTES_MAX, CHECKPOINTS_MAX, CHECKPOINTS_PER_MINUTE},
 };
 
 use crate::{
@@ -16,17 +17,25 @@ use crate::{
     event::{Shown, Token},
     reader::Reader,
     record::SeenLog,
+    shares::{Allowances, Terms},
     step::Work,
     view::ViewError,
 };
 
-/// The last checkpoint of each peer's log that this relay cosigned.
-#[derive(Debug, Default)]
-pub(crate) struct Witness(BTreeMap<Ministry, SeenLog>);
+/// What this relay cosigned of the logs of peers.
+#[derive(Debug)]
+pub(crate) struct Witness {
+    /// The last checkpoint of each.
+    seen: BTreeMap<Ministry, SeenLog>,
+    /// How many more each may show now.
+    allowances: Allowances<Ministry>,
+}
 
 impl Witness {
     pub(crate) fn restore(reader: &Reader<'_>) -> Result<Self, ViewError> {
-        Ok(Self(reader.view.seen_logs()?.into_iter().collect()))
+        let terms = Terms { most: CHECKPOINTS_MAX, per_minute: CHECKPOINTS_PER_MINUTE };
+        let seen = reader.view.seen_logs()?.into_iter().collect();
+        Ok(Self { seen, allowances: Allowances::new(terms) })
     }
 
     /// Answers a peer that shows a checkpoint of its log.
@@ -49,7 +58,7 @@ impl Witness {
         (peer, shown): (&Ministry, Shown),
     ) -> WitnessAnswer {
         let Shown { checkpoint, note, old, proof } = shown;
-        let seen = self.0.get(peer);
+        let seen = self.seen.get(peer);
         if seen.is_some_and(|seen| is_over(&checkpoint.origin, &seen.origin)) {
             return WitnessAnswer::Refused(Refusal::bare(Code::SIGNATURE));
         }
@@ -70,15 +79,19 @@ impl Witness {
             }
             return WitnessAnswer::Refused(Refusal::bare(Code::SIGNATURE));
         }
+        let is_news = checkpoint.size > size;
+        if is_news && !self.allowances.spend(work.now, peer.clone(), 1) {
+            return WitnessAnswer::Refused(Refusal::bare(Code::BUSY));
+        }
         let Some((signature, cosigned)) = cosign(cosigner, work.now, &checkpoint, &note) else {
             return WitnessAnswer::Refused(Refusal::bare(Code::MALFORMED));
         };
-        if checkpoint.size > size {
+        if is_news {
             let Checkpoint { origin, size, root } = checkpoint;
             let seen = SeenLog { origin, size, root, note };
             work.note(LogEvent::PeerCheckpoint { checkpoint: cosigned });
             work.commit.writes.push(Write::PutSeenLog(peer.clone(), seen.clone()));
-            self.0.insert(peer.clone(), seen);
+            self.seen.insert(peer.clone(), seen);
         }
         WitnessAnswer::Cosigned(signature.to_string())
     }

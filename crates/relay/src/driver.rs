@@ -193,7 +193,7 @@ mod tests {
     };
 
     use bytes::Bytes;
-    use kuriiri_engine::{BodyFile, Event, View, Write};
+    use kuriiri_engine::{BodyFile, Event, RoomLeft, View, Write};
     use kuriiri_store::Options;
     use kuriiri_types::Code;
     use tokio::time::timeout;
@@ -267,7 +267,7 @@ mod tests {
         assert_eq!((error.code(), store.starts().unwrap()), (Code::STORE_FULL, 2));
         assert!(error.into_commit().is_ok(), "it could be tried again");
         let told = room.look(Instant::now(), || panic!("it is known"));
-        assert!(matches!(told, Some(Event::Room { is_scarce: true })), "{told:?}");
+        assert!(matches!(told, Some(Event::Room(RoomLeft::Scarce))), "{told:?}");
         stop.told().await;
     }
 }

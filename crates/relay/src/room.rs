@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use kuriiri_engine::Event;
+use kuriiri_engine::{Event, RoomLeft};
 use kuriiri_store::{CommitError, Room};
 use kuriiri_types::Code;
 use tokio::time::Instant;
@@ -21,7 +21,7 @@ const LOOK_WHILE_SCARCE: Duration = Duration::from_secs(5);
 pub(crate) struct KnownRoom {
     room: Room,
     /// What the engine was told last.
-    told_scarce: bool,
+    told: RoomLeft,
     /// A commit waits for room.
     is_waiting: bool,
     next_look: Instant,
@@ -30,7 +30,7 @@ pub(crate) struct KnownRoom {
 impl KnownRoom {
     /// Nothing is known: the first look is due.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { room: Room::Plenty, told_scarce: false, is_waiting: false, next_look: now }
+        Self { room: Room::Plenty, told: RoomLeft::Plenty, is_waiting: false, next_look: now }
     }
 
     /// Looks at the disk if it is time to; gives what the engine has to hear before anything else.
@@ -46,11 +46,12 @@ impl KnownRoom {
             }
             self.put_off(now);
         }
-        let is_scarce = self.is_scarce();
-        (is_scarce != self.told_scarce).then(|| {
-            self.told_scarce = is_scarce;
-            Event::Room { is_scarce }
-        })
+        let left = match self.room {
+            Room::Plenty => RoomLeft::Plenty,
+            Room::Tight => RoomLeft::Tight,
+            Room::Low | Room::Critical => RoomLeft::Scarce,
+        };
+        (std::mem::replace(&mut self.told, left) != left).then_some(Event::Room(left))
     }
 
     /// A commit found no room, whatever the disk said before.
@@ -74,7 +75,7 @@ impl KnownRoom {
     }
 
     fn is_scarce(&self) -> bool {
-        self.room < Room::Plenty
+        self.room < Room::Tight
     }
 
     fn put_off(&mut self, now: Instant) {
@@ -89,6 +90,10 @@ impl KnownRoom {
         match room {
             // Whoever read that it had none has to read this too, so it is as loud.
             Room::Plenty => tracing::warn!(?room, "the disk has room again: messages are taken in"),
+            Room::Tight => tracing::warn!(
+                %code, ?room,
+                "the disk is filling up: whoever has much waiting here is refused more; free some space"
+            ),
             Room::Low => tracing::warn!(
                 %code, ?room,
                 "the disk has little room: nothing is taken in, and what waits goes out; free some space"
@@ -130,7 +135,7 @@ mod tests {
             Self(start, KnownRoom::new(start))
         }
 
-        fn at(&mut self, seconds: f64, said: io::Result<Room>) -> (bool, Option<bool>) {
+        fn at(&mut self, seconds: f64, said: io::Result<Room>) -> (bool, Option<RoomLeft>) {
             let mut asked = false;
             let measure = || {
                 asked = true;
@@ -138,8 +143,8 @@ mod tests {
             };
             let event = self.1.look(self.0 + Duration::from_secs_f64(seconds), measure);
             let told = event.map(|event| {
-                let Event::Room { is_scarce } = event else { panic!("{event:?}") };
-                is_scarce
+                let Event::Room(left) = event else { panic!("{event:?}") };
+                left
             });
             (asked, told)
         }
@@ -150,12 +155,14 @@ mod tests {
         let mut clock = Clock::new();
         assert_eq!(clock.at(0.0, Ok(Room::Plenty)), (true, None));
         assert_eq!(clock.at(0.9, Ok(Room::Low)), (false, None));
-        assert_eq!(clock.at(1.0, Ok(Room::Low)), (true, Some(true)));
+        assert_eq!(clock.at(1.0, Ok(Room::Low)), (true, Some(RoomLeft::Scarce)));
         assert_eq!(clock.at(5.9, Ok(Room::Plenty)), (false, None), "not for a moment only");
         assert_eq!(clock.at(6.0, Ok(Room::Critical)), (true, None), "scarce as before");
         assert_eq!(clock.at(11.0, Ok(Room::Low)), (true, None));
-        assert_eq!(clock.at(16.0, Ok(Room::Plenty)), (true, Some(false)));
-        assert_eq!(clock.at(17.0, Ok(Room::Critical)), (true, Some(true)));
+        assert_eq!(clock.at(16.0, Ok(Room::Plenty)), (true, Some(RoomLeft::Plenty)));
+        assert_eq!(clock.at(17.0, Ok(Room::Critical)), (true, Some(RoomLeft::Scarce)));
+        assert_eq!(clock.at(22.0, Ok(Room::Tight)), (true, Some(RoomLeft::Tight)));
+        assert_eq!(clock.at(23.0, Ok(Room::Low)), (true, Some(RoomLeft::Scarce)));
     }
 
     #[test]
@@ -169,18 +176,21 @@ mod tests {
         assert_eq!(clock.at(0.0, Ok(Room::Plenty)), (true, None));
         clock.1.ran_out(clock.0, &error());
         assert!(clock.1.is_waiting);
-        assert_eq!(clock.at(1.0, Ok(Room::Plenty)), (false, Some(true)));
+        assert_eq!(clock.at(1.0, Ok(Room::Plenty)), (false, Some(RoomLeft::Scarce)));
         clock.1.goes_on();
         assert!(!clock.1.is_waiting);
         assert_eq!(clock.at(4.9, Ok(Room::Plenty)), (false, None));
-        assert_eq!(clock.at(5.0, Ok(Room::Plenty)), (true, Some(false)));
+        assert_eq!(clock.at(5.0, Ok(Room::Plenty)), (true, Some(RoomLeft::Plenty)));
     }
 
     #[test]
     fn a_disk_that_does_not_answer_has_no_room() {
         let mut clock = Clock::new();
-        assert_eq!(clock.at(0.0, Err(ErrorKind::QuotaExceeded.into())), (true, Some(true)));
+        assert_eq!(
+            clock.at(0.0, Err(ErrorKind::QuotaExceeded.into())),
+            (true, Some(RoomLeft::Scarce))
+        );
         assert_eq!(clock.at(5.0, Err(ErrorKind::QuotaExceeded.into())), (true, None));
-        assert_eq!(clock.at(10.0, Ok(Room::Plenty)), (true, Some(false)));
+        assert_eq!(clock.at(10.0, Ok(Room::Plenty)), (true, Some(RoomLeft::Plenty)));
     }
 }

@@ -57,7 +57,7 @@ impl World {
         let token = Token(self.number());
         let claimed: Vec<_> =
             claims(&cargo).into_iter().flatten().map(|claim| claim.leaf).collect();
-        let certificates = self.certificates(relay, &cargo);
+        let certificates = self.certificates(&cargo);
         let (link, lane) = (giver.link, giver.lane);
         let event = match (&giver.caller, cargo) {
             (Caller::System(sender), Cargo::Messages(epoch, messages)) => {
@@ -141,8 +141,8 @@ impl World {
         messages.into_iter().zip(parcels).map(arrival).collect()
     }
 
-    /// The certificates of a batch that this run of a relay has not seen yet.
-    fn certificates(&mut self, relay: &Ministry, cargo: &Cargo) -> Vec<Certificate> {
+    /// The certificates that a batch names.
+    fn certificates(&self, cargo: &Cargo) -> Vec<Certificate> {
         let of_parcel = |parcel: &'_ Parcel| {
             let officers = parcel.approvals.iter().map(|signed| signed.proof.clone());
             [parcel.envelope.proof.clone()].into_iter().chain(officers).collect::<Vec<_>>()
@@ -152,22 +152,17 @@ impl World {
             Cargo::Parcels(_, parcels) => parcels.iter().flat_map(of_parcel).collect(),
             Cargo::Receipts(_) => Vec::new(),
         };
-        self.new_certificates(relay, &proofs)
+        self.certificates_of(&proofs)
     }
 
-    /// The certificates of those who signed, that this run of a relay has not seen yet.
-    pub(crate) fn new_certificates(
-        &mut self,
-        relay: &Ministry,
-        proofs: &[BatchProof],
-    ) -> Vec<Certificate> {
+    /// The certificates of those who signed.
+    pub(crate) fn certificates_of(&self, proofs: &[BatchProof]) -> Vec<Certificate> {
         let certificate = |proof: &BatchProof| {
             let fingerprint = proof.signer;
             let der = self.cast.certificate(&fingerprint)?.clone();
             Some(Certificate { fingerprint, der })
         };
-        let certificates = proofs.iter().filter_map(certificate).collect();
-        self.nodes.get_mut(relay).map(|node| node.note(certificates)).unwrap_or_default()
+        proofs.iter().filter_map(certificate).collect()
     }
 
     /// Verdicts reach the caller.

@@ -5,9 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_engine::{Certificate, Config, Engine, Event, LaneSpan, LinkId, Step, Token, View};
+use kuriiri_engine::{Config, Engine, Event, LaneSpan, LinkId, Step, Token, View};
 use kuriiri_policy::Policy;
-use kuriiri_types::{Digest, Fingerprint, Lane, MessageId, Ministry, Timestamp};
+use kuriiri_types::{Digest, Lane, MessageId, Ministry, Timestamp};
 
 use crate::{
     disk::Disk,
@@ -57,8 +57,6 @@ pub(crate) struct Node {
     engine: Option<Engine>,
     inbox: VecDeque<Event>,
     questions: BTreeMap<Token, Question>,
-    /// Signers whose certificates this run has seen.
-    known: BTreeSet<Fingerprint>,
     random: Rng,
 }
 
@@ -128,7 +126,6 @@ impl Node {
             engine: None,
             inbox: VecDeque::new(),
             questions: BTreeMap::new(),
-            known: BTreeSet::new(),
             random,
         }
     }
@@ -148,7 +145,6 @@ impl Node {
         self.rules.clear();
         self.goes_by(now, Arc::clone(&self.policy));
         self.found = self.disk.lanes().map_err(|error| unreadable(&error))?;
-        self.known.clear();
         let peers = peers.iter().cloned();
         let started = Engine::restore(config, peers, now, &mut self.random, &self.disk);
         let (engine, step) = started.map_err(|error| unreadable(&error))?;
@@ -242,14 +238,6 @@ impl Node {
             | Question::LogDeed
             | Question::Shown { .. } => None,
         }
-    }
-
-    // === certificates ===
-
-    /// The certificates that this run has not seen yet, of those that signed something.
-    pub(crate) fn note(&mut self, certificates: Vec<Certificate>) -> Vec<Certificate> {
-        let is_new = |certificate: &Certificate| self.known.insert(certificate.fingerprint);
-        certificates.into_iter().filter(is_new).collect()
     }
 }
 

@@ -177,7 +177,7 @@ impl World {
         let trusts = self.saboteur.plan == Sabotage::TrustsAnybody;
         let giver = if trusts { by.clone() } else { giver };
         let word = Word { officer: giver.clone(), leaf: seen.leaf, intent };
-        let certificates = self.new_certificates(relay, &[proof]);
+        let certificates = self.certificates_of(&[proof]);
         if let Some(node) = self.nodes.get_mut(relay) {
             node.ask(token, Question::Word(word));
         }

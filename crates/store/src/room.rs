@@ -15,7 +15,7 @@ use std::{
 
 use kuriiri_types::limits::{
     STATE_FILES_CRITICAL, STATE_FILES_LOW, STATE_RESERVE_BYTES, STATE_ROOM_CRITICAL_BYTES,
-    STATE_ROOM_LOW_BYTES,
+    STATE_ROOM_LOW_BYTES, STATE_ROOM_TIGHT_BYTES,
 };
 use rustix::{
     fs::{FallocateFlags, fallocate, statvfs},
@@ -32,6 +32,8 @@ pub enum Room {
     Critical,
     /// Nothing should be taken in that stays. What goes out, and what says so, has room.
     Low,
+    /// It is filling up. Who has much waiting here should have no more.
+    Tight,
     /// There is enough for all that a relay does.
     Plenty,
 }
@@ -41,6 +43,8 @@ pub enum Room {
 pub(crate) struct Levels {
     /// Bytes of the reserve. None: there is no reserve, and always plenty.
     pub(crate) reserve: u64,
+    /// Less free bytes are tight.
+    tight: u64,
     /// Less free bytes are low.
     low: u64,
     /// Less free bytes are critical.
@@ -51,6 +55,7 @@ impl Default for Levels {
     fn default() -> Self {
         Self {
             reserve: STATE_RESERVE_BYTES,
+            tight: STATE_ROOM_TIGHT_BYTES,
             low: STATE_ROOM_LOW_BYTES,
             critical: STATE_ROOM_CRITICAL_BYTES,
         }
@@ -63,6 +68,7 @@ impl Levels {
         let scaled = |bytes: u64| bytes / (STATE_RESERVE_BYTES / 1024) * reserve / 1024;
         Self {
             reserve,
+            tight: scaled(STATE_ROOM_TIGHT_BYTES),
             low: scaled(STATE_ROOM_LOW_BYTES),
             critical: scaled(STATE_ROOM_CRITICAL_BYTES),
         }
@@ -73,6 +79,8 @@ impl Levels {
             Room::Critical
         } else if free.bytes < self.low || free.files < STATE_FILES_LOW || !has_reserve {
             Room::Low
+        } else if free.bytes < self.tight {
+            Room::Tight
         } else {
             Room::Plenty
         }
@@ -209,7 +217,9 @@ mod tests {
         let levels = Levels::default();
         let low = STATE_ROOM_LOW_BYTES;
         for (bytes, files, has_reserve, level) in [
-            (low, STATE_FILES_LOW, true, Room::Plenty),
+            (STATE_ROOM_TIGHT_BYTES, STATE_FILES_LOW, true, Room::Plenty),
+            (STATE_ROOM_TIGHT_BYTES - 1, u64::MAX, true, Room::Tight),
+            (low, STATE_FILES_LOW, true, Room::Tight),
             (low, STATE_FILES_LOW, false, Room::Low),
             (low - 1, u64::MAX, true, Room::Low),
             (u64::MAX, STATE_FILES_LOW - 1, true, Room::Low),

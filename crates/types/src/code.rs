@@ -132,6 +132,10 @@ codes! {
         "It takes others. Ask its operator why, then have the message tried again with `kuriiri aside retry`, or end it with `kuriiri aside refuse`.";
     UNACCEPTABLE = 2123, Sender, false, "The recipient's system cannot accept the message.",
         "The reason is known at its relay. Ask the recipient, and send a new message.";
+    SHARE_SPENT = 2124, Sender, true, "As much of this sender waits there as may.",
+        "Send again when some of it has gone. If the recipient takes nothing, look at its mailbox; if its relay is away, ask its operator.";
+    QUEUE_FULL = 2125, Peer, true, "The mailbox, or the queue for the next relay, is full.",
+        "Send again later. If it lasts, ask the recipient's ministry whether its systems take their messages.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",

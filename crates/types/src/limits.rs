@@ -152,6 +152,9 @@ pub const PACK_MESSAGES_MAX: usize = 64;
 pub const STATE_RESERVE_BYTES: u64 = 128 * 1024 * 1024;
 /// Free bytes below which a relay takes in nothing that stays: as much as a busy one writes between two looks.
 pub const STATE_ROOM_LOW_BYTES: u64 = 2 * STATE_RESERVE_BYTES;
+/// Free bytes below which nobody may have more than [`CUSTODY_SHARE_BYTES`] waiting: whoever fills the disk is held
+/// off before the others are.
+pub const STATE_ROOM_TIGHT_BYTES: u64 = 8 * STATE_ROOM_LOW_BYTES;
 /// Free bytes below which a relay does only what empties its queues: the largest commit, and what sled writes
 /// next.
 pub const STATE_ROOM_CRITICAL_BYTES: u64 = STATE_RESERVE_BYTES / 4;
@@ -175,12 +178,30 @@ pub const LANE_MEMORY_BYTES_MIN: usize = 64 * 1024;
 /// Bytes of packs that all lanes keep in memory together: however many peers are away, the relay does not
 /// grow with what waits for them.
 pub const QUEUES_MEMORY_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Messages waiting for one peer. Full: submissions and arrivals for it are told to come again.
+/// Messages waiting for one peer. Full: submissions and arrivals for it are refused.
 pub const OUTBOX_MESSAGES_MAX: u64 = 4_000_000;
-/// Messages waiting in one mailbox. Full: the sending relay is told to come again.
+/// Messages waiting in one mailbox. Full: what comes for it is refused, and the sender hears so.
 pub const MAILBOX_MESSAGES_MAX: u64 = 1_000_000;
+/// Parts of a queue of which one payer (a sender at its origin, else the ministry that a message is from) has one
+/// at most once the queue is half full. More: refused, and the sender hears so.
+pub const QUEUE_SHARES: u64 = 8;
+/// Messages of one payer among those that wait for officers or hours. More: refused, and the sender hears so.
+pub const HOLDS_SHARE_MAX: usize = HOLDS_MAX / 8;
+/// Bytes that one payer may have waiting in all queues when the disk has less than [`STATE_ROOM_TIGHT_BYTES`] left.
+/// More: refused, and the sender hears so.
+pub const CUSTODY_SHARE_BYTES: u64 = 64 * 1024 * 1024;
+/// Bytes of headers and entries about what is denied, for one payer at once; then
+/// [`DENIED_BYTES_PER_MINUTE`] more each minute, 360 MiB a day. Over it: refused, counted, and not written one by one.
+pub const DENIED_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// See [`DENIED_BYTES_MAX`].
+pub const DENIED_BYTES_PER_MINUTE: u64 = 256 * 1024;
+/// Checkpoints of a peer's log that are cosigned at once; then [`CHECKPOINTS_PER_MINUTE`] more each minute: a relay
+/// asks once a second. Over it: told to come again.
+pub const CHECKPOINTS_MAX: u64 = 120;
+/// See [`CHECKPOINTS_MAX`].
+pub const CHECKPOINTS_PER_MINUTE: u64 = 60;
 /// Messages that wait at their origin for officers or for their hours: people read them one by
-/// one, so more is a mistake somewhere. Full: submissions are told to come again.
+/// one, so more is a mistake somewhere. Full: what has to wait is refused, and the sender hears so.
 pub const HOLDS_MAX: usize = 10_000;
 /// Messages of one mailbox or outbox that are set aside: people deal with them. Full: what is the sender's fault
 /// ends and its sender is told; what is not stays where it is, and the mailbox gives nothing out.

@@ -116,8 +116,8 @@ struct Recipient {
     passed_on: bool,
     own: Option<ReceiptKind>,
     came: Option<ReceiptKind>,
-    /// Refused before it was taken, at this time, because nobody knows the recipient.
-    unknown_at: Option<i64>,
+    /// Refused before it was taken, at this time, because the recipient has no mailbox or that no room.
+    no_mailbox_at: Option<i64>,
 }
 
 /// Follows one message through the log of a ministry, under rules of which the strictest let a message live
@@ -264,7 +264,7 @@ fn find<'a>(recipients: &'a mut Few<u64, Recipient>, trace: &Trace) -> &'a mut R
         passed_on: false,
         own: None,
         came: None,
-        unknown_at: None,
+        no_mailbox_at: None,
     })
 }
 
@@ -347,7 +347,7 @@ impl MessageHistory {
         kind: ReceiptKind,
         (cause, may): (Cause, bool),
     ) {
-        let is_unknown = cause == Cause::UnknownRecipient;
+        let has_no_mailbox = cause == Cause::NoMailbox;
         recipient.told = true;
         match kind {
             ReceiptKind::Accepted | ReceiptKind::Relayed => {
@@ -360,12 +360,12 @@ impl MessageHistory {
                 recipient.taken = true;
                 recipient.is_accepted = kind == ReceiptKind::Accepted;
                 // The refusal of an unknown recipient may come before the entry that takes the message.
-                let just_now = recipient.unknown_at == Some(trace.at);
+                let just_now = recipient.no_mailbox_at == Some(trace.at);
                 recipient.own = just_now.then_some(ReceiptKind::Refused);
             }
             ReceiptKind::Refused if !recipient.taken => {
-                self.fates.turned_down += u64::from(recipient.unknown_at.is_none());
-                recipient.unknown_at = is_unknown.then_some(trace.at);
+                self.fates.turned_down += u64::from(recipient.no_mailbox_at.is_none());
+                recipient.no_mailbox_at = has_no_mailbox.then_some(trace.at);
             }
             ReceiptKind::Delivered | ReceiptKind::Refused | ReceiptKind::Expired => {
                 if !recipient.taken {

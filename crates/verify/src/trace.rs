@@ -31,8 +31,8 @@ pub(crate) enum Said {
 /// Why a message is refused, as far as it matters for what else the log must say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Cause {
-    /// Nobody knows the recipient.
-    UnknownRecipient,
+    /// There is no mailbox for the recipient, or it has no room.
+    NoMailbox,
     /// The rules.
     Rules,
     /// Another cause, or it is not refused.
@@ -43,7 +43,7 @@ impl Cause {
     /// That of a statement.
     pub(crate) fn of(receipt: &Receipt) -> Self {
         match receipt.code {
-            Some(Code::UNKNOWN_RECIPIENT) => Self::UnknownRecipient,
+            Some(Code::UNKNOWN_RECIPIENT | Code::QUEUE_FULL | Code::SHARE_SPENT) => Self::NoMailbox,
             Some(Code::POLICY | Code::WITHDRAWN) => Self::Rules,
             Some(_) | None => Self::Other,
         }
@@ -200,7 +200,7 @@ impl Record for Trace {
 }
 
 const HEADERS: [Header; 3] = [Header::Here, Header::Used, Header::Earlier];
-const CAUSES: [Cause; 3] = [Cause::UnknownRecipient, Cause::Rules, Cause::Other];
+const CAUSES: [Cause; 3] = [Cause::NoMailbox, Cause::Rules, Cause::Other];
 /// Set in the second byte of a decision on a message that went on.
 const LEFT: u8 = 0x80;
 

@@ -16,6 +16,7 @@ use crate::{
     message::Message,
     queued::Queued,
     record::{Aside, PackKey, QueueId, Seq},
+    shares::Payer,
     stating::{Failure, Sent},
     step::Work,
     view::ViewError,
@@ -38,7 +39,8 @@ impl Custody {
     ) -> bool {
         let Some(aside) = queue.aside() else { return false };
         let why = in_short(why);
-        if !self.takes_one_more(&aside) {
+        let payer = Payer::of(message.header(), &message.parcel().path);
+        if !self.takes_one_more(&aside, Some(&payer)) {
             let is_senders = why.code.fault() == Fault::Sender;
             if is_senders {
                 self.withdraw(work, queue, message, &Failure::refused(why));
@@ -232,7 +234,7 @@ impl Custody {
         (queue, lane): (&QueueId, Lane),
         message: &Message,
     ) -> bool {
-        let Some(origin) = queue.origin().filter(|origin| self.takes_one_more(origin)) else {
+        let Some(origin) = queue.origin().filter(|origin| self.takes_one_more(origin, None)) else {
             return false;
         };
         work.commit.retained.extend(message.parcel().body.reference());

@@ -1,7 +1,10 @@
 //! Messages that wait at their origin: into a hold, and out of it.
 
 use kuriiri_seal::VerifiedMessage;
-use kuriiri_types::{Address, Code, Ministry, Refusal, Timestamp, limits::APPROVALS_MAX};
+use kuriiri_types::{
+    Address, Code, Ministry, Refusal, Timestamp,
+    limits::{APPROVALS_MAX, HOLDS_SHARE_MAX},
+};
 
 use crate::{
     commit::Write,
@@ -13,6 +16,7 @@ use crate::{
     queued::Queued,
     record::{Body, Hold, HoldNumber},
     rules::{Need, Onward, Ruled, Ruling, Way, named, officers_needed, refusal_of_missing},
+    shares::Payer,
     stating::{Failure, Sent},
     step::Work,
     stop::Stop,
@@ -40,7 +44,11 @@ pub(crate) struct HeldBack {
 
 impl Custody {
     /// Whether one more message may wait, for this.
-    pub(crate) fn may_hold(&self, message: &VerifiedMessage, need: &Need) -> Result<bool, Refusal> {
+    pub(crate) fn may_hold(
+        &self,
+        (message, path): (&VerifiedMessage, &[Ministry]),
+        need: &Need,
+    ) -> Result<(), Refusal> {
         let officers = officers_of(need);
         let header = message.envelope().header.len();
         let all = header.saturating_add(approvals_bytes(header, officers));
@@ -48,7 +56,15 @@ impl Custody {
             let what = format!("{officers} officers cannot sign for a header of {header} bytes");
             return Err(Refusal { code: Code::TOO_BIG, reasons: vec![what] });
         }
-        Ok(!self.holds.is_full())
+        let code = if self.holds.is_full() {
+            Code::QUEUE_FULL
+        } else if self.holds.of_payer(&Payer::of(message.header(), path)) >= HOLDS_SHARE_MAX {
+            Code::SHARE_SPENT
+        } else {
+            return Ok(());
+        };
+        let reasons = vec!["as many messages wait for officers or hours as may".into()];
+        Err(Refusal { code, reasons })
     }
 
     /// Keeps a message that may be taken until what it needs comes about.
@@ -193,10 +209,12 @@ impl Custody {
         for (dest, way) in &ways {
             stops.extend(self.stops(work.now, &waiting.header, dest, way));
         }
-        if !self.has_room(&stops) || !self.rates.allow(work.now, lane, &stops) {
+        let payer = Payer::of(&waiting.header, &waiting.hold.path);
+        let limited = (lane, waiting.header.from.ministry());
+        if self.full(&stops, &payer).is_some() || !self.rates.allow(work.now, limited, &stops) {
             return false;
         }
-        self.rates.count(work.now, lane, &stops);
+        self.rates.count(work.now, limited, &stops);
         self.log_hold(work, waiting, &stops);
         if let Body::File(place) = waiting.hold.body {
             // The hold's own reference goes to the first copy.

@@ -109,17 +109,17 @@ impl Custody {
         };
         let open: Vec<(Seq, Queued)> =
             pack.open(key.first).map(|(seq, item)| (seq, item.clone())).collect();
-        let mut ended = 0;
+        let mut ended = Vec::new();
         for (seq, item) in open {
             if ends(self, work, (seq, &item)) {
                 pack.end(key.first, seq);
-                ended += 1;
+                ended.push(item);
             }
         }
-        if ended == 0 {
+        if ended.is_empty() {
             return false;
         }
-        self.queues.finished_on_disk(&key.queue, key.lane, ended);
+        self.queues.finished_on_disk(key, &ended);
         self.end_pack(work, key, &pack);
         true
     }

@@ -76,7 +76,7 @@ impl Custody {
         token: Token,
         receipts: Vec<Result<VerifiedReceipt, Refusal>>,
     ) -> Result<(), ViewError> {
-        work.note_turned_away(&Giver::Peer(peer.clone()), &receipts);
+        self.turned_away.note(work, &Giver::Peer(peer.clone()), &receipts);
         let take = |receipt: Result<VerifiedReceipt, Refusal>| match receipt {
             Ok(verified) => self.take_receipt(work, peer, &verified),
             Err(refusal) => Ok(Verdict::Refused(refusal.coarse())),

@@ -70,10 +70,14 @@ impl Admission {
         lane: Lane,
         admitted: Admitted,
     ) -> Self {
-        if !custody.has_room(&admitted.stops) {
-            return Self::Busy;
+        if let Some(refusal) =
+            custody.no_room((admitted.message.header(), &admitted.path), &admitted.stops)
+        {
+            let Admitted { message, path, endorsed, ruled, .. } = admitted;
+            return Self::deny_ruled(message, refusal, (path, endorsed), ruled);
         }
-        if !custody.rates.allow(now, lane, &admitted.stops) {
+        let limited = (lane, admitted.message.header().from.ministry());
+        if !custody.rates.allow(now, limited, &admitted.stops) {
             let reasons = vec!["the hourly limit for this label is reached".into()];
             let refusal = Refusal { code: Code::RATE_EXCEEDED, reasons };
             let Admitted { message, path, endorsed, ruled, .. } = admitted;
@@ -84,9 +88,8 @@ impl Admission {
 
     /// Takes a message that must wait, if there is room for it.
     pub(super) fn hold_back(custody: &Custody, back: HeldBack, spot: Spot) -> Self {
-        match custody.may_hold(&back.message, &back.need) {
-            Ok(true) => Self::ToHold(Box::new(back), spot),
-            Ok(false) => Self::Busy,
+        match custody.may_hold((&back.message, &back.path), &back.need) {
+            Ok(()) => Self::ToHold(Box::new(back), spot),
             Err(refusal) => {
                 let HeldBack { message, path, endorsed, ruled, .. } = back;
                 Self::deny_ruled(message, refusal, (path, endorsed), ruled)

@@ -1,7 +1,9 @@
 //! Messages from the relays of peers.
 
 use kuriiri_seal::VerifiedMessage;
-use kuriiri_types::{Code, Giver, Header, Lane, Ministry, Refusal, Verdict, limits::HOPS_MAX};
+use kuriiri_types::{
+    Address, Code, Giver, Header, Lane, Ministry, Refusal, Verdict, limits::HOPS_MAX,
+};
 
 use super::{
     Intake, Source,
@@ -18,6 +20,7 @@ use crate::{
     seen::{Spot, Taker},
     stating::Failure,
     step::Work,
+    stop::Stop,
     view::ViewError,
 };
 
@@ -33,8 +36,8 @@ impl Intake {
         let Giver::Peer(peer) = &source.giver else {
             return Ok(());
         };
-        self.keep(work, certificates);
-        work.note_turned_away(&source.giver, &parcels);
+        self.offer(certificates);
+        custody.turned_away.note(work, &source.giver, &parcels);
         let mut verdicts = Vec::with_capacity(parcels.len());
         for parcel in parcels {
             let dest = parcel.as_ref().ok().map(|arrival| arrival.dest.clone());
@@ -108,14 +111,44 @@ impl Intake {
                     return Ok(Admission::deny_ruled(message, refusal, (path, endorsed), ruled));
                 }
                 let arrived = way.hop == Hop::Here;
+                let (stops, full) = with_room(custody, (header, &path), stops);
                 let admitted = Admitted { message, path, endorsed, stops, spot, ruled };
                 let admission = Admission::with_room(custody, work.now, lane, admitted);
                 if let (true, Admission::Admitted(admitted)) = (arrived, &admission) {
                     tell_unknown(custody, work, &admitted.message);
+                    tell_full(work, &admitted.message, full);
                 }
                 Ok(admission)
             }
         }
+    }
+}
+
+/// The mailboxes that have room for a message, and those that have none, with why. When none has, they are all
+/// given as if they had: then the message as a whole is refused.
+fn with_room(
+    custody: &Custody,
+    (header, path): (&Header, &[Ministry]),
+    stops: Vec<Stop>,
+) -> (Vec<Stop>, Vec<(Address, Refusal)>) {
+    let (mut room, mut full) = (Vec::with_capacity(stops.len()), Vec::new());
+    for stop in stops {
+        match (custody.no_room((header, path), std::slice::from_ref(&stop)), stop.queue.recipient())
+        {
+            (Some(refusal), Some(address)) => full.push((address.clone(), refusal, stop)),
+            (None, _) | (Some(_), None) => room.push(stop),
+        }
+    }
+    if room.is_empty() {
+        return (full.into_iter().map(|(_, _, stop)| stop).collect(), Vec::new());
+    }
+    (room, full.into_iter().map(|(address, refusal, _)| (address, refusal)).collect())
+}
+
+/// A mailbox that is full answers for itself: the rest of the message is welcome.
+fn tell_full(work: &mut Work<'_>, message: &VerifiedMessage, full: Vec<(Address, Refusal)>) {
+    for (address, refusal) in full {
+        work.tell_negative(sent(message), [&address], &Failure::refused(refusal));
     }
 }
 

@@ -31,8 +31,8 @@ impl Intake {
         let Giver::System(system) = &source.giver else {
             return Ok(());
         };
-        self.keep(work, certificates);
-        work.note_turned_away(&source.giver, &messages);
+        self.offer(certificates);
+        custody.turned_away.note(work, &source.giver, &messages);
         let mut verdicts = Vec::with_capacity(messages.len());
         for message in messages {
             let admission = match message {

@@ -28,7 +28,7 @@ const DELIVERED_HERE: Said = Said::Own(ReceiptKind::Delivered, Cause::Other);
 const PASSED: Said = Said::Came(ReceiptKind::Relayed, true);
 const REFUSED: Said = Said::Own(ReceiptKind::Refused, Cause::Other);
 const RULED_OUT: Said = Said::Own(ReceiptKind::Refused, Cause::Rules);
-const UNKNOWN: Said = Said::Own(ReceiptKind::Refused, Cause::UnknownRecipient);
+const UNKNOWN: Said = Said::Own(ReceiptKind::Refused, Cause::NoMailbox);
 const EXPIRED: Said = Said::Own(ReceiptKind::Expired, Cause::Other);
 
 #[test]

@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use kuriiri_types::{
-    Code, Lane, MessageId, Precedence, Receipt, ReceiptKind, Refusal, Timestamp, Verdict,
-    limits::{BODY_INLINE_BYTES_MAX, OUTBOX_MESSAGES_MAX},
+    Code, Lane, LogEvent, MessageId, Precedence, Receipt, ReceiptKind, Refusal, Timestamp, Verdict,
+    limits::{
+        BODY_INLINE_BYTES_MAX, CUSTODY_SHARE_BYTES, MAILBOX_MESSAGES_MAX, OUTBOX_MESSAGES_MAX,
+        QUEUE_SHARES,
+    },
 };
 
 use crate::{
-    Action, Body, Engine, Event, Item, LinkId, PackKey, QueueId, Reply, Token, Write,
+    Action, Body, Engine, Event, Item, LinkId, PackKey, QueueId, Reply, RoomLeft, SubscriptionId,
+    Token, Write,
     serials::START_SHIFT,
     testing::{Host, Letter, Memory, NOW, Still, accepted, address, config, ministry, system},
 };
@@ -256,19 +260,134 @@ fn full_outbox() -> Memory {
 }
 
 #[test]
-fn a_full_queue_holds_off_its_source_until_that_comes_again() {
+fn a_full_queue_refuses_what_goes_there_and_holds_up_nothing_else() {
     let mut host = Host::start(ministry("sm.example"), full_outbox(), NOW);
     assert_eq!(host.waiting(&outbox("plm.example")), OUTBOX_MESSAGES_MAX);
     let elsewhere = Letter::new(9, SENDER, &["tilanne@sm.example"]);
-    let (verdicts, _) = host.submit(&[elsewhere.clone(), letter(3), elsewhere.clone()]);
-    assert_eq!(verdicts, [accepted(NOW), Verdict::Busy, Verdict::Busy]);
-    assert_eq!(host.submit(std::slice::from_ref(&elsewhere)).0, [Verdict::Busy], "same epoch");
-    let repeat = Verdict::Accepted { at: NOW, repeat: true };
-    let (verdicts, _) = host.submit_in(1, &[elsewhere.clone(), letter(3), letter(1)]);
-    assert_eq!(verdicts, [repeat.clone(), Verdict::Busy, Verdict::Busy]);
-    host.step(vec![Event::LinkDown { peer: None, link: LinkId(900), problem: "gone".into() }]);
-    let (verdicts, _) = host.submit_in(1, &[elsewhere]);
-    assert_eq!(verdicts, [repeat], "another connection begins anew");
+    let (verdicts, receipts) = host.submit(&[letter(3), elsewhere]);
+    let [Verdict::Refused(refusal), taken] = &verdicts[..] else { panic!("{verdicts:?}") };
+    assert_eq!((refusal.code, taken), (Code::QUEUE_FULL, &accepted(NOW)));
+    assert!(refusal.reasons[0].contains("plm.example"), "{refusal:?}");
+    let kinds: Vec<_> = receipts.iter().map(|receipt| receipt.kind).collect();
+    assert_eq!(kinds, [ReceiptKind::Refused, ReceiptKind::Accepted], "it has its receipt");
+}
+
+/// A relay whose mailboxes have so many of these bounds.
+fn filled(mailbox: &str, waiting: u64) -> Host {
+    let mut host = Host::new("plm.example");
+    for number in [1, 2] {
+        host.arrive(&["sm.example"], &[Letter::new(number, SENDER, &[mailbox])]);
+    }
+    let last = host.disk.packs.keys().rfind(|key| matches!(key.queue, QueueId::Mailbox(_)));
+    let last = last.unwrap().clone();
+    host.disk.packs.get_mut(&last).unwrap().before = waiting - 1;
+    host.restart()
+}
+
+#[test]
+fn a_full_mailbox_answers_for_itself_and_the_others_get_the_message() {
+    let mut host = filled(RECIPIENT, MAILBOX_MESSAGES_MAX);
+    let both = Letter::new(3, SENDER, &[RECIPIENT, "tilanne@plm.example"]);
+    assert_eq!(host.arrive(&["sm.example"], &[both]), [accepted(NOW)]);
+    assert_eq!(host.waiting(&QueueId::Mailbox(address("tilanne@plm.example"))), 1);
+    let alone = Letter::new(4, SENDER, &[RECIPIENT]);
+    let full = Verdict::Refused(Refusal::bare(Code::QUEUE_FULL));
+    assert_eq!(host.arrive(&["sm.example"], &[alone]), [full]);
+    let refused = host.disk.entries_from(0).into_iter().filter_map(|entry| {
+        let LogEvent::Receipt(receipt) = entry.event else { return None };
+        Some(receipt).filter(|receipt| receipt.kind == ReceiptKind::Refused)
+    });
+    let about = |receipt: Receipt| (receipt.code, receipt.subjects[0].recipient.to_string());
+    let full = (Some(Code::QUEUE_FULL), RECIPIENT.to_owned());
+    assert_eq!(refused.map(about).collect::<Vec<_>>(), [full.clone(), full]);
+}
+
+#[test]
+fn of_a_queue_that_is_half_full_nobody_has_more_than_a_part() {
+    let mut host = filled(RECIPIENT, MAILBOX_MESSAGES_MAX / 2);
+    let (queue, share) =
+        (QueueId::Mailbox(address(RECIPIENT)), MAILBOX_MESSAGES_MAX / QUEUE_SHARES);
+    host.engine.count_as(&queue, "sm.example", share - 1);
+    let from = |number, sender| [Letter::new(number, sender, &[RECIPIENT])];
+    assert_eq!(host.arrive(&["sm.example"], &from(3, SENDER)), [accepted(NOW)]);
+    let spent = Verdict::Refused(Refusal::bare(Code::SHARE_SPENT));
+    assert_eq!(host.arrive(&["sm.example"], &from(4, SENDER)), [spent.clone()]);
+    assert_eq!(host.arrive(&["sm.example"], &from(5, "tilanne@sm.example")), [spent]);
+    let other = from(6, "kirjaamo@verkko.example");
+    assert_eq!(host.arrive(&["verkko.example"], &other), [accepted(NOW)], "others have theirs");
+    // What is delivered makes room again.
+    let given = Host::deliveries(&host.step(vec![Host::want(&address(RECIPIENT), 7, 9)]));
+    let given = given.into_iter().flat_map(|(_, items)| items).map(|item| item.ticket).collect();
+    host.step(vec![Event::Confirmed { subscription: SubscriptionId(7), tickets: given }]);
+    assert_eq!(host.arrive(&["sm.example"], &from(7, SENDER)), [accepted(NOW)]);
+}
+
+#[test]
+fn on_a_disk_that_fills_up_whoever_has_much_gets_no_more_in() {
+    let mut host = Host::new("plm.example");
+    host.step(vec![Event::Room(RoomLeft::Tight)]);
+    let size = usize::try_from(CUSTODY_SHARE_BYTES / 8).unwrap();
+    let large = |number| Letter { size, ..Letter::new(number, SENDER, &[RECIPIENT]) };
+    for number in 1..=8 {
+        assert_eq!(host.arrive(&["sm.example"], &[large(number)]), [accepted(NOW)]);
+    }
+    let spent = Verdict::Refused(Refusal::bare(Code::SHARE_SPENT));
+    let small = || [Letter::new(9, SENDER, &[RECIPIENT])];
+    assert_eq!(host.arrive(&["sm.example"], &small()), [spent]);
+    let other = [Letter::new(10, "kirjaamo@verkko.example", &[RECIPIENT])];
+    assert_eq!(host.arrive(&["verkko.example"], &other), [accepted(NOW)]);
+    host.step(vec![Event::Room(RoomLeft::Plenty)]);
+    assert_eq!(host.arrive(&["sm.example"], &small()), [accepted(NOW)]);
+}
+
+// === what is denied ===
+
+#[test]
+fn what_is_denied_again_and_again_is_written_once_and_answered_each_time() {
+    let mut host = Host::new("sm.example");
+    let denied = Letter { label: Some("FI TL1 REL{SM,PLM}"), ..letter(1) };
+    let (verdicts, first) = host.submit(std::slice::from_ref(&denied));
+    assert!(matches!(&verdicts[..], [Verdict::Refused(_)]));
+    for restarts in [false, true] {
+        if restarts {
+            host = host.restart();
+        }
+        for _ in 0..3 {
+            let (verdicts, again) = host.submit(std::slice::from_ref(&denied));
+            assert!(
+                matches!(&verdicts[..], [Verdict::Refused(refusal)] if refusal.code == Code::POLICY)
+            );
+            assert_eq!(again, first, "with the receipt of the first time");
+            assert!(host.commit.is_empty(), "{:?}", host.commit);
+        }
+    }
+}
+
+#[test]
+fn a_payer_has_so_much_written_about_what_is_denied_and_the_rest_is_counted() {
+    let mut host = Host::new("plm.example");
+    let unknown = |number: u8, sender, round: u64| {
+        let created = NOW.after(Duration::from_millis(round));
+        Letter { created, ..Letter::new(number, sender, &["nobody@plm.example"]) }
+    };
+    let before = host.disk.entries.len();
+    let mut rounds = 0;
+    while host.kinds().contains(&"REFUSED") || rounds == 0 {
+        let letters: Vec<_> = (0..=255).map(|number| unknown(number, SENDER, rounds)).collect();
+        let messages = Letter::all_verified(&letters);
+        assert!(!host.arrive_verified(("sm.example", &["sm.example"]), messages).is_empty());
+        rounds += 1;
+        assert!(rounds < 1000, "the log grows without end: {}", host.disk.entries.len() - before);
+    }
+    // Another payer has what it may have.
+    let other = unknown(1, "kirjaamo@verkko.example", 0).verified();
+    host.arrive_verified(("verkko.example", &["verkko.example"]), vec![other]);
+    assert!(host.kinds().contains(&"REFUSED"), "{:?}", host.kinds());
+    host.pass(Duration::from_secs(120));
+    let counted = host.disk.entries_from(before).into_iter().any(|entry| {
+        matches!(entry.event, LogEvent::TurnedAway { code: Code::UNKNOWN_RECIPIENT, .. })
+    });
+    assert!(counted, "how many there were stands in the log");
 }
 
 // === from a peer ===

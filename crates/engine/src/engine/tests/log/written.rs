@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kuriiri_merkle::digest;
 use kuriiri_types::{
     ApprovalAct, Code, Direction, Giver, LoggedRuling, Receipt, ReceiptKind, Refusal, Subject,
     Timestamp, Verdict, limits::LOG_RETENTION_MIN,
@@ -355,17 +354,25 @@ fn what_is_turned_away_is_counted_by_reason_and_giver() {
     }
     host.step(vec![event]);
     counts(&host, Giver::Peer(ministry("sm.example")));
+    // More of the same from the same giver is counted, and written when the minute is over.
     let receipts = unread().into_iter().map(Err).collect();
     let (peer, token) = (ministry("sm.example"), Token(8));
     host.step(vec![Event::ReceiptsArrived { peer, token, receipts }]);
+    assert_eq!((turned_away(&host), host.commit.is_empty()), (Vec::new(), true));
+    assert!(host.wake.unwrap() <= NOW.after(Duration::from_secs(60)));
+    host.now = NOW.after(Duration::from_secs(60));
+    host.step(Vec::new());
     counts(&host, Giver::Peer(ministry("sm.example")));
+    host.pass(Duration::from_secs(600));
+    assert_eq!(turned_away(&host), [], "nothing came, nothing is said");
 }
 
 #[test]
 fn a_certificate_is_written_before_what_it_signed() {
     let mut host = Host::new("sm.example");
     let der = Bytes::from_static(b"a certificate");
-    let certificate = Certificate { fingerprint: digest(&der), der: der.clone() };
+    let fingerprint = letter(1).verified().envelope().proof.signer;
+    let certificate = Certificate { fingerprint, der: der.clone() };
     let with = |number| {
         let mut event = submitted(&[letter(number)], Vec::new());
         if let Event::Submitted { certificates, .. } = &mut event {
