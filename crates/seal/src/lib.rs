@@ -61,7 +61,7 @@ pub use error::{CertificateError, KeyError, SealError, SignedFileError, VerifyEr
 pub use key::Signer;
 pub use part::{divide, gather, is_behind, join};
 pub use raw::{NoteKey, random_secret, verify_ed25519};
-pub use sealing::{SUITE, SealingKey, SealingPublicKey, open, seal};
+pub use sealing::{SUITE, SealingKey, SealingPublicKey, check_layout, open, seal};
 pub use signed_file::{
     FileSigner, PinnedSigners, VerifiedFile, file_signers, payload_type, sign_file,
 };

@@ -53,7 +53,7 @@ use zeroize::Zeroizing;
 use crate::{KeyError, SealError, hex};
 
 /// The only suite there is: HPKE with X-Wing, HKDF-SHA256 and ChaCha20-Poly1305.
-pub const SUITE: u32 = 1;
+pub const SUITE: u32 = Sealing::SUITE;
 
 const SUITE_BYTE: u8 = 1;
 const TAG_BYTES: usize = 16;
@@ -168,25 +168,53 @@ pub fn open(
     key: &SealingKey,
     context: &MessageId,
 ) -> Result<Vec<u8>, SealError> {
-    if sealing.suite != SUITE {
-        return Err(SealError::Suite(sealing.suite));
-    }
-    let count = key_count(sealing.keys.len())?;
+    let Layout { front, slots, body } = Layout::of(sealed, sealing)?;
     let key_id = SealKeyId { ministry: ministry.clone(), key: key.public_key().id() };
     let at = sealing.keys.iter().position(|named| *named == key_id);
     let at = at.ok_or_else(|| SealError::NotForThisKey(ministry.clone()))?;
 
-    let split = sealed.split_at_checked(body_at(sealing.keys.len()));
-    let (front, body) = split.ok_or(SealError::Layout)?;
-    let slots = front.strip_prefix(&[SUITE_BYTE, count]);
-    let slot = slots.and_then(|slots| slots.chunks_exact(SLOT_BYTES).nth(at));
-    let slot = slot.ok_or(SealError::Layout)?;
+    let slot = slots.chunks_exact(SLOT_BYTES).nth(at).ok_or(SealError::Layout)?;
     let content_key = open_content_key(slot, ministry, key, context).ok_or(SealError::Altered)?;
     let salted = decrypt(&content_key, front, context, body).ok_or(SealError::Altered)?;
     revealed(salted, &sealing.content)
 }
 
+/// Holds a body against what its header says of its sealing: the suite is one that this version knows, and the
+/// body is laid out as one that is sealed to so many keys, down to the shortest that there is.
+///
+/// That is all that a relay can see. It does not say that the keys open it, or what is in it.
+///
+/// # Errors
+/// What does not fit: the suite, the number of keys, or the layout.
+pub fn check_layout(sealed: &[u8], sealing: &Sealing) -> Result<(), SealError> {
+    Layout::of(sealed, sealing).map(|_| ())
+}
+
 // === the layout ===
+
+/// The parts of a sealed body.
+struct Layout<'a> {
+    /// Everything in front of the encrypted body.
+    front: &'a [u8],
+    /// One slot for each key, in the header's order.
+    slots: &'a [u8],
+    /// Salt and body, encrypted, and their tag.
+    body: &'a [u8],
+}
+
+impl<'a> Layout<'a> {
+    fn of(sealed: &'a [u8], sealing: &Sealing) -> Result<Self, SealError> {
+        if sealing.suite != SUITE {
+            return Err(SealError::Suite(sealing.suite));
+        }
+        let count = key_count(sealing.keys.len())?;
+        let split = sealed.split_at_checked(body_at(sealing.keys.len()));
+        let split = split.filter(|(_, body)| body.len() >= CONTENT_SALT_BYTES + TAG_BYTES);
+        let (front, body) = split.ok_or(SealError::Layout)?;
+        let slots = front.strip_prefix(&[SUITE_BYTE, count]).ok_or(SealError::Layout)?;
+        Ok(Self { front, slots, body })
+    }
+}
 
 /// The keys as a header lists them: sorted by name, none twice.
 fn in_order(to: &[(Ministry, SealingPublicKey)]) -> Vec<(SealKeyId, &SealingPublicKey)> {

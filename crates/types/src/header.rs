@@ -90,6 +90,11 @@ pub struct Sealing {
     pub content: Digest,
 }
 
+impl Sealing {
+    /// The only suite that this version knows.
+    pub const SUITE: u32 = 1;
+}
+
 /// Names one sealing key of a ministry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SealKeyId {

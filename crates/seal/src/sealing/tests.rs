@@ -153,6 +153,50 @@ fn keys_come_back_from_their_text_and_from_nothing_else() {
     }
 }
 
+#[test]
+fn the_shortest_body_has_the_layout_and_one_byte_less_has_it_not() {
+    let to = [("um.example".parse().unwrap(), SealingKey::generate().unwrap().public_key())];
+    let (sealing, body) = seal(b"", &to, &id(1)).unwrap();
+    assert!(check_layout(&body, &sealing).is_ok());
+    let cut = check_layout(&body[..body.len() - 1], &sealing);
+    assert!(matches!(cut, Err(SealError::Layout)));
+    assert!(matches!(check_layout(b"", &sealing), Err(SealError::Layout)));
+    let none = Sealing { keys: Vec::new(), ..sealing };
+    assert!(matches!(check_layout(&body, &none), Err(SealError::Keys { given: 0, .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn the_layout_is_that_of_what_is_sealed_and_of_no_other_suite_count_or_length(
+        keys in 1..5_usize,
+        plaintext in prop::collection::vec(any::<u8>(), 0..200),
+        (suite, count, named) in (0..4_u32, any::<u8>(), 0..8_usize),
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let ministry: Ministry = "um.example".parse().unwrap();
+        let to = (0..keys).map(|_| (ministry.clone(), SealingKey::generate().unwrap().public_key()));
+        let (sealing, mut body) = seal(&plaintext, &to.collect::<Vec<_>>(), &id(1)).unwrap();
+        prop_assert!(check_layout(&body, &sealing).is_ok());
+
+        let other = Sealing { suite, ..sealing.clone() };
+        prop_assert_eq!(check_layout(&body, &other).is_ok(), suite == SUITE);
+        let mut other = sealing.clone();
+        other.keys.resize_with(named, || sealing.keys[0].clone());
+        prop_assert_eq!(check_layout(&body, &other).is_ok(), named == keys);
+
+        let shortest = 2 + keys * 1168 + 32 + 16;
+        let cut = cut.index(body.len());
+        prop_assert_eq!(check_layout(&body[..cut], &sealing).is_ok(), cut >= shortest);
+        body[1] = count;
+        prop_assert_eq!(check_layout(&body, &sealing).is_ok(), usize::from(count) == keys);
+        body[1] = u8::try_from(keys).unwrap();
+        body[0] = u8::try_from(suite).unwrap();
+        prop_assert_eq!(check_layout(&body, &sealing).is_ok(), suite == SUITE);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
 
