@@ -69,6 +69,11 @@ pub enum Flaw {
     /// Not a host and a port.
     #[error("`{0}` is not host:port")]
     Endpoint(String),
+    /// Not a public sealing key.
+    #[error(
+        "a sealing key is one line as in `<ministry>.seal.pub`, whole, with the words before the colon"
+    )]
+    SealingKey,
     /// Two statements that cannot both hold.
     #[error("{0}")]
     Conflict(String),

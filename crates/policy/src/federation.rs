@@ -1,8 +1,11 @@
 //! Who the members are: their nodes, how they are reached, what they are cleared for.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use kuriiri_types::{FileKind, Ministry, Timestamp};
+use kuriiri_types::{Digest, FileKind, Ministry, Timestamp};
 use serde::Deserialize;
 use toml::value::Datetime;
 
@@ -11,6 +14,7 @@ use crate::{
     file::{check_format, optional_instant, read},
     names::is_id,
     node_id::NodeId,
+    seal_keys::SealKeys,
     text::Phrase,
     trial::{Trial, Value, read_embedded},
 };
@@ -42,7 +46,7 @@ pub struct Node {
     links: Option<Box<[NodeId]>>,
     transit: bool,
     ca: Option<Box<str>>,
-    sealing_key: Option<Box<str>>,
+    keys: SealKeys,
     log: Option<Box<str>>,
     witness: Option<Box<str>>,
     pub(crate) governing: Box<str>,
@@ -86,7 +90,12 @@ struct WrittenNode {
     endpoints: Vec<String>,
     links: Option<Vec<String>>,
     ca: Option<String>,
+    /// Short for one of `sealing_keys`.
     sealing_key: Option<String>,
+    #[serde(default)]
+    sealing_keys: Vec<String>,
+    #[serde(default)]
+    release_keys: Vec<String>,
     log: Option<String>,
     witness: Option<String>,
     governing: String,
@@ -114,11 +123,13 @@ impl Federation {
         }
         let (by_id, by_domain) = index(&written.node)?;
         let nodes = written.node.into_iter().map(|node| Node::new(node, &by_id));
+        let nodes: Box<[Node]> = nodes.collect::<Result<_, _>>()?;
+        check_holders(&nodes)?;
         Ok(Self {
             serial: written.serial,
             issued: optional_instant(FileKind::Federation, "issued", written.issued.as_ref())?,
             expires: optional_instant(FileKind::Federation, "expires", written.expires.as_ref())?,
-            nodes: nodes.collect::<Result<_, _>>()?,
+            nodes,
             tests: read_embedded(FileKind::Federation, &written.test)?,
             by_id,
             by_domain,
@@ -271,9 +282,16 @@ impl Node {
         self.ca.as_deref()
     }
 
-    /// The key to which bodies for it are sealed. Not looked at here.
-    pub fn sealing_key(&self) -> Option<&str> {
-        self.sealing_key.as_deref()
+    /// The ids of the keys to which bodies for it are sealed, in order: the one in use, and those before and
+    /// after it while it changes.
+    pub fn sealing_keys(&self) -> &[Digest] {
+        &self.keys.sealing
+    }
+
+    /// The ids of the keys to which bodies are sealed that its officers read before they release them, in
+    /// order.
+    pub fn release_keys(&self) -> &[Digest] {
+        &self.keys.release
     }
 
     /// The public key of its relay's transparency log, as a C2SP `vkey`. Not looked at here.
@@ -301,6 +319,10 @@ impl Node {
             let found = by_id.get(link.as_str()).copied();
             found.ok_or_else(|| wrong(&item, Flaw::Unknown(link.clone())))
         };
+        let sealing: Vec<String> =
+            written.sealing_key.into_iter().chain(written.sealing_keys).collect();
+        let keys = SealKeys::read(&sealing, &written.release_keys);
+        let keys = keys.map_err(|flaw| wrong(&item, flaw))?;
         let links = written.links.as_ref();
         let links = links.map(|links| links.iter().map(known).collect::<Result<_, _>>());
         Ok(Self {
@@ -312,7 +334,7 @@ impl Node {
             endpoints: written.endpoints.into(),
             transit: written.transit,
             ca: written.ca.map(Into::into),
-            sealing_key: written.sealing_key.map(Into::into),
+            keys,
             log: written.log.map(Into::into),
             witness: written.witness.map(Into::into),
             governing: written.governing.into(),
@@ -345,6 +367,18 @@ fn index(nodes: &[WrittenNode]) -> Result<Index, PolicyError> {
         }
     }
     Ok((by_id, by_domain))
+}
+
+/// A key that stood twice would have two holders, or two purposes.
+fn check_holders(nodes: &[Node]) -> Result<(), PolicyError> {
+    let mut held = BTreeSet::new();
+    for node in nodes {
+        if let Some(key) = node.keys.all().find(|key| !held.insert(**key)) {
+            let flaw = Flaw::Duplicate(format!("the sealing or release key {key}"));
+            return Err(wrong(format!("node `{}`", node.id), flaw));
+        }
+    }
+    Ok(())
 }
 
 fn is_endpoint(text: &str) -> bool {

@@ -97,6 +97,8 @@ mod replace;
 mod report;
 mod route;
 mod rules;
+mod seal_keys;
+mod sealed;
 mod text;
 mod translate;
 mod trial;
@@ -137,6 +139,7 @@ pub use replace::{Acceptance, Candidate, SERIAL_JUMP_MAX, SIGNERS_TO_WIDEN, Vers
 pub use report::{Duties, ShownMarker, Told, Word};
 pub use route::Route;
 pub use rules::{RULES_MAX, Rules};
+pub use sealed::Unsealed;
 pub use text::{Lang, Phrase};
 pub use translate::Translation;
 pub use trial::{

@@ -29,6 +29,9 @@ pub const RECIPIENTS_MAX: usize = 64;
 /// Sealing keys that one body is sealed to: two for each recipient, while a ministry changes its
 /// key. More: malformed.
 pub const SEALING_KEYS_MAX: usize = 2 * RECIPIENTS_MAX;
+/// Sealing keys that the federation file lists for one ministry at once, and as many release keys: the one in
+/// use, and those before and after it while keys change.
+pub const MINISTRY_KEYS_MAX: usize = 8;
 /// Bytes of an encoded header; it must fit a pack beside nothing else. Larger: malformed.
 pub const HEADER_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a content type (RFC 6838 gives two names of 127). Longer: malformed.

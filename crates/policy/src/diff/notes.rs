@@ -103,13 +103,14 @@ fn note_member(old: &Node, new: &Node, notes: &mut Vec<Note>) {
         note(notes, true, format!("node {id} stands for another trust domain"));
     }
     let keys = [
-        ("certificate authority", old.ca(), new.ca()),
-        ("sealing key", old.sealing_key(), new.sealing_key()),
-        ("log key", old.log(), new.log()),
-        ("witness key", old.witness(), new.witness()),
+        ("another certificate authority", old.ca() != new.ca()),
+        ("other sealing keys", old.sealing_keys() != new.sealing_keys()),
+        ("other release keys", old.release_keys() != new.release_keys()),
+        ("another log key", old.log() != new.log()),
+        ("another witness key", old.witness() != new.witness()),
     ];
-    for (key, _, _) in keys.into_iter().filter(|(_, before, after)| before != after) {
-        note(notes, true, format!("node {id} has another {key}"));
+    for (key, _) in keys.into_iter().filter(|(_, is_other)| *is_other) {
+        note(notes, true, format!("node {id} has {key}"));
     }
     if old.endpoints() != new.endpoints() {
         note(notes, true, format!("node {id} is reached at another place"));
