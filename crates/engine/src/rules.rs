@@ -1,6 +1,7 @@
 //! The policy as the engine asks it.
 
 mod logged;
+mod sealed;
 
 pub(crate) use logged::Ruled;
 
@@ -127,12 +128,12 @@ impl Rules {
     fn way(
         &self,
         now: Timestamp,
-        header: &Header,
+        (header, dest): (&Header, &Ministry),
         route: Result<Route, Vec<Reason>>,
     ) -> Ruling<Way> {
         match route {
-            Err(why) => Ruling::End(refuse(&why)),
-            Ok(Route::Hold(_, missing)) => wait_for(missing, header),
+            Err(why) => Ruling::End(self.denied(&why, header, dest)),
+            Ok(Route::Hold(_, missing)) => self.wait_for(missing, header),
             Ok(Route::Arrived(terms)) => Ruling::Go(Way { hop: Hop::Here, terms }),
             Ok(Route::Forward(next, terms)) if self.policy.may_leave(&terms, now) => {
                 match self.domain(next) {
@@ -158,8 +159,10 @@ impl Rules {
                 Ruling::Go(terms)
             }
             Decision::Permit(_) => Ruling::Wait(Need::Later),
-            Decision::Hold(_, missing) => wait_for(missing, case.header),
-            Decision::Deny(reasons) => Ruling::End(withdrawn(refuse(&reasons))),
+            Decision::Hold(_, missing) => self.wait_for(missing, case.header),
+            Decision::Deny(reasons) => {
+                Ruling::End(withdrawn(self.denied(&reasons, case.header, case.dest)))
+            }
         }
     }
 
@@ -191,9 +194,10 @@ impl Rules {
         ministries.sort_unstable();
         ministries.dedup();
         for dest in ministries {
-            let facts = self.facts_asked(now, system, question, dest, sealed);
+            let is_sealed = sealed && self.policy.federation().has_sealing_key(dest);
+            let facts = self.facts_asked(now, system, question, dest, is_sealed);
             match self.policy.next_hop(now, &facts) {
-                Err(why) => return Err(named(dest, refuse(&why))),
+                Err(why) => return Err(named(dest, self.denied_when_asked(&why, dest, sealed))),
                 Ok(Route::Arrived(terms) | Route::Forward(_, terms)) => {
                     size_max = size_max.min(terms.max_size.unwrap_or(BODY_BYTES_MAX));
                 }
@@ -284,7 +288,7 @@ impl Rules {
             label: header.label.as_ref(),
             originating,
             person: case.submitter.and_then(|system| self.clearances(system)),
-            sealed: is_sealed_to(header, case.dest),
+            sealed: self.is_sealed(header, case.dest),
             size: header.body_size,
             created: header.created,
             expires: header.expires,
@@ -427,37 +431,6 @@ pub(crate) fn named(dest: &Ministry, refusal: Refusal) -> Refusal {
 fn lifetime(header: &Header, ttl: Option<Duration>) -> Timestamp {
     let limit = header.created.after(ttl.unwrap_or(Duration::MAX).min(MESSAGE_TTL_MAX));
     header.expires.map_or(limit, |expires| expires.min(limit))
-}
-
-/// True when the recipients' ministry can open the body, and nobody can but recipients and the
-/// sender's own officers.
-fn is_sealed_to(header: &Header, dest: &Ministry) -> bool {
-    let Some(sealing) = &header.sealing else { return false };
-    let mut keys = sealing.keys.iter().map(|key| &key.ministry);
-    let concerned = |ministry: &Ministry| {
-        ministry == header.from.ministry() || header.recipients_at(ministry).next().is_some()
-    };
-    sealing.keys.iter().any(|key| key.ministry == *dest) && keys.all(concerned)
-}
-
-/// Waits for officers, if they can ever read it. They cannot when the rules have begun to ask for them
-/// after the sender was told that they do not; it must be sealed anew.
-fn wait_for<T>(missing: Vec<Missing>, header: &Header) -> Ruling<T> {
-    if is_readable_by_officers(header) {
-        return Ruling::Wait(Need::People(missing));
-    }
-    let home = header.from.ministry();
-    let what = format!("it is not sealed to the officers of {home}, who would have to read it");
-    Ruling::End(Refusal { code: Code::NEEDS_RELEASE, reasons: vec![what] })
-}
-
-/// True when the sender's officers can read the body: it is open, or sealed to a key of their
-/// ministry beside the one that its own recipients there have.
-fn is_readable_by_officers(header: &Header) -> bool {
-    let home = header.from.ministry();
-    let Some(sealing) = &header.sealing else { return true };
-    let keys = sealing.keys.iter().filter(|key| key.ministry == *home).count();
-    keys > usize::from(header.recipients_at(home).next().is_some())
 }
 
 fn approval<'a>(node: NodeId, release: &'a Release, roles: &'a [&'a str]) -> Approval<'a> {

@@ -7,8 +7,8 @@ mod logs;
 mod memory;
 
 pub(crate) use cast::{
-    Letter, NOW, SOFTWARE, address, approval_of, change_of, check_part, config, files_with,
-    ministry, officer, policy, policy_with, system,
+    Key, Letter, NOW, SOFTWARE, address, approval_of, change_of, check_part, config, files_with,
+    key_id, key_text, ministry, officer, policy, policy_by, policy_with, system,
 };
 pub(crate) use host::{Host, Still, accepted, one_by_one};
 pub(crate) use logs::{cosigner_of, delivery_of, receipt_of, signer_of, stated, verified};

@@ -134,7 +134,9 @@ pub use obligations::Obligations;
 pub use plan::{KINDS_MAX, Marker};
 pub use policy::{Policy, Sources};
 pub use reason::{Gate, Lack, Missing, Reason, coarse};
-pub use rehearse::{REHEARSED_MAX, Record, Rehearsal, Rehearsed, SEMANTICS, SEMANTICS_ASK_OWN};
+pub use rehearse::{
+    REHEARSED_MAX, Record, Rehearsal, Rehearsed, SEMANTICS, SEMANTICS_ASK_OWN, SEMANTICS_SEAL_KEYS,
+};
 pub use replace::{Acceptance, Candidate, SERIAL_JUMP_MAX, SIGNERS_TO_WIDEN, Version, accept};
 pub use report::{Duties, ShownMarker, Told, Word};
 pub use route::Route;

@@ -14,10 +14,13 @@ use crate::{
 
 /// The meaning that decisions have in this version. A change of what any rule means gets another
 /// number, and the old meaning is kept for old records.
-pub const SEMANTICS: u32 = 2;
+pub const SEMANTICS: u32 = 3;
 /// From this number on a relay that is to hand a message on asks first whether it may take it at all: the same
 /// decision without a next relay.
 pub const SEMANTICS_ASK_OWN: u32 = 2;
+/// From this number on a message counts as sealed only if the federation file lists the keys that its header
+/// names ([`check_seal`](crate::Federation::check_seal)). Before, the names of the ministries were enough.
+pub const SEMANTICS_SEAL_KEYS: u32 = 3;
 /// Changed decisions that are listed; further ones are counted.
 pub const REHEARSED_MAX: usize = 10_000;
 

@@ -4,7 +4,7 @@
 use kuriiri_types::{Address, Header, Precedence, Recipient, Role, Timestamp, WireLabel};
 
 use crate::{
-    drafts::sealing,
+    drafts::{laid_out, sealing},
     failure::Failure,
     rng::Rng,
     sender::{Draft, Sender},
@@ -63,7 +63,8 @@ impl Sender {
                 _ => vec![one.clone()],
             };
             let header = addressed(draft.header, label, to)?;
-            drafts.push(Draft { header, is_spoilt: is_bad && is_spoilt, ..draft });
+            let draft = laid_out(header, draft.body)?;
+            drafts.push(Draft { is_spoilt: is_bad && is_spoilt, ..draft });
         }
         Ok(drafts)
     }

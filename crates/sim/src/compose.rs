@@ -8,7 +8,7 @@ use kuriiri_types::{
 };
 
 use crate::{
-    drafts::salted,
+    drafts::{laid_out, salted},
     failure::Failure,
     rng::Rng,
     sender::{Draft, Sender, Sent},
@@ -56,7 +56,7 @@ impl Sender {
             let label = Some(WireLabel::plain("FI", "JULK"));
             let precedence = Precedence::Routine;
             let header = Header { label, precedence, expires: None, ..header };
-            drafts.push(Draft { header, body, is_spoilt: false });
+            drafts.push(laid_out(header, body)?);
         }
         Ok(self.queue(drafts, rng))
     }

@@ -12,6 +12,7 @@ use kuriiri_types::{
 
 use crate::{
     failure::Failure,
+    membership::{Key, key_id},
     rng::Rng,
     sender::{Draft, Sender},
 };
@@ -56,6 +57,11 @@ const CLEARED: [(&str, &str, &[&str]); 5] = [
     ("TL2", "um.example", &["um.example", "plm.example"]),
 ];
 
+/// Of the layout of a sealed body: its first byte, what each key takes, and what stands around the text.
+const SUITE_BYTE: u8 = 1;
+const SLOT_BYTES: usize = 1168;
+const SALT_AND_TAG_BYTES: usize = 32 + 16;
+
 /// People who write messages; two of them are officers too.
 const DRAFTERS: [&str; 3] = ["anna", "bertta", "maija"];
 
@@ -71,7 +77,7 @@ impl Sender {
         everybody: &[Address],
     ) -> Result<Draft, Failure> {
         let body = body(rng);
-        Ok(Draft { header: self.header(now, rng, everybody, &body)?, body, is_spoilt: false })
+        laid_out(self.header(now, rng, everybody, &body)?, body)
     }
 
     /// The header of a message of any kind, with this salt and body.
@@ -99,7 +105,7 @@ impl Sender {
         rng.fill(&mut random);
         Ok(Header {
             id: MessageId::new(now, random),
-            sealing: (seal && rng.chance(90)).then(|| sealing(&from, &to)),
+            sealing: seal.then(|| sealed(rng, &from, &to)).flatten(),
             from,
             to: to.into_iter().map(|address| Recipient { address, role: Role::Action }).collect(),
             label: (!rng.chance(2)).then_some(label),
@@ -145,6 +151,12 @@ pub(crate) fn salted(rng: &mut Rng, size: usize) -> Bytes {
     bytes.into()
 }
 
+/// Mostly to the keys that the federation file lists; sometimes to others, or not at all.
+fn sealed(rng: &mut Rng, from: &Address, to: &[Address]) -> Option<Sealing> {
+    let key = if rng.chance(5) { Key::Invented } else { Key::Sealing };
+    rng.chance(90).then(|| sealing_to(from, to, key))
+}
+
 /// Some of these, and in so many of a hundred cases somebody who does not exist.
 fn recipients(
     rng: &mut Rng,
@@ -186,13 +198,32 @@ fn expires(now: Timestamp, rng: &mut Rng) -> Option<Timestamp> {
 /// Looks like sealing to the recipients and the sender's officers, and seals nothing: relays cannot
 /// tell.
 pub(crate) fn sealing(from: &Address, to: &[Address]) -> Sealing {
-    let key = |address: &Address| {
-        let ministry = address.ministry().clone();
-        SealKeyId { key: leaf(ministry.as_str().as_bytes()), ministry }
-    };
-    let officers = SealKeyId { key: leaf(b"officers"), ministry: from.ministry().clone() };
-    let mut keys: Vec<SealKeyId> = to.iter().map(key).chain([officers]).collect();
+    sealing_to(from, to, Key::Sealing)
+}
+
+fn sealing_to(from: &Address, to: &[Address], key: Key) -> Sealing {
+    let recipients = to.iter().map(|address| key_id(address.ministry(), key));
+    let officers = key_id(from.ministry(), Key::Release);
+    let mut keys: Vec<SealKeyId> = recipients.chain([officers]).collect();
     keys.sort();
     keys.dedup();
-    Sealing { suite: 1, keys, content: leaf(b"content") }
+    Sealing { suite: Sealing::SUITE, keys, content: leaf(b"content") }
+}
+
+/// A draft whose body is laid out as a sealed one, if its header says that it is sealed.
+pub(crate) fn laid_out(header: Header, body: Bytes) -> Result<Draft, Failure> {
+    let Some(sealing) = &header.sealing else {
+        return Ok(Draft { header, body, is_spoilt: false });
+    };
+    let keys = sealing.keys.len();
+    let count = u8::try_from(keys).map_err(Failure::setup)?;
+    let mut bytes = body.to_vec();
+    bytes.resize(bytes.len().max(BODY_SALT_BYTES + 2 + keys * SLOT_BYTES + SALT_AND_TAG_BYTES), 0);
+    bytes.splice(BODY_SALT_BYTES..BODY_SALT_BYTES + 2, [SUITE_BYTE, count]);
+    let header = Header {
+        body_size: (bytes.len() - BODY_SALT_BYTES) as u64,
+        body_commitment: commit(&bytes).ok_or_else(|| Failure::setup("a body without salt"))?,
+        ..header
+    };
+    Ok(Draft { header, body: bytes.into(), is_spoilt: false })
 }

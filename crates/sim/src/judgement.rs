@@ -59,7 +59,7 @@ impl Matter<'_> {
             alternatives: &[],
             originating: false,
             person: None,
-            sealed: header.sealing.is_some(),
+            sealed: policy.federation().check_seal(header, self.dest).is_ok(),
             size: header.body_size,
             created: header.created,
             expires: header.expires,

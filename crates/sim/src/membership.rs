@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use kuriiri_merkle::digest;
 use kuriiri_tlog::VerifierKey;
-use kuriiri_types::Ministry;
+use kuriiri_types::{Ministry, SealKeyId};
 
 use crate::failure::Failure;
 
@@ -75,9 +76,37 @@ fn federation(
         let id = format!("id = \"{node}\"");
         let more = format!(
             "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = {links:?}\n\
-             log = \"{log}\"\nwitness = \"{witness}\"\nca = \"\"\"\n{ca}\"\"\""
+             log = \"{log}\"\nwitness = \"{witness}\"\nca = \"\"\"\n{ca}\"\"\"\n\
+             sealing_keys = [{}]\nrelease_keys = [{}]",
+            key_text(&member, Key::Sealing),
+            key_text(&member, Key::Release),
         );
         text = text.replacen(&id, &more, 1);
     }
     Ok(text)
+}
+
+/// The keys of a member to which bodies are sealed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Key {
+    Sealing,
+    Release,
+    /// One that no file lists.
+    Invented,
+}
+
+/// A key is one byte again and again, for nobody opens anything here.
+fn key_bytes(member: &Ministry, key: Key) -> [u8; 1216] {
+    let place = NODES.iter().position(|(_, domain, _)| *domain == member.as_str());
+    let place = place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX / 4);
+    [place.wrapping_mul(4).wrapping_add(key as u8); 1216]
+}
+
+fn key_text(member: &Ministry, key: Key) -> String {
+    let digits: String = key_bytes(member, key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"kuriiri-sealing-public-key-1:{digits}\"")
+}
+
+pub(crate) fn key_id(member: &Ministry, key: Key) -> SealKeyId {
+    SealKeyId { ministry: member.clone(), key: digest(&key_bytes(member, key)) }
 }

@@ -12,7 +12,8 @@ use bytes::Bytes;
 use kuriiri_merkle::digest;
 use kuriiri_policy::{
     Case, CaseApproval, CaseClearance, Catalogue, Decision, FILE_BYTES_MAX, Facts, Federation,
-    Label, NodeId, Policy, Reason, Rules, SEMANTICS, SEMANTICS_ASK_OWN, Sources, Translation, Word,
+    Label, NodeId, Policy, Reason, Rules, SEMANTICS, SEMANTICS_ASK_OWN, SEMANTICS_SEAL_KEYS,
+    Sources, Translation, Word,
 };
 use kuriiri_types::{
     Approval, Decided, Digest, FileInForce, FileKind, FilePart, Giver, Header, LoggedRuling,
@@ -169,7 +170,7 @@ impl InForce {
         };
         let Some((_, first)) = messages.first() else { return Ok(Vec::new()) };
         let mut all = Vec::with_capacity(messages.len());
-        case_of(at, home, first, decided).with(policy, |facts| {
+        case_of(at, home, first, decided, policy).with(policy, |facts| {
             let mut asked = Asked { policy, at, facts: *facts, origin: first, label: None };
             all.extend(
                 messages.iter().map(|message| other(decided, &asked.decide(decided, message))),
@@ -242,7 +243,7 @@ impl<'a> Asked<'a> {
         let facts = Facts {
             origin,
             label: header.label.as_ref(),
-            sealed: is_sealed_to(header, &decided.dest),
+            sealed: is_sealed(self.policy, decided, header),
             size: header.body_size,
             created: header.created,
             expires: header.expires,
@@ -343,7 +344,13 @@ fn compile(texts: &[Text<'_>]) -> Result<Policy, String> {
 }
 
 /// The facts that a decision rested on, with those of one message.
-fn case_of(at: Timestamp, home: &Ministry, header: &Header, decided: &Decided) -> Case {
+fn case_of(
+    at: Timestamp,
+    home: &Ministry,
+    header: &Header,
+    decided: &Decided,
+    policy: &Policy,
+) -> Case {
     let (origin, dest) = (header.from.ministry().as_str(), decided.dest.as_str());
     let path = decided.path.iter().chain([home]).map(ToString::to_string);
     let person = decided.clearances.as_ref().map(|held| {
@@ -363,7 +370,7 @@ fn case_of(at: Timestamp, home: &Ministry, header: &Header, decided: &Decided) -
         path: path.collect(),
         originating: decided.path.is_empty() && matches!(decided.giver, Some(Giver::System(_))),
         person,
-        sealed: is_sealed_to(header, &decided.dest),
+        sealed: is_sealed(policy, decided, header),
         size: header.body_size,
         created: header.created,
         expires: header.expires,
@@ -386,9 +393,17 @@ fn case_approval(origin: &str, said: &Approval) -> CaseApproval {
     }
 }
 
-/// True when the recipients' ministry can open the body, and nobody can but recipients and the
-/// sender's own officers.
-fn is_sealed_to(header: &Header, dest: &Ministry) -> bool {
+/// Whether the relay had to take the message for sealed, by the meaning that rules had then.
+fn is_sealed(policy: &Policy, decided: &Decided, header: &Header) -> bool {
+    if decided.semantics >= SEMANTICS_SEAL_KEYS {
+        return policy.federation().check_seal(header, &decided.dest).is_ok();
+    }
+    names_recipients_only(header, &decided.dest)
+}
+
+/// What was asked before: the recipients' ministry has a key, whatever key that is, and nobody has one but
+/// recipients and the sender's own officers.
+fn names_recipients_only(header: &Header, dest: &Ministry) -> bool {
     let Some(sealing) = &header.sealing else { return false };
     let concerned = |ministry: &Ministry| {
         ministry == header.from.ministry() || header.recipients_at(ministry).next().is_some()
@@ -399,3 +414,6 @@ fn is_sealed_to(header: &Header, dest: &Ministry) -> bool {
 
 /// Shared so that many threads decide by it.
 pub(crate) type SharedRules = Arc<InForce>;
+
+#[cfg(test)]
+mod tests;

@@ -101,6 +101,36 @@ fn reasons_that_the_rules_do_not_give_are_found() {
     });
 }
 
+/// A permit for what must be sealed and is sealed to keys that no federation file lists.
+fn permit_invented_keys(cast: &Cast, a: &mut Author<'_>, b: &Author<'_>, semantics: u32) {
+    let sealed = Send { label: "FI TL4", sealed: true, ..Send::new("sm", "plm", 504) };
+    let send = Send { invented: true, ..sealed };
+    a.at = a.at.max(send.at);
+    let signer = cast.member("sm").system.id();
+    let envelope = send.envelope(cast, &cast.member("sm").system);
+    let mut decided = a.decide(&send, &envelope, &[], Some(&b.home), Some(signer), &[]);
+    assert_eq!(decided.reasons, ["SEAL_REQUIRED"]);
+    (decided.ruling, decided.reasons) = (LoggedRuling::Permit, vec![]);
+    decided.semantics = semantics;
+    let decided = a.first_of(decided, &send, envelope);
+    let links = vec![(b.home.clone(), Direction::Out)];
+    a.append(links, LogEvent::Decided(Box::new(decided)));
+    a.state(&send.header(cast), ReceiptKind::Accepted, Some(signer));
+}
+
+#[test]
+fn keys_that_no_federation_file_lists_seal_nothing_since_rules_mean_that() {
+    misdeed("decisions", "the rules say DENY", |cast, a, b| permit_invented_keys(cast, a, b, 3));
+    for before in [1, 2] {
+        let cast = Cast::new();
+        let bench = Bench::new(&cast, &[], 0);
+        let (mut a, b) = story(&cast);
+        permit_invented_keys(&cast, &mut a, &b, before);
+        let report = bench.log(&bench.write(&a, &[]), &[]);
+        assert!(!report.text.contains("the rules say"), "{}", report.text);
+    }
+}
+
 #[test]
 fn a_decision_by_files_that_were_not_in_force_is_found() {
     misdeed("decisions", "other files", |cast, a, b| {

@@ -3,7 +3,7 @@
 use kuriiri_policy::{Decision, Facts, NodeId, Reason, Record, Route};
 use kuriiri_types::{LoggedRuling, Ministry, Timestamp};
 
-use super::{Onward, Rules, Ruling, Way, refuse};
+use super::{Onward, Rules, Ruling, Way};
 use crate::case::Case;
 
 /// What the log writes for a node that the federation does not know; no node has this name.
@@ -45,7 +45,8 @@ impl Rules {
         let originating = case.path.is_empty() && case.submitter.is_some();
         let (ruling, ruled) = self.with_facts(case, originating, |facts| {
             if let Some(why) = self.may_not_take(now, &facts) {
-                return (Ruling::End(refuse(&why)), self.ruled_on(now, case.dest, &facts, None));
+                let refusal = self.denied(&why, case.header, case.dest);
+                return (Ruling::End(refusal), self.ruled_on(now, case.dest, &facts, None));
             }
             let route = self.policy.next_hop(now, &facts);
             let ruled = match &route {
@@ -58,7 +59,7 @@ impl Rules {
                     self.ruled_on(now, case.dest, &facts, next)
                 }
             };
-            (self.way(now, case.header, route), ruled)
+            (self.way(now, (case.header, case.dest), route), ruled)
         });
         let lapsed = case.submitter.and_then(|_| self.lapsed(now, case.header.label.as_ref()));
         (lapsed.map_or(ruling, Ruling::End), ruled)

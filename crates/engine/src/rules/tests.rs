@@ -4,7 +4,9 @@ use kuriiri_types::{Digest, Precedence};
 
 use super::*;
 use crate::testing::system;
-use crate::testing::{Letter, NOW, address, ministry, policy, policy_with};
+use crate::testing::{
+    Key, Letter, NOW, address, key_id, key_text, ministry, policy, policy_by, policy_with,
+};
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 const MIB: u64 = 1024 * 1024;
@@ -257,15 +259,101 @@ fn what_has_arrived_is_decided_again_for_its_mailbox() {
 fn a_body_is_sealed_when_its_ministry_can_open_it_and_no_stranger_can() {
     let sealed = Letter { is_sealed: true, ..letter("kirjaamo@um.example", "FI SALP") };
     let (mut header, um) = (sealed.header(), ministry("um.example"));
-    assert!(is_sealed_to(&header, &um));
-    let key_of = |name| kuriiri_types::SealKeyId { ministry: ministry(name), key: Digest([7; 32]) };
-    let keys = |header: &mut Header, keys| header.sealing.as_mut().unwrap().keys = keys;
-    keys(&mut header, vec![key_of("um.example"), key_of("sm.example")]);
-    assert!(is_sealed_to(&header, &um), "the sender's officers may read it");
-    keys(&mut header, vec![key_of("um.example"), key_of("verkko.example")]);
-    assert!(!is_sealed_to(&header, &um), "a hub may not");
-    keys(&mut header, vec![key_of("sm.example")]);
-    assert!(!is_sealed_to(&header, &um), "its recipients must");
+    let rules = rules("sm.example");
+    assert!(rules.is_sealed(&header, &um), "the sender's officers may read it");
+    let of = |name, key| key_id(&ministry(name), key);
+    let mut counts = |keys| {
+        header.sealing.as_mut().unwrap().keys = keys;
+        rules.is_sealed(&header, &um)
+    };
+    let (old, new) = (of("um.example", Key::Registry), of("um.example", Key::Situation));
+    assert!(counts(vec![old.clone()]) && counts(vec![new.clone()]), "both are listed");
+    assert!(counts(vec![new, old.clone()]));
+    assert!(!counts(vec![old.clone(), of("verkko.example", Key::Registry)]), "a hub may not");
+    assert!(!counts(vec![of("sm.example", Key::Release)]), "its recipients must");
+    assert!(!counts(vec![of("um.example", Key::Invented)]), "nobody knows whose that is");
+    assert!(!counts(vec![old, of("sm.example", Key::Invented)]), "nor that");
+}
+
+#[test]
+fn a_seal_to_an_invented_key_is_none_at_origin_hub_and_recipient() {
+    let tl4 = |to| Letter { is_sealed: true, ..letter(to, "FI TL4") };
+    let (near, far) = (tl4("kirjaamo@plm.example"), tl4("kirjaamo@um.example"));
+    let salp = Letter { label: Some("FI SALP"), ..far.clone() };
+    let way = ["sm.example", "verkko.example"];
+    for (at, path, letter) in [
+        ("sm.example", &way[..0], &near),
+        ("plm.example", &way[..1], &near),
+        ("sm.example", &way[..0], &salp),
+        ("verkko.example", &way[..1], &salp),
+        ("um.example", &way, &far),
+    ] {
+        assert!(route(at, path, letter).is_ok(), "{at}: sealed as it should be");
+        let invented = Letter { is_key_invented: true, ..letter.clone() };
+        let refusal = route(at, path, &invented).unwrap_err();
+        assert_eq!(refusal.code, Code::POLICY, "{at}: {refusal:?}");
+        let dest = letter.to[0].ministry();
+        let why = refusal.reasons.iter().find(|why| why.starts_with("SEAL_KEY_UNKNOWN: "));
+        assert!(why.is_some_and(|why| why.contains(&format!("{dest}.seal.pub"))), "{refusal:?}");
+    }
+}
+
+#[test]
+fn a_key_that_leaves_the_federation_file_withdraws_what_is_sealed_to_it() {
+    let plm = "plm.example";
+    let sealed = Letter { is_sealed: true, ..letter("kirjaamo@plm.example", "FI TL4") };
+    assert_eq!(still(&rules("sm.example"), &sealed, NOW, plm), Ok(()));
+    let both = [Key::Registry, Key::Situation].map(|key| key_text(plm, key)).join(", ");
+    let changed = |keys: &str| rules_by(policy_by(|file| file.replace(&both, keys)), "sm.example");
+    let new = changed(&key_text(plm, Key::Situation));
+    assert_eq!(still(&new, &sealed, NOW, plm), Err(Code::WITHDRAWN));
+    let next = changed(&format!("{both}, {}", key_text(plm, Key::Invented)));
+    assert_eq!(still(&next, &sealed, NOW, plm), Ok(()), "another one beside it changes nothing");
+    let invented = Letter { is_key_invented: true, ..sealed };
+    assert_eq!(still(&next, &invented, NOW, plm), Ok(()), "it is listed now");
+}
+
+#[test]
+fn where_no_sealing_key_is_listed_nothing_can_go_sealed_and_asking_says_so() {
+    let plm = "plm.example";
+    let both = [Key::Registry, Key::Situation].map(|key| key_text(plm, key)).join(", ");
+    let rules = rules_by(policy_by(|file| file.replace(&both, "")), "sm.example");
+    let question = Question {
+        from: address("kirjaamo@sm.example"),
+        to: vec![address("kirjaamo@plm.example")],
+        label: Some("FI TL4".parse().unwrap()),
+        precedence: Precedence::Routine,
+        size: 10,
+    };
+    let refusal = refused(rules.ask(NOW, &submitter(), &question));
+    assert_eq!(refusal.code, Code::POLICY);
+    let why = refusal.reasons.iter().find(|why| why.contains("SEAL_KEY_NOT_LISTED: "));
+    assert!(why.is_some_and(|why| why.contains("`sealing_keys`")), "{refusal:?}");
+    let sealed = Letter { is_sealed: true, ..letter("kirjaamo@plm.example", "FI TL4") };
+    assert_eq!(still(&rules, &sealed, NOW, plm), Err(Code::WITHDRAWN));
+}
+
+#[test]
+fn officers_release_what_is_sealed_to_a_listed_release_key() {
+    let held = Letter { is_sealed: true, ..letter("kirjaamo@plm.example", "FI TL3") };
+    let release = key_text("sm.example", Key::Release);
+    let ruling = |file: &dyn Fn(&str) -> String, letter: &Letter| {
+        let (header, submitter) = (letter.header(), submitter());
+        let case = case(&header, letter.to[0].ministry(), &[]);
+        let case = Case { submitter: Some(&submitter), ..case };
+        rules_by(policy_by(file), "sm.example").rule_on(NOW, &case).0
+    };
+    let as_it_is = ruling(&|file| file.to_owned(), &held);
+    assert!(matches!(as_it_is, Ruling::Wait(Need::People(_))), "{as_it_is:?}");
+    let another =
+        ruling(&|file| file.replace(&release, &key_text("sm.example", Key::Invented)), &held);
+    let Ruling::End(refusal) = another else { panic!("{another:?}") };
+    let why = refusal.reasons.iter().find(|why| why.starts_with("SEAL_RELEASE_KEY_UNKNOWN: "));
+    assert!(why.is_some_and(|why| why.contains("sm.example.release.pub")), "{refusal:?}");
+    let unread = ruling(&|file| file.to_owned(), &Letter { officers_read: false, ..held });
+    let Ruling::End(refusal) = unread else { panic!("{unread:?}") };
+    assert_eq!(refusal.code, Code::NEEDS_RELEASE);
+    assert!(refusal.reasons[0].contains("sm.example"), "{refusal:?}");
 }
 
 #[test]

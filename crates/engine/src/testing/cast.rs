@@ -81,11 +81,20 @@ pub(crate) fn policy() -> Arc<Policy> {
 
 /// The same with other rules.
 pub(crate) fn policy_with(change: impl Fn(&str) -> String) -> Arc<Policy> {
+    policy_of(&federation(), change)
+}
+
+/// The same with another federation file: its text as it is, changed.
+pub(crate) fn policy_by(change: impl Fn(&str) -> String) -> Arc<Policy> {
+    policy_of(&change(&federation()), str::to_owned)
+}
+
+fn policy_of(federation: &str, change: impl Fn(&str) -> String) -> Arc<Policy> {
     let catalogues =
         [vector!("catalogue-fi.toml"), vector!("catalogue-eu.toml"), vector!("catalogue-tlp.toml")];
     let sources = Sources {
         catalogues: catalogues.map(|text| Catalogue::parse(text).unwrap()).into(),
-        federation: Federation::parse(&federation()).unwrap(),
+        federation: Federation::parse(federation).unwrap(),
         rules: Rules::parse(&change(vector!("policy.toml"))).unwrap(),
         local: Vec::new(),
         translations: vec![Translation::parse(vector!("translate-eu-fi.toml")).unwrap()],
@@ -136,13 +145,42 @@ fn federation() -> String {
     NODES.iter().fold(text, |text, (node, domain, links)| {
         let id = format!("id = \"{node}\"");
         let more = format!(
-            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = [{links}]"
+            "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\nlinks = [{links}]\n\
+             sealing_keys = [{}, {}]\nrelease_keys = [{}]",
+            key_text(domain, Key::Registry),
+            key_text(domain, Key::Situation),
+            key_text(domain, Key::Release),
         );
         text.replacen(&id, &more, 1)
     })
 }
 
 // === the keys ===
+
+/// The sealing keys of each ministry: of its two systems, and of its officers.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Key {
+    Registry,
+    Situation,
+    Release,
+    /// One that no file lists.
+    Invented,
+}
+
+/// A sealing key is one byte again and again, for nobody opens anything here.
+fn key_bytes(domain: &str, key: Key) -> [u8; 1216] {
+    let place = NODES.iter().position(|(_, own, _)| *own == domain).unwrap_or(NODES.len());
+    [u8::try_from(place * 4 + key as usize).unwrap(); 1216]
+}
+
+pub(crate) fn key_text(domain: &str, key: Key) -> String {
+    let digits: String = key_bytes(domain, key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"kuriiri-sealing-public-key-1:{digits}\"")
+}
+
+pub(crate) fn key_id(ministry: &Ministry, key: Key) -> SealKeyId {
+    SealKeyId { ministry: ministry.clone(), key: digest(&key_bytes(ministry.as_str(), key)) }
+}
 
 struct Cast {
     verifier: Verifier,
@@ -203,6 +241,11 @@ pub(crate) fn config(ministry: &Ministry) -> Config {
 
 // === letters ===
 
+/// Of the layout of a sealed body: its first byte, what each key takes, and what stands around the text.
+const SUITE_BYTE: u8 = 1;
+const SLOT_BYTES: usize = 1168;
+const SALT_AND_TAG_BYTES: usize = 32 + 16;
+
 /// A message to be made: public, routine, of now, and living as long as the rules let it.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
@@ -214,10 +257,12 @@ pub(crate) struct Letter {
     pub(crate) is_sealed: bool,
     /// Sealed to the sender's officers too, if it is sealed.
     pub(crate) officers_read: bool,
+    /// Sealed to a key of each recipient's ministry that no federation file lists, if it is sealed.
+    pub(crate) is_key_invented: bool,
     pub(crate) precedence: Precedence,
     pub(crate) created: Timestamp,
     pub(crate) expires: Option<Timestamp>,
-    /// Bytes of body, salt not counted.
+    /// Bytes of body, salt not counted; and beyond what sealing adds, if it is sealed.
     pub(crate) size: usize,
     /// Who wrote it.
     pub(crate) drafter: Option<&'static str>,
@@ -234,6 +279,7 @@ impl Letter {
             label: Some("FI JULK"),
             is_sealed: false,
             officers_read: true,
+            is_key_invented: false,
             precedence: Precedence::Routine,
             created: NOW,
             expires: None,
@@ -248,10 +294,7 @@ impl Letter {
     }
 
     pub(crate) fn header(&self) -> Header {
-        let officers = self.officers_read.then(|| release_key(&self.from));
-        let mut keys: Vec<_> = self.to.iter().map(sealing_key).chain(officers).collect();
-        keys.sort();
-        let sealing = || Sealing { suite: 1, keys, content: leaf(b"content") };
+        let sealing = || Sealing { suite: 1, keys: self.keys(), content: leaf(b"content") };
         let recipient = |to: &Address| Recipient { address: to.clone(), role: Role::Action };
         Header {
             id: self.id(),
@@ -263,7 +306,7 @@ impl Letter {
             created: self.created,
             expires: self.expires,
             content_type: "text/plain".into(),
-            body_size: self.size as u64,
+            body_size: (self.salted_body().len() - BODY_SALT_BYTES) as u64,
             body_commitment: commit(&self.salted_body()).unwrap(),
             subject: String::new(),
             conversation: None,
@@ -317,8 +360,30 @@ impl Letter {
         letters.iter().zip(encoded.clone()).zip(proofs).map(verified).collect()
     }
 
+    /// The keys that it is sealed to, if it is.
+    fn keys(&self) -> Vec<SealKeyId> {
+        let officers = self.officers_read.then(|| key_id(self.from.ministry(), Key::Release));
+        let key = |to: &Address| match to.mailbox() {
+            _ if self.is_key_invented => Key::Invented,
+            "tilanne" => Key::Situation,
+            _ => Key::Registry,
+        };
+        let key = |to: &Address| key_id(to.ministry(), key(to));
+        let mut keys: Vec<_> = self.to.iter().map(key).chain(officers).collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+
+    /// Laid out as a sealed body is, if it is sealed.
     fn salted_body(&self) -> Bytes {
-        vec![self.number; BODY_SALT_BYTES + self.size].into()
+        if !self.is_sealed {
+            return vec![self.number; BODY_SALT_BYTES + self.size].into();
+        }
+        let keys = self.keys().len();
+        let front = [SUITE_BYTE, u8::try_from(keys).unwrap()];
+        let rest = vec![self.number; keys * SLOT_BYTES + SALT_AND_TAG_BYTES + self.size];
+        [&[self.number; BODY_SALT_BYTES][..], &front, &rest].concat().into()
     }
 }
 
@@ -356,12 +421,4 @@ pub(crate) fn approval_of(
     let proof = signer.sign(Purpose::Approvals, &[leaf(&bytes)]).remove(0);
     let signed = SignedApproval { approval: bytes, proof };
     cast().verifier.approval(signed, |bytes| approval::decode(bytes), NOW).unwrap()
-}
-
-fn sealing_key(to: &Address) -> SealKeyId {
-    SealKeyId { ministry: to.ministry().clone(), key: leaf(to.mailbox().as_bytes()) }
-}
-
-fn release_key(from: &Address) -> SealKeyId {
-    SealKeyId { ministry: from.ministry().clone(), key: leaf(b"officers") }
 }

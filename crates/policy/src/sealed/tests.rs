@@ -180,3 +180,56 @@ fn a_file_lists_whole_keys_each_once_and_not_too_many() {
     let two = nodes(&[("plm", &list("sealing_keys", &[1])), ("um", &list("release_keys", &[1]))]);
     assert!(two.unwrap_err().contains("node `um`"), "one key has one holder");
 }
+
+// === the vectors ===
+
+const VECTORS: &str = include_str!("../../../../tests/vectors/seal/counted.txt");
+
+fn listed(vectors: &str) -> Federation {
+    let mut keys: std::collections::BTreeMap<&str, String> = [("um.example", String::new())].into();
+    for line in vectors.lines().filter_map(|line| line.strip_prefix("listed ")) {
+        let [ministry, list, byte, id] = line.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{line}")
+        };
+        let byte = u8::from_str_radix(byte, 16).unwrap();
+        assert_eq!(digest(&[byte; 1216]).to_string(), id);
+        let texts = keys.entry(ministry).or_default();
+        texts.push_str(&format!("{list} {}\n", text(byte)));
+    }
+    let node = |(name, keys): (&str, String)| {
+        let of = |list: &str| {
+            let keys = keys.lines().filter_map(|line| line.strip_prefix(&format!("{list} ")));
+            format!("{list} = {:?}\n", keys.collect::<Vec<_>>())
+        };
+        (name.split('.').next().unwrap().to_owned(), of("sealing_keys") + &of("release_keys"))
+    };
+    let all: Vec<_> = keys.into_iter().map(node).collect();
+    let all: Vec<_> = all.iter().map(|(id, keys)| (id.as_str(), keys.as_str())).collect();
+    nodes(&all).unwrap()
+}
+
+#[test]
+fn the_vectors_count_as_they_say() {
+    let federation = listed(VECTORS);
+    let mut count = 0;
+    for case in VECTORS.split("\ncase ").skip(1) {
+        let all = |name: &str| {
+            let line = case.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+            line.unwrap_or_else(|| panic!("no {name} in {case}")).split(' ').collect::<Vec<_>>()
+        };
+        let named = |text: &str| {
+            let (ministry, byte) = text.split_once(':').unwrap();
+            key(ministry, u8::from_str_radix(byte, 16).unwrap())
+        };
+        let mut header = header(&all("to"), all("keys").into_iter().map(named).collect());
+        header.sealing.as_mut().unwrap().suite = all("suite")[0].parse().unwrap();
+        let found = federation.check_seal(&header, &ministry(all("dest")[0]));
+        assert_eq!(
+            found.as_ref().map_or_else(Unsealed::code, |()| "sealed"),
+            all("semantics-3")[0],
+            "{case}"
+        );
+        count += 1;
+    }
+    assert_eq!(count, 21);
+}

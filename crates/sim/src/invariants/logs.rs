@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bytes::Bytes;
 use kuriiri_engine::{LogAppend, LogHead};
 use kuriiri_merkle::leaf;
-use kuriiri_policy::{Case, CaseApproval, CaseClearance, Decision};
+use kuriiri_policy::{Case, CaseApproval, CaseClearance, Decision, Policy};
 use kuriiri_tlog::Checkpoint;
 use kuriiri_types::{
     Address, Code, Decided, Digest, Entry, Header, LogEvent, LoggedRuling, Ministry, Receipt,
@@ -135,7 +135,7 @@ impl Observer {
             let header = header.filter(|header| header.id == *message);
             hold(name, header.is_some(), || format!("{home} has no header of {message:?}"))?;
             let Some(header) = header else { continue };
-            let decision = case(home, at, decided, (*digest, &header)).decide(&policy);
+            let decision = case(home, at, decided, (*digest, &header), &policy).decide(&policy);
             let same = word(&decision) == decided.ruling && decision.codes() == decided.reasons;
             hold(name, same, || {
                 let Decided { ruling, reasons, dest, .. } = decided;
@@ -409,6 +409,7 @@ fn case(
     at: Timestamp,
     decided: &Decided,
     (digest, header): (Digest, &Header),
+    policy: &Policy,
 ) -> Case {
     let (origin, dest) = (header.from.ministry().to_string(), decided.dest.to_string());
     let person = decided.clearances.as_ref().map(|held| {
@@ -424,7 +425,7 @@ fn case(
         path: decided.path.iter().chain([home]).map(ToString::to_string).collect(),
         originating: decided.path.is_empty() && decided.giver.is_some(),
         person,
-        sealed: is_sealed(header, &decided.dest),
+        sealed: policy.federation().check_seal(header, &decided.dest).is_ok(),
         size: header.body_size,
         created: header.created,
         expires: header.expires,
@@ -436,14 +437,6 @@ fn case(
         drafter: header.drafter.clone(),
         ..Case::new(at, &origin, &dest, header.label.clone())
     }
-}
-
-fn is_sealed(header: &Header, dest: &Ministry) -> bool {
-    let Some(sealing) = &header.sealing else { return false };
-    let may =
-        |to: &Ministry| to == header.from.ministry() || header.recipients_at(to).next().is_some();
-    sealing.keys.iter().any(|key| key.ministry == *dest)
-        && sealing.keys.iter().all(|key| may(&key.ministry))
 }
 
 fn released(origin: &str, signed: &SignedApproval) -> Option<CaseApproval> {

@@ -202,13 +202,36 @@ fn federation(members: &BTreeMap<&'static str, Member>) -> String {
         let Member { authority, log, witness, .. } = &members[node];
         let more = format!(
             "{id}\ndomain = \"{domain}\"\nendpoints = [\"relay.{domain}:4433\"]\n\
-             links = [{links}]\nlog = \"{}\"\nwitness = \"{}\"\nca = \"\"\"\n{}\"\"\"",
+             links = [{links}]\nsealing_keys = [{}]\nrelease_keys = [{}]\nlog = \"{}\"\nwitness = \"{}\"\n\
+             ca = \"\"\"\n{}\"\"\"",
+            key_text(node, Key::Sealing),
+            key_text(node, Key::Release),
             log.verifier_key(),
             witness.verifier_key(),
             authority.certificate_pem()
         );
         text.replacen(&id, &more, 1)
     })
+}
+
+/// The keys of a member to which bodies are sealed.
+#[derive(Clone, Copy)]
+pub enum Key {
+    Sealing,
+    Release,
+    /// One that no file lists.
+    Invented,
+}
+
+/// A key is one byte again and again, for nobody opens anything here.
+pub fn key_bytes(node: &str, key: Key) -> [u8; 1216] {
+    let place = NODES.iter().position(|(own, ..)| *own == node).unwrap();
+    [(place * 4 + key as usize) as u8; 1216]
+}
+
+fn key_text(node: &str, key: Key) -> String {
+    let digits: String = key_bytes(node, key).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("\"kuriiri-sealing-public-key-1:{digits}\"")
 }
 
 /// The serial that a file says that it has.

@@ -46,10 +46,7 @@ impl Cast {
                 roles,
             })
             .collect();
-        let sealed = header
-            .sealing
-            .as_ref()
-            .is_some_and(|sealing| sealing.keys.iter().any(|key| key.ministry == *asked.dest));
+        let sealed = self.policy.federation().check_seal(header, asked.dest).is_ok();
         let facts = Facts {
             at: node(asked.home),
             origin,

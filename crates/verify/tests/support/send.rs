@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use kuriiri_merkle::leaf;
+use kuriiri_merkle::{digest, leaf};
 use kuriiri_seal::{Purpose, Signer, commit};
 use kuriiri_types::{
     Address, Digest, Envelope, Header, MessageId, MessageType, Ministry, Precedence, Recipient,
@@ -11,13 +11,18 @@ use kuriiri_types::{
 };
 use kuriiri_wire::header;
 
-use super::{Cast, NOW};
+use super::{
+    Cast, NOW,
+    cast::{Key, key_bytes},
+};
 
 /// What is sent.
 #[derive(Clone)]
 pub struct Send {
     pub label: &'static str,
     pub sealed: bool,
+    /// Sealed to keys that no federation file lists, if it is sealed.
+    pub invented: bool,
     pub at: Timestamp,
     pub number: u64,
     pub from: &'static str,
@@ -29,7 +34,16 @@ pub struct Send {
 impl Send {
     pub fn new(from: &'static str, to: &'static str, number: u64) -> Self {
         let at = NOW.after(Duration::from_secs(10 * number));
-        Self { label: "FI JULK", sealed: false, at, number, from, to, copy_to: None }
+        Self {
+            label: "FI JULK",
+            sealed: false,
+            invented: false,
+            at,
+            number,
+            from,
+            to,
+            copy_to: None,
+        }
     }
 
     /// Sealed, and an officer must release it.
@@ -46,8 +60,6 @@ impl Send {
     pub fn header(&self, cast: &Cast) -> Header {
         let domain = |node: &str| -> Ministry { cast.member(node).system.id().ministry().clone() };
         let (from, to) = (domain(self.from), domain(self.to));
-        let key =
-            |ministry: &Ministry, n| SealKeyId { ministry: ministry.clone(), key: Digest([n; 32]) };
         let body = self.body();
         Header {
             id: self.id(),
@@ -74,11 +86,24 @@ impl Send {
             obsoletes: None,
             sealing: self.sealed.then(|| Sealing {
                 suite: 1,
-                keys: vec![key(&to, 1), key(&from, 2)],
+                keys: self.keys(cast),
                 content: Digest([3; 32]),
             }),
             drafter: None,
         }
+    }
+
+    /// The recipients' sealing keys, and the release key of the sender's ministry.
+    fn keys(&self, cast: &Cast) -> Vec<SealKeyId> {
+        let of = |node: &str, key: Key| SealKeyId {
+            ministry: cast.member(node).system.id().ministry().clone(),
+            key: digest(&key_bytes(node, key)),
+        };
+        let key = if self.invented { Key::Invented } else { Key::Sealing };
+        let recipients = [self.to].into_iter().chain(self.copy_to).map(|node| of(node, key));
+        let mut keys: Vec<_> = recipients.chain([of(self.from, Key::Release)]).collect();
+        keys.sort();
+        keys
     }
 
     /// Salt and body.

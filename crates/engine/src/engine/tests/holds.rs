@@ -99,7 +99,7 @@ fn what_its_officers_could_never_read_is_refused_and_not_held() {
     };
     assert_eq!(
         reasons[0],
-        "um.example: it is not sealed to the officers of plm.example, who would have to read it"
+        "um.example: it is sealed to no release key that the federation file lists for plm.example, whose officers would have to read it: put one that is listed there into `plm.example.release.pub` of the sender's trust folder, and send it again"
     );
     assert!(host.holds().is_empty());
     let home = |officers_read| {

@@ -85,8 +85,9 @@ impl Auditor {
     }
 
     fn take_again(&self, at: Timestamp, decided: &Decided, subject: Digest) {
-        let case = self.case(at, decided, subject);
-        let decision = case.decide(&self.policies[&decided.policy]);
+        let policy = &self.policies[&decided.policy];
+        let case = self.case(at, decided, subject, policy);
+        let decision = case.decide(policy);
         let word = match decision {
             Decision::Permit(_) => Permit,
             Decision::Hold(..) => Hold,
@@ -96,7 +97,7 @@ impl Auditor {
     }
 
     /// What was asked, put together from nothing but the log.
-    fn case(&self, at: Timestamp, decided: &Decided, subject: Digest) -> Case {
+    fn case(&self, at: Timestamp, decided: &Decided, subject: Digest, policy: &Policy) -> Case {
         let header = &self.headers[&subject];
         let (origin, dest) = (header.from.ministry().to_string(), decided.dest.to_string());
         let path = decided.path.iter().chain([&self.home]).map(ToString::to_string).collect();
@@ -113,7 +114,7 @@ impl Auditor {
             path,
             originating,
             person,
-            sealed: is_sealed(header, &decided.dest),
+            sealed: policy.federation().check_seal(header, &decided.dest).is_ok(),
             size: header.body_size,
             created: header.created,
             expires: header.expires,
@@ -126,14 +127,6 @@ impl Auditor {
             ..Case::new(at, &origin, &dest, header.label.clone())
         }
     }
-}
-
-fn is_sealed(header: &Header, dest: &Ministry) -> bool {
-    let Some(sealing) = &header.sealing else { return false };
-    let may =
-        |to: &Ministry| to == header.from.ministry() || header.recipients_at(to).next().is_some();
-    sealing.keys.iter().any(|key| key.ministry == *dest)
-        && sealing.keys.iter().all(|key| may(&key.ministry))
 }
 
 fn released(origin: &str, signed: &SignedApproval) -> CaseApproval {

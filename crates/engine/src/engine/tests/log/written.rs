@@ -19,9 +19,9 @@ use crate::{
 
 const BOOT: [&str; 1] = ["BOOT"];
 
-/// What is written of six files that two persons have signed.
+/// What is written of six files that two persons have signed, one of them in two parts.
 fn files_written() -> Vec<&'static str> {
-    let (certificates, files) = (["CERTIFICATE"; 2], ["FILE"; 12]);
+    let (certificates, files) = (["CERTIFICATE"; 2], ["FILE"; 13]);
     [&certificates[..], &files, &["POLICY_CHANGE"]].concat()
 }
 
