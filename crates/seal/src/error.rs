@@ -147,10 +147,13 @@ pub enum VerifyError {
     /// The body is not the one that the sender committed to.
     #[error("the body is not the one that its header commits to")]
     BodyCommitment,
+    /// The header names the keys that the body is sealed to, and the body is not laid out so.
+    #[error("the header says that the body is sealed, and it is not: {0}")]
+    Seal(#[source] SealError),
 }
 
 /// Why a body was not sealed or not opened.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum SealError {
     /// There is no key to seal to, or there are more than a body may carry.
     #[error("a body is sealed to 1 to {max} keys, not to {given}")]
@@ -276,6 +279,7 @@ impl VerifyError {
             | Self::Ministry { .. }
             | Self::Person { .. } => Code::SIGNATURE,
             Self::Void(_) => Code::APPROVAL_VOID,
+            Self::Seal(_) => Code::SEAL_FALSE,
             Self::Decode(_) | Self::BodySize { .. } | Self::BodyCommitment => Code::MALFORMED,
         }
     }

@@ -17,7 +17,7 @@ use kuriiri_types::{
 
 use crate::{
     Authorities, Purpose, VerifyError, batch::Statement, certificate::Certified, commit,
-    key::fingerprint, remember::Remembered,
+    key::fingerprint, remember::Remembered, sealing::check_layout,
 };
 
 /// Signatures over roots that a verifier remembers, about 150 bytes each: twice the batches that
@@ -191,10 +191,12 @@ impl VerifiedHeader {
         &self.signer
     }
 
-    /// Joins the body, salt in front, if it is the one that the header commits to.
+    /// Joins the body, salt in front, if it is the one that the header commits to; and if the header says that
+    /// it is sealed, it is laid out so, whoever made it.
     ///
     /// # Errors
-    /// When the body has another length than the header says, or is another.
+    /// When the body has another length than the header says, or is another, or is not laid out as a body that
+    /// is sealed as the header says.
     pub fn with_body(self, salted_body: Bytes) -> Result<VerifiedMessage, VerifyError> {
         let expected = self.header.body_size;
         let length = salted_body.len().checked_sub(BODY_SALT_BYTES);
@@ -203,6 +205,10 @@ impl VerifiedHeader {
         }
         if commit(&salted_body) != Some(self.header.body_commitment) {
             return Err(VerifyError::BodyCommitment);
+        }
+        if let Some(sealing) = &self.header.sealing {
+            let body = salted_body.get(BODY_SALT_BYTES..).unwrap_or_default();
+            check_layout(body, sealing).map_err(VerifyError::Seal)?;
         }
         Ok(VerifiedMessage { header: self, salted_body })
     }

@@ -136,6 +136,8 @@ codes! {
         "Send again when some of it has gone. If the recipient takes nothing, look at its mailbox; if its relay is away, ask its operator.";
     QUEUE_FULL = 2125, Peer, true, "The mailbox, or the queue for the next relay, is full.",
         "Send again later. If it lasts, ask the recipient's ministry whether its systems take their messages.";
+    SEAL_FALSE = 2126, Sender, false, "The header says that the body is sealed, and the body is not laid out so.",
+        "The system that made the message seals its body to the keys that the header names, or names none. Sending it again unchanged cannot help.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",

@@ -357,6 +357,16 @@ fn officers_release_what_is_sealed_to_a_listed_release_key() {
 }
 
 #[test]
+fn what_says_that_it_is_sealed_and_is_not_never_becomes_a_message() {
+    let sealed = Letter { is_sealed: true, ..letter("kirjaamo@plm.example", "FI TL4") };
+    assert!(sealed.joined().is_ok());
+    let clear = Letter { is_in_the_clear: true, ..sealed };
+    assert_eq!(clear.joined().unwrap_err().code(), Code::SEAL_FALSE);
+    let long = Letter { size: 10_000, ..clear };
+    assert_eq!(long.joined().unwrap_err().code(), Code::SEAL_FALSE, "long enough is not enough");
+}
+
+#[test]
 fn a_system_originates_no_more_than_it_is_cleared_for() {
     let clearance = |levels: &[&str]| SystemClearance {
         policy: "FI".into(),

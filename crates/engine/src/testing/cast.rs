@@ -11,7 +11,8 @@ use kuriiri_certs::{Authority, Purpose as For, Validity};
 use kuriiri_merkle::{digest, leaf};
 use kuriiri_policy::{Catalogue, Federation, Policy, Rules, Sources, Translation};
 use kuriiri_seal::{
-    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, commit, sign_file,
+    Authorities, Purpose, Signer, VerifiedApproval, VerifiedMessage, Verifier, VerifyError, commit,
+    sign_file,
 };
 use kuriiri_types::{
     Address, Approval, ApprovalAct, BatchProof, Digest, Envelope, FileInForce, FileKind, Header,
@@ -259,6 +260,8 @@ pub(crate) struct Letter {
     pub(crate) officers_read: bool,
     /// Sealed to a key of each recipient's ministry that no federation file lists, if it is sealed.
     pub(crate) is_key_invented: bool,
+    /// Its header says that it is sealed, and its body is not laid out so, if it is sealed.
+    pub(crate) is_in_the_clear: bool,
     pub(crate) precedence: Precedence,
     pub(crate) created: Timestamp,
     pub(crate) expires: Option<Timestamp>,
@@ -280,6 +283,7 @@ impl Letter {
             is_sealed: false,
             officers_read: true,
             is_key_invented: false,
+            is_in_the_clear: false,
             precedence: Precedence::Routine,
             created: NOW,
             expires: None,
@@ -315,6 +319,16 @@ impl Letter {
             sealing: self.is_sealed.then(sealing),
             drafter: self.drafter.map(str::to_owned),
         }
+    }
+
+    /// What a relay finds when it joins the header and the body.
+    pub(crate) fn joined(&self) -> Result<VerifiedMessage, VerifyError> {
+        let header = header::encode(&self.header());
+        let signer = &cast().signers[&system(&self.signer)];
+        let proof = signer.sign(Purpose::Messages, &[leaf(&header)]).remove(0);
+        let envelope = Envelope { header, proof };
+        let verified = cast().verifier.message(envelope, |bytes| header::decode(bytes), NOW);
+        verified.unwrap().with_body(self.salted_body())
     }
 
     /// The letter signed and verified again.
@@ -377,7 +391,7 @@ impl Letter {
 
     /// Laid out as a sealed body is, if it is sealed.
     fn salted_body(&self) -> Bytes {
-        if !self.is_sealed {
+        if !self.is_sealed || self.is_in_the_clear {
             return vec![self.number; BODY_SALT_BYTES + self.size].into();
         }
         let keys = self.keys().len();
