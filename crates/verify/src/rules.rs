@@ -33,7 +33,15 @@ const PENDING_MAX: usize = 384;
 pub struct Contents {
     brought: HashMap<Digest, Bytes>,
     shown: HashMap<Digest, Bytes>,
-    parts: HashMap<Digest, BTreeMap<u32, Bytes>>,
+    parts: HashMap<Digest, Parts>,
+}
+
+/// Those parts of a file that a log has shown.
+#[derive(Debug, Clone)]
+struct Parts {
+    /// How many there are, as the first that was shown says.
+    of: u32,
+    shown: BTreeMap<u32, Bytes>,
 }
 
 impl Contents {
@@ -74,12 +82,17 @@ impl Contents {
             self.shown.clear();
             return Err("the log shows more files than can come into force at once".into());
         }
-        let parts = self.parts.entry(part.digest).or_default();
-        parts.insert(part.part, part.bytes.clone());
-        if u32::try_from(parts.len()).is_ok_and(|count| count < part.parts) {
+        let first = || Parts { of: part.parts, shown: BTreeMap::new() };
+        let parts = self.parts.entry(part.digest).or_insert_with(first);
+        if parts.of != part.parts {
+            let (of, other, digest) = (parts.of, part.parts, part.digest);
+            return Err(format!("the file {digest} is said to have {of} parts, and {other}"));
+        }
+        parts.shown.insert(part.part, part.bytes.clone());
+        if u32::try_from(parts.shown.len()).is_ok_and(|count| count < part.parts) {
             return Ok(());
         }
-        let whole: Vec<u8> = parts.values().flat_map(|bytes| bytes.to_vec()).collect();
+        let whole: Vec<u8> = parts.shown.values().flat_map(|bytes| bytes.to_vec()).collect();
         self.parts.remove(&part.digest);
         if digest(&whole) != part.digest {
             return Err(format!("the parts are not those of the file {}", part.digest));
