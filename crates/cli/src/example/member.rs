@@ -6,6 +6,7 @@ use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_seal::SealingKey;
 use kuriiri_types::{Ministry, SpiffeId, SpiffeRole, Timestamp};
 
+use super::people::officers;
 use crate::{log::NotePair, tree::Tree};
 
 /// Days for which the example's certificates and revocation lists hold.
@@ -65,12 +66,14 @@ impl Member {
 
     /// What the federation file says of it.
     pub(super) fn federation_entry(&self) -> String {
+        let release = (!officers(self).is_empty()).then(|| self.release.public_key());
         format!(
-            "domain = \"{}\"\nendpoints = [\"{}\"]\nsealing_key = \"{}\"\nlog = \"{}\"\nwitness = \"{}\"\n\
-             ca = \"\"\"\n{}\"\"\"",
+            "domain = \"{}\"\nendpoints = [\"{}\"]\nsealing_keys = [\"{}\"]\nrelease_keys = [{}]\n\
+             log = \"{}\"\nwitness = \"{}\"\nca = \"\"\"\n{}\"\"\"",
             self.ministry,
             self.address(),
             self.sealing.public_key(),
+            release.map_or_else(String::new, |key| format!("\"{key}\"")),
             self.log.public,
             self.witness.public,
             self.authority.certificate_pem(),
