@@ -23,7 +23,7 @@ use crate::{books::draft, evidence::eventually, federation::Federation, upkeep::
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
-fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     Timestamp::from_millis(i64::try_from(now.as_millis()).unwrap())
 }
@@ -35,7 +35,7 @@ fn days(from: i64, to: i64) -> Validity {
 }
 
 impl Federation {
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
@@ -58,9 +58,19 @@ impl Federation {
     /// Dials the relay of `sm` with some identity and says Hello. Whoever is not believed gets no
     /// answer.
     async fn knock(&self, identity: Identity, conversation: Conversation) -> Option<Link> {
+        self.knock_at(("sm", "sm.example"), identity, conversation).await
+    }
+
+    /// The same for any relay, by its folder and its ministry.
+    async fn knock_at(
+        &self,
+        (relay, ministry): (&str, &str),
+        identity: Identity,
+        conversation: Conversation,
+    ) -> Option<Link> {
         let endpoint = Endpoint::dialler(Settings::new(identity, self.trust())).unwrap();
-        let expect = Expect::Relay("sm.example".parse().unwrap());
-        let link = endpoint.dial(self.address("sm"), expect, conversation).await.ok()?;
+        let expect = Expect::Relay(ministry.parse().unwrap());
+        let link = endpoint.dial(self.address(relay), expect, conversation).await.ok()?;
         let (mut sender, mut receiver) = link.open().await.ok()?;
         let hello = Hello {
             version: 2,
@@ -79,6 +89,19 @@ impl Federation {
     async fn link_of(&self, peer: &str) -> Link {
         let link = self.knock(self.relay_identity(peer), Conversation::Relay).await;
         link.expect("the peer is genuine")
+    }
+
+    /// What a relay, by its folder and its ministry, says to messages that the relay of `peer` hands over.
+    pub(crate) async fn told_by(
+        &self,
+        relay: (&str, &str),
+        peer: &str,
+        (parts, certificate): (Vec<RelayedPart>, Bytes),
+    ) -> Vec<Option<Code>> {
+        let link = self.knock_at(relay, self.relay_identity(peer), Conversation::Relay).await;
+        let link = link.expect("the peer is genuine");
+        let mut receiver = send(&link, 0, parts, vec![certificate]).await;
+        verdicts(&mut receiver).await.iter().map(code).collect()
     }
 
     fn relay_identity(&self, relay: &str) -> Identity {

@@ -28,6 +28,7 @@ mod names;
 mod output;
 mod policies;
 mod promised;
+mod seals;
 mod sending;
 mod signed_files;
 mod stories;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::federation::{Federation, RELAYS, kuriiri, succeeded};
 
 /// Stands in every document of these tests; whoever has it in a file has read one.
-const SECRET: &str = "the ferry leaves at four from the eastern quay";
+pub(crate) const SECRET: &str = "the ferry leaves at four from the eastern quay";
 
 /// Each line of output as an object.
 fn lines(said: &str) -> Vec<Value> {
@@ -105,7 +105,7 @@ impl Federation {
     }
 
     /// True when some file below a folder has the secret in it.
-    fn knows_the_secret(&self, folder: &str) -> bool {
+    pub(crate) fn knows_the_secret(&self, folder: &str) -> bool {
         fn any(folder: &Path) -> bool {
             fs::read_dir(folder).unwrap().any(|entry| {
                 let path = entry.unwrap().path();
