@@ -11,7 +11,7 @@ use crate::{
     drafts::{laid_out, salted},
     failure::Failure,
     rng::Rng,
-    sender::{Draft, Sender, Sent},
+    sender::{Sender, Sent},
 };
 
 /// Messages that one system writes at once, at most.

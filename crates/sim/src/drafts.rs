@@ -153,8 +153,11 @@ pub(crate) fn salted(rng: &mut Rng, size: usize) -> Bytes {
 
 /// Mostly to the keys that the federation file lists; sometimes to others, or not at all.
 fn sealed(rng: &mut Rng, from: &Address, to: &[Address]) -> Option<Sealing> {
-    let key = if rng.chance(5) { Key::Invented } else { Key::Sealing };
-    rng.chance(90).then(|| sealing_to(from, to, key))
+    match rng.below(100) {
+        0..=84 => Some(sealing(from, to)),
+        85..=89 => Some(sealing_to(from, to, Key::Invented)),
+        _ => None,
+    }
 }
 
 /// Some of these, and in so many of a hundred cases somebody who does not exist.
