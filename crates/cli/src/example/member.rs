@@ -6,7 +6,6 @@ use kuriiri_certs::{Authority, Issued, Purpose, Validity};
 use kuriiri_seal::SealingKey;
 use kuriiri_types::{Ministry, SpiffeId, SpiffeRole, Timestamp};
 
-use super::people::officers;
 use crate::{log::NotePair, tree::Tree};
 
 /// Days for which the example's certificates and revocation lists hold.
@@ -66,7 +65,8 @@ impl Member {
 
     /// What the federation file says of it.
     pub(super) fn federation_entry(&self) -> String {
-        let release = (!officers(self).is_empty()).then(|| self.release.public_key());
+        // Who has systems has officers.
+        let release = self.has_systems.then(|| self.release.public_key());
         format!(
             "domain = \"{}\"\nendpoints = [\"{}\"]\nsealing_keys = [\"{}\"]\nrelease_keys = [{}]\n\
              log = \"{}\"\nwitness = \"{}\"\nca = \"\"\"\n{}\"\"\"",
