@@ -1,6 +1,7 @@
 //! `kuriiri example`: writes a federation of three ministries and a hub, ready to run.
 
 mod member;
+mod misfits;
 mod people;
 mod relay;
 mod signed;
@@ -102,7 +103,8 @@ fn write(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
     files.iter().try_for_each(|file| file.write(&tree, "federation"))?;
     stewards.iter().try_for_each(|steward| steward.write(&tree))?;
     for member in &members {
-        trust::write(member, &tree)?;
+        let revoked = misfits::write(member, &tree)?;
+        trust::write(member, &tree, &revoked)?;
         relay::write(member, &tree, &files)?;
         people::write(member, &tree)?;
         systems::write(member, &tree)?;

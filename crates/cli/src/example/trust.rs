@@ -1,12 +1,14 @@
 //! What others need to believe a member of the example.
 
+use kuriiri_certs::Serial;
+
 use super::{Member, people::officers};
 use crate::tree::Tree;
 
 /// What systems need to believe a member: CA, revocation list, key of its log, sealing key; and, at home,
 /// its officers' release key.
-pub(super) fn write(member: &Member, tree: &Tree) -> anyhow::Result<()> {
-    let list = member.authority.crl(&[], member.validity)?;
+pub(super) fn write(member: &Member, tree: &Tree, revoked: &[Serial]) -> anyhow::Result<()> {
+    let list = member.authority.crl(revoked, member.validity)?;
     let name = |what: &str| format!("federation/{what}");
     tree.text(&name(&format!("revocation/{}.pem", member.ministry)), &list)?;
     tree.text(&name(&format!("trust/{}.crl.pem", member.ministry)), &list)?;
