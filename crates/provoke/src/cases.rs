@@ -1,10 +1,10 @@
 //! All cases.
 
-use crate::{case::Case, error::ProvokeError, frames};
+use crate::{batches, case::Case, error::ProvokeError, frames};
 
 /// All cases, in the order of their numbers.
 pub fn cases() -> Vec<Case> {
-    let families = [frames::CASES];
+    let families = [frames::CASES, batches::CASES];
     families.concat()
 }
 

@@ -13,6 +13,7 @@
 //! It prints nothing, starts no relay, and knows nothing of how a relay is built: it judges by what it is
 //! answered, and by what ends.
 
+mod batches;
 mod case;
 mod cases;
 mod clock;
@@ -21,6 +22,7 @@ mod folder;
 mod frames;
 mod given;
 mod honest;
+mod impostor;
 mod letter;
 mod limits;
 mod need;
