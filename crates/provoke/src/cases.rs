@@ -1,10 +1,10 @@
 //! All cases.
 
-use crate::{batches, case::Case, error::ProvokeError, frames};
+use crate::{batches, case::Case, error::ProvokeError, frames, statements};
 
 /// All cases, in the order of their numbers.
 pub fn cases() -> Vec<Case> {
-    let families = [frames::CASES, batches::CASES];
+    let families = [frames::CASES, batches::CASES, statements::CASES];
     families.concat()
 }
 

@@ -23,6 +23,7 @@ mod frames;
 mod given;
 mod honest;
 mod impostor;
+mod ledger;
 mod letter;
 mod limits;
 mod need;
@@ -30,6 +31,7 @@ mod partner;
 mod raw;
 mod rude;
 mod run;
+mod statements;
 mod target;
 
 pub use case::{Case, Verdict};
