@@ -1,10 +1,10 @@
 //! All cases.
 
-use crate::{batches, case::Case, error::ProvokeError, frames, statements};
+use crate::{batches, case::Case, error::ProvokeError, frames, statements, witnesses};
 
 /// All cases, in the order of their numbers.
 pub fn cases() -> Vec<Case> {
-    let families = [frames::CASES, batches::CASES, statements::CASES];
+    let families = [frames::CASES, batches::CASES, statements::CASES, witnesses::CASES];
     families.concat()
 }
 

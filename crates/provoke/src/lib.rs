@@ -33,6 +33,7 @@ mod rude;
 mod run;
 mod statements;
 mod target;
+mod witnesses;
 
 pub use case::{Case, Verdict};
 pub use cases::{cases, chosen};
