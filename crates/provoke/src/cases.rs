@@ -1,10 +1,11 @@
 //! All cases.
 
-use crate::{batches, case::Case, error::ProvokeError, frames, statements, witnesses};
+use crate::{batches, case::Case, error::ProvokeError, floods, frames, statements, witnesses};
 
 /// All cases, in the order of their numbers.
 pub fn cases() -> Vec<Case> {
-    let families = [frames::CASES, batches::CASES, statements::CASES, witnesses::CASES];
+    let families =
+        [frames::CASES, batches::CASES, statements::CASES, witnesses::CASES, floods::CASES];
     families.concat()
 }
 

@@ -18,6 +18,7 @@ mod case;
 mod cases;
 mod clock;
 mod error;
+mod floods;
 mod folder;
 mod frames;
 mod given;
