@@ -1,11 +1,19 @@
 //! All cases.
 
-use crate::{batches, case::Case, error::ProvokeError, floods, frames, statements, witnesses};
+use crate::{
+    batches, case::Case, error::ProvokeError, floods, frames, pace, statements, witnesses,
+};
 
 /// All cases, in the order of their numbers.
 pub fn cases() -> Vec<Case> {
-    let families =
-        [frames::CASES, batches::CASES, statements::CASES, witnesses::CASES, floods::CASES];
+    let families = [
+        frames::CASES,
+        batches::CASES,
+        statements::CASES,
+        witnesses::CASES,
+        floods::CASES,
+        pace::CASES,
+    ];
     families.concat()
 }
 

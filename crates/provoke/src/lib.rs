@@ -28,6 +28,7 @@ mod ledger;
 mod letter;
 mod limits;
 mod need;
+mod pace;
 mod partner;
 mod raw;
 mod rude;
