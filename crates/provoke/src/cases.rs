@@ -1,7 +1,7 @@
 //! All cases.
 
 use crate::{
-    batches, case::Case, error::ProvokeError, floods, frames, pace, statements, witnesses,
+    batches, case::Case, error::ProvokeError, floods, frames, identity, pace, statements, witnesses,
 };
 
 /// All cases, in the order of their numbers.
@@ -13,6 +13,7 @@ pub fn cases() -> Vec<Case> {
         witnesses::CASES,
         floods::CASES,
         pace::CASES,
+        identity::CASES,
     ];
     families.concat()
 }

@@ -23,6 +23,7 @@ mod folder;
 mod frames;
 mod given;
 mod honest;
+mod identity;
 mod impostor;
 mod ledger;
 mod letter;
