@@ -1,7 +1,8 @@
 //! All cases.
 
 use crate::{
-    batches, case::Case, error::ProvokeError, floods, frames, identity, pace, statements, witnesses,
+    batches, case::Case, error::ProvokeError, floods, frames, identity, pace, paths, statements,
+    witnesses,
 };
 
 /// All cases, in the order of their numbers.
@@ -14,6 +15,7 @@ pub fn cases() -> Vec<Case> {
         floods::CASES,
         pace::CASES,
         identity::CASES,
+        paths::CASES,
     ];
     families.concat()
 }

@@ -31,6 +31,7 @@ mod limits;
 mod need;
 mod pace;
 mod partner;
+mod paths;
 mod raw;
 mod rude;
 mod run;
