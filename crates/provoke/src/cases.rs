@@ -1,8 +1,8 @@
 //! All cases.
 
 use crate::{
-    batches, case::Case, error::ProvokeError, floods, frames, identity, pace, paths, statements,
-    witnesses,
+    batches, case::Case, error::ProvokeError, floods, frames, identity, pace, paths, seals,
+    statements, witnesses,
 };
 
 /// All cases, in the order of their numbers.
@@ -16,6 +16,7 @@ pub fn cases() -> Vec<Case> {
         pace::CASES,
         identity::CASES,
         paths::CASES,
+        seals::CASES,
     ];
     families.concat()
 }

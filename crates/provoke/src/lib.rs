@@ -35,6 +35,7 @@ mod paths;
 mod raw;
 mod rude;
 mod run;
+mod seals;
 mod statements;
 mod target;
 mod witnesses;
