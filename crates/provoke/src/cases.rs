@@ -1,8 +1,8 @@
 //! All cases.
 
 use crate::{
-    batches, case::Case, error::ProvokeError, floods, frames, identity, pace, paths, seals,
-    statements, witnesses,
+    answers, batches, case::Case, error::ProvokeError, floods, frames, identity, pace, paths,
+    seals, statements, witnesses,
 };
 
 /// All cases, in the order of their numbers.
@@ -17,6 +17,7 @@ pub fn cases() -> Vec<Case> {
         identity::CASES,
         paths::CASES,
         seals::CASES,
+        answers::CASES,
     ];
     families.concat()
 }

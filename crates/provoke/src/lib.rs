@@ -13,7 +13,9 @@
 //! It prints nothing, starts no relay, and knows nothing of how a relay is built: it judges by what it is
 //! answered, and by what ends.
 
+mod answers;
 mod batches;
+mod called;
 mod case;
 mod cases;
 mod clock;
