@@ -2,7 +2,7 @@
 
 use crate::{
     answers, batches, case::Case, error::ProvokeError, floods, frames, identity, pace, paths,
-    seals, statements, witnesses,
+    seals, statements, takers, witnesses,
 };
 
 /// All cases, in the order of their numbers.
@@ -18,6 +18,7 @@ pub fn cases() -> Vec<Case> {
         paths::CASES,
         seals::CASES,
         answers::CASES,
+        takers::CASES,
     ];
     families.concat()
 }

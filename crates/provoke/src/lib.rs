@@ -39,7 +39,9 @@ mod rude;
 mod run;
 mod seals;
 mod statements;
+mod takers;
 mod target;
+mod theirs;
 mod witnesses;
 
 pub use case::{Case, Verdict};

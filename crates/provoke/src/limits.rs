@@ -10,6 +10,8 @@ pub(crate) const CONTROL: Duration = Duration::from_secs(15);
 /// How long a relay may wait for a partner that does not go on. The contract gives no number; a minute is more
 /// than any line between ministries needs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How long it may take until what was not taken comes again: some rests that become longer.
+pub(crate) const AGAIN_WITHIN: Duration = Duration::from_secs(30);
 /// How long a case may take in all, and one that waits.
 pub(crate) const CASE: Duration = Duration::from_secs(45);
 /// The same for a case that lasts as long as a relay waits.
