@@ -41,6 +41,14 @@ impl Failure {
         Self { exit, code, error }
     }
 
+    /// A check that could not be made, and so says nothing of what it is about. What the user can put right in the
+    /// command or the configuration stays what it is.
+    pub(crate) fn undone(code: Code, error: impl Into<anyhow::Error>) -> Self {
+        let failure = Self::new(code, error);
+        let exit = if failure.exit == REFUSED { INTERNAL } else { failure.exit };
+        Self { exit, ..failure }
+    }
+
     /// A command that makes no sense. Of an error with a cause both are said.
     pub(crate) fn usage(what: impl fmt::Display) -> Self {
         Self::new(Code::USAGE, anyhow::Error::msg(format!("{what:#}")))

@@ -17,6 +17,7 @@ mod person;
 mod policy;
 mod ports;
 mod process;
+mod provoke;
 mod receipts;
 mod receive;
 mod relay;
@@ -96,6 +97,7 @@ enum Command {
     Who(who::Args),
     What(what::Args),
     Policy(policy::Args),
+    Provoke(Box<provoke::Args>),
     /// Explain an error number such as KRI-2101.
     Error(error::Args),
 }
@@ -146,6 +148,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Who(args) => who::run(&args, output).await,
             Command::What(args) => what::run(&args, output).await,
             Command::Policy(args) => policy::run(&args, output).await,
+            Command::Provoke(args) => provoke::run(&args, output).await,
             Command::Error(args) => error::run(&args, output),
         }
     })
