@@ -29,6 +29,7 @@ mod output;
 mod policies;
 mod promised;
 mod seals;
+mod provoke;
 mod sending;
 mod signed_files;
 mod stories;
