@@ -1,7 +1,7 @@
 //! 4xx: more of everything than anybody needs. What counts is that honest partners are served meanwhile and
 //! afterwards.
 
-use std::net::SocketAddr;
+use std::{collections::HashSet, net::SocketAddr};
 
 use kuriiri_merkle::leaf;
 use kuriiri_types::{Code, limits::FRAME_BYTES_MAX};
@@ -9,14 +9,21 @@ use kuriiri_wire::{
     Frame, Place, Proved,
     relay::{RelayRequest, Verdicts, WitnessRequest, Witnessed},
 };
-use tokio::{net::UdpSocket, task::JoinSet};
+use tokio::{
+    net::UdpSocket,
+    task::JoinSet,
+    time::{Instant, timeout_at},
+};
 
 use crate::{
     case::{Case, Halt, Seen, wrong},
     honest::{Honest, control, must_refuse, must_take},
     ledger::signed,
     letter::{Letter, batch, honest, letter, part, parts},
-    limits::{ANNOUNCED, BATCHES, DENIED, HANDSHAKES, LINKS, QUESTIONS, RESETS, STREAMS},
+    limits::{
+        ANNOUNCED, BATCHES, DENIED, DIALS, DIALS_SEEN, DIALS_SETTLE, HANDSHAKES, HELLOS, LINKS,
+        QUESTIONS, RESETS, STREAMS,
+    },
     partner::Partner,
     rude::{Guise, Outcome, RELAY, RudeLink, RudeStream, config, framed, socket, soon},
 };
@@ -40,11 +47,16 @@ pub(crate) const CASES: &[Case] = &[
     Case::new(412, "links that begin with garbage, one after the other", SERVES, |p| {
         Box::pin(garbage(p))
     }),
+    Case::new(413, "Hellos, one after the other, of who does not answer when dialled", FEW, |p| {
+        Box::pin(unreachable(p))
+    }),
 ];
 
 const SERVES: &str = "serves honest partners meanwhile; it may end or refuse any of these";
 const IN_ORDER: &str = "takes each, by its number, or tells it to come again";
 const DENIES: &str = "refuses each, and serves honest partners meanwhile";
+const FEW: &str =
+    "has few dials to it under way at once, and serves honest partners meanwhile; it need not dial";
 const ANSWERS: &str = "answers each, and serves honest partners meanwhile";
 
 /// The honest exchange beside a flood.
@@ -260,4 +272,35 @@ async fn garbage(partner: &Partner) -> Seen {
         }
     }
     Ok(format!("{LINKS} links ended"))
+}
+
+async fn unreachable(partner: &Partner) -> Seen {
+    let taken = |error| Halt::Skipped(format!("the partner cannot be dialled: {error}"));
+    let silent = UdpSocket::bind(partner.listen).await.map_err(taken)?;
+    for _ in 0..HELLOS {
+        RudeLink::greeted(partner).await?;
+    }
+    let begun = Instant::now();
+    let mut dials = HashSet::new();
+    let mut packet = [0; 2048];
+    while let Ok(came) = timeout_at(begun + DIALS_SEEN, silent.recv_from(&mut packet)).await {
+        let (bytes, _) = came.map_err(wrong)?;
+        // What came before is of dials that may have been given up.
+        if begun.elapsed() > DIALS_SETTLE
+            && let Some(dial) = destination(packet.get(..bytes).unwrap_or_default())
+        {
+            dials.insert(dial.to_vec());
+        }
+    }
+    drop(silent);
+    meanwhile(partner).await?;
+    let saw = format!("{} dials under way at once after {HELLOS} Hellos", dials.len());
+    if dials.len() <= DIALS { Ok(saw) } else { Err(wrong(saw)) }
+}
+
+/// The connection that a first packet of QUIC is of (RFC 9000 §17.2): the id that the dialler made up.
+fn destination(packet: &[u8]) -> Option<&[u8]> {
+    let (first, rest) = packet.split_first()?;
+    let (length, ids) = rest.get(4..)?.split_first()?;
+    ids.get(..usize::from(*length)).filter(|_| first & 0x80 != 0)
 }

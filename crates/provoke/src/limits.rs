@@ -43,6 +43,14 @@ pub(crate) const BATCHES: usize = 64;
 pub(crate) const ANNOUNCED: usize = 48;
 /// Denied messages in each batch, and batches of them.
 pub(crate) const DENIED: (usize, usize) = (256, 4);
+/// Links on which the partner says Hello and then cannot be dialled.
+pub(crate) const HELLOS: usize = 64;
+/// Dials to one partner that may be under way at once: one that waits for the partner of before, and some more.
+pub(crate) const DIALS: usize = 8;
+/// After so long a dial that was given up sends nothing any more.
+pub(crate) const DIALS_SETTLE: Duration = Duration::from_millis(500);
+/// So long dials are counted: the first packet is sent again after one second, and after two more (RFC 9002 §6.2).
+pub(crate) const DIALS_SEEN: Duration = Duration::from_millis(3500);
 /// Questions at once.
 pub(crate) const QUESTIONS: usize = 128;
 /// Size of the partner's log above which the kit does not make it again.
