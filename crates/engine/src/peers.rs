@@ -20,11 +20,17 @@ use crate::{
     view::ViewError,
 };
 
+/// Dials to one peer that try at the same time.
+const DIALS_MAX: u32 = 2;
+
 /// One peer.
 #[derive(Debug, Default)]
 struct Peer {
     link: Option<LinkId>,
-    dialling: bool,
+    /// Dials that are still trying.
+    dials: u32,
+    /// It made contact itself: one more dial may begin beside one that is still trying.
+    is_hasty: bool,
     backoff: Backoff,
     problem: Option<String>,
     lanes: BTreeMap<Lane, PeerLane>,
@@ -36,6 +42,11 @@ impl Peer {
     /// Whether batches go one by one over all lanes, so that it is clear which of them a link ends for.
     fn is_careful(&self) -> bool {
         self.suspicions.values().any(Suspicion::is_narrow)
+    }
+
+    /// Whether another dial may begin.
+    fn may_dial(&self) -> bool {
+        self.dials == 0 || (self.is_hasty && self.dials < DIALS_MAX)
     }
 
     fn has_nothing_under_way(&self) -> bool {
@@ -83,7 +94,8 @@ impl Peers {
     ) {
         let state = self.0.entry(peer.clone()).or_default();
         let before = state.link.replace(link);
-        state.dialling = false;
+        state.dials = state.dials.saturating_sub(1);
+        state.is_hasty = false;
         state.problem = None;
         state.backoff.reset();
         if before.is_some() {
@@ -120,19 +132,20 @@ impl Peers {
 
     pub(crate) fn on_dial_failed(&mut self, work: &mut Work<'_>, peer: Ministry, problem: String) {
         let state = self.0.entry(peer).or_default();
+        state.dials = state.dials.saturating_sub(1);
         if state.link.is_none() {
-            state.dialling = false;
             state.problem = Some(problem);
             state.backoff.fail(work.now, work.random);
         }
     }
 
     /// A peer that makes contact is dialled at once, even beside a dial that is still trying: that
-    /// one may be waiting for an answer to something sent while the peer was away.
+    /// one may be waiting for an answer to something sent while the peer was away. However often it makes contact,
+    /// no more than two try at a time.
     pub(crate) fn on_heard(&mut self, peer: Ministry) {
         let state = self.0.entry(peer).or_default();
         if state.link.is_none() {
-            state.dialling = false;
+            state.is_hasty = true;
             state.backoff.reset();
         }
     }

@@ -154,7 +154,9 @@ impl LinkError {
             Self::Silent | Self::Slow | Self::Number(GateError::Missing(_)) => Code::TOO_SLOW,
             Self::NotLinked => Code::NOT_LINKED,
             Self::Version { .. } | Self::Number(GateError::Used) | Self::Wire(_) => Code::PROTOCOL,
-            Self::Task(_) | Self::Proof(_) | Self::Witness(_) => Code::INTERNAL,
+            // What a peer says as a witness is no genuine word on this relay's log.
+            Self::Witness(_) => Code::SIGNATURE,
+            Self::Task(_) | Self::Proof(_) => Code::INTERNAL,
             Self::NothingToSend => Code::STORE_CORRUPT,
             Self::Body(error) => error.code(),
             Self::Closed(closed) => closed.code(),
@@ -192,7 +194,7 @@ mod tests {
         let path = "/var/lib/kuriiri/state".to_owned();
         for (error, code) in [
             (LinkError::Proof(path.clone()), Code::INTERNAL),
-            (LinkError::Witness(path), Code::INTERNAL),
+            (LinkError::Witness(path), Code::SIGNATURE),
             (LinkError::Number(GateError::Missing(0)), Code::TOO_SLOW),
             (LinkError::Number(GateError::Used), Code::PROTOCOL),
             (LinkError::Stream(StreamError::Slow), Code::TOO_SLOW),

@@ -105,9 +105,18 @@ impl Inbound {
 
     async fn take_request(
         self: Arc<Self>,
-        sender: Sender,
-        mut receiver: Receiver,
+        mut sender: Sender,
+        receiver: Receiver,
     ) -> Result<(), LinkError> {
+        let answered = self.answer(&mut sender, receiver).await;
+        if let Err(error) = &answered {
+            // The stream ends with the number that the link is closed with.
+            sender.reset(error.code());
+        }
+        answered
+    }
+
+    async fn answer(&self, sender: &mut Sender, mut receiver: Receiver) -> Result<(), LinkError> {
         self.is_linked()?;
         receiver.is_due();
         let frame = receiver.next_frame_by(RelayRequest::bytes_max).await?;
@@ -122,7 +131,7 @@ impl Inbound {
 
     async fn prove(
         &self,
-        mut sender: Sender,
+        sender: &mut Sender,
         issuer: &Ministry,
         places: Vec<Place>,
     ) -> Result<(), LinkError> {
@@ -133,7 +142,7 @@ impl Inbound {
     }
 
     /// Cosigns a checkpoint of the peer's log, once it is durable that it was seen.
-    async fn witness(&self, mut sender: Sender, request: WitnessRequest) -> Result<(), LinkError> {
+    async fn witness(&self, sender: &mut Sender, request: WitnessRequest) -> Result<(), LinkError> {
         let answer = match self.shared.checks.checkpoint(&self.peer, &request.checkpoint) {
             Err(refusal) => Witnessed::Refused(refusal.coarse()),
             Ok(checkpoint) => {
@@ -150,7 +159,7 @@ impl Inbound {
         Ok(())
     }
 
-    async fn take_batch(&self, mut sender: Sender, batch: Batch) -> Result<(), LinkError> {
+    async fn take_batch(&self, sender: &mut Sender, batch: Batch) -> Result<(), LinkError> {
         let (lane, number, epoch) = (batch.lane, batch.number, batch.epoch);
         let signatures = signatures(&batch);
         let checked = check(&self.shared, self.peer.as_str(), signatures, |checks| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kuriiri_engine::{Event, LinkId, Question, Reply, Token};
-use kuriiri_transport::{Frame as Came, Link, Receiver, Sender};
+use kuriiri_transport::{Frame as Came, Held, Link, Receiver, Sender};
 use kuriiri_types::{Address, Ministry, SpiffeId};
 use kuriiri_wire::{
     Frame, Part, Place, Proved,
@@ -81,10 +81,14 @@ impl Session {
         mut sender: Sender,
         mut receiver: Receiver,
     ) -> Result<(), LinkError> {
-        receiver.is_due();
-        let frame = receiver.next_frame_by(Request::bytes_max).await?;
-        let Came { bytes, held } = frame.ok_or(LinkError::Silent)?;
-        match Request::decode(bytes)? {
+        let (request, held) = match request(&mut receiver).await {
+            Ok(came) => came,
+            Err(error) => {
+                sender.reset(error.code());
+                return Err(error);
+            }
+        };
+        match request {
             Request::Submit(submission) => self.submit(&mut sender, submission).await,
             Request::Ask(question) => self.ask(&mut sender, question).await,
             Request::Status => self.status(&mut sender).await,
@@ -212,4 +216,12 @@ async fn answer(sender: &mut Sender, reply: &client::Reply) -> Result<(), LinkEr
     sender.send(reply.encode()).await?;
     sender.finish()?;
     Ok(())
+}
+
+/// The request of a stream, and the room that it takes.
+async fn request(receiver: &mut Receiver) -> Result<(Request, Held), LinkError> {
+    receiver.is_due();
+    let frame = receiver.next_frame_by(Request::bytes_max).await?;
+    let Came { bytes, held } = frame.ok_or(LinkError::Silent)?;
+    Ok((Request::decode(bytes)?, held))
 }

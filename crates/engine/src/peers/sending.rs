@@ -53,11 +53,12 @@ impl Peers {
     }
 
     fn dial_if_due(&mut self, work: &mut Work<'_>, peer: &Ministry) {
-        let Some(state) = self.0.get_mut(peer).filter(|p| !p.dialling) else {
+        let Some(state) = self.0.get_mut(peer).filter(|p| p.may_dial()) else {
             return;
         };
         if state.backoff.is_due(work.now) {
-            state.dialling = true;
+            state.dials = state.dials.saturating_add(1);
+            state.is_hasty = false;
             work.actions.push(Action::Dial(peer.clone()));
         } else if let Some(next) = state.backoff.next() {
             work.wake_at(next);

@@ -164,6 +164,24 @@ fn a_lost_link_is_dialled_again_after_a_grace_or_at_once_when_the_peer_is_heard(
     assert_eq!(host.step(vec![Event::Heard { peer: ministry(PLM) }]), [dial]);
 }
 
+#[test]
+fn however_often_a_peer_makes_contact_few_dials_try_at_a_time() {
+    let mut host = Host::new("sm.example");
+    let heard = || Event::Heard { peer: ministry(PLM) };
+    let dials = |actions: Vec<Action>| {
+        let dial = Action::Dial(ministry(PLM));
+        actions.into_iter().filter(|action| *action == dial).count()
+    };
+    // The start began one already.
+    let more: usize = (0..100).map(|_| dials(host.step(vec![heard()]))).sum();
+    assert_eq!(more, 1, "one beside it");
+    let failed = || Event::DialFailed { peer: ministry(PLM), problem: "silent".into() };
+    assert_eq!(dials(host.step(vec![failed(), heard()])), 1);
+    assert_eq!(dials(host.step(vec![failed(), failed(), heard()])), 1);
+    assert_eq!(dials(host.step(vec![heard()])), 1);
+    assert_eq!(dials(host.step(vec![heard()])), 0);
+}
+
 // === decided again ===
 
 #[test]
