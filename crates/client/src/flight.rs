@@ -105,6 +105,10 @@ impl Flight {
                     let receipts = evidence.of_refusal(&self.core.system, &signed.message);
                     tell(signed.answer, Err(SendError::Refused { refusal, receipts }));
                 }
+                Verdict::Later(code) => {
+                    let (refusal, receipts) = (Refusal::bare(code), Vec::new());
+                    tell(signed.answer, Err(SendError::Refused { refusal, receipts }));
+                }
                 Verdict::Busy => back.push(signed),
             }
         }

@@ -162,6 +162,7 @@ impl Intake {
         let accepted = Verdict::Accepted { at: work.now, repeat: false };
         match admission {
             Admission::Refused(refusal) => Ok(Verdict::Refused(refusal)),
+            Admission::Later(code) => Ok(Verdict::Later(code)),
             Admission::Busy => {
                 self.push_back(source);
                 Ok(Verdict::Busy)

@@ -5,7 +5,7 @@ mod proofs;
 mod sending;
 mod suspicion;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use kuriiri_types::{Lane, Ministry, Timestamp, limits::BATCHES_IN_FLIGHT_MAX};
 
@@ -34,6 +34,8 @@ struct Peer {
     backoff: Backoff,
     problem: Option<String>,
     lanes: BTreeMap<Lane, PeerLane>,
+    /// What the peer could not judge yet, and until when it is left alone.
+    put_off: BTreeMap<Lane, VecDeque<(Timestamp, Seq)>>,
     /// Lanes in which a message is suspected to end the link.
     suspicions: BTreeMap<Lane, Suspicion>,
 }
@@ -98,6 +100,14 @@ impl Peers {
         state.is_hasty = false;
         state.problem = None;
         state.backoff.reset();
+        // On a new link it may be able to.
+        let put_off = std::mem::take(&mut state.put_off);
+        let queue = QueueId::Outbox(peer.clone());
+        for (lane, items) in put_off {
+            for (_, seq) in items {
+                custody.give_back(work, &queue, lane, seq);
+            }
+        }
         if before.is_some() {
             self.recall(custody, work, &peer);
         }
@@ -170,13 +180,18 @@ impl Peers {
     pub(crate) fn under_way(&self) -> impl Iterator<Item = (QueueId, Lane, Seq)> {
         self.0.iter().flat_map(|(peer, state)| {
             let queue = QueueId::Outbox(peer.clone());
-            state.lanes.iter().flat_map(move |(lane, under_way)| {
-                let (lane, queue) = (*lane, queue.clone());
-                let seqs = under_way.in_flight.values().flatten();
-                let kept_back = state.suspicions.get(&lane).into_iter();
-                let kept_back = kept_back.flat_map(Suspicion::kept_back);
-                seqs.chain(kept_back).map(move |seq| (queue.clone(), lane, *seq))
-            })
+            let in_flight = state.lanes.iter().flat_map(|(lane, under_way)| {
+                under_way.in_flight.values().flatten().map(|seq| (*lane, *seq))
+            });
+            let kept_back = state.suspicions.iter().flat_map(|(lane, suspicion)| {
+                suspicion.kept_back().iter().map(|seq| (*lane, *seq))
+            });
+            let put_off = state
+                .put_off
+                .iter()
+                .flat_map(|(lane, put_off)| put_off.iter().map(|(_, seq)| (*lane, *seq)));
+            let all = in_flight.chain(kept_back).chain(put_off);
+            all.map(move |(lane, seq)| (queue.clone(), lane, seq))
         })
     }
 

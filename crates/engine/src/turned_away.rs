@@ -42,7 +42,7 @@ impl TurnedAway {
             return;
         }
         let open = self.0.entry((giver.clone(), code));
-        let open = open.or_insert(Open { written: work.now.before(REST), since: 0 });
+        let open = open.or_insert_with(|| Open { written: work.now.before(REST), since: 0 });
         open.since = open.since.saturating_add(1);
     }
 

@@ -134,6 +134,7 @@ pub(crate) fn in_words(verdict: &Verdict) -> String {
         Verdict::Accepted { repeat: true, .. } => "accepted as a repeat".into(),
         Verdict::Refused(refusal) => format!("refused with {}", refusal.code),
         Verdict::Busy => "told to come again".into(),
+        Verdict::Later(code) => format!("told to give it again later ({code})"),
     }
 }
 
@@ -146,7 +147,7 @@ pub(crate) fn must_refuse(verdict: &Verdict, codes: &[Code]) -> Seen {
         Verdict::Refused(refusal) if codes.is_empty() || codes.contains(&refusal.code) => {
             Ok(in_words(verdict))
         }
-        Verdict::Accepted { .. } | Verdict::Refused(_) | Verdict::Busy => {
+        Verdict::Accepted { .. } | Verdict::Refused(_) | Verdict::Busy | Verdict::Later(_) => {
             Err(wrong(in_words(verdict)))
         }
     }
@@ -156,7 +157,7 @@ pub(crate) fn must_refuse(verdict: &Verdict, codes: &[Code]) -> Seen {
 pub(crate) fn must_take(verdict: &Verdict, as_repeat: bool) -> Seen {
     match verdict {
         Verdict::Accepted { repeat, .. } if *repeat == as_repeat => Ok(in_words(verdict)),
-        Verdict::Accepted { .. } | Verdict::Refused(_) | Verdict::Busy => {
+        Verdict::Accepted { .. } | Verdict::Refused(_) | Verdict::Busy | Verdict::Later(_) => {
             Err(wrong(in_words(verdict)))
         }
     }

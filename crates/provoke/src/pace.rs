@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kuriiri_types::Code;
+use kuriiri_types::{Code, Verdict};
 use kuriiri_wire::{
     Frame,
     relay::{Batch, RelayRequest},
@@ -12,7 +12,7 @@ use tokio::time::{Instant, interval, timeout_at};
 use crate::{
     case::{Case, Halt, Seen, wrong},
     clock,
-    honest::{Honest, control, must_refuse, must_take},
+    honest::{Honest, control, in_words, must_refuse, must_take},
     letter::{batch, honest, letter, letter_with, part},
     limits::{BATCHES, DRIP, PATIENCE},
     partner::Partner,
@@ -34,9 +34,7 @@ pub(crate) const CASES: &[Case] = &[
         Box::pin(reads_nothing(p))
     }),
     Case::new(506, "a frame that comes in pieces", TAKES, |p| Box::pin(in_pieces(p))),
-    Case::new(521, "a message of a day to come", MALFORMED, |p| {
-        Box::pin(made(p, DAY, Duration::ZERO, &[Code::MALFORMED]))
-    }),
+    Case::new(521, "a message of a day to come", NOT_YET, |p| Box::pin(to_come(p))),
     Case::new(522, "a message whose time is over", EXPIRED, |p| Box::pin(over(p))),
     Case::new(523, "a message that is older than what a relay remembers", EXPIRED, |p| {
         Box::pin(made(p, Duration::ZERO, 60 * DAY, &[Code::EXPIRED]))
@@ -53,7 +51,7 @@ const ENDS_IN_TIME: &str =
     "ends the stream or the link within a minute, and serves honest partners meanwhile";
 const SERVES: &str = "serves honest partners meanwhile; it may end the link";
 const TAKES: &str = "takes it";
-const MALFORMED: &str = "refuses it with 2102, and tells no reason";
+const NOT_YET: &str = "answers `Later` with 2127";
 const EXPIRED: &str = "refuses it with 2103, and tells no reason";
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -157,6 +155,16 @@ async fn in_pieces(partner: &Partner) -> Seen {
 }
 
 /// Gives a message of another time.
+async fn to_come(partner: &Partner) -> Seen {
+    let honest = Honest::link(partner).await?;
+    let at = clock::now().after(DAY);
+    let sent = letter_with(partner, &partner.labels.open, b"another time", at)?.signed(partner)?;
+    match honest.give_one(partner, &sent).await? {
+        verdict @ Verdict::Later(Code::NOT_YET) => Ok(in_words(&verdict)),
+        verdict => Err(wrong(in_words(&verdict))),
+    }
+}
+
 async fn made(partner: &Partner, after: Duration, before: Duration, codes: &[Code]) -> Seen {
     let honest = Honest::link(partner).await?;
     let at = clock::now().after(after).before(before);

@@ -180,7 +180,8 @@ impl AdminSession {
 
     async fn approve(&self, approve: Approve) -> Result<AdminReply, LinkError> {
         let Approve { approval, certificate } = approve;
-        let certificates = self.shared.checks.signers(vec![certificate], [approval.proof.signer]);
+        let signers = self.shared.checks.signers(vec![certificate], [approval.proof.signer]);
+        let certificates = signers.good;
         let approval = match self.shared.checks.approval(approval) {
             Ok(approval) => Box::new(approval),
             Err(refusal) => return Ok(AdminReply::Refused(refusal)),

@@ -1,6 +1,6 @@
 //! Checking what was handed over: certificates, signatures, and whether things stand in logs.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -38,28 +38,33 @@ impl Checks {
     }
 
     /// Notes certificates that came along, and reminds the verifier of all that a batch names, which
-    /// may have come before. Bad ones are left out: what they signed is refused for it, one by one.
-    /// Gives those that are named, to be kept with what they signed: what brought them first may have
-    /// been lost on its way to the engine.
+    /// may have come before. What bad ones signed is refused for it, one by one. Gives those that are named, to
+    /// be kept with what they signed: what brought them first may have been lost on its way to the engine.
     pub(crate) fn signers(
         &self,
         came: Vec<Bytes>,
         named: impl IntoIterator<Item = Fingerprint>,
-    ) -> Vec<Certificate> {
+    ) -> Signers {
         let (now, verifier) = (clock::now(), self.verifier.load());
-        let admit = |der: Bytes| {
-            let fingerprint = verifier.admit_certificate(&der, now).ok()?;
-            Some(Certificate { fingerprint, der })
+        let mut refused = HashMap::new();
+        let mut admit = |der: Bytes| match verifier.admit_certificate(&der, now) {
+            Ok(fingerprint) => Some(Certificate { fingerprint, der }),
+            Err(error) => {
+                refused.insert(kuriiri_merkle::digest(&der), refusal(&error));
+                None
+            }
         };
-        let came: Vec<Certificate> = came.into_iter().filter_map(admit).collect();
+        let came: Vec<Certificate> = came.into_iter().filter_map(&mut admit).collect();
         self.certificates.note(&came);
-        self.certificates.of(named).into_iter().filter_map(admit).collect()
+        let good = self.certificates.of(named).into_iter().filter_map(admit).collect();
+        Signers { good, refused }
     }
 
     /// Checks messages that were signed together, each a header and salt with body. Without a good
     /// signature none of them counts.
     pub(crate) fn part(
         &self,
+        signers: &Signers,
         signed: &SignedPart,
         messages: impl IntoIterator<Item = (Bytes, Bytes)>,
     ) -> Vec<Result<VerifiedMessage, Refusal>> {
@@ -68,7 +73,7 @@ impl Checks {
         let headers = self.verifier.load().headers(signed, &headers, decode, clock::now());
         let joined = |(header, body): (Result<VerifiedHeader, _>, _)| {
             let message = header.and_then(|header| header.with_body(body));
-            message.map_err(|error| refusal(&error))
+            message.map_err(|error| signers.why(&error))
         };
         headers.into_iter().zip(bodies).map(joined).collect()
     }
@@ -95,6 +100,31 @@ impl Checks {
     }
 }
 
+/// Who signed something in a batch.
+pub(crate) struct Signers {
+    /// Certificates that were found good.
+    pub(crate) good: Vec<Certificate>,
+    /// Why others were not.
+    refused: HashMap<Fingerprint, Refusal>,
+}
+
+impl Signers {
+    /// Why something is refused: a signer who is not known may be one whose certificate came and was not good.
+    fn why(&self, error: &VerifyError) -> Refusal {
+        let known = match error {
+            VerifyError::UnknownSigner(signer) => self.refused.get(signer),
+            _ => None,
+        };
+        known.cloned().unwrap_or_else(|| refusal(error))
+    }
+}
+
 fn refusal(error: &VerifyError) -> Refusal {
-    Refusal { code: error.code(), reasons: vec![error.to_string()] }
+    let mut reasons = vec![error.to_string()];
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        reasons.push(error.to_string());
+        cause = error.source();
+    }
+    Refusal { code: error.code(), reasons: vec![reasons.join(": ")] }
 }

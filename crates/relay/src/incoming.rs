@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time::timeout};
 
 use crate::{
     checking::check,
-    checks::Checks,
+    checks::{Checks, Signers},
     convert,
     error::LinkError,
     gate::Gate,
@@ -198,21 +198,26 @@ struct Checked {
 impl Checked {
     fn of(checks: &Checks, batch: Batch) -> Self {
         let named = batch.parts.iter().flat_map(signers);
-        let certificates = checks.signers(batch.certificates, named);
-        let parcels = batch.parts.into_iter().flat_map(|part| parcels(checks, part)).collect();
+        let signers = checks.signers(batch.certificates, named);
+        let parcels = |part| parcels(checks, &signers, part);
+        let parcels = batch.parts.into_iter().flat_map(parcels).collect();
         let receipts = batch.receipts.into_iter().map(|r| checks.receipt(r)).collect();
-        Self { certificates, parcels, receipts }
+        Self { certificates: signers.good, parcels, receipts }
     }
 }
 
-fn parcels(checks: &Checks, relayed: RelayedPart) -> Vec<Result<Arrival, Refusal>> {
+fn parcels(
+    checks: &Checks,
+    signers: &Signers,
+    relayed: RelayedPart,
+) -> Vec<Result<Arrival, Refusal>> {
     let RelayedPart { dest, path, part: Part { signed, messages } } = relayed;
     let mut approvals = Vec::with_capacity(messages.len());
     let messages = messages.into_iter().map(|Parcel { header, body, approvals: signed }| {
         approvals.push(signed);
         (header, body)
     });
-    let messages = checks.part(&signed, messages);
+    let messages = checks.part(signers, &signed, messages);
     // One that is not genuine counts for nothing; whether enough are is for the rules to say.
     let known = |signed| checks.approval(signed).ok();
     let arrival = |(message, approvals): (Result<_, _>, Vec<_>)| {

@@ -110,14 +110,14 @@ impl Session {
         let signatures = parts.len() + certificates.len();
         let checked = check(&self.shared, &self.giver, signatures, |checks| {
             let named = parts.iter().map(|part| part.signed.signer);
-            let certificates = checks.signers(certificates, named);
+            let signers = checks.signers(certificates, named);
             let of_part = |Part { signed, messages }: Part<Submitted>| {
                 let messages =
                     messages.into_iter().map(|Submitted { header, body }| (header, body));
-                checks.part(&signed, messages)
+                checks.part(&signers, &signed, messages)
             };
             let messages: Vec<_> = parts.into_iter().flat_map(of_part).collect();
-            (certificates, messages)
+            (signers.good, messages)
         });
         let (certificates, messages) = checked.await?;
         let (system, link) = (self.system.clone(), self.id);

@@ -36,6 +36,23 @@ pub enum CertificateError {
     },
 }
 
+impl CertificateError {
+    /// Whether it may be this side that lacks something, or the time: an authority, a revocation list that is not
+    /// over, a clock that is right. Then nothing is said against the certificate, and it can be good later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::UnknownMinistry(_) => true,
+            Self::Refused { source, .. } => matches!(
+                source,
+                webpki::Error::CrlExpired { .. }
+                    | webpki::Error::UnknownRevocationStatus
+                    | webpki::Error::CertNotValidYet { .. }
+            ),
+            Self::TooLong(_) | Self::Unreadable(_) | Self::Name | Self::Key(_) => false,
+        }
+    }
+}
+
 /// A key, certificate or revocation list that was configured here cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
@@ -270,6 +287,7 @@ impl VerifyError {
     /// The stable number under which people find help.
     pub fn code(&self) -> Code {
         match self {
+            Self::Certificate(error) if error.may_pass() => Code::TRUST_LAPSED,
             Self::UnknownSigner(_)
             | Self::Certificate(_)
             | Self::Expired { .. }

@@ -138,6 +138,8 @@ codes! {
         "Send again later. If it lasts, ask the recipient's ministry whether its systems take their messages.";
     SEAL_FALSE = 2126, Sender, false, "The header says that the body is sealed, and the body is not laid out so.",
         "The system that made the message seals its body to the keys that the header names, or names none. Sending it again unchanged cannot help.";
+    NOT_YET = 2127, Sender, true, "The message is of a time to come.",
+        "The clock of the system that made it is ahead, or that of the relay that says so is behind. Run NTP at both.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",
@@ -158,6 +160,8 @@ codes! {
         "It is tried again by itself. If it lasts, look at the line between the two, and at the load of the other side.";
     NOT_LINKED = 3110, Operator, false, "The federation file has no link between the two ministries.",
         "Relays speak with those alone with which the federation file links them. If it should, have the file changed and signed.";
+    TRUST_LAPSED = 3111, Operator, true, "What is needed to check a signature is missing or out of date here.",
+        "The reason names the ministry: put its authority or its newest revocation list in place and reload. Messages wait at their giver meanwhile.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
         "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
     STORE_IO = 4102, Operator, true, "The disk failed.",

@@ -18,6 +18,9 @@ pub enum Verdict {
     Refused(Refusal),
     /// Not now: a queue or the disk is full. Give it again later, in the same order.
     Busy,
+    /// Not now, for a reason that may pass and that is about this item alone: those behind it may go. The code says
+    /// which; whoever gave it keeps it and tries it again later.
+    Later(Code),
 }
 
 /// Why a message was not taken.

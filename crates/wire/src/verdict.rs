@@ -40,12 +40,14 @@ impl Frame for Verdicts {
 
 static ACCEPTED: Shape = Shape::new("Accepted", &[]);
 static BUSY: Shape = Shape::new("Busy", &[]);
+static LATER: Shape = Shape::new("Later", &[]);
 pub(crate) static VERDICT: Shape = Shape::new(
     "Verdict",
     &[
         Field::one("accepted", 1, &ACCEPTED),
         Field::one("refused", 2, &refusal::REFUSAL),
         Field::one("busy", 3, &BUSY),
+        Field::one("later", 4, &LATER),
     ],
 );
 pub(crate) static VERDICTS: Shape = Shape::new(
@@ -77,6 +79,7 @@ pub(crate) fn write_one(verdict: &Verdict) -> proto::Verdict {
         }
         Verdict::Refused(refusal) => Kind::Refused(refusal::write(refusal)),
         Verdict::Busy => Kind::Busy(proto::Busy {}),
+        Verdict::Later(code) => Kind::Later(proto::Later { code: code.number().into() }),
     };
     proto::Verdict { kind: Some(kind) }
 }
@@ -88,5 +91,6 @@ pub(crate) fn read_one(wire: proto::Verdict) -> Result<Verdict, Flaw> {
         }
         Kind::Refused(refusal) => Verdict::Refused(refusal::read(refusal)?),
         Kind::Busy(proto::Busy {}) => Verdict::Busy,
+        Kind::Later(wire) => Verdict::Later(field::code(wire.code)?),
     })
 }

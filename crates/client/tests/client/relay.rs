@@ -196,7 +196,7 @@ impl Submitting {
                         reasons: reasons.clone(),
                         ..say(ReceiptKind::Refused)
                     }),
-                    Verdict::Busy => {}
+                    Verdict::Busy | Verdict::Later(_) => {}
                 }
             }
         }

@@ -36,6 +36,8 @@ pub(super) enum Admission {
     /// Not even read.
     Refused(Refusal),
     Busy,
+    /// To be given again later, for a reason that may pass.
+    Later(Code),
 }
 
 /// A message that is not taken.
@@ -118,7 +120,7 @@ pub(super) fn check_form(header: &Header, lane: Lane) -> Result<(), Refusal> {
 pub(super) fn check_time(now: Timestamp, header: &Header) -> Result<(), Refusal> {
     let made = header.id.time();
     if made > now.after(CLOCK_SKEW_MAX) {
-        return Err(Refusal::bare(Code::MALFORMED));
+        return Err(Refusal::bare(Code::NOT_YET));
     }
     let is_forgotten = made < now.before(MESSAGE_TTL_MAX + CLOCK_SKEW_MAX);
     if is_forgotten || header.expires.is_some_and(|expires| expires <= now) {

@@ -44,12 +44,16 @@ impl Intake {
             let admission = match parcel {
                 _ if self.is_pushed_back(source) => Admission::Busy,
                 Ok(arrival) => self.admit_arrival(custody, work, peer, source.lane, arrival)?,
+                // A fault of one's own ends nobody's message.
+                Err(refusal) if refusal.code == Code::TRUST_LAPSED => {
+                    Admission::Later(refusal.code)
+                }
                 Err(refusal) => Admission::Refused(refusal),
             };
             let verdict = self.conclude(custody, work, source, dest.as_ref(), admission)?;
             verdicts.push(match verdict {
                 Verdict::Refused(refusal) => Verdict::Refused(refusal.coarse()),
-                other @ (Verdict::Accepted { .. } | Verdict::Busy) => other,
+                other @ (Verdict::Accepted { .. } | Verdict::Busy | Verdict::Later(_)) => other,
             });
         }
         work.answer_batch(source.token, verdicts);
@@ -77,6 +81,9 @@ impl Intake {
             return Ok(Admission::Repeat(Box::new(message), taken));
         }
         if let Err(refusal) = check_time(work.now, header) {
+            if refusal.code == Code::NOT_YET {
+                return Ok(Admission::Later(refusal.code));
+            }
             return Ok(Admission::deny(message, refusal));
         }
         let endorsed = Endorsed::of(&message, approvals);

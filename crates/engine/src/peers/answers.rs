@@ -18,6 +18,10 @@ use crate::{
 
 /// How long a lane rests after the peer said that a queue of its own is full.
 const BUSY_REST: Duration = Duration::from_millis(500);
+/// How long an item is put off that the peer cannot judge yet: people must put something in place, or a clock right.
+const PUT_OFF_REST: Duration = Duration::from_secs(60);
+/// Items of a lane that are put off at the same time. Each may hold a whole pack in memory.
+const PUT_OFF_MAX: usize = 256;
 
 impl Peers {
     pub(crate) fn on_answered(
@@ -93,7 +97,7 @@ impl Peers {
         let kind = match verdict {
             Verdict::Accepted { .. } => Some(ReceiptKind::Relayed),
             Verdict::Refused(_) => Some(ReceiptKind::Refused),
-            Verdict::Busy => None,
+            Verdict::Busy | Verdict::Later(_) => None,
         };
         let proof = message.as_deref().zip(kind).map(|(message, kind)| proofs.find(message, kind));
         let mut proof = proof.unwrap_or_default();
@@ -114,6 +118,10 @@ impl Peers {
                 self.come_again(custody, work, peer, lane, seq);
             }
             Verdict::Busy => self.come_again(custody, work, peer, lane, seq),
+            Verdict::Later(_) if message.is_none() => {
+                self.come_again(custody, work, peer, lane, seq);
+            }
+            Verdict::Later(code) => self.put_off(custody, work, (peer, lane, seq), code),
             Verdict::Accepted { .. } => {
                 custody.queues.finish(&queue, lane, seq);
             }
@@ -125,6 +133,48 @@ impl Peers {
             }
         }
         Ok(())
+    }
+
+    /// Keeps an item from being taken for a while, so that those behind it go. When many are kept so, it is set
+    /// aside.
+    fn put_off(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        (peer, lane, seq): (&Ministry, Lane, Seq),
+        code: Code,
+    ) {
+        let Some(state) = self.0.get_mut(peer) else { return };
+        let put_off = state.put_off.entry(lane).or_default();
+        if put_off.len() < PUT_OFF_MAX {
+            let until = work.now.after(PUT_OFF_REST);
+            put_off.push_back((until, seq));
+            work.wake_at(until);
+            return;
+        }
+        let reasons =
+            vec![format!("{peer} cannot judge it yet, nor as many others as wait for that")];
+        set_aside(custody, work, (peer, lane, seq), &Refusal { code, reasons });
+    }
+
+    /// Gives back what was put off until now.
+    pub(super) fn take_up_again(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        peer: &Ministry,
+    ) {
+        let Some(state) = self.0.get_mut(peer) else { return };
+        let queue = QueueId::Outbox(peer.clone());
+        for (lane, put_off) in &mut state.put_off {
+            while put_off.front().is_some_and(|(until, _)| *until <= work.now) {
+                let Some((_, seq)) = put_off.pop_front() else { break };
+                custody.give_back(work, &queue, *lane, seq);
+            }
+            if let Some((until, _)) = put_off.front() {
+                work.wake_at(*until);
+            }
+        }
     }
 
     fn come_again(

@@ -72,6 +72,7 @@ impl Peers {
         peer: &Ministry,
         link: LinkId,
     ) -> Result<(), ViewError> {
+        self.take_up_again(custody, work, peer);
         let queue = QueueId::Outbox(peer.clone());
         for lane in Lane::BY_URGENCY {
             if custody.queues.waiting_in(&queue, lane) == 0 {

@@ -462,7 +462,7 @@ fn statements<'a>(
         let (kind, at, code) = match verdict {
             Verdict::Accepted { at, .. } => (ReceiptKind::Relayed, *at, None),
             Verdict::Refused(refusal) => (ReceiptKind::Refused, now, Some(refusal.code)),
-            Verdict::Busy => continue,
+            Verdict::Busy | Verdict::Later(_) => continue,
         };
         for recipient in header.recipients_at(&dest) {
             let leaf = leaf(&kuriiri_wire::header::encode(&header));

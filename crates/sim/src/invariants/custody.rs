@@ -132,7 +132,7 @@ impl Observer {
                     let may_be_held = self.are_clocks_far_apart;
                     hold("refused_is_not_held", !held || may_be_held, detail)?;
                 }
-                Verdict::Busy => {}
+                Verdict::Busy | Verdict::Later(_) => {}
             }
         }
         Ok(())

@@ -390,7 +390,7 @@ fn fate(claim: Option<&Claim>, verdict: &Verdict) -> Option<ReceiptKind> {
         Verdict::Accepted { .. } => Some(ReceiptKind::Relayed),
         Verdict::Refused(refusal) if refusal.code == Code::SIGNATURE => None,
         Verdict::Refused(_) => Some(ReceiptKind::Refused),
-        Verdict::Busy => None,
+        Verdict::Busy | Verdict::Later(_) => None,
     }
 }
 

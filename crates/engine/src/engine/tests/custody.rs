@@ -32,7 +32,7 @@ fn outbox(peer: &str) -> QueueId {
 fn refusal(verdict: &Verdict) -> Code {
     match verdict {
         Verdict::Refused(refusal) => refusal.code,
-        Verdict::Accepted { .. } | Verdict::Busy => panic!("{verdict:?}"),
+        Verdict::Accepted { .. } | Verdict::Busy | Verdict::Later(_) => panic!("{verdict:?}"),
     }
 }
 
@@ -184,7 +184,7 @@ fn a_repeat_is_one_whatever_the_clock_shows_by_then() {
         assert_eq!(host.submit(&[letter(1)]).0, repeats, "{set_by}");
         assert_eq!(host.arrive(&["plm.example"], &from_plm), repeats, "{set_by}");
         // What is new must be of this time.
-        let expected = if set_by < 0 { Code::MALFORMED } else { Code::EXPIRED };
+        let expected = if set_by < 0 { Code::NOT_YET } else { Code::EXPIRED };
         assert_eq!(refusal(&host.submit(&[letter(2)]).0[0]), expected);
     }
 }
@@ -237,13 +237,40 @@ fn a_message_from_another_time_or_in_the_wrong_lane_is_refused() {
     let day = Duration::from_secs(86_400);
     let cases = [
         (Letter { created: NOW.before(32 * day), ..letter(1) }, Code::EXPIRED),
-        (Letter { created: NOW.after(day), ..letter(2) }, Code::MALFORMED),
+        (Letter { created: NOW.after(day), ..letter(2) }, Code::NOT_YET),
         (Letter { expires: Some(NOW), ..letter(3) }, Code::EXPIRED),
         (Letter { precedence: Precedence::Flash, ..letter(4) }, Code::MALFORMED),
     ];
     for (letter, code) in cases {
         assert_eq!(refusal(&host.submit(&[letter]).0[0]), code);
     }
+}
+
+#[test]
+fn what_may_be_good_later_is_not_refused_to_a_peer() {
+    let mut host = Host::new("plm.example");
+    let to_come = NOW.after(Duration::from_secs(3600));
+    let letter = Letter { created: to_come, ..letter(1) };
+    let early = [letter.clone()];
+    assert_eq!(host.arrive(&["sm.example"], &early), [Verdict::Later(Code::NOT_YET)]);
+    assert!(host.commit.is_empty(), "{:?}", host.commit);
+    host.now = to_come;
+    assert_eq!(host.arrive(&["sm.example"], &early), [accepted(to_come)]);
+    // What this relay lacks to check a signature is nobody else's fault.
+    let unchecked = Refusal { code: Code::TRUST_LAPSED, reasons: vec!["the list is over".into()] };
+    let actions = host.step(vec![Event::Arrived {
+        peer: ministry("sm.example"),
+        link: LinkId(901),
+        token: Token(8),
+        lane: ROUTINE,
+        epoch: 0,
+        parcels: vec![Err(unchecked)],
+        certificates: Vec::new(),
+    }]);
+    let later = vec![Verdict::Later(Code::TRUST_LAPSED)];
+    let answer = Reply::Verdicts { verdicts: later, receipts: Vec::new() };
+    assert_eq!(actions, [Action::Answer(Token(8), answer)]);
+    assert_eq!(host.kinds(), ["TURNED_AWAY"], "the operator and the auditor can see it");
 }
 
 // === a full queue ===

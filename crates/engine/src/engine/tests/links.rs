@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kuriiri_types::{
     Code, ReceiptKind, Refusal, Verdict,
-    limits::{BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX, RETRY_GRACE},
+    limits::{BATCH_MESSAGES_MAX, BATCHES_IN_FLIGHT_MAX, MESSAGE_TTL_MAX, RETRY_GRACE},
 };
 
 use crate::{
@@ -180,6 +180,43 @@ fn however_often_a_peer_makes_contact_few_dials_try_at_a_time() {
     assert_eq!(dials(host.step(vec![failed(), failed(), heard()])), 1);
     assert_eq!(dials(host.step(vec![heard()])), 1);
     assert_eq!(dials(host.step(vec![heard()])), 0);
+}
+
+#[test]
+fn what_a_peer_cannot_judge_yet_waits_and_those_behind_it_go() {
+    let mut host = host_with(&[1, 2, 3]);
+    host.link_up(PLM, 5);
+    let later = || Verdict::Later(Code::TRUST_LAPSED);
+    host.answer(PLM, (5, 0), vec![later(), accepted(NOW), later()]);
+    assert_eq!(waiting(&host), 2);
+    assert_eq!(told(&host), [(2, ReceiptKind::Relayed, None)], "nothing is over");
+    let minute = Duration::from_secs(60);
+    assert_eq!(Host::batches(&host.pass(minute / 2)), []);
+    host.submit(&[Letter::new(4, SENDER, &[RECIPIENT])]);
+    host.answer(PLM, (5, 1), vec![accepted(NOW)]);
+    assert_eq!(Host::batches(&host.pass(minute / 2)), [(5, 2, 0, vec![1, 3])], "in its order");
+    host.answer(PLM, (5, 2), vec![accepted(NOW), later()]);
+    // It expires in its time, and its sender hears so.
+    host.pass(MESSAGE_TTL_MAX);
+    assert_eq!(waiting(&host), 0);
+    assert_eq!(told(&host).pop(), Some((3, ReceiptKind::Expired, Some(Code::EXPIRED))));
+}
+
+#[test]
+fn when_a_peer_judges_nothing_more_is_set_aside_than_waits() {
+    let mut host = Host::new("sm.example");
+    for round in 0..2 {
+        let created = NOW.after(Duration::from_millis(round));
+        let new = |number| Letter { created, ..Letter::new(number, SENDER, &[RECIPIENT]) };
+        host.submit(&(0..=255).map(new).collect::<Vec<_>>());
+    }
+    host.link_up(PLM, 5);
+    for batch in [0, 1] {
+        let later = vec![Verdict::Later(Code::TRUST_LAPSED); BATCH_MESSAGES_MAX];
+        host.answer(PLM, (5, batch), later);
+    }
+    let aside = QueueId::OutboxAside(ministry(PLM));
+    assert_eq!((waiting(&host), host.waiting(&aside)), (256, 256));
 }
 
 // === decided again ===

@@ -88,6 +88,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
         (time(), any::<bool>()).prop_map(|(at, repeat)| Verdict::Accepted { at, repeat }),
         refusal().prop_map(Verdict::Refused),
         Just(Verdict::Busy),
+        code().prop_map(Verdict::Later),
     ]
 }
 
