@@ -258,7 +258,7 @@ fn code(verdict: &Verdict) -> Option<Code> {
             Some(refusal.code)
         }
         Verdict::Accepted { .. } => None,
-        Verdict::Busy => panic!("busy"),
+        Verdict::Busy | Verdict::Later(_) => panic!("busy"),
     }
 }
 
