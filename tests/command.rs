@@ -2,9 +2,11 @@
 
 use std::{fs, path::Path, process::Command};
 
+use kuriiri_types::Code;
 use serde_json::Value;
 
 use crate::{
+    books::draft,
     documents::embedded,
     federation::{Federation, KURIIRI, RELAYS, kuriiri, succeeded},
 };
@@ -233,4 +235,39 @@ fn the_bench_measures_the_real_path() {
     let audited = &report["audited"];
     let (messages, entries) = (&audited["messages_per_second"], &audited["per_second"]);
     assert!(messages.as_f64().unwrap() > 0.0 && entries.as_f64().unwrap() > 0.0, "{audited}");
+}
+
+/// Replaces words of a relay's configuration and tells it to read that again.
+fn reconfigure(federation: &Federation, relay: &str, from: &str, to: &str) {
+    let file = federation.path(&format!("{relay}/relay.toml"));
+    let before = fs::read_to_string(&file).unwrap();
+    let after = before.replacen(from, to, 1);
+    assert_ne!(before, after, "{from}");
+    fs::write(&file, after).unwrap();
+    federation.hang_up(relay);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_serves_others_and_says_what_takes_a_restart() {
+    let federation = Federation::started(&["sm"]);
+    let client = federation.client("sm", "kirjaamo").await;
+    let to_new = || draft(&["uusi@sm.example"], "FI JULK", "new", b"new");
+    let refused = client.send(to_new()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::UNKNOWN_RECIPIENT);
+    reconfigure(
+        &federation,
+        "sm",
+        "\"kirjaamo@sm.example\"",
+        "\"kirjaamo@sm.example\", \"uusi@sm.example\"",
+    );
+    federation.says("sm", "configuration reloaded");
+    let sent = client.send(to_new()).await.unwrap();
+    let system = text(&federation.system("sm", "kirjaamo"));
+    let args = ["receive", "--json", "--as", &system, "--mailbox", "uusi@sm.example"];
+    let came = lines(&succeeded(&kuriiri(&args)));
+    assert_eq!(came[0]["id"], sent.id.to_string());
+    // What it would not do is not said to be done.
+    reconfigure(&federation, "sm", "listen = \"127.0.0.1:", "listen = \"127.0.0.2:");
+    federation.says("sm", "only a restart puts in force");
+    assert_eq!(client.send(to_new()).await.unwrap().recipients.len(), 1);
 }

@@ -39,6 +39,17 @@ pub struct Config {
     pub officers: BTreeMap<SpiffeId, BTreeSet<String>>,
 }
 
+/// Whom a relay serves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Roster {
+    /// The ministry's systems and the addresses that each may send as and read from.
+    pub systems: BTreeMap<SpiffeId, BTreeSet<Address>>,
+    /// What a system is cleared for, if that is less than its ministry.
+    pub clearances: BTreeMap<SpiffeId, Vec<SystemClearance>>,
+    /// The ministry's officers and the roles that each holds.
+    pub officers: BTreeMap<SpiffeId, BTreeSet<String>>,
+}
+
 /// What a log is made of besides its state.
 pub struct LogConfig {
     /// Signs checkpoints; its name is the log's origin.

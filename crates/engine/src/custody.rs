@@ -25,7 +25,7 @@ pub(crate) use holding::{HeldBack, stricter};
 pub(crate) use self::receipts::Heard;
 use crate::{
     action::Reply,
-    config::Config,
+    config::{Config, Roster},
     event::{Question, RoomLeft},
     holds::Holds,
     message::Message,
@@ -116,6 +116,14 @@ impl Custody {
         self.keeps = None;
         self.rules = rules(&self.config, policy);
         self.holds.look_at_all();
+    }
+
+    /// Serves these from now on.
+    pub(crate) fn change_roster(&mut self, roster: Roster) {
+        self.config.systems = roster.systems;
+        self.config.clearances = roster.clearances;
+        self.config.officers = roster.officers;
+        self.change_rules(self.rules.shared_policy());
     }
 
     /// Headers of messages that come from now on are kept as this says.

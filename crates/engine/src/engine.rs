@@ -6,10 +6,10 @@ use kuriiri_policy::Policy;
 use kuriiri_types::{Code, Giver, LogEvent, Ministry, Refusal, SpiffeId, Timestamp};
 
 use crate::{
-    action::{Reply, Status, Waiting},
+    action::{Action, Reply, Status, Waiting},
     channel_sums::Sums,
     commit::Write,
-    config::{Config, Random, SignedSet},
+    config::{Config, Random, Roster, SignedSet},
     custody::Custody,
     erase::Erasure,
     event::{Event, PersonRequest, SubscriptionId, Token},
@@ -219,6 +219,7 @@ impl Engine {
                 custody.on_receipts_arrived(work, &peer, token, receipts)?;
             }
             Event::Room(room) => custody.room = room,
+            Event::RosterChanged(roster) => self.on_roster(work, *roster),
             Event::RetentionChanged(retention) => custody.change_retention(retention),
             Event::ReceiptsConfirmed { subscription, through } => {
                 readers.on_confirmed(&mut custody.queues, subscription, through);
@@ -307,6 +308,21 @@ impl Engine {
     fn on_unsubscribed(&mut self, work: &mut Work<'_>, subscription: SubscriptionId) {
         self.receipt_readers.end(&mut self.custody.queues, subscription);
         self.mailboxes.on_unsubscribed(&mut self.custody, work, subscription);
+    }
+
+    /// Serves these from now on: what a system may do is decided again with all that waits.
+    fn on_roster(&mut self, work: &mut Work<'_>, roster: Roster) {
+        // What was decided before was by the clearances before.
+        work.write_decisions();
+        self.custody.change_roster(roster);
+        let config = &self.custody.config;
+        let mut ended = self.mailboxes.not_for(config);
+        ended.extend(self.receipt_readers.not_for(config));
+        for subscription in ended {
+            work.actions.push(Action::Refuse(subscription, Refusal::bare(Code::NOT_YOURS)));
+            self.on_unsubscribed(work, subscription);
+        }
+        self.review = Review::wanted();
     }
 
     /// Everything that waits is decided again, a part of it in each step.

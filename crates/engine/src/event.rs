@@ -12,7 +12,7 @@ use kuriiri_types::{
 };
 
 use crate::{
-    config::SignedSet,
+    config::{Roster, SignedSet},
     record::{Certificate, QueueId, Seq},
     retention::Retention,
 };
@@ -149,6 +149,8 @@ pub enum Event {
     },
     /// The disk has another amount of room than before. Until told otherwise it has plenty.
     Room(RoomLeft),
+    /// The relay serves these from now on. Subscriptions of systems that may not have them any more end.
+    RosterChanged(Box<Roster>),
     /// Headers are kept as long as this says from now on.
     RetentionChanged(Retention),
     /// A reader of receipts has dealt with all up to a number.

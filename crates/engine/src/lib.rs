@@ -65,7 +65,7 @@ pub use action::{
     Status, Unproved, Waiting, WitnessAnswer,
 };
 pub use commit::{BodyFile, Commit, LogAppend, Write};
-pub use config::{Config, LogConfig, Random, SignedSet, SystemClearance};
+pub use config::{Config, LogConfig, Random, Roster, SignedSet, SystemClearance};
 pub use engine::Engine;
 pub use event::{
     Answer, Arrival, AsideDeed, AsidePlace, BatchId, Event, LinkId, LogDeed, PersonRequest,

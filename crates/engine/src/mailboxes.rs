@@ -7,11 +7,12 @@ use std::{
 
 use kuriiri_types::{
     Address, Code, Giver, Handling, Lane, Refusal, SpiffeId,
-    limits::{BATCH_MESSAGES_MAX, CREDIT_MAX},
+    limits::{BATCH_MESSAGES_MAX, CREDIT_MAX, SUBSCRIPTIONS_PER_SYSTEM_MAX},
 };
 
 use crate::{
     action::{Action, Delivery},
+    config::Config,
     custody::Custody,
     event::{SubscriptionId, Ticket},
     message::Message,
@@ -61,10 +62,22 @@ impl Mailboxes {
             work.actions.push(Action::Refuse(subscription, Refusal::bare(Code::NOT_YOURS)));
             return;
         }
+        let open = self.open.values().filter(|open| open.system == *system).count();
+        if open >= SUBSCRIPTIONS_PER_SYSTEM_MAX {
+            let refusal = Refusal::bare(Code::TOO_MANY_SUBSCRIPTIONS);
+            work.actions.push(Action::Refuse(subscription, refusal));
+            return;
+        }
         let credit = usize::try_from(credit.clamp(1, CREDIT_MAX)).unwrap_or(1);
         let system = system.clone();
         let new = Subscription { system, mailbox, credit, taken: BTreeSet::new() };
         self.open.insert(subscription, new);
+    }
+
+    /// The subscriptions of systems that may not read their mailboxes.
+    pub(crate) fn not_for(&self, config: &Config) -> Vec<SubscriptionId> {
+        let may_not = |open: &Subscription| !config.may_use(&open.system, &open.mailbox);
+        self.open.iter().filter(|(_, open)| may_not(open)).map(|(id, _)| *id).collect()
     }
 
     /// Frees what a receiver did not confirm.

@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use kuriiri_types::{Address, Code, Lane, Refusal, SpiffeId, limits::PACK_MESSAGES_MAX};
+use kuriiri_types::{
+    Address, Code, Lane, Refusal, SpiffeId,
+    limits::{PACK_MESSAGES_MAX, SUBSCRIPTIONS_PER_SYSTEM_MAX},
+};
 
 use crate::{
     action::{Action, ReceiptOut},
+    config::Config,
     custody::Custody,
     event::{ReceiptMode, SubscriptionId},
     queued::Queued,
@@ -30,6 +34,7 @@ pub(crate) struct ReceiptReaders {
 
 #[derive(Debug)]
 struct ReceiptReader {
+    system: SpiffeId,
     address: Address,
     watches: bool,
     /// Handed out and not confirmed, in the order of handing out.
@@ -50,6 +55,12 @@ impl ReceiptReaders {
             work.actions.push(Action::Refuse(subscription, refusal));
             return Ok(());
         }
+        let open = self.readers.values().filter(|reader| reader.system == *system).count();
+        if open >= SUBSCRIPTIONS_PER_SYSTEM_MAX {
+            let refusal = Refusal::bare(Code::TOO_MANY_SUBSCRIPTIONS);
+            work.actions.push(Action::Refuse(subscription, refusal));
+            return Ok(());
+        }
         if let ReceiptMode::Watch(from) = mode
             && !replay(&custody.queues, work, subscription, &address, from)?
         {
@@ -59,9 +70,16 @@ impl ReceiptReaders {
             return Ok(());
         }
         let watches = mode != ReceiptMode::Consume;
-        let reader = ReceiptReader { address, watches, in_flight: VecDeque::new() };
+        let system = system.clone();
+        let reader = ReceiptReader { system, address, watches, in_flight: VecDeque::new() };
         self.readers.insert(subscription, reader);
         Ok(())
+    }
+
+    /// The subscriptions of systems that may not read these receipts.
+    pub(crate) fn not_for(&self, config: &Config) -> Vec<SubscriptionId> {
+        let may_not = |reader: &ReceiptReader| !config.may_use(&reader.system, &reader.address);
+        self.readers.iter().filter(|(_, reader)| may_not(reader)).map(|(id, _)| *id).collect()
     }
 
     /// Shows watches what this step appended; the packs are made right after.

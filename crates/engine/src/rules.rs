@@ -166,6 +166,19 @@ impl Rules {
         }
     }
 
+    /// A denial, with what is wrong with its seal.
+    fn denied(&self, why: &[Reason], header: &Header, dest: &Ministry) -> Refusal {
+        sealed::denied(self.policy.federation(), refuse(why), (header, dest))
+    }
+
+    /// Waits for people, if they can ever read it.
+    fn wait_for<T>(&self, missing: Vec<Missing>, header: &Header) -> Ruling<T> {
+        match sealed::unreadable(self.policy.federation(), header) {
+            Some(refusal) => Ruling::End(refusal),
+            None => Ruling::Wait(Need::People(missing)),
+        }
+    }
+
     /// What would happen to a message that does not exist yet. If it may only go sealed, says so.
     pub(crate) fn ask(&self, now: Timestamp, system: &SpiffeId, question: &Question) -> Outcome {
         let permit = |seal, (size_max, approvals)| Outcome::Permit { seal, size_max, approvals };
@@ -187,17 +200,24 @@ impl Rules {
         now: Timestamp,
         system: &SpiffeId,
         question: &Question,
-        sealed: bool,
+        is_wanted_sealed: bool,
     ) -> Result<(u64, u32), Refusal> {
         let (mut size_max, mut approvals) = (BODY_BYTES_MAX, 0);
         let mut ministries: Vec<&Ministry> = question.to.iter().map(|a| a.ministry()).collect();
         ministries.sort_unstable();
         ministries.dedup();
         for dest in ministries {
-            let is_sealed = sealed && self.policy.federation().has_sealing_key(dest);
+            let is_sealed = is_wanted_sealed && self.policy.federation().has_sealing_key(dest);
             let facts = self.facts_asked(now, system, question, dest, is_sealed);
             match self.policy.next_hop(now, &facts) {
-                Err(why) => return Err(named(dest, self.denied_when_asked(&why, dest, sealed))),
+                Err(why) if is_wanted_sealed => {
+                    let federation = self.policy.federation();
+                    return Err(named(
+                        dest,
+                        sealed::denied_when_asked(federation, refuse(&why), dest),
+                    ));
+                }
+                Err(why) => return Err(named(dest, refuse(&why))),
                 Ok(Route::Arrived(terms) | Route::Forward(_, terms)) => {
                     size_max = size_max.min(terms.max_size.unwrap_or(BODY_BYTES_MAX));
                 }
@@ -288,7 +308,7 @@ impl Rules {
             label: header.label.as_ref(),
             originating,
             person: case.submitter.and_then(|system| self.clearances(system)),
-            sealed: self.is_sealed(header, case.dest),
+            sealed: self.policy.federation().check_seal(header, case.dest).is_ok(),
             size: header.body_size,
             created: header.created,
             expires: header.expires,
@@ -325,6 +345,11 @@ impl Rules {
     /// The rules in force.
     pub(crate) fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn shared_policy(&self) -> Arc<Policy> {
+        Arc::clone(&self.policy)
     }
 
     fn clearances(&self, system: &SpiffeId) -> Option<&[Clearance]> {

@@ -159,10 +159,11 @@ async fn to_come(partner: &Partner) -> Seen {
     let honest = Honest::link(partner).await?;
     let at = clock::now().after(DAY);
     let sent = letter_with(partner, &partner.labels.open, b"another time", at)?.signed(partner)?;
-    match honest.give_one(partner, &sent).await? {
-        verdict @ Verdict::Later(Code::NOT_YET) => Ok(in_words(&verdict)),
-        verdict => Err(wrong(in_words(&verdict))),
+    let verdict = honest.give_one(partner, &sent).await?;
+    if verdict == Verdict::Later(Code::NOT_YET) {
+        return Ok(in_words(&verdict));
     }
+    Err(wrong(in_words(&verdict)))
 }
 
 async fn made(partner: &Partner, after: Duration, before: Duration, codes: &[Code]) -> Seen {

@@ -111,11 +111,12 @@ pub(crate) struct Signers {
 impl Signers {
     /// Why something is refused: a signer who is not known may be one whose certificate came and was not good.
     fn why(&self, error: &VerifyError) -> Refusal {
-        let known = match error {
-            VerifyError::UnknownSigner(signer) => self.refused.get(signer),
-            _ => None,
-        };
-        known.cloned().unwrap_or_else(|| refusal(error))
+        if let VerifyError::UnknownSigner(signer) = error
+            && let Some(why) = self.refused.get(signer)
+        {
+            return why.clone();
+        }
+        refusal(error)
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     door::{keep_door, look_for_expired},
     driver::{Driver, Spread},
     error::RelayError,
+    fixed::Fixed,
     in_force::InForce,
     inbox::Inbox,
     lines::Lines,
@@ -190,6 +191,7 @@ fn reloader(
 ) -> Reloader {
     let rollback = Rollback::new(config.logs.signer.verifier_key().clone(), &config.state);
     Reloader {
+        fixed: Fixed::of(&config),
         file: config.file,
         state: config.state,
         endpoint,

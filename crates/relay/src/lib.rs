@@ -20,6 +20,7 @@ mod dispatch;
 mod door;
 mod driver;
 mod error;
+mod fixed;
 mod gate;
 mod handing_out;
 mod in_force;

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use kuriiri_engine::{Event, Retention};
+use kuriiri_engine::{Event, Retention, Roster};
 use kuriiri_seal::Verifier;
 use kuriiri_tlog::ReceiptVerifier;
 use kuriiri_transport::{Endpoint, IdentityError, Trust};
@@ -15,6 +15,7 @@ use crate::{
     acceptance, clock,
     config::Config,
     error::{ConfigError, RelayError},
+    fixed::Fixed,
     in_force::InForce,
     judgement::{Judgement, judge},
     outgoing::{Addresses, Dialler},
@@ -35,6 +36,8 @@ pub(crate) struct Reloader {
     pub(crate) addresses: Arc<ArcSwap<Addresses>>,
     pub(crate) shared: Arc<Shared>,
     pub(crate) rollback: Arc<Rollback>,
+    /// What only a start puts in force.
+    pub(crate) fixed: Fixed,
     /// Held from finding out what may leave the log until it has left.
     pub(crate) pruning: Mutex<()>,
     /// How long entries of the log are kept.
@@ -64,8 +67,17 @@ impl Reloader {
         let config = Config::read(&self.file, None)?;
         let judgement = judge(clock::now(), &current, &config);
         refuse(&judgement, &config)?;
+        self.fixed.check(&config)?;
+        // What can be refused comes before anything is on record.
+        self.identify(&config)?;
         self.record(&config)?;
         self.put_in_force(&mut current, config, None).await
+    }
+
+    /// Shows the configured certificate from now on.
+    fn identify(&self, config: &Config) -> Result<(), RelayError> {
+        let named = |error: IdentityError| RelayError::Loop(error.to_string());
+        self.endpoint.replace_identity(config.identity.clone()).map_err(named)
     }
 
     /// Puts signed files in force if they may be; says in any case what they are and would change.
@@ -83,6 +95,7 @@ impl Reloader {
             tracing::warn!(%error, code = %error.code(), "signed files were handed in and refused");
             return Ok(judgement);
         }
+        self.identify(&config)?;
         self.place(&config)?;
         self.put_in_force(&mut current, config, Some(by)).await?;
         Ok(judgement)
@@ -116,8 +129,6 @@ impl Reloader {
         *current = InForce::of(&config);
         let mut files = Box::new(config.signed_set());
         files.policy.by = by.cloned();
-        let named = |error: IdentityError| RelayError::Loop(error.to_string());
-        self.endpoint.replace_identity(config.identity).map_err(named)?;
         self.trust.store(Arc::new(config.trust));
         self.addresses.store(Arc::new(config.peers));
         self.retention.store(Arc::new(config.retention.clone()));
@@ -125,8 +136,14 @@ impl Reloader {
         let receipts = ReceiptVerifier::new(config.logs.keys);
         self.shared.checks.replace_verifiers(Verifier::new(config.authorities), receipts);
         self.shared.policy.store(Arc::clone(&config.policy));
+        let roster = Event::RosterChanged(Box::new(Roster {
+            systems: config.systems,
+            clearances: config.clearances,
+            officers: config.officers,
+        }));
         let retention = Event::RetentionChanged(config.retention);
-        for event in [retention, Event::PolicyChanged { policy: config.policy, files }] {
+        let rules = Event::PolicyChanged { policy: config.policy, files };
+        for event in [roster, retention, rules] {
             self.shared
                 .inbox
                 .tell(event)

@@ -92,7 +92,7 @@ impl KnownRoom {
             Room::Plenty => tracing::warn!(?room, "the disk has room again: messages are taken in"),
             Room::Tight => tracing::warn!(
                 %code, ?room,
-                "the disk is filling up: whoever has much waiting here is refused more; free some space"
+                "the disk is filling up: messages are taken in, but no more from whoever has much waiting here; free some space"
             ),
             Room::Low => tracing::warn!(
                 %code, ?room,

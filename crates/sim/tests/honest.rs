@@ -151,7 +151,7 @@ fn falsify(entries: &mut [Bytes], kind: ReceiptKind, change: impl FnOnce(&mut Re
 
 #[test]
 fn a_receipt_for_another_recipient_is_found() {
-    let mut logs = Logs::of(1);
+    let mut logs = Logs::of(2);
     let forged = logs.logs[0].copy().unwrap().forged(|entries| {
         falsify(entries, ReceiptKind::Accepted, |receipt| {
             receipt.subjects[0].recipient = "nobody@sm.example".parse().unwrap();
@@ -159,7 +159,8 @@ fn a_receipt_for_another_recipient_is_found() {
     });
     let (forged, mut verdict) = (logs.auditor.get(&forged.unwrap()), Verdict::default());
     logs.auditor.audit(&forged, Known::new(), &mut verdict);
-    assert!(verdict.wrong.iter().any(|wrong| wrong.contains("[against plm.example]")));
+    let against = |wrong: &String| wrong.contains("[against plm.example]");
+    assert!(verdict.wrong.iter().any(against), "{:?}", verdict.wrong);
     assert!(std::panic::catch_unwind(|| verdict.is_acquittal()).is_err());
 }
 

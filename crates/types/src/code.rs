@@ -162,6 +162,8 @@ codes! {
         "Relays speak with those alone with which the federation file links them. If it should, have the file changed and signed.";
     TRUST_LAPSED = 3111, Operator, true, "What is needed to check a signature is missing or out of date here.",
         "The reason names the ministry: put its authority or its newest revocation list in place and reload. Messages wait at their giver meanwhile.";
+    TOO_MANY_SUBSCRIPTIONS = 3112, Sender, true, "As many subscriptions of this system are open as may be.",
+        "End some: a mailbox needs one for each program that reads it.";
     STORE_CORRUPT = 4101, Operator, false, "The state on disk is damaged.",
         "Keep the folder as it is, restore it from a copy, or start on an empty one and let peers send again.";
     STORE_IO = 4102, Operator, true, "The disk failed.",

@@ -215,6 +215,9 @@ pub const ASIDE_REASON_BYTES_MAX: usize = 256;
 pub const RECEIPTS_MAX: u64 = 1_000_000;
 /// Messages delivered and not yet confirmed on one subscription, whatever credit it asked for.
 pub const CREDIT_MAX: u32 = 1024;
+/// Open subscriptions of one system to messages, and as many to receipts: each is looked at in every step. More:
+/// refused.
+pub const SUBSCRIPTIONS_PER_SYSTEM_MAX: usize = 64;
 /// Ids of seen messages held in memory, about 40 bytes each; older ones are read from disk.
 pub const SEEN_IDS_IN_MEMORY_MAX: usize = 1_000_000;
 /// Width of one bucket of seen ids: small enough to read back one when an old id comes.

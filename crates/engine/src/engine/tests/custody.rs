@@ -338,7 +338,7 @@ fn of_a_queue_that_is_half_full_nobody_has_more_than_a_part() {
     let from = |number, sender| [Letter::new(number, sender, &[RECIPIENT])];
     assert_eq!(host.arrive(&["sm.example"], &from(3, SENDER)), [accepted(NOW)]);
     let spent = Verdict::Refused(Refusal::bare(Code::SHARE_SPENT));
-    assert_eq!(host.arrive(&["sm.example"], &from(4, SENDER)), [spent.clone()]);
+    assert_eq!(host.arrive(&["sm.example"], &from(4, SENDER)), std::slice::from_ref(&spent));
     assert_eq!(host.arrive(&["sm.example"], &from(5, "tilanne@sm.example")), [spent]);
     let other = from(6, "kirjaamo@verkko.example");
     assert_eq!(host.arrive(&["verkko.example"], &other), [accepted(NOW)], "others have theirs");

@@ -1,9 +1,13 @@
 //! Delivery to systems: credit, confirmation, receivers that leave.
 
-use kuriiri_types::{Code, Lane, Precedence, ReceiptKind, Refusal};
+use std::collections::{BTreeMap, BTreeSet};
+
+use kuriiri_types::{
+    Code, Lane, Precedence, ReceiptKind, Refusal, SpiffeId, limits::SUBSCRIPTIONS_PER_SYSTEM_MAX,
+};
 
 use crate::{
-    Action, Event, QueueId, ReceiptMode, Seq, SubscriptionId, Ticket,
+    Action, Event, QueueId, ReceiptMode, Roster, Seq, SubscriptionId, Ticket,
     testing::{Host, Letter, address, ministry, system},
 };
 
@@ -77,6 +81,48 @@ fn what_a_receiver_leaves_goes_to_the_next_in_order() {
     host.arrive(&["sm.example"], &[Letter::new(6, "kirjaamo@sm.example", &[MAILBOX])]);
     let actions = host.step(vec![want(8, 9)]);
     assert_eq!(Host::delivered(&actions, 8), [1, 3, 4, 5, 6]);
+}
+
+#[test]
+fn a_system_has_so_many_subscriptions_and_others_have_theirs() {
+    let mut host = host_with(&[1]);
+    let most = SUBSCRIPTIONS_PER_SYSTEM_MAX as u64;
+    for subscription in 0..most {
+        let actions = host.step(vec![want(subscription, 1)]);
+        assert!(!actions.iter().any(|action| matches!(action, Action::Refuse(..))));
+    }
+    let refused = Refusal::bare(Code::TOO_MANY_SUBSCRIPTIONS);
+    let refused = [Action::Refuse(SubscriptionId(most), refused)];
+    assert_eq!(host.step(vec![want(most, 1)]), refused);
+    let other = Host::want(&address("tilanne@plm.example"), most + 1, 1);
+    assert_eq!(host.step(vec![other]), []);
+    host.step(vec![unsubscribe(0)]);
+    let delivered = host.step(vec![want(most + 2, 1)]);
+    assert!(!delivered.iter().any(|action| matches!(action, Action::Refuse(..))));
+}
+
+#[test]
+fn a_system_that_is_taken_out_gets_nothing_more_and_another_takes_its_place() {
+    let mut host = host_with(&[1, 2]);
+    let given = tickets(&host.step(vec![want(7, 9)]));
+    let reads = |system: &str| {
+        let id: SpiffeId = format!("spiffe://plm.example/system/{system}").parse().unwrap();
+        let systems = BTreeMap::from([(id.clone(), BTreeSet::from([address(MAILBOX)]))]);
+        (id, Roster { systems, ..Roster::default() })
+    };
+    let (new, roster) = reads("asiakirjat");
+    let actions = host.step(vec![Event::RosterChanged(Box::new(roster))]);
+    let not_yours = Refusal::bare(Code::NOT_YOURS);
+    assert_eq!(actions, [Action::Refuse(SubscriptionId(7), not_yours)]);
+    host.step(vec![confirm(7, given)]);
+    assert_eq!(host.waiting(&mailbox()), 2, "its word means nothing any more");
+    let actions = host.step(vec![Event::Wanted {
+        system: new,
+        subscription: SubscriptionId(8),
+        mailbox: address(MAILBOX),
+        credit: 9,
+    }]);
+    assert_eq!(Host::delivered(&actions, 8), [1, 2]);
 }
 
 #[test]
