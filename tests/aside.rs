@@ -115,6 +115,15 @@ async fn what_cannot_be_opened_is_set_aside_and_nothing_behind_it_waits() {
         assert!(line["reasons"][0].as_str().unwrap().contains("sealing-key"), "{line}");
     }
     hears(&mut watch, &sealed[0], (ReceiptKind::SetAside, "plm.example")).await;
+    let anna = text(&federation.path("plm/operators/anna"));
+    let budgets = lines(&succeeded(&kuriiri(&["status", "--json", "--as", &anna])));
+    let used = |words: &str| {
+        let found = budgets.iter().find(|line| line["name"].as_str().unwrap().contains(words));
+        found.map(|line| line["used"].as_u64().unwrap())
+    };
+    assert_eq!(used(&format!("set aside of the mailbox {MAILBOX}")), Some(2), "{budgets:?}");
+    assert!(used("links of peers").is_some_and(|links| links > 0), "{budgets:?}");
+    assert!(used("bytes of sm.example").is_some_and(|bytes| bytes > 0), "{budgets:?}");
 
     // For people, beside the data; the message goes where it was before.
     assert_eq!(aside(&federation, "plm", &["retry", &sealed[0]]).0, Some(0));

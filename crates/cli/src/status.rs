@@ -1,24 +1,31 @@
 //! `kuriiri status`: what waits where, since when, and why.
 
+use std::path::{Path, PathBuf};
+
 use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
-use kuriiri_client::StatusReport;
+use kuriiri_client::{Budget, StatusReport};
 use kuriiri_types::Timestamp;
 
 use crate::{
     exit::{DONE, Failure, Outcome},
     output::{Output, line},
-    system::As,
+    person, system,
 };
 
-/// Show how the system's relay is: its mailboxes and its peers.
+/// Show how the relay is: to a system its mailboxes and peers, to an officer or operator how much is used of what
+/// others may spend.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    #[command(flatten)]
-    system: As,
+    /// The folder of a system, an officer or an operator.
+    #[arg(long = "as", value_name = "DIR")]
+    folder: PathBuf,
 }
 
 pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
-    let client = args.system.connect(output).await?;
+    if !args.folder.join("system.toml").exists() && is_persons(&args.folder) {
+        return budgets(&args.folder, output).await;
+    }
+    let client = system::connect(&args.folder, output).await?;
     let report = client.status().await.map_err(|e| Failure::new(e.code(), e))?;
     client.close().await;
     if output.is_json() {
@@ -28,6 +35,36 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     } else {
         output.text(&table(&report))?;
     }
+    Ok(DONE)
+}
+
+fn is_persons(folder: &Path) -> bool {
+    ["officer.toml", "operator.toml"].iter().any(|file| folder.join(file).exists())
+}
+
+/// What others may spend of the relay, and how much of it is used.
+async fn budgets(folder: &Path, output: Output) -> Outcome {
+    let person = person::connect(folder, output).await?;
+    let budgets = person.budgets().await.map_err(|error| Failure::new(error.code(), error));
+    person.close().await;
+    let budgets = budgets?;
+    if output.is_json() {
+        for Budget { name, used, limit } in budgets {
+            let object = serde_json::json!({
+                "event": "budget", "name": name, "used": used, "limit": limit,
+            });
+            output.data(&object, String::new)?;
+        }
+        return Ok(DONE);
+    }
+    let mut table = Table::new();
+    table.load_style(UTF8_BORDERS_ONLY).set_header(["what", "used", "of", "%"]);
+    for Budget { name, used, limit } in budgets {
+        let percent = used.saturating_mul(100) / limit.max(1);
+        let [used, limit, percent] = [used, limit, percent].map(|number| number.to_string());
+        table.add_row([line(&name), used, limit, percent]);
+    }
+    output.text(&table.to_string())?;
     Ok(DONE)
 }
 

@@ -116,6 +116,7 @@ impl Caller {
                     | AdminReply::ExportNoted
                     | AdminReply::Aside(_)
                     | AdminReply::AsideActed { .. }
+                    | AdminReply::Budgets(_)
                     | AdminReply::Pruned { .. } => Err(CallError::Misfit),
                 }
             }

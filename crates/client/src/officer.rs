@@ -14,7 +14,7 @@ use kuriiri_wire::{
     Frame,
     admin::{
         Activation, ActiveFiles, AdminReply, AdminRequest, Approve, Approved, AsideDeed,
-        AsideMessage, DecisionRecords, HeldMessage, Hold, Holds, OfferedFile,
+        AsideMessage, Budget, DecisionRecords, HeldMessage, Hold, Holds, OfferedFile,
     },
     approval,
 };
@@ -179,6 +179,17 @@ impl Officer {
         }
     }
 
+    /// How much is used of what others may spend of the relay: links, memory and processors first, then what
+    /// waits, the fullest first. For operators too.
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn budgets(&self) -> Result<Vec<Budget>, CallError> {
+        let reply = self.ask(&AdminRequest::Budgets).await?;
+        let AdminReply::Budgets(budgets) = reply else { return Err(CallError::Misfit) };
+        Ok(budgets)
+    }
+
     // === rules and decisions ===
 
     /// The signed files that the relay works by.
@@ -273,6 +284,7 @@ impl Officer {
             | AdminReply::ExportNoted
             | AdminReply::Aside(_)
             | AdminReply::AsideActed { .. }
+            | AdminReply::Budgets(_)
             | AdminReply::Pruned { .. }) => Ok(reply),
         }
     }

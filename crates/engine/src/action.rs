@@ -108,6 +108,8 @@ pub enum Reply {
     Decisions(Vec<Record>),
     /// Messages that are set aside, and whether there are more after them.
     Asides(Vec<AsideState>, bool),
+    /// How full what waits is, the fullest first.
+    Fill(Vec<Filled>),
     /// What was done to messages that are set aside.
     AsideActed {
         /// How many copies.
@@ -139,6 +141,17 @@ pub enum WitnessAnswer {
     OtherSize(Bytes),
     /// It is not believed.
     Refused(Refusal),
+}
+
+/// How much of what may wait does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filled {
+    /// What is bounded, in words.
+    pub name: String,
+    /// How much there is.
+    pub used: u64,
+    /// How much there may be.
+    pub limit: u64,
 }
 
 /// A message that is set aside, as people see it.

@@ -3,6 +3,7 @@
 //! Whoever takes messages in, hands them out or acts on them is a part of its own, and takes custody along.
 
 mod aside;
+mod fill;
 mod hearing;
 mod holding;
 mod leaving;
@@ -171,12 +172,7 @@ impl Custody {
 
     /// Whether a queue has room for one more message. Of one that is half full a payer has no more than a part.
     fn takes_one_more(&self, queue: &QueueId, payer: Option<&Payer>) -> bool {
-        let bound = match queue {
-            QueueId::Outbox(_) => OUTBOX_MESSAGES_MAX,
-            QueueId::Mailbox(_) => MAILBOX_MESSAGES_MAX,
-            QueueId::MailboxAside(_) | QueueId::OutboxAside(_) => ASIDE_MESSAGES_MAX,
-            QueueId::Receipts(_) => return true,
-        };
+        let Some(bound) = bound_of(queue) else { return true };
         let waiting = self.queues.waiting(queue);
         let has_share = |payer: &Payer| {
             waiting < bound / 2
@@ -226,6 +222,16 @@ impl Custody {
             Ruling::Wait(need) => Ruling::Wait(need),
             Ruling::End(refusal) => Ruling::End(Failure::refused(refusal)),
         }
+    }
+}
+
+/// How many messages may wait in a queue; nothing where receipts wait, of which the oldest go.
+fn bound_of(queue: &QueueId) -> Option<u64> {
+    match queue {
+        QueueId::Outbox(_) => Some(OUTBOX_MESSAGES_MAX),
+        QueueId::Mailbox(_) => Some(MAILBOX_MESSAGES_MAX),
+        QueueId::MailboxAside(_) | QueueId::OutboxAside(_) => Some(ASIDE_MESSAGES_MAX),
+        QueueId::Receipts(_) => None,
     }
 }
 

@@ -266,6 +266,7 @@ impl Engine {
             PersonRequest::AsideAct { message, deed } => {
                 custody.on_aside_act(work, &person, (message, deed))?
             }
+            PersonRequest::Fill => custody.on_fill_asked(&person),
             PersonRequest::Asides { after, limit } => {
                 custody.on_asides_asked(work, &person, (after.as_ref(), limit))?
             }

@@ -241,6 +241,8 @@ pub enum PersonRequest {
         /// What is to become of them.
         deed: AsideDeed,
     },
+    /// How full are queues and holds?
+    Fill,
     /// Which messages are set aside?
     Asides {
         /// Only those behind this place.

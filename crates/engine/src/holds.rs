@@ -55,6 +55,11 @@ impl Holds {
         Ok(holds)
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     /// How many of them are a payer's.
     pub(crate) fn of_payer(&self, payer: &Payer) -> usize {
         self.payers.get(payer).copied().unwrap_or_default()

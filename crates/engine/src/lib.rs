@@ -61,8 +61,8 @@ mod waiting;
 mod witness;
 
 pub use action::{
-    Action, AsideState, Delivery, HoldState, Load, PeerState, ReceiptOut, Reply, Resolution,
-    Status, Unproved, Waiting, WitnessAnswer,
+    Action, AsideState, Delivery, Filled, HoldState, Load, PeerState, ReceiptOut, Reply,
+    Resolution, Status, Unproved, Waiting, WitnessAnswer,
 };
 pub use commit::{BodyFile, Commit, LogAppend, Write};
 pub use config::{Config, LogConfig, Random, Roster, SignedSet, SystemClearance};

@@ -35,6 +35,15 @@ impl Payer {
     }
 }
 
+impl std::fmt::Display for Payer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sender(address) => address.fmt(f),
+            Self::Ministry(ministry) => ministry.fmt(f),
+        }
+    }
+}
+
 /// What each payer has in queues.
 #[derive(Debug, Default)]
 pub(crate) struct Shares {
@@ -51,6 +60,11 @@ impl Shares {
     /// Bytes that a payer has in all queues, on the wire; each copy counts.
     pub(crate) fn bytes(&self, payer: &Payer) -> u64 {
         self.bytes.get(payer).copied().unwrap_or_default()
+    }
+
+    /// The same of each payer that has any.
+    pub(crate) fn all_bytes(&self) -> impl Iterator<Item = (&Payer, u64)> {
+        self.bytes.iter().map(|(payer, bytes)| (payer, *bytes))
     }
 
     /// Counts a message that comes into a queue.

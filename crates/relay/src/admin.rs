@@ -5,14 +5,14 @@ mod aside;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use kuriiri_engine::{Event, HoldState, LogDeed, PersonRequest, Reply, Resolution};
-use kuriiri_transport::{Frame as Came, Link, Receiver, Sender};
+use kuriiri_engine::{Event, Filled, HoldState, LogDeed, PersonRequest, Reply, Resolution};
+use kuriiri_transport::{Figure, Frame as Came, Link, Receiver, Sender};
 use kuriiri_types::{Code, MessageId, Refusal, SpiffeId, SpiffeRole};
 use kuriiri_wire::{
     Frame,
     admin::{
         Activation, ActiveFile, ActiveFiles, AdminReply, AdminRequest, Approve, Approved,
-        AsideMessages, DecisionRecords, FileVerdict, HeldMessage, Hold, Holds, OfferedFile,
+        AsideMessages, Budget, DecisionRecords, FileVerdict, HeldMessage, Hold, Holds, OfferedFile,
     },
     limits::{ASIDE_PAGE, DECISION_BYTES_MAX, DECISIONS_MAX},
 };
@@ -109,6 +109,7 @@ impl AdminSession {
                 let after = after.map(aside::from_wire);
                 self.ask(PersonRequest::Asides { after, limit: ASIDE_PAGE }).await
             }
+            AdminRequest::Budgets => self.ask(PersonRequest::Fill).await,
             AdminRequest::AsideAct { id: message, deed } => {
                 self.ask(PersonRequest::AsideAct { message, deed: aside::deed(deed) }).await
             }
@@ -130,6 +131,7 @@ impl AdminSession {
             | AdminRequest::PolicyActivate { .. }
             | AdminRequest::AsideList { .. }
             | AdminRequest::AsideAct { .. }
+            | AdminRequest::Budgets
             | AdminRequest::Decisions { .. } => false,
         };
         let refused = for_officers && self.person.role() != SpiffeRole::Officer;
@@ -161,6 +163,7 @@ impl AdminSession {
                 let messages = found.into_iter().filter_map(aside::to_wire).collect();
                 AdminReply::Aside(AsideMessages { messages, more })
             }
+            Reply::Fill(waiting) => AdminReply::Budgets(self.budgets(waiting)),
             Reply::AsideActed { messages, more } => AdminReply::AsideActed { messages, more },
             Reply::Noted => AdminReply::ExportNoted,
             Reply::Refused(refusal) => AdminReply::Refused(refusal),
@@ -168,6 +171,16 @@ impl AdminSession {
                 AdminReply::Refused(Refusal::bare(Code::INTERNAL))
             }
         })
+    }
+
+    /// Those of links, memory and processors, and then those of what waits.
+    fn budgets(&self, waiting: Vec<Filled>) -> Vec<Budget> {
+        let ours = self.reloader.endpoint.figures().into_iter().chain(self.shared.figures());
+        let ours =
+            ours.map(|Figure { name, used, limit }| Budget { name: name.into(), used, limit });
+        let waiting = waiting.into_iter();
+        ours.chain(waiting.map(|Filled { name, used, limit }| Budget { name, used, limit }))
+            .collect()
     }
 
     async fn held(&self, state: HoldState) -> Result<HeldMessage, LinkError> {

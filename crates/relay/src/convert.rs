@@ -20,6 +20,7 @@ pub(crate) fn refused(reply: Reply) -> client::Reply {
         | Reply::Decisions(_)
         | Reply::Erased { .. }
         | Reply::Asides(..)
+        | Reply::Fill(_)
         | Reply::AsideActed { .. }
         | Reply::Noted
         | Reply::Witnessed(_) => Refusal::bare(Code::INTERNAL),
@@ -71,6 +72,7 @@ pub(crate) fn witnessed(reply: Reply) -> Witnessed {
         | Reply::Decisions(_)
         | Reply::Erased { .. }
         | Reply::Asides(..)
+        | Reply::Fill(_)
         | Reply::AsideActed { .. }
         | Reply::Noted => Witnessed::Refused(Refusal::bare(Code::INTERNAL)),
     }

@@ -263,6 +263,7 @@ impl World {
             | Reply::Witnessed(_)
             | Reply::Erased { .. }
             | Reply::Asides(..)
+            | Reply::Fill(_)
             | Reply::AsideActed { .. }
             | Reply::Noted
             | Reply::Hold(_) => {

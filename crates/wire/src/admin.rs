@@ -8,12 +8,14 @@
 //! its own signature, whoever brings it.
 
 mod aside;
+mod budgets;
 mod decisions;
 mod files;
 mod holds;
 mod request;
 
 pub use aside::{AsideDeed, AsideMessage, AsideMessages, AsidePlace, AsideQueue};
+pub use budgets::Budget;
 pub use decisions::DecisionRecords;
 pub use files::{Activation, ActiveFile, ActiveFiles, FileVerdict, OfferedFile};
 pub use holds::{Approve, Approved, HeldMessage, Hold, Holds};

@@ -85,6 +85,7 @@ impl Waiting {
             | AdminRequest::PolicyActivate { .. }
             | AdminRequest::AsideList { .. }
             | AdminRequest::AsideAct { .. }
+            | AdminRequest::Budgets
             | AdminRequest::Decisions { .. }
             | AdminRequest::Erase { .. }
             | AdminRequest::NoteExport { .. }
@@ -341,6 +342,7 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
         | AdminRequest::Approve(_)
         | AdminRequest::AsideList { .. }
         | AdminRequest::AsideAct { .. }
+        | AdminRequest::Budgets
         | AdminRequest::PolicyActivate { .. } => {
             AdminReply::Refused(Refusal::bare(Code::NOT_AN_OFFICER))
         }

@@ -7,8 +7,8 @@ use kuriiri_types::{
 };
 
 use super::{
-    Activation, ActiveFiles, Approve, Approved, AsideDeed, AsideMessages, AsidePlace,
-    DecisionRecords, HeldMessage, Holds, OfferedFile, aside, decisions, files, holds,
+    Activation, ActiveFiles, Approve, Approved, AsideDeed, AsideMessages, AsidePlace, Budget,
+    DecisionRecords, HeldMessage, Holds, OfferedFile, aside, budgets, decisions, files, holds,
 };
 use crate::{
     error::{Flaw, WireError},
@@ -78,6 +78,8 @@ pub enum AdminRequest {
         /// What is to become of them.
         deed: AsideDeed,
     },
+    /// How much is used of what others may spend of the relay?
+    Budgets,
 }
 
 /// The one answer to it.
@@ -118,6 +120,9 @@ pub enum AdminReply {
         /// Whether there are more, to be asked for again.
         more: bool,
     },
+    /// To [`AdminRequest::Budgets`]: at most [`BUDGETS_MAX`](crate::limits::BUDGETS_MAX), those of links, memory and
+    /// processors first, then those of what waits, the fullest first.
+    Budgets(Vec<Budget>),
     /// The request was refused.
     Refused(Refusal),
 }
@@ -180,6 +185,7 @@ pub(crate) static REQUEST: Shape = Shape::new(
         Field::one("prune", 9, &PRUNE),
         Field::one("aside_list", 10, &aside::LIST),
         Field::one("aside_act", 11, &aside::ACT),
+        Field::one("budgets", 12, &budgets::LIST),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
@@ -197,6 +203,7 @@ pub(crate) static REPLY: Shape = Shape::new(
         Field::one("pruned", 10, &PRUNED),
         Field::one("aside", 11, &aside::MESSAGES),
         Field::one("aside_acted", 12, &ASIDE_ACTED),
+        Field::one("budgets", 13, &budgets::BUDGETS),
     ],
 );
 
@@ -233,6 +240,7 @@ fn write_request(request: &AdminRequest) -> RequestKind {
             let (id, deed) = (message.as_ref().map(id), aside::write_deed(*deed).into());
             RequestKind::AsideAct(proto::AsideAct { id, deed })
         }
+        AdminRequest::Budgets => RequestKind::Budgets(proto::BudgetList {}),
     }
 }
 
@@ -267,6 +275,7 @@ fn read_request(wire: proto::AdminRequest) -> Result<AdminRequest, Flaw> {
             let id = wire.id.map(|id| field::message_id("id", &id)).transpose()?;
             AdminRequest::AsideAct { id, deed: aside::read_deed(wire.deed)? }
         }
+        RequestKind::Budgets(proto::BudgetList {}) => AdminRequest::Budgets,
     })
 }
 
@@ -294,6 +303,7 @@ fn write_reply(reply: &AdminReply) -> ReplyKind {
         AdminReply::AsideActed { messages, more } => {
             ReplyKind::AsideActed(proto::AsideActed { messages: *messages, more: *more })
         }
+        AdminReply::Budgets(all) => ReplyKind::Budgets(budgets::write(all)),
         AdminReply::Refused(refusal) => ReplyKind::Refused(refusal::write(refusal)),
     }
 }
@@ -315,6 +325,7 @@ fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
         ReplyKind::AsideActed(wire) => {
             AdminReply::AsideActed { messages: wire.messages, more: wire.more }
         }
+        ReplyKind::Budgets(wire) => AdminReply::Budgets(budgets::read(wire)?),
         ReplyKind::Refused(wire) => AdminReply::Refused(refusal::read(wire)?),
     })
 }

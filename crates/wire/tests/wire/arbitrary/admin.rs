@@ -32,6 +32,7 @@ pub(crate) fn admin_request() -> impl Strategy<Value = AdminRequest> {
         option::of(aside_place()).prop_map(|after| AdminRequest::AsideList { after }),
         (option::of(id()), select(&[AsideDeed::Retry, AsideDeed::Refuse][..]))
             .prop_map(|(id, deed)| AdminRequest::AsideAct { id, deed }),
+        Just(AdminRequest::Budgets),
     ]
 }
 
@@ -102,6 +103,10 @@ pub(crate) fn admin_reply() -> impl Strategy<Value = AdminReply> {
         (vec(aside(), 0..3), any::<bool>())
             .prop_map(|(messages, more)| AdminReply::Aside(AsideMessages { messages, more })),
         any::<(u32, bool)>().prop_map(|(messages, more)| AdminReply::AsideActed { messages, more }),
+        vec((line(), any::<(u64, u64)>()), 0..4).prop_map(|all| {
+            let budget = |(name, (used, limit))| Budget { name, used, limit };
+            AdminReply::Budgets(all.into_iter().map(budget).collect())
+        }),
         refusal().prop_map(AdminReply::Refused),
     ]
 }
