@@ -17,7 +17,7 @@ pub(crate) struct Observer {
     pub(crate) sent: BTreeMap<Digest, Arc<Sent>>,
     /// Messages of which their system heard that they are taken.
     pub(crate) acknowledged: BTreeSet<Digest>,
-    /// Messages that a relay was ever about to refuse; a repeat may be taken after later ones.
+    /// Messages that a relay was ever about to refuse, or put off; they may be taken after later ones.
     pub(crate) once_refused: BTreeSet<Digest>,
     /// Messages that ever waited in a hold: others may have gone before them.
     pub(crate) once_held: BTreeSet<Digest>,
@@ -102,7 +102,7 @@ impl Observer {
     /// A relay has decided on a batch, whether or not it lives to say so.
     pub(crate) fn on_decided(&mut self, claims: &[Option<Claim>], verdicts: &[Verdict]) {
         for (claim, verdict) in claims.iter().zip(verdicts) {
-            if let (Some(claim), Verdict::Refused(_)) = (claim, verdict) {
+            if let (Some(claim), Verdict::Refused(_) | Verdict::Later(_)) = (claim, verdict) {
                 self.once_refused.insert(claim.leaf);
             }
         }

@@ -26,7 +26,7 @@ pub(crate) struct Field {
 }
 
 /// Most fields that a shape can have: what the counters on the stack hold.
-const FIELDS_MAX: usize = 12;
+const FIELDS_MAX: usize = 16;
 
 /// The wire types of protobuf that proto3 uses.
 const VARINT: u64 = 0;
