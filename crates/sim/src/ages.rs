@@ -10,6 +10,7 @@ use crate::{
     failure::{Check, Failure, forgive_if, hold},
     node::Node,
     officers::LAST_ROUNDS_WITHIN,
+    own_clock::WrongClocks,
     planned::Planned,
     sabotage::Sabotage,
     sender::Sender,
@@ -154,7 +155,9 @@ impl World {
             self.agenda.after(self.rng.below(1000), Planned::Read { mailbox, again });
         }
         self.begin_last_rounds();
-        let limit = self.agenda.now().after(REST_WITHIN);
+        // A message by a clock that is ahead waits until it is its time for a relay whose clock is behind.
+        let apart = self.wrong_clocks.as_ref().map_or(Duration::ZERO, WrongClocks::apart);
+        let limit = self.agenda.now().after(REST_WITHIN).after(apart);
         while !self.is_at_rest() {
             let is_late = self.agenda.now() >= limit;
             hold("the_world_comes_to_rest", !is_late, || self.unrest())?;

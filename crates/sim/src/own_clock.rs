@@ -35,6 +35,11 @@ impl WrongClocks {
         Self { by: u64::try_from(by.as_millis()).unwrap_or(u64::MAX), rng }
     }
 
+    /// How far two clocks can be apart.
+    pub(crate) fn apart(&self) -> Duration {
+        Duration::from_millis(self.by.saturating_mul(2))
+    }
+
     /// A clock that is wrong by at most so much; every third is right.
     pub(crate) fn draw(&mut self) -> OwnClock {
         let is_right = self.rng.chance(33);
