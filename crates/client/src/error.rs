@@ -336,12 +336,12 @@ impl ReceiveError {
             Self::Closed => Code::CLOSED,
         }
     }
-}
 
-impl ReceiveError {
     /// What the relay hears about a message that cannot be shown.
     pub(crate) fn as_refusal(&self) -> Refusal {
-        Refusal { code: self.code(), reasons: vec![with_causes(self)] }
+        // Whose message it is the relay knows.
+        let cause = std::error::Error::source(self).unwrap_or(self);
+        Refusal { code: self.code(), reasons: vec![with_causes(cause)] }
     }
 }
 
