@@ -119,6 +119,15 @@ impl Custody {
         self.holds.look_at_all();
     }
 
+    /// Whether it serves these already.
+    pub(crate) fn serves(&self, roster: &Roster) -> bool {
+        let Roster { systems, clearances, officers: holders } = roster;
+        let config = &self.config;
+        config.systems == *systems
+            && config.clearances == *clearances
+            && config.officers == *holders
+    }
+
     /// Serves these from now on.
     pub(crate) fn change_roster(&mut self, roster: Roster) {
         self.config.systems = roster.systems;

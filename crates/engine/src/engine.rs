@@ -313,6 +313,10 @@ impl Engine {
 
     /// Serves these from now on: what a system may do is decided again with all that waits.
     fn on_roster(&mut self, work: &mut Work<'_>, roster: Roster) {
+        // Most reloads change nobody; whatever else they change has all that waits decided again by itself.
+        if self.custody.serves(&roster) {
+            return;
+        }
         // What was decided before was by the clearances before.
         work.write_decisions();
         self.custody.change_roster(roster);

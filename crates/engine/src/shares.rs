@@ -30,7 +30,8 @@ impl Payer {
         }
     }
 
-    fn of_message(message: &Message) -> Self {
+    /// That of a message in custody.
+    pub(crate) fn of_message(message: &Message) -> Self {
         Self::of(message.header(), &message.parcel().path)
     }
 }

@@ -39,8 +39,7 @@ impl Custody {
     ) -> bool {
         let Some(aside) = queue.aside() else { return false };
         let why = in_short(why);
-        let payer = Payer::of(message.header(), &message.parcel().path);
-        if !self.takes_one_more(&aside, Some(&payer)) {
+        if !self.takes_one_more(&aside, Some(&Payer::of_message(message))) {
             let is_senders = why.code.fault() == Fault::Sender;
             if is_senders {
                 self.withdraw(work, queue, message, &Failure::refused(why));
@@ -52,10 +51,15 @@ impl Custody {
             Some(address) => work.tell_aside(sent, [address], &why, by),
             None => work.tell_aside(sent, message.recipients(), &why, by),
         }
-        work.commit.retained.extend(message.parcel().body.reference());
-        let kept = message.with_aside(Some(Aside { since: work.now, why }));
-        self.queues.append(&aside, lane, Queued::Message(kept));
+        let since = work.now;
+        self.put(work, (&aside, lane), message.with_aside(Some(Aside { since, why })));
         true
+    }
+
+    /// Puts a message at the end of another queue than the one that it stands in, which the caller ends it in.
+    fn put(&mut self, work: &mut Work<'_>, (queue, lane): (&QueueId, Lane), message: Arc<Message>) {
+        work.commit.retained.extend(message.parcel().body.reference());
+        self.queues.append(queue, lane, Queued::Message(message));
     }
 }
 
@@ -237,8 +241,7 @@ impl Custody {
         let Some(origin) = queue.origin().filter(|origin| self.takes_one_more(origin, None)) else {
             return false;
         };
-        work.commit.retained.extend(message.parcel().body.reference());
-        self.queues.append(&origin, lane, Queued::Message(message.with_aside(None)));
+        self.put(work, (&origin, lane), message.with_aside(None));
         true
     }
 }
