@@ -11,8 +11,8 @@ use kuriiri_transport::{
     Conversation, Endpoint, Expect, Identity, Link, LinkClosed, Receiver, Settings, Trust,
 };
 use kuriiri_types::{
-    Code, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role, Timestamp,
-    Verdict,
+    Code, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role, Sealing,
+    Timestamp, Verdict,
 };
 use kuriiri_wire::{
     Frame, Part, Place, Proved, header,
@@ -186,17 +186,31 @@ async fn a_label_that_the_peer_is_not_cleared_for_never_leaves() {
 
 /// A message of plm's registry for sm's, with its genuine signature.
 fn message(federation: &Federation, label: &str, body: &[u8]) -> (RelayedPart, Bytes) {
+    signed_by_plm(federation, new_id(), ("sm.example", label), (body, None))
+}
+
+/// An id that no other message has, of now.
+pub(crate) fn new_id() -> MessageId {
+    let mut random = [0; 10];
+    random.copy_from_slice(&kuriiri_seal::salted(b"").unwrap()[..10]);
+    MessageId::new(now(), random)
+}
+
+/// A message of plm's registry for that of a ministry, with its genuine signature: sealed, if it says so, or not.
+pub(crate) fn signed_by_plm(
+    federation: &Federation,
+    id: MessageId,
+    (ministry, label): (&str, &str),
+    (body, sealing): (&[u8], Option<Sealing>),
+) -> (RelayedPart, Bytes) {
     let read = |name: &str| federation.read(&format!("plm/systems/kirjaamo/{name}"));
     let signer = Signer::from_pem(&read("signing.pem"), &read("signing.key")).unwrap();
     let salted = kuriiri_seal::salted(body).unwrap();
-    let mut random = [0; 10];
-    random.iter_mut().zip(&salted).for_each(|(to, from)| *to = *from);
-    let id = MessageId::new(now(), random);
-    let to = Recipient { address: "kirjaamo@sm.example".parse().unwrap(), role: Role::Action };
+    let address = format!("kirjaamo@{ministry}").parse().unwrap();
     let header = header::encode(&Header {
         id,
         from: "kirjaamo@plm.example".parse().unwrap(),
-        to: vec![to],
+        to: vec![Recipient { address, role: Role::Action }],
         label: Some(label.parse().unwrap()),
         precedence: Precedence::Routine,
         message_type: MessageType::Operation,
@@ -209,11 +223,11 @@ fn message(federation: &Federation, label: &str, body: &[u8]) -> (RelayedPart, B
         conversation: None,
         in_reply_to: None,
         obsoletes: None,
-        sealing: None,
+        sealing,
         drafter: None,
     });
     let proof = signer.sign(kuriiri_seal::Purpose::Messages, &[leaf(&header)]).remove(0);
-    let (dest, origin) = ("sm.example".parse().unwrap(), "plm.example".parse().unwrap());
+    let (dest, origin) = (ministry.parse().unwrap(), "plm.example".parse().unwrap());
     let parcel = Parcel { header, body: salted, approvals: Vec::new() };
     let part = Part { signed: join(&[&proof]).unwrap(), messages: vec![parcel] };
     (RelayedPart { dest, path: vec![origin], part }, signer.certificate().clone())

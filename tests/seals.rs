@@ -5,21 +5,15 @@ use std::fs;
 
 use bytes::Bytes;
 use kuriiri_client::SendError;
-use kuriiri_merkle::leaf;
-use kuriiri_seal::{Purpose, SealingKey, SealingPublicKey, Signer, commit, join, salted, seal};
-use kuriiri_types::{
-    Code, Header, MessageId, MessageType, Ministry, Precedence, Recipient, Role, Sealing,
-};
-use kuriiri_wire::{
-    Part, header,
-    relay::{Parcel, RelayedPart},
-};
+use kuriiri_seal::{SealingKey, SealingPublicKey, seal};
+use kuriiri_types::{Code, Ministry, Sealing};
+use kuriiri_wire::relay::RelayedPart;
 
 use crate::{
     books::{Books, Sent, draft},
     documents::embedded,
     federation::{Federation, RELAYS},
-    identity::now,
+    identity::{new_id, signed_by_plm},
     stories::SECRET,
 };
 
@@ -40,40 +34,10 @@ fn message(
     key: SealingPublicKey,
     change: impl FnOnce(Sealing, Vec<u8>) -> (Sealing, Vec<u8>),
 ) -> (RelayedPart, Bytes) {
-    let read = |name: &str| federation.read(&format!("plm/systems/kirjaamo/{name}"));
-    let signer = Signer::from_pem(&read("signing.pem"), &read("signing.key")).unwrap();
-    let mut random = [0; 10];
-    random.copy_from_slice(&salted(b"").unwrap()[..10]);
-    let id = MessageId::new(now(), random);
-    let dest: Ministry = ministry.parse().unwrap();
-    let (sealing, body) = seal(SECRET.as_bytes(), &[(dest.clone(), key)], &id).unwrap();
+    let (id, dest): (_, Ministry) = (new_id(), ministry.parse().unwrap());
+    let (sealing, body) = seal(SECRET.as_bytes(), &[(dest, key)], &id).unwrap();
     let (sealing, body) = change(sealing, body);
-    let salted = salted(&body).unwrap();
-    let address = format!("kirjaamo@{ministry}").parse().unwrap();
-    let header = header::encode(&Header {
-        id,
-        from: PLM.parse().unwrap(),
-        to: vec![Recipient { address, role: Role::Action }],
-        label: Some("FI TL4".parse().unwrap()),
-        precedence: Precedence::Routine,
-        message_type: MessageType::Operation,
-        created: id.time(),
-        expires: None,
-        content_type: "text/plain".into(),
-        body_size: body.len() as u64,
-        body_commitment: commit(&salted).unwrap(),
-        subject: String::new(),
-        conversation: None,
-        in_reply_to: None,
-        obsoletes: None,
-        sealing: Some(sealing),
-        drafter: None,
-    });
-    let proof = signer.sign(Purpose::Messages, &[leaf(&header)]).remove(0);
-    let parcel = Parcel { header, body: salted, approvals: Vec::new() };
-    let part = Part { signed: join(&[&proof]).unwrap(), messages: vec![parcel] };
-    let path = vec!["plm.example".parse().unwrap()];
-    (RelayedPart { dest, path, part }, signer.certificate().clone())
+    signed_by_plm(federation, id, (ministry, "FI TL4"), (&body, Some(sealing)))
 }
 
 /// A system and a relay of one ministry that act together, or are both in another's hands, get nothing to a hub
