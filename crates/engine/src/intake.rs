@@ -27,7 +27,8 @@ use crate::{
     recent::Recent,
     record::{Certificate, approvals_weight},
     rules::Ruled,
-    seen::Taken,
+    seen::{Known, Taken},
+    shares::Payer,
     statements::StatementId,
     stating::Sent,
     step::Work,
@@ -210,12 +211,14 @@ impl Intake {
     ) -> Result<Verdict, ViewError> {
         let Denied { message, path, endorsed, refusal, ruled } = denied;
         let spot = denials::spot(work, (message.header(), message.leaf()), dest, refusal.code);
-        if let Some(taken) = custody.seen.taken(spot, &work.reader)?
+        let known = custody.seen.known(spot, &Payer::of(message.header(), &path), work)?;
+        if let Known::Taken(taken) = known
             && work.answer_again(taken.said, source.token)?
         {
             return Ok(Verdict::Refused(refusal));
         }
-        if !self.denials.may_be_written(work.now, &message, &path) {
+        let is_cheap = known != Known::NotNow;
+        if !is_cheap || !self.denials.may_be_written(work.now, &message, &path) {
             custody.turned_away.count(work, &source.giver, refusal.code);
             return Ok(Verdict::Refused(refusal));
         }

@@ -4,26 +4,26 @@
 //! message, and beside it in a receipt. A repeat has the same, so one bucket answers for it, and
 //! buckets that nobody asks about stay on disk.
 
-use std::collections::{BTreeMap, HashMap};
+mod buckets;
+
+use std::collections::BTreeMap;
 
 use kuriiri_merkle::digest;
 use kuriiri_types::{
     Digest, Timestamp,
-    limits::{
-        CLOCK_SKEW_MAX, MESSAGE_TTL_MAX, PACK_BYTES_MAX, RECEIPT_AGE_MAX, SEEN_BUCKET,
-        SEEN_IDS_IN_MEMORY_MAX,
-    },
+    limits::{CLOCK_SKEW_MAX, MESSAGE_TTL_MAX, PACK_BYTES_MAX, RECEIPT_AGE_MAX, SEEN_BUCKET},
 };
 
 use crate::{
     commit::Write,
-    reader::Reader,
     record::{Marked, SeenMark, SeenRun},
     serials::Serials,
+    shares::Payer,
     statements::StatementId,
     step::Work,
     view::ViewError,
 };
+use buckets::Buckets;
 
 /// Marks in one stored run: at most 26 bytes each with their entries' places.
 const RUN_MARKS_MAX: usize = (PACK_BYTES_MAX - 1024) / 26;
@@ -35,16 +35,24 @@ const FORGET_EVERY_MS: i64 = 3_600_000;
 /// The memory of marks.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    /// Buckets read so far, whole.
-    buckets: BTreeMap<u64, HashMap<SeenMark, Taken>>,
-    /// Marks in memory.
-    in_memory: usize,
+    buckets: Buckets,
     /// Set in this step.
     fresh: BTreeMap<u64, Vec<Marked>>,
     /// Set in this step, of which nothing is written yet.
     pending: Vec<(Spot, StatementId)>,
     /// When old buckets are cleared next.
     forget_at: Timestamp,
+}
+
+/// What is known of a thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// It was taken.
+    Taken(Taken),
+    /// It was not.
+    New,
+    /// Whoever answers for it has had too much read again: to be asked later.
+    NotNow,
 }
 
 /// What is remembered of a thing that was taken.
@@ -100,17 +108,18 @@ impl Spot {
 }
 
 impl Seen {
-    /// What is known of the thing of this spot, if it was taken.
-    pub(crate) fn taken(
+    /// What is known of the thing of this spot, for which this payer answers.
+    pub(crate) fn known(
         &mut self,
         spot: Spot,
-        reader: &Reader<'_>,
-    ) -> Result<Option<Taken>, ViewError> {
-        // Whoever asks about any times does not fill the memory with empty buckets.
-        if !self.buckets.contains_key(&spot.bucket) && reader.view.seen(spot.bucket)?.is_empty() {
-            return Ok(None);
+        payer: &Payer,
+        work: &Work<'_>,
+    ) -> Result<Known, ViewError> {
+        if !self.buckets.may_read(spot.bucket, payer, work.now) {
+            return Ok(Known::NotNow);
         }
-        Ok(self.bucket(spot.bucket, reader)?.get(&spot.mark).copied())
+        let taken = self.buckets.find(spot.bucket, &spot.mark, &work.reader)?;
+        Ok(taken.map_or(Known::New, Known::Taken))
     }
 
     /// Remembers the thing of this spot, of which this entry of the log tells.
@@ -140,11 +149,7 @@ impl Seen {
 
     fn remember(&mut self, spot: Spot, said: Said, work: &Work<'_>) -> Result<(), ViewError> {
         let taken = Taken { at: work.now, said };
-        self.bucket(spot.bucket, &work.reader)?.insert(spot.mark, taken);
-        self.in_memory = self.in_memory.saturating_add(1);
-        // A bucket that is being written to stays in memory.
-        self.fresh.entry(spot.bucket).or_default();
-        Ok(())
+        self.buckets.set((spot.bucket, spot.mark), taken, &work.reader)
     }
 
     /// Notes where the statements were written of which things wait for it.
@@ -152,10 +157,7 @@ impl Seen {
         for (spot, statement) in std::mem::take(&mut self.pending) {
             let Some(entry) = work.statements.entry(statement) else { continue };
             let entry = work.log.reference(entry);
-            let bucket = self.buckets.get_mut(&spot.bucket);
-            if let Some(taken) = bucket.and_then(|bucket| bucket.get_mut(&spot.mark)) {
-                taken.said = Said::Entry(entry);
-            }
+            self.buckets.place(spot.bucket, &spot.mark, Said::Entry(entry));
             self.fresh.entry(spot.bucket).or_default().push(Marked { mark: spot.mark, entry });
         }
     }
@@ -169,58 +171,16 @@ impl Seen {
                 work.commit.writes.push(Write::PutSeen { bucket, run, marks });
             }
         }
+        self.buckets.are_kept();
         if work.now >= self.forget_at {
             // Receipts are held against the marks of their messages, which are older by a whole life.
             let oldest = work.now.before(RECEIPT_AGE_MAX).before(MESSAGE_TTL_MAX);
             let before = bucket(oldest.before(2 * CLOCK_SKEW_MAX));
             work.commit.writes.push(Write::ForgetSeen { before });
-            self.drop_before(before);
+            self.buckets.drop_before(before);
             self.forget_at =
                 Timestamp::from_millis(work.now.as_millis().saturating_add(FORGET_EVERY_MS));
         }
-    }
-
-    /// The bucket, read from disk if it is not here.
-    fn bucket(
-        &mut self,
-        number: u64,
-        reader: &Reader<'_>,
-    ) -> Result<&mut HashMap<SeenMark, Taken>, ViewError> {
-        if !self.buckets.contains_key(&number) {
-            self.make_room();
-            let mut marks = HashMap::new();
-            for run in reader.view.seen(number)? {
-                let at = run.at;
-                let said = |marked: &Marked| Said::Entry(marked.entry);
-                let taken = |marked: Marked| (marked.mark, Taken { at, said: said(&marked) });
-                marks.extend(run.marks.into_iter().map(taken));
-            }
-            self.in_memory = self.in_memory.saturating_add(marks.len());
-            self.buckets.insert(number, marks);
-        }
-        Ok(self.buckets.entry(number).or_default())
-    }
-
-    /// Lets the oldest buckets go to disk until the rest is within bounds. A bucket with marks of
-    /// this step stays: they are not on disk yet.
-    fn make_room(&mut self) {
-        while self.in_memory > SEEN_IDS_IN_MEMORY_MAX {
-            let Some(oldest) = self.buckets.keys().find(|b| !self.fresh.contains_key(b)).copied()
-            else {
-                return;
-            };
-            self.drop_bucket(oldest);
-        }
-    }
-
-    fn drop_before(&mut self, before: u64) {
-        let old: Vec<u64> = self.buckets.range(..before).map(|(number, _)| *number).collect();
-        old.into_iter().for_each(|number| self.drop_bucket(number));
-    }
-
-    fn drop_bucket(&mut self, number: u64) {
-        let marks = self.buckets.remove(&number).map_or(0, |marks| marks.len());
-        self.in_memory = self.in_memory.saturating_sub(marks);
     }
 }
 

@@ -35,7 +35,7 @@ use crate::{
 
 /// The version of keys and values: 3 since the end of each chain is a record of its own, 4 since headers
 /// stand beside the log, 5 since packs have each signature once. Another one needs a migration.
-pub(crate) const FORMAT: u32 = 6;
+pub(crate) const FORMAT: u32 = 7;
 
 impl Store {
     /// Opens the state in a folder, which is made if it is not there, for its owner alone.

@@ -218,10 +218,16 @@ pub const CREDIT_MAX: u32 = 1024;
 /// Open subscriptions of one system to messages, and as many to receipts: each is looked at in every step. More:
 /// refused.
 pub const SUBSCRIPTIONS_PER_SYSTEM_MAX: usize = 64;
-/// Ids of seen messages held in memory, about 40 bytes each; older ones are read from disk.
+/// Marks of seen messages held in memory, about 80 bytes each; others are read from disk.
 pub const SEEN_IDS_IN_MEMORY_MAX: usize = 1_000_000;
-/// Width of one bucket of seen ids: small enough to read back one when an old id comes.
-pub const SEEN_BUCKET: Duration = Duration::from_secs(64);
+/// Width of one bucket of marks: small enough to read back one when an old message comes, and so that the buckets
+/// of the last minute are in memory at 10,000 messages a second.
+pub const SEEN_BUCKET: Duration = Duration::from_secs(16);
+/// Marks that a giver may have read from disk once more at once, and each minute; a million take about a second.
+/// Nobody needs any who does not jump between old times. More: the message is put off.
+pub const MARKS_READ_AGAIN_MAX: u64 = 4_000_000;
+/// See [`MARKS_READ_AGAIN_MAX`].
+pub const MARKS_READ_AGAIN_PER_MINUTE: u64 = 500_000;
 /// First wait after a peer failed once: a restart should cost nobody a minute.
 pub const RETRY_GRACE: Duration = Duration::from_millis(250);
 /// Longest wait between two tries to reach a peer: an operator's patience, not a week.

@@ -11,7 +11,8 @@ use kuriiri_types::{Address, Digest, LogEvent, Ministry, Receipt};
 
 use crate::{
     custody::Custody,
-    seen::{Said, Spot, Taken, Taker},
+    seen::{Known, Said, Spot, Taken, Taker},
+    shares::Payer,
     step::Work,
     view::ViewError,
 };
@@ -22,11 +23,19 @@ struct Stated {
     told: HashSet<(Digest, Address)>,
 }
 
+/// Whether a statement counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hearing {
+    Now,
+    Later,
+    Never,
+}
+
 /// The statements that the messages of one receipt were taken with, each read once.
 #[derive(Default)]
-struct Known(HashMap<u64, Option<Stated>>);
+struct Taking(HashMap<u64, Option<Stated>>);
 
-impl Known {
+impl Taking {
     fn of(&mut self, index: u64, work: &Work<'_>) -> Result<Option<&Stated>, ViewError> {
         let stated = match self.0.entry(index) {
             Entry::Occupied(known) => known.into_mut(),
@@ -55,14 +64,15 @@ impl Custody {
         &mut self,
         work: &Work<'_>,
         receipt: &Receipt,
-    ) -> Result<bool, ViewError> {
+    ) -> Result<Hearing, ViewError> {
         let is_home = receipt.sender.ministry() == self.home();
         let mut takers: HashMap<&Ministry, Taker> = HashMap::new();
-        let mut known = Known::default();
+        let mut taking = Taking::default();
+        let payer = Payer::Ministry(receipt.issuer.clone());
         for told in &receipt.subjects {
             let dest = told.recipient.ministry();
             if dest == self.home() || !self.rules.may_speak_of(&receipt.issuer, dest) {
-                return Ok(false);
+                return Ok(Hearing::Never);
             }
             let taker = *takers.entry(dest).or_insert_with(|| match is_home {
                 true => Taker::of_submissions(),
@@ -70,24 +80,25 @@ impl Custody {
             });
             let (made, header) = (told.subject.message.time(), told.subject.header);
             let spot = Spot::new(made, &header, taker);
-            let said = match self.seen.taken(spot, &work.reader)? {
-                Some(Taken { said: Said::Entry(said), .. }) => said,
+            let said = match self.seen.known(spot, &payer, work)? {
+                Known::Taken(Taken { said: Said::Entry(said), .. }) => said,
                 // What is taken in this step has not left yet.
-                Some(Taken { said: Said::Pending(_), .. }) => return Ok(false),
+                Known::Taken(Taken { said: Said::Pending(_), .. }) => return Ok(Hearing::Never),
                 // A relay that lost its state may have sent it.
-                None if work.log.is_later() => continue,
-                None => return Ok(false),
+                Known::New if work.log.is_later() => continue,
+                Known::New => return Ok(Hearing::Never),
+                Known::NotNow => return Ok(Hearing::Later),
             };
             // It may stand in a log that is lost.
             let Some(index) = work.log.index_of(said) else { continue };
-            let is_so = known.of(index, work)?.is_some_and(|stated| {
+            let is_so = taking.of(index, work)?.is_some_and(|stated| {
                 stated.sender == receipt.sender
                     && stated.told.contains(&(header, told.recipient.clone()))
             });
             if !is_so {
-                return Ok(false);
+                return Ok(Hearing::Never);
             }
         }
-        Ok(true)
+        Ok(Hearing::Now)
     }
 }

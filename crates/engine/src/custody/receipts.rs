@@ -11,11 +11,12 @@ use kuriiri_types::{
 
 use crate::{
     action::ReceiptOut,
-    custody::Custody,
+    custody::{Custody, hearing::Hearing},
     event::Token,
     queued::{Queued, QueuedReceipt, kept_receipt},
     record::QueueId,
-    seen::Spot,
+    seen::{Known, Spot},
+    shares::Payer,
     step::Work,
     view::ViewError,
 };
@@ -27,6 +28,8 @@ pub(crate) enum Heard {
     Now,
     /// It was taken at this time.
     Before(Timestamp),
+    /// It is to come again: its issuer has had too much looked up.
+    Later,
     /// It is not about what went through here, or not for its issuer to say.
     Not,
 }
@@ -105,6 +108,7 @@ impl Custody {
         Ok(match self.keep_receipt(work, peer, verified, true)? {
             Heard::Now => Verdict::Accepted { at: work.now, repeat: false },
             Heard::Before(at) => Verdict::Accepted { at, repeat: true },
+            Heard::Later => Verdict::Later(Code::BUSY),
             Heard::Not => Verdict::Refused(Refusal::bare(Code::NOT_HEARD)),
         })
     }
@@ -120,11 +124,17 @@ impl Custody {
     ) -> Result<Heard, ViewError> {
         let receipt = verified.receipt();
         let spot = Spot::new(receipt.at, &leaf(&verified.signed().entry), self.taker);
-        if let Some(taken) = self.seen.taken(spot, &work.reader)? {
-            return Ok(Heard::Before(taken.at));
+        // A receipt is for its issuer to answer for, whoever hands it over.
+        let payer = Payer::Ministry(receipt.issuer.clone());
+        match self.seen.known(spot, &payer, work)? {
+            Known::Taken(taken) => return Ok(Heard::Before(taken.at)),
+            Known::NotNow => return Ok(Heard::Later),
+            Known::New => {}
         }
-        if !self.is_to_be_heard(work, receipt)? {
-            return Ok(Heard::Not);
+        match self.is_to_be_heard(work, receipt)? {
+            Hearing::Now => {}
+            Hearing::Later => return Ok(Heard::Later),
+            Hearing::Never => return Ok(Heard::Not),
         }
         let entry = work.note_receipt(peer, verified);
         self.seen.take(spot, entry, work)?;

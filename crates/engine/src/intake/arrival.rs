@@ -17,7 +17,8 @@ use crate::{
     event::Arrival,
     record::Certificate,
     rules::{Hop, Rules, Ruling},
-    seen::{Spot, Taker},
+    seen::{Known, Spot, Taker},
+    shares::Payer,
     stating::Failure,
     step::Work,
     stop::Stop,
@@ -77,8 +78,10 @@ impl Intake {
             return Ok(Admission::deny(message, refusal));
         }
         let spot = Spot::new(header.id.time(), &message.leaf(), Taker::named(dest.as_str()));
-        if let Some(taken) = custody.seen.taken(spot, &work.reader)? {
-            return Ok(Admission::Repeat(Box::new(message), taken));
+        match custody.seen.known(spot, &Payer::of(header, &path), work)? {
+            Known::Taken(taken) => return Ok(Admission::Repeat(Box::new(message), taken)),
+            Known::NotNow => return Ok(Admission::Later(Code::BUSY)),
+            Known::New => {}
         }
         if let Err(refusal) = check_time(work.now, header) {
             if refusal.code == Code::NOT_YET {

@@ -13,7 +13,8 @@ use crate::{
     endorsed::Endorsed,
     record::Certificate,
     rules::{Need, Ruled, Ruling, named},
-    seen::{Spot, Taker},
+    seen::{Known, Spot, Taker},
+    shares::Payer,
     step::Work,
     stop::Stop,
     view::ViewError,
@@ -66,8 +67,10 @@ impl Intake {
             return Ok(Admission::deny(message, refusal));
         }
         let spot = Spot::new(header.id.time(), &message.leaf(), Taker::of_submissions());
-        if let Some(taken) = custody.seen.taken(spot, &work.reader)? {
-            return Ok(Admission::Repeat(Box::new(message), taken));
+        match custody.seen.known(spot, &Payer::of(header, &[]), work)? {
+            Known::Taken(taken) => return Ok(Admission::Repeat(Box::new(message), taken)),
+            Known::NotNow => return Ok(Admission::Later(Code::BUSY)),
+            Known::New => {}
         }
         if let Err(refusal) = check_time(work.now, header) {
             return Ok(Admission::deny(message, refusal));

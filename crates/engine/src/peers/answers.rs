@@ -106,10 +106,11 @@ impl Peers {
             // One statement speaks of many messages, and is kept once. One that speaks of others too proves
             // nothing.
             let is_new = proofs.kept.insert(number);
-            if !is_new || keep_proof(custody, work, peer, receipt)? != Heard::Not {
-                proof.push(number);
-            } else {
-                proofs.kept.remove(&number);
+            match is_new.then(|| keep_proof(custody, work, peer, receipt)).transpose()? {
+                None | Some(Heard::Now | Heard::Before(_)) => proof.push(number),
+                Some(Heard::Later | Heard::Not) => {
+                    proofs.kept.remove(&number);
+                }
             }
         }
         match verdict {

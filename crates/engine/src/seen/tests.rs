@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kuriiri_types::{Codec, MessageId};
+use kuriiri_types::{Codec, MessageId, limits::SEEN_IDS_IN_MEMORY_MAX};
 use kuriiri_wire::WireCodec;
 use proptest::prelude::*;
 
@@ -12,11 +12,13 @@ use super::*;
 use crate::{
     Commit,
     log::{Log, Writing},
+    reader::Reader,
     testing::{Memory, NOW, Still, config, ministry},
 };
 
 /// The place of an entry that says that something was taken.
 const ENTRY: u64 = 70_000;
+const PAYER: &str = "um.example";
 
 /// A memory of marks and the state below it.
 struct Bench {
@@ -50,11 +52,22 @@ impl Bench {
         commit
     }
 
-    fn taken(&mut self, spot: Spot) -> Option<Timestamp> {
+    fn known(&mut self, spot: Spot, payer: &str) -> Known {
         let reader = Reader { view: &self.disk, codec: &WireCodec };
-        let taken = self.seen.taken(spot, &reader).unwrap()?;
-        assert_eq!(taken.said, Said::Entry(ENTRY), "the log's entry is remembered with it");
-        Some(taken.at)
+        let mut still = Still;
+        let work = Work::new((ministry("sm.example"), self.now), &mut still, reader, log());
+        self.seen.known(spot, &Payer::Ministry(ministry(payer)), &work).unwrap()
+    }
+
+    fn taken(&mut self, spot: Spot) -> Option<Timestamp> {
+        match self.known(spot, PAYER) {
+            Known::Taken(taken) => {
+                assert_eq!(taken.said, Said::Entry(ENTRY), "the log's entry is remembered with it");
+                Some(taken.at)
+            }
+            Known::New => None,
+            Known::NotNow => panic!("it costs too much"),
+        }
     }
 
     fn restart(&mut self) {
@@ -100,8 +113,9 @@ fn a_mark_is_known_before_its_step_is_over() {
     let mut still = Still;
     let work = Work::new((ministry("sm.example"), NOW), &mut still, reader, log());
     bench.seen.take(spot(NOW, 1), ENTRY, &work).unwrap();
-    let taken = Taken { at: NOW, said: Said::Entry(ENTRY) };
-    assert_eq!(bench.seen.taken(spot(NOW, 1), &work.reader).unwrap(), Some(taken));
+    let taken = Known::Taken(Taken { at: NOW, said: Said::Entry(ENTRY) });
+    let payer = Payer::Ministry(ministry(PAYER));
+    assert_eq!(bench.seen.known(spot(NOW, 1), &payer, &work).unwrap(), taken);
 }
 
 #[test]
@@ -122,15 +136,75 @@ fn other_bytes_another_taker_and_another_id_are_another_thing() {
 #[test]
 fn what_memory_has_no_room_for_is_read_from_disk() {
     let mut bench = Bench::new();
-    let old = spot(NOW.before(SEEN_BUCKET * 2), 1);
+    let (old, older) = (spot(NOW.before(SEEN_BUCKET * 2), 1), spot(NOW.before(SEEN_BUCKET * 4), 1));
     bench.take(&[old]);
-    assert_eq!(bench.seen.buckets.len(), 1);
-    bench.seen.in_memory = SEEN_IDS_IN_MEMORY_MAX + 1;
-    bench.take(&[spot(NOW, 2)]);
-    assert!(!bench.seen.buckets.contains_key(&old.bucket), "the oldest bucket has gone");
-    let left = SEEN_IDS_IN_MEMORY_MAX + 1;
-    assert_eq!(bench.seen.in_memory, left, "one mark came and one is no longer counted");
+    bench.take(&[older]);
     assert_eq!(bench.taken(old), Some(NOW));
+    bench.seen.buckets.pretend(SEEN_IDS_IN_MEMORY_MAX / 8 * 7 - 1);
+    bench.seen.buckets.pretend(SEEN_IDS_IN_MEMORY_MAX / 8 + 1);
+    bench.take(&[spot(NOW, 2)]);
+    let left = bench.seen.buckets.numbers();
+    assert_eq!(left, [spot(NOW, 2).bucket], "what is not used goes");
+    assert_eq!((bench.taken(old), bench.taken(older)), (Some(NOW), Some(NOW)));
+}
+
+#[test]
+fn the_bucket_that_was_not_used_for_longest_goes_first() {
+    let mut bench = Bench::new();
+    let spots = [1, 2, 3].map(|n| spot(NOW.before(SEEN_BUCKET * n), 1));
+    spots.iter().for_each(|spot| drop(bench.take(&[*spot])));
+    assert!(bench.taken(spots[0]).is_some());
+    bench.seen.buckets.pretend(SEEN_IDS_IN_MEMORY_MAX / 8 * 7 - 1);
+    let over = SEEN_IDS_IN_MEMORY_MAX - bench.seen.buckets.marks();
+    bench.seen.buckets.pretend(over + 1);
+    bench.take(&[spots[0]]);
+    assert!(bench.seen.buckets.numbers().contains(&spots[0].bucket));
+    assert!(!bench.seen.buckets.numbers().contains(&spots[1].bucket));
+}
+
+/// A memory that is full, and two buckets on disk alone that were in it.
+fn full() -> (Bench, [Spot; 2]) {
+    let mut bench = Bench::new();
+    let spots = [2, 4].map(|n| spot(NOW.before(SEEN_BUCKET * n), 1));
+    spots.iter().for_each(|spot| drop(bench.take(&[*spot])));
+    bench.seen.buckets.pretend(SEEN_IDS_IN_MEMORY_MAX);
+    bench.take(&[spot(NOW, 1)]);
+    (bench, spots)
+}
+
+#[test]
+fn whoever_has_old_buckets_read_again_and_again_is_put_off_and_nobody_else() {
+    let (mut bench, spots) = full();
+    let mut reads = 0_u64;
+    let put_off = loop {
+        let spot = spots[usize::from(reads % 2 == 1)];
+        match bench.known(spot, PAYER) {
+            Known::NotNow => break spot,
+            Known::Taken(_) => reads += 1,
+            Known::New => panic!("it was taken"),
+        }
+        // A bucket of a million drives out the one before.
+        bench.seen.buckets.grow(spot.bucket, 1_000_000);
+        bench.take(&[self::spot(NOW, 2)]);
+    };
+    assert!((4..12).contains(&reads), "{reads}");
+    assert!(matches!(bench.known(put_off, "plm.example"), Known::Taken(_)), "another may");
+    assert!(matches!(bench.known(put_off, PAYER), Known::Taken(_)), "what is in memory is free");
+}
+
+#[test]
+fn a_backlog_that_reads_each_bucket_once_is_free() {
+    let mut bench = Bench::new();
+    for n in 1..8 {
+        bench.take(&[spot(NOW.before(SEEN_BUCKET * n), 1)]);
+    }
+    bench.restart();
+    for n in (1..8).rev() {
+        let spot = spot(NOW.before(SEEN_BUCKET * n), 1);
+        assert_eq!(bench.taken(spot), Some(NOW));
+        bench.seen.buckets.grow(spot.bucket, 1_000_000);
+        bench.take(&[self::spot(NOW.before(SEEN_BUCKET * n), 2)]);
+    }
 }
 
 #[test]
@@ -139,21 +213,24 @@ fn whoever_asks_about_many_times_fills_nothing() {
     for n in 1..100 {
         assert_eq!(bench.taken(spot(NOW.after(SEEN_BUCKET * n), 1)), None);
     }
-    assert!(bench.seen.buckets.is_empty());
+    assert!(bench.seen.buckets.numbers().is_empty());
 }
 
 #[test]
 fn marks_that_are_not_durable_yet_stay_however_full_memory_is() {
     let mut bench = Bench::new();
     let (fresh, other) = (spot(NOW.before(SEEN_BUCKET * 2), 1), spot(NOW, 2));
+    bench.take(&[other]);
+    bench.restart();
     let reader = Reader { view: &bench.disk, codec: &WireCodec };
     let mut still = Still;
     let work = Work::new((ministry("sm.example"), NOW), &mut still, reader, log());
+    let payer = Payer::Ministry(ministry(PAYER));
     bench.seen.take(fresh, ENTRY, &work).unwrap();
-    bench.seen.in_memory = SEEN_IDS_IN_MEMORY_MAX + 1;
-    assert_eq!(bench.seen.taken(other, &work.reader).unwrap(), None);
-    let taken = Taken { at: NOW, said: Said::Entry(ENTRY) };
-    assert_eq!(bench.seen.taken(fresh, &work.reader).unwrap(), Some(taken));
+    bench.seen.buckets.pretend(SEEN_IDS_IN_MEMORY_MAX + 1);
+    assert!(matches!(bench.seen.known(other, &payer, &work).unwrap(), Known::Taken(_)));
+    let taken = Known::Taken(Taken { at: NOW, said: Said::Entry(ENTRY) });
+    assert_eq!(bench.seen.known(fresh, &payer, &work).unwrap(), taken);
 }
 
 #[test]
@@ -214,11 +291,12 @@ fn old_buckets_go_from_memory_and_disk_once_an_hour() {
     bench.now = end.before(Duration::from_secs(3000));
     let kept = bench.take(&[spot(bench.now, 2)]);
     assert!(kept.writes.iter().any(|write| matches!(write, Write::ForgetSeen { .. })));
-    assert_eq!((bench.disk.seen.len(), bench.seen.buckets.len()), (2, 2));
+    assert_eq!((bench.disk.seen.len(), bench.seen.buckets.numbers().len()), (2, 2));
     bench.now = end;
     let quiet = bench.take(&[]);
     assert_eq!(quiet.writes, [], "not again within the hour");
     bench.now = end.after(Duration::from_secs(601));
     bench.take(&[]);
-    assert_eq!((bench.disk.seen.len(), bench.seen.buckets.len(), bench.seen.in_memory), (1, 1, 1));
+    let in_memory = (bench.seen.buckets.numbers().len(), bench.seen.buckets.marks());
+    assert_eq!((bench.disk.seen.len(), in_memory), (1, (1, 1)));
 }
