@@ -9,6 +9,7 @@ mod holding;
 mod leaving;
 mod officers;
 mod receipts;
+mod repeats;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,6 +47,8 @@ use crate::{
     view::ViewError,
 };
 
+use repeats::Repeats;
+
 /// Everything in custody.
 pub(crate) struct Custody {
     pub(crate) config: Config,
@@ -62,6 +65,8 @@ pub(crate) struct Custody {
     pub(crate) room: RoomLeft,
     /// What was not even read.
     pub(crate) turned_away: TurnedAway,
+    /// What peers stated.
+    repeats: Repeats,
     /// By which receipts of peers are remembered.
     taker: Taker,
     /// How long headers with the label of the last message are kept.
@@ -87,6 +92,7 @@ impl Custody {
             seen: Seen::default(),
             room: RoomLeft::Plenty,
             turned_away: TurnedAway::default(),
+            repeats: Repeats::default(),
             serials,
             keeps: None,
         })

@@ -140,6 +140,8 @@ codes! {
         "The system that made the message seals its body to the keys that the header names, or names none. Sending it again unchanged cannot help.";
     NOT_YET = 2127, Sender, true, "The message is of a time to come.",
         "The clock of the system that made it is ahead, or that of the relay that says so is behind. Run NTP at both.";
+    SAID_BEFORE = 2128, Peer, false, "Its issuer has said the same about a message before, in other words, and too often.",
+        "Nothing to do: what was said first counts. If it comes from an honest relay, ask its operator why it states the same again.";
     SIGNATURE = 3101, Sender, false, "A signature, its path or its certificate does not verify.",
         "The sender's signing certificate must be issued by its ministry and valid when it signed.";
     PEER_CERTIFICATE = 3102, Peer, false, "The other side's certificate was not accepted.",

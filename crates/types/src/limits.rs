@@ -218,6 +218,13 @@ pub const CREDIT_MAX: u32 = 1024;
 /// Open subscriptions of one system to messages, and as many to receipts: each is looked at in every step. More:
 /// refused.
 pub const SUBSCRIPTIONS_PER_SYSTEM_MAX: usize = 64;
+/// Statements of other relays that are known again, 16 bytes each. Older ones may be made once more.
+pub const SAID_IN_MEMORY_MAX: usize = 1_000_000;
+/// Bytes of statements that a relay may make once more at once about what it stated before, and each minute: a
+/// message that is set aside again, or a state that was lost. More: refused, and not written.
+pub const SAID_AGAIN_BYTES_MAX: u64 = 4 << 20;
+/// See [`SAID_AGAIN_BYTES_MAX`].
+pub const SAID_AGAIN_PER_MINUTE: u64 = 64 << 10;
 /// Marks of seen messages held in memory, about 80 bytes each; others are read from disk.
 pub const SEEN_IDS_IN_MEMORY_MAX: usize = 1_000_000;
 /// Width of one bucket of marks: small enough to read back one when an old message comes, and so that the buckets

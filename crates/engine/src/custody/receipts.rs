@@ -30,6 +30,8 @@ pub(crate) enum Heard {
     Before(Timestamp),
     /// It is to come again: its issuer has had too much looked up.
     Later,
+    /// Its issuer said the same before, in other words, and has done so too often.
+    TooOften,
     /// It is not about what went through here, or not for its issuer to say.
     Not,
 }
@@ -109,6 +111,7 @@ impl Custody {
             Heard::Now => Verdict::Accepted { at: work.now, repeat: false },
             Heard::Before(at) => Verdict::Accepted { at, repeat: true },
             Heard::Later => Verdict::Later(Code::BUSY),
+            Heard::TooOften => Verdict::Refused(Refusal::bare(Code::SAID_BEFORE)),
             Heard::Not => Verdict::Refused(Refusal::bare(Code::NOT_HEARD)),
         })
     }
@@ -135,6 +138,9 @@ impl Custody {
             Hearing::Now => {}
             Hearing::Later => return Ok(Heard::Later),
             Hearing::Never => return Ok(Heard::Not),
+        }
+        if !self.repeats.may_say(work.now, receipt, verified.signed().entry.len()) {
+            return Ok(Heard::TooOften);
         }
         let entry = work.note_receipt(peer, verified);
         self.seen.take(spot, entry, work)?;

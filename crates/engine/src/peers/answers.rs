@@ -108,7 +108,7 @@ impl Peers {
             let is_new = proofs.kept.insert(number);
             match is_new.then(|| keep_proof(custody, work, peer, receipt)).transpose()? {
                 None | Some(Heard::Now | Heard::Before(_)) => proof.push(number),
-                Some(Heard::Later | Heard::Not) => {
+                Some(Heard::Later | Heard::TooOften | Heard::Not) => {
                     proofs.kept.remove(&number);
                 }
             }

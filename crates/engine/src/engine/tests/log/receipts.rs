@@ -1,11 +1,14 @@
 //! Receipts are entries: handed out with their proofs, and the same ones for ever.
 
-use kuriiri_types::{ReceiptKind, SignedReceipt};
+use kuriiri_tlog::VerifiedReceipt;
+use kuriiri_types::{
+    Code, Receipt, ReceiptKind, Refusal, SignedReceipt, Verdict, limits::SAID_AGAIN_BYTES_MAX,
+};
 
 use super::*;
 use crate::{
-    Action, ReceiptMode, SubscriptionId,
-    testing::{NOW, accepted, address, delivery_of, verified},
+    Action, ReceiptMode, Reply, SubscriptionId,
+    testing::{NOW, accepted, address, delivery_of, receipt_of, stated, verified},
 };
 
 /// What of a receipt never changes; its proof is for the log as it stands.
@@ -114,6 +117,37 @@ fn receipts_that_waited_on_disk_are_handed_out_with_proofs() {
         // With more in the log the proof is another, and the receipt is not.
         host.submit(&[letter(u8::try_from(subscription).unwrap() + 10)]);
     }
+}
+
+#[test]
+fn a_statement_in_other_words_again_and_again_does_not_fill_the_log() {
+    let mut host = Host::new("sm.example");
+    let letter = letter(1);
+    host.submit(std::slice::from_ref(&letter));
+    let said = |number: u32| {
+        let (at, kind) =
+            (NOW.after(std::time::Duration::from_millis(number.into())), ReceiptKind::Refused);
+        let receipt = receipt_of(&letter, &letter.to[0], (kind, "plm.example"), at);
+        // As large as a statement may be.
+        Receipt { reasons: vec!["n".repeat(128); 64], code: Some(Code::EXPIRED), ..receipt }
+    };
+    let bytes = |receipts: &[VerifiedReceipt]| -> usize {
+        receipts.iter().map(|receipt| receipt.signed().entry.len()).sum()
+    };
+    let most = usize::try_from(SAID_AGAIN_BYTES_MAX).unwrap();
+    let count = u32::try_from(most / bytes(&stated(vec![said(0)]))).unwrap() + 9;
+    let statements = stated((0..count).map(said).collect());
+    let receipts = statements.iter().cloned().map(Ok).collect();
+    let event = Event::ReceiptsArrived { peer: ministry("plm.example"), token: Token(8), receipts };
+    let answer = host.step(vec![event]).into_iter().next();
+    let Some(Action::Answer(Token(8), Reply::Verdicts { verdicts, .. })) = answer else {
+        panic!("no verdicts")
+    };
+    let taken = verdicts.iter().filter(|verdict| **verdict == accepted(NOW)).count();
+    let refused = Verdict::Refused(Refusal::bare(Code::SAID_BEFORE));
+    assert!(verdicts[taken..].iter().all(|verdict| *verdict == refused), "{:?}", verdicts[taken]);
+    assert!(bytes(&statements[1..taken]) <= most && taken < statements.len());
+    assert_eq!(host.kinds(), vec!["RECEIPT_IN"; taken]);
 }
 
 #[test]
