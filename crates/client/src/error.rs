@@ -3,6 +3,8 @@
 //! Every error has a [`Code`], which says whose fault it is ([`Code::fault`]), whether doing the
 //! same again can help ([`Code::retry`]) and what to do ([`Code::advice`]).
 
+mod officer;
+
 use std::{fmt::Display, io, path::PathBuf, sync::Arc};
 
 use kuriiri_seal::{KeyError, SealError, VerifyError};
@@ -10,6 +12,8 @@ use kuriiri_tlog::{ReceiptError, VerifiedReceipt};
 use kuriiri_transport::{BindError, DialError, LinkClosed, StreamError};
 use kuriiri_types::{Code, MessageId, Ministry, Refusal};
 use kuriiri_wire::WireError;
+
+pub use officer::OfficerError;
 
 /// A profile cannot be used. It is for the person who set it up to correct; nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -393,49 +397,6 @@ impl Unacceptable {
             Self::NoLabel => Code::MALFORMED,
             Self::NoSealingKey | Self::NoReleaseKey => Code::KEY_FILE,
             Self::Sealed(error) => error.code(),
-        }
-    }
-}
-
-/// An officer cannot see a message, or the relay does not take what the officer says of it.
-#[derive(Debug, thiserror::Error)]
-pub enum OfficerError {
-    /// The relay gave no answer, or refused.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// What the relay shows is not what it should be. Do not release it: the relay, or whoever is in
-    /// its place, may want a signature for something else.
-    #[error("message {id} cannot be accepted as shown")]
-    Unacceptable {
-        /// The message that was asked for.
-        id: MessageId,
-        /// What is wrong with it.
-        source: Unacceptable,
-    },
-    /// The profile is an operator's, and only officers say whether a message may go.
-    #[error("only an officer says whether a message may go")]
-    NotAnOfficer,
-    /// No officer is needed; the message waits for something else.
-    #[error("message {0} waits for no officer")]
-    NeedsNobody(MessageId),
-    /// What the officer says cannot be written, such as a note that is too long.
-    #[error("the approval cannot be written")]
-    Malformed(#[source] WireError),
-    /// A fault of this library.
-    #[error("a fault in the client: {0}")]
-    Internal(&'static str),
-}
-
-impl OfficerError {
-    /// The stable number.
-    pub fn code(&self) -> Code {
-        match self {
-            Self::Call(error) => error.code(),
-            Self::Unacceptable { source, .. } => source.code(),
-            Self::NotAnOfficer => Code::NOT_AN_OFFICER,
-            Self::NeedsNobody(_) => Code::NO_HOLD,
-            Self::Malformed(error) => error.code(),
-            Self::Internal(_) => Code::INTERNAL,
         }
     }
 }
