@@ -93,12 +93,30 @@ fn a_message_goes_when_its_officers_have_read_and_released_it() {
     assert!(why.contains("KRI-2116"), "{why}");
 }
 
+/// Takes the release key from an officer's profile.
+fn without_release_key(federation: &Federation, officer: &str) {
+    let profile = federation.path(&format!("sm/officers/{officer}/officer.toml"));
+    let text = fs::read_to_string(&profile).unwrap();
+    let rest: Vec<_> = text.lines().filter(|line| !line.starts_with("release-key")).collect();
+    assert!(rest.len() < text.lines().count(), "{text}");
+    fs::write(&profile, rest.join("\n")).unwrap();
+}
+
 #[test]
 fn a_rejected_message_goes_back_with_the_note() {
     let federation = Federation::started(&["sm", "plm"]);
     let sm = federation.system("sm", "kirjaamo");
     let told = send(&federation, "FI TL3", &[]);
     let id = told["id"].as_str().unwrap();
+    without_release_key(&federation, "anna");
+    let (code, shown, _) = hold(&federation, "anna", &["show", id]);
+    assert_eq!(
+        (code, shown[0]["id"].as_str(), &shown[0]["body"]),
+        (Some(1), Some(id), &Value::Null)
+    );
+    assert!(shown[0]["unread"].as_str().unwrap().contains("release-key"), "{shown:?}");
+    let (code, _, why) = hold(&federation, "anna", &["release", id]);
+    assert_eq!((code, why.contains("it may be rejected")), (Some(64), true), "{why}");
     let (code, _, _) = hold(&federation, "anna", &["reject", id]);
     assert_eq!(code, Some(64), "a rejection says why");
     let (code, said, _) = hold(&federation, "anna", &["reject", id, "--note", "Name the place."]);

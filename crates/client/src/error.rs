@@ -386,6 +386,11 @@ pub enum Unacceptable {
 }
 
 impl Unacceptable {
+    /// What is wrong, with its causes, in a line.
+    pub fn reason(&self) -> String {
+        with_causes(self)
+    }
+
     /// The stable number.
     pub fn code(&self) -> Code {
         match self {

@@ -94,7 +94,8 @@ impl Officer {
 
     /// A message that waits, whole: its header checked against the sender's signature and the
     /// authorities that this side trusts, its body against the header, opened if it is sealed, and
-    /// all that the relay says of it compared with what is signed.
+    /// all that the relay says of it compared with what is signed. One that does not open is shown without
+    /// its body: whoever cannot read it may still reject it.
     ///
     /// # Errors
     /// When no such message waits, the relay refuses, or something about the message is not what it
@@ -113,12 +114,15 @@ impl Officer {
     /// # Errors
     /// When the relay does not take it: because the message is no longer there, or is another now;
     /// because the officer wrote it, or is not enrolled; or because more or fewer officers are needed
-    /// than when it was shown.
+    /// than when it was shown. When the officer could not read it.
     pub async fn release(
         &self,
         shown: &Shown,
         until: Option<Timestamp>,
     ) -> Result<Approved, OfficerError> {
+        if shown.body().is_err() {
+            return Err(OfficerError::Unread(shown.id()));
+        }
         if shown.needed() == 0 {
             return Err(OfficerError::NeedsNobody(shown.id()));
         }

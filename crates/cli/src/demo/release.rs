@@ -1,5 +1,6 @@
 //! The act of the demo in which people must say yes.
 
+use bytes::Bytes;
 use kuriiri_client::{Approved, Draft, Officer, Shown};
 use kuriiri_types::{MessageId, Precedence};
 
@@ -37,7 +38,10 @@ pub(super) async fn hold_and_release(
         &format!("{DRAFTER} wrote it and may not release it: {}", refused.title()),
     )?;
     let shown = officer.show(id).await?;
-    anyhow::ensure!(*shown.body() == document.body, "the officer reads something else");
+    anyhow::ensure!(
+        shown.body().is_ok_and(|body| *body == document.body),
+        "the officer reads something else"
+    );
     let outcome = officer.release(&shown, None).await?;
     anyhow::ensure!(matches!(outcome, Approved::Released), "it still waits");
     tell(output, "released", &read_and_signed(&officer, &shown))?;
@@ -73,7 +77,7 @@ fn read_and_signed(officer: &Officer, shown: &Shown) -> String {
     let name = officer.id().name();
     format!(
         "{name} reads all {} bytes of `{}`, which the relay that holds it cannot, and signs",
-        shown.body().len(),
+        shown.body().map_or(0, Bytes::len),
         header.subject,
     )
 }

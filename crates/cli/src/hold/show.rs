@@ -5,12 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kuriiri_client::{Shown, VerifiedApproval};
+use bytes::Bytes;
+use kuriiri_client::{Shown, Unacceptable, VerifiedApproval};
 use kuriiri_types::{MessageId, SpiffeId};
 
 use super::readable::{addresses, recipients};
 use crate::{
-    exit::{DONE, Outcome},
+    exit::{DONE, Outcome, REFUSED},
     files::{PRIVATE, create, unwritten},
     output::{Output, line, plain},
     person::{AsOfficer, failure},
@@ -35,13 +36,13 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     let (id, shown) = (officer.id().clone(), officer.show(args.id).await);
     officer.close().await;
     let shown = shown.map_err(failure)?;
-    if let Some(file) = &args.out {
+    if let (Some(file), Ok(body)) = (&args.out, shown.body()) {
         // What it says is for this officer alone.
-        create(file, shown.body(), PRIVATE).map_err(|error| unwritten(file, error))?;
+        create(file, body, PRIVATE).map_err(|error| unwritten(file, error))?;
     }
     let page = Page { shown: &shown, officer: &id, out: args.out.as_deref() };
     output.data(&page.object(), || page.to_string())?;
-    Ok(DONE)
+    Ok(if shown.body().is_ok() { DONE } else { REFUSED })
 }
 
 /// A message and who reads it.
@@ -53,13 +54,19 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn text(&self) -> Option<&str> {
-        std::str::from_utf8(self.shown.body()).ok().filter(|_| self.out.is_none())
+        let body = self.shown.body().ok()?;
+        std::str::from_utf8(body).ok().filter(|_| self.out.is_none())
+    }
+
+    /// Why it cannot be read, if it cannot.
+    fn unread(&self) -> Option<String> {
+        self.shown.body().err().map(Unacceptable::reason)
     }
 
     fn object(&self) -> serde_json::Value {
         let (shown, header) = (self.shown, self.shown.header());
-        let body = shown.body();
-        let hex = || body.iter().map(|b| format!("{b:02x}")).collect::<String>();
+        let body = shown.body().ok();
+        let hex = |body: &Bytes| body.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let is_hex = self.out.is_none() && self.text().is_none();
         serde_json::json!({
             "event": "held",
@@ -74,8 +81,8 @@ impl Page<'_> {
             "drafter": header.drafter,
             "subject": header.subject,
             "content_type": header.content_type,
-            "size": body.len(),
-            "sha256": kuriiri_merkle::digest(body).to_string(),
+            "size": body.map(Bytes::len),
+            "sha256": body.map(|body| kuriiri_merkle::digest(body).to_string()),
             "sealed": shown.is_sealed(),
             "created": header.created.to_string(),
             "deliver_by": header.expires.map(|at| at.to_string()),
@@ -87,7 +94,8 @@ impl Page<'_> {
             "missing": shown.missing(),
             "file": self.out,
             "body": self.text(),
-            "body_hex": is_hex.then(hex),
+            "body_hex": body.filter(|_| is_hex).map(hex),
+            "unread": self.unread(),
         })
     }
 
@@ -116,7 +124,10 @@ impl Page<'_> {
         } else {
             "not sealed"
         };
-        format!("{} bytes of {}, {sealed}", shown.body().len(), header.content_type)
+        match shown.body() {
+            Ok(body) => format!("{} bytes of {}, {sealed}", body.len(), header.content_type),
+            Err(_) => format!("{} bytes as carried, sealed", header.body_size),
+        }
     }
 }
 
@@ -160,6 +171,13 @@ impl fmt::Display for Page<'_> {
         ];
         for (what, says) in rows {
             writeln!(f, "{what:<13} {says}")?;
+        }
+        if let Some(why) = self.unread() {
+            return write!(
+                f,
+                "its text cannot be read here: {why}\n\
+                 Ask for the ministry's release key, or send it back with `kuriiri hold reject`."
+            );
         }
         match (self.out, self.text()) {
             (Some(file), _) => write!(f, "its text is in {}", file.display()),

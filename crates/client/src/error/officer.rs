@@ -26,6 +26,9 @@ pub enum OfficerError {
     /// No officer is needed; the message waits for something else.
     #[error("message {0} waits for no officer")]
     NeedsNobody(MessageId),
+    /// Nobody releases what nobody can read. It may be rejected.
+    #[error("message {0} cannot be read here: it may be rejected, not released")]
+    Unread(MessageId),
     /// What the officer says cannot be written, such as a note that is too long.
     #[error("the approval cannot be written")]
     Malformed(#[source] WireError),
@@ -41,6 +44,7 @@ impl OfficerError {
             Self::Call(error) => error.code(),
             Self::Unacceptable { source, .. } => source.code(),
             Self::NotAnOfficer => Code::NOT_AN_OFFICER,
+            Self::Unread(_) => Code::KEY_FILE,
             Self::NeedsNobody(_) => Code::NO_HOLD,
             Self::Malformed(error) => error.code(),
             Self::Internal(_) => Code::INTERNAL,

@@ -16,12 +16,13 @@ use crate::{
 /// A message that waits for officers, known to be genuine: a system of the ministry signed it, the
 /// body is the one that was signed, and the relay says nothing else of it than it says itself.
 ///
-/// An approval is signed over this value and nothing that comes later.
+/// An approval is signed over this value and nothing that comes later. A message whose body does not open is
+/// shown without it.
 #[derive(Debug)]
 pub struct Shown {
     message: VerifiedMessage,
     label: WireLabel,
-    body: Bytes,
+    body: Result<Bytes, Unacceptable>,
     needed: u32,
     approvals: Vec<VerifiedApproval>,
     missing: Vec<String>,
@@ -61,7 +62,7 @@ impl Shown {
             return Err(Unacceptable::Differs(what));
         }
         let times = listed.map(|Hold { accepted, expires, .. }| Times { accepted, expires });
-        let body = opened(&message, officer.ministry(), key)?;
+        let body = opened(&message, officer.ministry(), key);
         let approvals = releases(verifier, &message, approvals);
         Ok(Self { message, label, body, needed, approvals, missing, times })
     }
@@ -92,8 +93,12 @@ impl Shown {
     }
 
     /// What it says; opened, if it is sealed.
-    pub fn body(&self) -> &Bytes {
-        &self.body
+    ///
+    /// # Errors
+    /// When it does not open: the release key is missing or another, or nobody can open it. Such a message is
+    /// to be [rejected](super::Officer::reject).
+    pub fn body(&self) -> Result<&Bytes, &Unacceptable> {
+        self.body.as_ref()
     }
 
     /// True when nobody but the officers and the recipients can read the body.

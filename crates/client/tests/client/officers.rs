@@ -141,7 +141,7 @@ async fn a_sealed_message_is_read_and_released_exactly_as_it_was_shown() {
     waiting.at(&relay);
 
     let shown = soon(anna.show(id)).await.unwrap();
-    assert_eq!((shown.id(), shown.body().as_ref()), (id, SECRET.as_bytes()));
+    assert_eq!((shown.id(), shown.body().unwrap().as_ref()), (id, SECRET.as_bytes()));
     assert_eq!(shown.sender().to_string(), "spiffe://sm.example/system/kirjaamo");
     assert_eq!((shown.needed(), shown.missing()), (2, &["APPROVALS:1/2".to_owned()][..]));
     assert_eq!(shown.expires(), Some(Timestamp::from_millis(2)));
@@ -187,10 +187,8 @@ async fn what_is_not_as_it_was_signed_is_not_shown() {
     let (world, relay, anna) = connected().await;
     let good = Waiting::sealed(&world);
     let of_another = Waiting::of(&world, message_of(&world.um, TO, "of another ministry"));
-    let um_alone = [(world.um.ministry.clone(), world.um.sealing_key().public_key())];
-    let not_for_officers = sealed(&world.sm, &good.held.envelope, SECRET, &um_alone);
     type Change<'a> = Box<dyn Fn(&mut Waiting) + 'a>;
-    let cases: [(&str, Code, Change<'_>); 8] = [
+    let cases: [(&str, Code, Change<'_>); 7] = [
         // First, for a certificate that was seen once is remembered.
         ("not genuine", Code::SIGNATURE, Box::new(|w| w.held.certificates.clear())),
         (
@@ -202,14 +200,6 @@ async fn what_is_not_as_it_was_signed_is_not_shown() {
         ("another label", Code::PROTOCOL, Box::new(|w| w.hold.label = "FI JULK".parse().unwrap())),
         ("another drafter", Code::PROTOCOL, Box::new(|w| w.hold.drafter = None)),
         ("not genuine", Code::MALFORMED, Box::new(|w| w.held.body = vec![0; 64].into())),
-        (
-            "does not open",
-            Code::KEY_FILE,
-            Box::new(|w| {
-                (w.held.envelope, w.held.body) = not_for_officers.clone();
-                w.hold.size = header::decode(&w.held.envelope.header).unwrap().body_size;
-            }),
-        ),
         (
             "another message",
             Code::PROTOCOL,
@@ -238,8 +228,20 @@ async fn what_is_not_as_it_was_signed_is_not_shown() {
     assert!(is_foreign, "{error}");
 }
 
+/// What is shown without a body can be sent back, and cannot be released.
+async fn unread(relay: &Relay, anna: &Officer, id: MessageId) -> (Code, String) {
+    let shown = soon(anna.show(id)).await.unwrap();
+    relay.people_asked();
+    let error = soon(anna.release(&shown, None)).await.unwrap_err();
+    assert!(matches!(error, OfficerError::Unread(other) if other == id), "{error}");
+    assert!(relay.people_asked().is_empty(), "a release of what nobody read was handed in");
+    soon(anna.reject(&shown, "it does not open")).await.unwrap();
+    let why = shown.body().unwrap_err();
+    (why.code(), why.to_string())
+}
+
 #[tokio::test]
-async fn without_the_release_key_only_what_is_not_sealed_is_shown() {
+async fn without_the_release_key_what_is_sealed_can_only_be_rejected() {
     let world = World::new();
     let relay = Relay::open(&world, &world.sm);
     let anna = Officer::connect(officer(&world, &relay).build().unwrap());
@@ -247,13 +249,31 @@ async fn without_the_release_key_only_what_is_not_sealed_is_shown() {
     let waiting = Waiting::sealed(&world);
     let id = waiting.id();
     waiting.at(&relay);
-    let error = soon(anna.show(id)).await.unwrap_err();
-    assert_eq!(error.code(), Code::KEY_FILE);
+    let (code, why) = unread(&relay, &anna, id).await;
+    assert_eq!((code, why.contains("release-key")), (Code::KEY_FILE, true), "{why}");
 
     let waiting = Waiting::of(&world, message_of(&world.sm, TO, "open"));
     let id = waiting.id();
     waiting.at(&relay);
-    assert_eq!(soon(anna.show(id)).await.unwrap().body().as_ref(), b"open");
+    assert_eq!(soon(anna.show(id)).await.unwrap().body().unwrap().as_ref(), b"open");
+}
+
+#[tokio::test]
+async fn what_was_sealed_past_the_officers_can_only_be_rejected() {
+    let (world, relay, anna) = connected().await;
+    let mut waiting = Waiting::sealed(&world);
+    let um_alone = [(world.um.ministry.clone(), world.um.sealing_key().public_key())];
+    let sealed = sealed(&world.sm, &waiting.held.envelope, SECRET, &um_alone);
+    (waiting.held.envelope, waiting.held.body) = sealed;
+    waiting.hold.size = header::decode(&waiting.held.envelope.header).unwrap().body_size;
+    let id = waiting.id();
+    waiting.at(&relay);
+    let (code, why) = unread(&relay, &anna, id).await;
+    assert_eq!((code, why.as_str()), (Code::KEY_FILE, "it does not open"));
+    let ApprovalAct::Reject { note } = handed_in(&world.sm, &relay).approval().act.clone() else {
+        panic!("it was not rejected")
+    };
+    assert_eq!(note, "it does not open");
 }
 
 #[tokio::test]
