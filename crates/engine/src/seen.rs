@@ -5,6 +5,7 @@
 //! buckets that nobody asks about stay on disk.
 
 mod buckets;
+mod taken;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ use crate::{
     view::ViewError,
 };
 use buckets::Buckets;
+pub(crate) use taken::{Said, Taken};
 
 /// Marks in one stored run: at most 26 bytes each with their entries' places.
 const RUN_MARKS_MAX: usize = (PACK_BYTES_MAX - 1024) / 26;
@@ -53,24 +55,6 @@ pub(crate) enum Known {
     New,
     /// Whoever answers for it has had too much read again: to be asked later.
     NotNow,
-}
-
-/// What is remembered of a thing that was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Taken {
-    /// When.
-    pub(crate) at: Timestamp,
-    /// Where the log says so.
-    pub(crate) said: Said,
-}
-
-/// Where the log says that a thing was taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// In this entry; see [`Writing::index_of`](crate::log::Writing::index_of).
-    Entry(u64),
-    /// In a statement of the step in hand, which is not written yet.
-    Pending(StatementId),
 }
 
 /// Who takes a thing: the copies of one message for two takers are two things.

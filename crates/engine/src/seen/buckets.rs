@@ -7,7 +7,7 @@ use kuriiri_types::{
     limits::{MARKS_READ_AGAIN_MAX, MARKS_READ_AGAIN_PER_MINUTE, SEEN_IDS_IN_MEMORY_MAX},
 };
 
-use super::{Said, Taken};
+use super::taken::{Said, Taken};
 use crate::{
     reader::Reader,
     record::{Marked, SeenMark},
@@ -193,7 +193,7 @@ impl Buckets {
     /// As if the disk had so many more marks of a bucket that is in memory.
     pub(super) fn grow(&mut self, number: u64, marks: u64) {
         let more = (0..marks).map(|n| {
-            let mut mark = [0xFF; super::MARK_BYTES];
+            let mut mark = [0xFF; 16];
             mark[..8].copy_from_slice(&n.to_be_bytes());
             let taken = Taken { at: Timestamp::from_millis(0), said: Said::Entry(n) };
             (SeenMark(mark), taken)
