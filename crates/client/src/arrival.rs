@@ -42,7 +42,7 @@ impl Arrival {
         };
         read().map_err(|source| {
             let id = header::decode(&header).ok().map(|header| header.id);
-            ReceiveError::Unacceptable { id, source }
+            ReceiveError::Unacceptable { id, source, receipt: None }
         })
     }
 

@@ -13,6 +13,8 @@ use kuriiri_transport::{BindError, DialError, LinkClosed, StreamError};
 use kuriiri_types::{Code, MessageId, Ministry, Refusal};
 use kuriiri_wire::WireError;
 
+use crate::doubtful::DoubtfulReceipt;
+
 pub use officer::OfficerError;
 
 /// A profile cannot be used. It is for the person who set it up to correct; nothing was started.
@@ -325,6 +327,10 @@ pub enum ReceiveError {
         id: Option<MessageId>,
         /// What is wrong with it.
         source: Unacceptable,
+        /// The receipt, if it is one. It stays with the relay until it, or one after it, is confirmed: it may be
+        /// acceptable once the key of its log is here. Whoever has kept it, or does not want it, confirms it with
+        /// [`Receipts::confirm_doubtful`](crate::Receipts::confirm_doubtful); the relay gives out 1,024 at once.
+        receipt: Option<Box<DoubtfulReceipt>>,
     },
     /// The client was closed.
     #[error("the client was closed")]

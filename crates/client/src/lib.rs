@@ -62,6 +62,7 @@ mod compose;
 mod core;
 mod course;
 mod dial;
+mod doubtful;
 mod draft;
 mod error;
 mod evidence;
@@ -90,6 +91,7 @@ mod terms;
 pub use accepted::Accepted;
 pub use client::Client;
 pub use course::{Course, Progress, Word};
+pub use doubtful::DoubtfulReceipt;
 pub use draft::Draft;
 pub use error::{
     CallError, ConfirmError, ConnectError, OfficerError, ProfileError, ReceiptFault, ReceiveError,

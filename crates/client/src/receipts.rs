@@ -18,9 +18,15 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{core::Core, error::ReceiveError, limits::RECEIPTS_BUFFERED, tasks::Tasks};
+use crate::{
+    core::Core,
+    doubtful::{DoubtfulReceipt, Place},
+    error::ReceiveError,
+    limits::RECEIPTS_BUFFERED,
+    tasks::Tasks,
+};
+use placed::Item;
 pub use placed::PlacedReceipt;
-use placed::{Item, Place};
 use task::Reader;
 
 /// A system's receipts, oldest first, as they come.
@@ -64,10 +70,19 @@ impl Receipts {
     /// Tells the relay, in the background, that this receipt and all before it are dealt with. One
     /// that came before the link broke off will be shown again, and is to be confirmed then.
     pub fn confirm(&self, through: &PlacedReceipt) {
+        self.confirm_place(through.place);
+    }
+
+    /// The same with a receipt that [cannot be accepted](ReceiveError::Unacceptable) and is not wanted any more.
+    pub fn confirm_doubtful(&self, through: &DoubtfulReceipt) {
+        self.confirm_place(through.place);
+    }
+
+    fn confirm_place(&self, through: Place) {
         self.confirmed.send_if_modified(|place| {
-            let rises = *place < Some(through.place);
+            let rises = *place < Some(through);
             if rises {
-                *place = Some(through.place);
+                *place = Some(through);
             }
             rises
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kuriiri_tlog::VerifiedReceipt;
 use kuriiri_types::{Address, Addressed, MessageId, Receipt, SignedReceipt};
 
-use crate::{error::ReceiveError, proof::receipt_proof};
+use crate::{doubtful::Place, error::ReceiveError, proof::receipt_proof};
 
 /// A receipt that is known to be genuine: it stands in the log of its issuer's relay. It says one
 /// thing about many messages.
@@ -52,14 +52,6 @@ impl PlacedReceipt {
     pub fn place(&self) -> u64 {
         self.place.number
     }
-}
-
-/// Where a receipt stands. Later is greater, and every subscription begins anew: what was given on
-/// an earlier one is given again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
-    pub(super) subscription: u64,
-    pub(super) number: u64,
 }
 
 /// What a stream of receipts gives.

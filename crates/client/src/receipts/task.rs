@@ -14,9 +14,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::placed::{Item, Place, PlacedReceipt};
+use super::placed::{Item, PlacedReceipt};
 use crate::{
     core::Core,
+    doubtful::{DoubtfulReceipt, Place},
     error::{ReceiveError, Unacceptable},
     limits::ANSWER_TIMEOUT,
     link::{Line, next_line},
@@ -125,10 +126,13 @@ impl Reader {
     }
 
     fn check(&self, number: u64, signed: SignedReceipt) -> Item {
-        let entry = signed.entry.clone();
+        let place = Place { subscription: self.subscription, number };
         let check = || {
-            let verified =
-                self.core.system.receipt(signed).map_err(Unacceptable::ReceiptNotGenuine)?;
+            let verified = self
+                .core
+                .system
+                .receipt(signed.clone())
+                .map_err(Unacceptable::ReceiptNotGenuine)?;
             let receipt = verified.receipt();
             if receipt.sender != self.address {
                 return Err(Unacceptable::NotForUs);
@@ -136,12 +140,14 @@ impl Reader {
             if !receipt.is_its_issuers_to_say() {
                 return Err(Unacceptable::NotItsToSay(receipt.issuer.clone()));
             }
-            let place = Place { subscription: self.subscription, number };
             Ok(PlacedReceipt { place, verified })
         };
         check().map_err(|source| {
-            let claimed = receipt::decode(&entry).ok().and_then(|r| r.subjects.into_iter().next());
-            ReceiveError::Unacceptable { id: claimed.map(|told| told.subject.message), source }
+            let claimed = receipt::decode(&signed.entry).ok();
+            let claimed = claimed.and_then(|receipt| receipt.subjects.into_iter().next());
+            let id = claimed.map(|told| told.subject.message);
+            let receipt = Some(Box::new(DoubtfulReceipt { place, signed: signed.clone() }));
+            ReceiveError::Unacceptable { id, source, receipt }
         })
     }
 }

@@ -219,10 +219,17 @@ async fn what_is_wrong_with_a_receipt_is_told_with_the_id_that_it_claims() {
     let unread = SignedReceipt { entry: b"no entry".as_slice().into(), ..forged.clone() };
     there.give(&world.um.log, &[(1, foreign)], 2).await;
     there.hand_out(vec![(2, forged), (3, unread)], 4).await;
+    let mut place = 0;
     for expected in [Some(id), Some(id), None] {
         let error = soon(receipts.next()).await.unwrap().unwrap_err();
-        let ReceiveError::Unacceptable { id, .. } = error else { panic!("{error}") };
+        let ReceiveError::Unacceptable { id, receipt: Some(receipt), .. } = error else {
+            panic!("{error}")
+        };
         assert_eq!(id, expected);
+        // What nobody can accept does not take the place of others for ever.
+        receipts.confirm_doubtful(&receipt);
+        place += 1;
+        assert_eq!(there.confirmed().await, Some(place));
     }
 }
 
