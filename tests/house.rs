@@ -26,7 +26,7 @@ const FLOORS: [&[&str]; 8] = [
 /// Libraries that only some crates may know, whatever floor they are on.
 const KNOWN_ONLY_TO: [(&str, &[&str]); 12] = [
     ("prost", &["wire"]),
-    ("ring", &["merkle", "seal", "transport"]),
+    ("ring", &["merkle", "seal", "store", "transport"]),
     ("hpke", &["seal"]),
     ("quinn", &["transport", "provoke"]),
     ("quinn-proto", &["transport"]),

@@ -9,7 +9,7 @@ use std::{
 
 use crate::{
     body::Bodies,
-    durable,
+    covers, durable,
     error::CommitError,
     folder::{blobs_path, db_path},
     journal,
@@ -48,6 +48,10 @@ pub(crate) struct Disk {
 impl Disk {
     pub(crate) fn db_path(&self) -> PathBuf {
         db_path(&self.dir)
+    }
+
+    pub(crate) fn covers_path(&self) -> PathBuf {
+        self.dir.join(covers::NAME)
     }
 
     pub(crate) fn blobs_path(&self) -> PathBuf {

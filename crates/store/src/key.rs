@@ -43,6 +43,11 @@ const OUT: u8 = 2;
 /// Turns the order of signed numbers into that of unsigned ones.
 const SIGN: u64 = 1 << 63;
 
+/// Whether records with such a key have bodies or headers of messages in them, which can be erased.
+pub(crate) fn is_covered(key: &[u8]) -> bool {
+    matches!(key.first(), Some(&(PACK | HOLD | HEADERS)))
+}
+
 /// A record of the tree.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Key {

@@ -19,6 +19,7 @@
 //! | `tip` | number of the last acknowledged commit, and the lock on the folder |
 //! | `journal/` | what the last commits changed, until sled has it; gone after a clean stop |
 //! | `conf`, `db`, `snap.*` | sled 0.34 |
+//! | `covers` | the keys under which bodies and headers of messages stand in `db`, each overwritten when its record is gone |
 //! | `blobs/` | where sled puts what does not fit a segment, unsynced; stays empty, see [`Store`] |
 //! | `log/` | the transparency log as C2SP `tlog-tiles` has it, its checkpoint and hashes for all to read, and headers beside its entries; derived from the records |
 //! | `log-waiting/` | files of the log that are full before its next checkpoint; made anew at a start |
@@ -82,6 +83,7 @@
 mod batch;
 mod body;
 mod commit;
+mod covers;
 mod disk;
 mod durable;
 mod emptying;

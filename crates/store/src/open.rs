@@ -6,7 +6,10 @@ use std::{
     fs::{File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
     thread,
     time::Instant,
 };
@@ -15,10 +18,12 @@ use kuriiri_engine::ViewError;
 
 use crate::{
     body::Bodies,
+    covers::{self, Covers},
     disk::Disk,
     durable,
     error::OpenError,
     folder::{bodies_path, create_dir, db_path, own_dir},
+    journal::Changes,
     key::Key,
     log::{Going, Left, Log, Shape},
     options::Options,
@@ -34,7 +39,8 @@ use crate::{
 };
 
 /// The version of keys and values: 3 since the end of each chain is a record of its own, 4 since headers
-/// stand beside the log, 5 since packs have each signature once. Another one needs a migration.
+/// stand beside the log, 5 since packs have each signature once, 6 since messages can be set aside, 7 since buckets
+/// of marks are narrower and what can be erased is covered. Another one needs a migration.
 pub(crate) const FORMAT: u32 = 7;
 
 impl Store {
@@ -123,21 +129,33 @@ impl Records {
         }
         clear_unfinished(dir)?;
         let db = recover(dir, options, deadline)?;
-        let tree = Tree::new(db.clone());
+        let covers = Covers::open(&dir.join(covers::NAME), options.synced);
+        let covers = covers.map_err(OpenError::io(dir.join(covers::NAME)))?;
+        let tree = Tree::new(db.clone(), Arc::new(covers));
         let settled = check(&tree, dir, required(dir, acknowledged)?)?;
-        let last = take_up(&db, dir, settled, acknowledged)?;
+        let last = take_up((&db, tree.covers()), dir, settled, acknowledged)?;
         Ok(Self { tip, log, db, tree, last, reserve })
     }
 
-    /// Makes changes durable as the commit of this number.
+    /// Makes changes durable as the commit of this number. None of them may put a record that needs a cover.
     pub(crate) fn make_durable(
         &self,
         dir: &Path,
-        batch: sled::Batch,
+        changes: &Changes,
         number: u64,
     ) -> Result<(), OpenError> {
+        let (covers, path) = (self.tree.covers(), dir.join(covers::NAME));
+        covers.prepare(&self.db, changes).map_err(OpenError::io(&path))?;
+        let mut batch = sled::Batch::default();
+        for (key, value) in changes {
+            match value {
+                Some(value) => batch.insert(key.as_slice(), value.as_ref()),
+                None => batch.remove(key.as_slice()),
+            }
+        }
         let file = File::open(db_path(dir)).map_err(OpenError::io(db_path(dir)))?;
-        make_durable((&self.db, &file), (&self.tip, dir), batch, number)
+        make_durable((&self.db, &file), (&self.tip, dir), batch, number)?;
+        covers.settled().map_err(OpenError::io(path))
     }
 }
 
@@ -237,6 +255,7 @@ fn begin_with(disk: &Disk, last: u64) -> Result<u64, OpenError> {
     }
     let last = last.max(1);
     make_durable((&disk.db, &disk.db_file), (&disk.tip, &disk.dir), first, last)?;
+    disk.tree.covers().settled().map_err(OpenError::io(disk.covers_path()))?;
     clear(&disk.dir)?;
     durable::dir(&disk.dir).map_err(OpenError::io(&disk.dir))?;
     Ok(last)

@@ -18,13 +18,13 @@ pub(crate) fn keys(
     tree: &Tree,
     range: Range<Vec<u8>>,
 ) -> impl Iterator<Item = Result<Key, ViewError>> {
-    tree.range(range).map(|record| decode_key(&record.map_err(unreadable(&"a key"))?.0))
+    tree.keys(range).map(|key| decode_key(&key.map_err(unreadable(&"a key"))?))
 }
 
 /// The last key in a range.
 pub(crate) fn last_key(tree: &Tree, range: Range<Vec<u8>>) -> Result<Option<Key>, ViewError> {
-    let last = tree.last(range).map_err(unreadable(&"a key"))?;
-    last.map(|(key, _)| decode_key(&key)).transpose()
+    let last = tree.last_key(range).map_err(unreadable(&"a key"))?;
+    last.map(|key| decode_key(&key)).transpose()
 }
 
 /// The error for a record that sled could not read.

@@ -14,6 +14,7 @@ use crate::{
     disk::Disk,
     error::OpenError,
     folder::db_path,
+    journal::Changes,
     key::Key,
     log::LogBegun,
     open::{FORMAT, Records},
@@ -65,8 +66,8 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
     let damaged = |what: String| OpenError::corrupt(db_path(dir), what);
     let unreadable = |error: ViewError| damaged(error.0);
     let tree = &records.tree;
-    let mut batch = sled::Batch::default();
-    let mut remove = |key: Key| batch.remove(key.encode());
+    let mut changes = Changes::new();
+    let mut remove = |key: Key| drop(changes.insert(key.encode(), None));
     [Key::LogHead, Key::LogNote].into_iter().for_each(&mut remove);
     let of_log = [Key::channel_ends(), Key::entries(), Key::headers(), Key::kept()];
     let left = [Key::pruned(), Key::erased()];
@@ -79,11 +80,16 @@ fn renew(dir: &Path, options: &Options, begun: &LogBegun) -> Result<(), OpenErro
         }
     }
     let encoded = |error: postcard::Error| damaged(error.to_string());
-    batch.insert(Key::LogBegun.encode(), value::encode(begun).map_err(encoded)?);
     let number = records.last + 1;
-    batch.insert(Key::Commits.encode(), value::encode(&Mark::new(number)).map_err(encoded)?);
-    batch.insert(Key::Format.encode(), value::encode(&FORMAT).map_err(encoded)?);
-    records.make_durable(dir, batch, number)
+    let values = [
+        (Key::LogBegun, value::encode(begun)),
+        (Key::Commits, value::encode(&Mark::new(number))),
+        (Key::Format, value::encode(&FORMAT)),
+    ];
+    for (key, value) in values {
+        changes.insert(key.encode(), Some(value.map_err(encoded)?.into()));
+    }
+    records.make_durable(dir, &changes, number)
 }
 
 /// Whether a record is of the log that ends.

@@ -13,11 +13,12 @@ use std::{
 use kuriiri_types::limits::PACK_BYTES_MAX;
 
 use crate::{
+    covers::{self, Covers},
     disk::Disk,
     error::{CommitError, OpenError},
     folder::db_path,
     journal::{self, Changes, Failed, Fault, Journal, Recorded},
-    key::Key,
+    key::{Key, is_covered},
     sled_log::Mark,
     value,
 };
@@ -164,7 +165,7 @@ impl Settling {
 }
 
 fn settle(disk: &Disk, work: &Work) -> Result<(), CommitError> {
-    apply(&disk.db, &work.changes, || disk.keep_room_for_sled()).map_err(
+    apply((&disk.db, disk.tree.covers()), &work.changes, || disk.keep_room_for_sled()).map_err(
         |failed| match failed {
             Failed::Before(error) => CommitError::not_now(disk.db_path())(error),
             Failed::Torn(error) => CommitError::io(disk.db_path())(error),
@@ -172,6 +173,7 @@ fn settle(disk: &Disk, work: &Work) -> Result<(), CommitError> {
     )?;
     disk.flush()?;
     disk.tree.settled();
+    disk.tree.covers().settled().map_err(CommitError::io(disk.covers_path()))?;
     journal::end(&work.file, work.is_erased).map_err(CommitError::io(&work.file))
 }
 
@@ -185,15 +187,21 @@ fn settle(disk: &Disk, work: &Work) -> Result<(), CommitError> {
 ///
 /// A write for which there is no room would end sled, so there is some before each batch, or none of it begins.
 fn apply(
-    db: &sled::Db,
+    (db, covers): (&sled::Db, &Covers),
     changes: &Changes,
     keep_room: impl Fn() -> io::Result<()>,
 ) -> Result<(), Failed> {
+    covers.prepare(db, changes).map_err(Failed::Before)?;
     let number = Key::Commits.encode();
     let mut before = settled(db).map_err(Failed::Torn)?;
     let (mut batch, mut bytes) = (sled::Batch::default(), 0);
     for (key, value) in changes.iter().filter(|(key, _)| **key != number) {
-        put(&mut batch, key, value.as_deref());
+        let covered = match value {
+            Some(value) if is_covered(key) => Some(covers.cover(key, value)),
+            Some(_) | None => None,
+        };
+        let covered = covered.transpose().map_err(Failed::Torn)?;
+        put(&mut batch, key, covered.as_deref().or(value.as_deref()));
         bytes += key.len() + value.as_ref().map_or(GONE_BYTES, bytes::Bytes::len);
         if bytes >= BATCH_BYTES {
             before = before.again();
@@ -243,7 +251,7 @@ pub(crate) fn give_room_back(dir: &Path) -> Result<(), OpenError> {
 /// Puts what the journal has into sled, and gives the number of the last commit. Durable it is when the
 /// caller makes it so; only then may the journal go.
 pub(crate) fn take_up(
-    db: &sled::Db,
+    (db, covers): (&sled::Db, &Covers),
     dir: &Path,
     settled: u64,
     acknowledged: u64,
@@ -254,7 +262,8 @@ pub(crate) fn take_up(
     let mut changes = Changes::new();
     recorded.into_iter().for_each(|Recorded { changes: more, .. }| changes.extend(more));
     if !changes.is_empty() {
-        apply(db, &changes, || Ok(())).map_err(|failed| match failed {
+        covers.doubt(&changes).map_err(OpenError::io(dir.join(covers::NAME)))?;
+        apply((db, covers), &changes, || Ok(())).map_err(|failed| match failed {
             Failed::Before(error) | Failed::Torn(error) => OpenError::io(db_path(dir))(error),
         })?;
     }
@@ -283,7 +292,8 @@ mod tests {
         let db = sled::Config::new().temporary(true).open().unwrap();
         let gone = 3 * u64::try_from(BATCH_BYTES / GONE_BYTES + 1).unwrap() + 1;
         let changes: Changes = (0..gone).map(|key| (key.to_be_bytes().into(), None)).collect();
-        apply(&db, &changes, || Ok(())).unwrap();
+        let (covers, _dir) = covers::temporary();
+        apply((&db, &covers), &changes, || Ok(())).unwrap();
         // Each batch but the last repeats the mark of the commit that sled has.
         assert_eq!(settled(&db).unwrap(), Mark::new(0).again().again().again());
     }

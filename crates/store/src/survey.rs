@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    durable,
+    covers, durable,
     error::OpenError,
     folder::{WAITING, blobs_path, db_path},
     settle::journal_begins,
@@ -69,6 +69,13 @@ pub(crate) fn survey(dir: &Path, log: &Path, tip: &Tip) -> Result<u64, OpenError
         Err(error) => return Err(OpenError::io(db)(error)),
     }
     survey_conf(dir)?;
+    let covers = dir.join(covers::NAME);
+    if !covers.is_file() {
+        return Err(OpenError::corrupt(
+            covers,
+            "it is missing, and nothing that waits can be read without it",
+        ));
+    }
     survey_log(dir, required(dir, acknowledged)?)?;
     Ok(acknowledged)
 }

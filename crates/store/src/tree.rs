@@ -7,12 +7,13 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::journal::Changes;
+use crate::{covers::Covers, journal::Changes, key::is_covered};
 
 /// All records, read as one.
 #[derive(Debug)]
 pub(crate) struct Tree {
     db: sled::Db,
+    covers: Arc<Covers>,
     above: RwLock<Above>,
 }
 
@@ -27,6 +28,19 @@ struct Above {
 /// A key and its value.
 pub(crate) type Record = (Vec<u8>, Bytes);
 
+/// A record where it is.
+struct Found {
+    key: Vec<u8>,
+    value: Value,
+}
+
+enum Value {
+    /// Not in sled yet.
+    Above(Bytes),
+    /// As sled has it.
+    Below(sled::IVec),
+}
+
 type Bounds = (Bound<Vec<u8>>, Bound<Vec<u8>>);
 
 /// An end of a range.
@@ -37,8 +51,8 @@ enum End {
 }
 
 impl Tree {
-    pub(crate) fn new(db: sled::Db) -> Self {
-        Self { db, above: RwLock::default() }
+    pub(crate) fn new(db: sled::Db, covers: Arc<Covers>) -> Self {
+        Self { db, covers, above: RwLock::default() }
     }
 
     /// What is below.
@@ -47,15 +61,41 @@ impl Tree {
         &self.db
     }
 
+    /// The keys of what is below.
+    pub(crate) fn covers(&self) -> &Covers {
+        &self.covers
+    }
+
     // === reading ===
 
     /// The value of a key.
     pub(crate) fn get(&self, key: &[u8]) -> sled::Result<Option<Bytes>> {
         let above = self.read().find(key).cloned();
-        match above {
-            Some(value) => Ok(value),
-            None => Ok(self.db.get(key)?.map(|value| Bytes::copy_from_slice(&value))),
+        if let Some(value) = above {
+            return Ok(value);
         }
+        let Some(stored) = self.db.get(key)? else { return Ok(None) };
+        self.uncover(key, &stored)
+    }
+
+    /// What sled has, as it was put there.
+    fn uncover(&self, key: &[u8], stored: &[u8]) -> sled::Result<Option<Bytes>> {
+        if !is_covered(key) {
+            return Ok(Some(Bytes::copy_from_slice(stored)));
+        }
+        match self.covers.uncover(key, stored) {
+            Ok(value) => Ok(Some(value)),
+            // Another version came, or the record went, between the look and this one.
+            Err(_) if self.is_changed(key, stored)? => self.get(key),
+            Err(error) => Err(sled::Error::Io(error)),
+        }
+    }
+
+    fn is_changed(&self, key: &[u8], stored: &[u8]) -> sled::Result<bool> {
+        if self.read().find(key).is_some() {
+            return Ok(true);
+        }
+        Ok(self.db.get(key)?.is_none_or(|now| *now != *stored))
     }
 
     /// Whether there is a value.
@@ -69,25 +109,47 @@ impl Tree {
         &self,
         range: Range<Vec<u8>>,
     ) -> impl Iterator<Item = sled::Result<Record>> {
+        self.found(range).filter_map(|found| found.and_then(|found| self.record(found)).transpose())
+    }
+
+    /// The keys of a range, in order.
+    pub(crate) fn keys(
+        &self,
+        range: Range<Vec<u8>>,
+    ) -> impl Iterator<Item = sled::Result<Vec<u8>>> {
+        self.found(range).map(|found| found.map(|Found { key, .. }| key))
+    }
+
+    /// The last key of a range.
+    pub(crate) fn last_key(&self, range: Range<Vec<u8>>) -> sled::Result<Option<Vec<u8>>> {
+        let bounds = (Bound::Included(range.start), Bound::Excluded(range.end));
+        Ok(self.outermost(bounds, End::Last)?.map(|Found { key, .. }| key))
+    }
+
+    fn found(&self, range: Range<Vec<u8>>) -> impl Iterator<Item = sled::Result<Found>> {
         let mut from = Bound::Included(range.start);
         let end = range.end;
         std::iter::from_fn(move || {
             let bounds = (from.clone(), Bound::Excluded(end.clone()));
             let found = self.outermost(bounds, End::First);
-            if let Ok(Some((key, _))) = &found {
+            if let Ok(Some(Found { key, .. })) = &found {
                 from = Bound::Excluded(key.clone());
             }
             found.transpose()
         })
     }
 
-    /// The last record of a range.
-    pub(crate) fn last(&self, range: Range<Vec<u8>>) -> sled::Result<Option<Record>> {
-        self.outermost((Bound::Included(range.start), Bound::Excluded(range.end)), End::Last)
+    /// The record that was found, if it is still there.
+    fn record(&self, Found { key, value }: Found) -> sled::Result<Option<Record>> {
+        let value = match value {
+            Value::Above(value) => Some(value),
+            Value::Below(stored) => self.uncover(&key, &stored)?,
+        };
+        Ok(value.map(|value| (key, value)))
     }
 
-    /// The record at one end of what lies between bounds.
-    fn outermost(&self, mut bounds: Bounds, end: End) -> sled::Result<Option<Record>> {
+    /// What stands at one end of what lies between bounds.
+    fn outermost(&self, mut bounds: Bounds, end: End) -> sled::Result<Option<Found>> {
         while !is_empty(&bounds) {
             let mut below = self.db.range::<Vec<u8>, _>(bounds.clone());
             let below = end.of(&mut below).transpose()?;
@@ -96,13 +158,13 @@ impl Tree {
                 (Some((key, value)), below)
                     if below.as_ref().is_none_or(|(other, _)| !end.is_beyond(other, &key)) =>
                 {
-                    (key, value)
+                    (key, value.map(Value::Above))
                 }
-                (_, Some((key, value))) => (key.to_vec(), Some(Bytes::copy_from_slice(&value))),
+                (_, Some((key, value))) => (key.to_vec(), Some(Value::Below(value))),
                 (_, None) => return Ok(None),
             };
             match value {
-                Some(value) => return Ok(Some((key, value))),
+                Some(value) => return Ok(Some(Found { key, value })),
                 // Removed, and sled does not know it yet.
                 None => end.leave_out(&mut bounds, key),
             }
@@ -221,7 +283,8 @@ mod tests {
         #[test]
         fn it_reads_as_one_map(commits in commits()) {
             let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
-            let (tree, mut model) = (Tree::new(db), BTreeMap::new());
+            let (covers, _dir) = crate::covers::temporary();
+            let (tree, mut model) = (Tree::new(db, covers), BTreeMap::new());
             for (changes, then) in commits {
                 for (key, value) in &changes {
                     match value {
@@ -250,7 +313,8 @@ mod tests {
                     let found: Vec<_> =
                         tree.range(start.clone()..end.clone()).map(Result::unwrap).collect();
                     prop_assert_eq!(&found, &expected);
-                    prop_assert_eq!(tree.last(start..end).unwrap(), expected.last().cloned());
+                    let last = expected.last().map(|(key, _)| key.clone());
+                    prop_assert_eq!(tree.last_key(start..end).unwrap(), last);
                 }
                 for first in 0..4_u8 {
                     let expected = model.get(&vec![first]).cloned();

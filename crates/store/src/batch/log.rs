@@ -165,10 +165,12 @@ mod tests {
 
     fn forget(records: &[Key], durable: u64, most: usize) -> (u64, Vec<Key>) {
         let db = sled::Config::new().temporary(true).flush_every_ms(None).open().unwrap();
+        let (covers, _dir) = crate::covers::temporary();
         for key in records {
+            // Nobody looks at what they say.
             db.insert(key.encode(), &[]).unwrap();
         }
-        let tree = Tree::new(db);
+        let tree = Tree::new(db, covers);
         let mut draft = Draft::new(&tree);
         let until = draft.forget_entries(durable, most).unwrap();
         tree.put(draft.records);

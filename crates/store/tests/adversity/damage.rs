@@ -225,6 +225,40 @@ async fn a_missing_body_file_is_damage_and_no_orphan_goes() {
 }
 
 #[tokio::test]
+async fn a_missing_file_of_keys_is_damage_and_none_is_made_in_its_place() {
+    let (_folder, dir) = filled().await;
+    let (covers, away) = (dir.join("covers"), dir.join("away"));
+    fs::rename(&covers, &away).unwrap();
+    for _ in 0..2 {
+        assert_eq!(refused(&dir), covers);
+        assert!(!covers.exists());
+    }
+    fs::rename(away, covers).unwrap();
+    check_whole(&open(&dir).unwrap());
+}
+
+#[tokio::test]
+async fn a_key_that_was_changed_is_damage_and_gives_no_other_record() {
+    let (_folder, dir) = filled().await;
+    let covers = dir.join("covers");
+    let whole = fs::read(&covers).unwrap();
+    let changed: Vec<u8> = whole.iter().map(|byte| byte ^ 1).collect();
+    for damaged in [changed, vec![0; whole.len()], Vec::new()] {
+        fs::write(&covers, &damaged).unwrap();
+        let store = open(&dir).unwrap();
+        let lanes = store.lanes().unwrap();
+        assert!(!lanes.is_empty());
+        for lane in lanes {
+            let read = store.packs(&lane.queue, lane.lane, 0, usize::MAX);
+            assert!(read.unwrap_err().0.contains("in `covers`"));
+        }
+        store.close().await.unwrap();
+    }
+    fs::write(&covers, whole).unwrap();
+    check_whole(&open(&dir).unwrap());
+}
+
+#[tokio::test]
 async fn a_short_body_file_is_damage() {
     let (_folder, dir) = filled().await;
     let store = open(&dir).unwrap();
