@@ -232,7 +232,7 @@ impl Officer {
     /// erased, and how many headers.
     ///
     /// # Errors
-    /// When the relay refuses, for one because a copy is under way at this moment, or waits and still
+    /// When the relay refuses, for one because a copy is under way to a peer at this moment, or waits and still
     /// needs its header; or no answer can be had.
     pub async fn erase(
         &self,

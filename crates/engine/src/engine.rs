@@ -274,9 +274,14 @@ impl Engine {
                 intake.on_decisions_asked(custody, &person, limit)
             }
             PersonRequest::Erase { message, basis, headers } => {
-                let under_way = self.peers.under_way().chain(self.mailboxes.under_way());
                 let erasure = Erasure::new(person, message, basis, headers);
-                erasure.carry_out(&mut self.custody, work, under_way)?
+                match erasure.not_now(&self.custody, work, self.peers.under_way()) {
+                    Some(refusal) => Reply::Refused(refusal),
+                    None => {
+                        self.mailboxes.withdraw(&mut self.custody, work, message);
+                        erasure.carry_out(&mut self.custody, work)?
+                    }
+                }
             }
             PersonRequest::Hold { message } => custody.on_hold_asked(work, &person, message)?,
             PersonRequest::Holds { after } => custody.on_holds_asked(work, &person, after)?,

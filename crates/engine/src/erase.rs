@@ -40,28 +40,35 @@ impl Erasure {
         Self { message, by, basis, headers, copies: 0 }
     }
 
+    /// Why it cannot be done, or not at this moment, if it cannot. What is under way to a peer has left, or comes
+    /// back.
+    pub(crate) fn not_now(
+        &self,
+        custody: &Custody,
+        work: &Work<'_>,
+        under_way: impl Iterator<Item = (QueueId, Lane, Seq)>,
+    ) -> Option<Refusal> {
+        if !custody.config.is_ours(&self.by) {
+            return Some(Refusal::bare(Code::NOT_AN_OFFICER));
+        }
+        let busy = |why: &str| Some(Refusal { code: Code::BUSY, reasons: vec![why.into()] });
+        // It would be made from the pack as it is on disk, which still has what was erased in this step.
+        if work.commit.writes.iter().any(|write| matches!(write, Write::PutPack(..))) {
+            return busy("another message is being erased; ask again");
+        }
+        if is_under_way(custody, self.message, under_way) {
+            return busy("a copy of it is under way to a peer; ask again");
+        }
+        None
+    }
+
     /// Erases what is kept of a message, all of it in this step: everything that waits is gone
-    /// through, which takes about a second for a million messages. What is under way cannot be erased
-    /// at that moment: it has left, or comes back.
+    /// through, which takes about a second for a million messages.
     pub(crate) fn carry_out(
         mut self,
         custody: &mut Custody,
         work: &mut Work<'_>,
-        under_way: impl Iterator<Item = (QueueId, Lane, Seq)>,
     ) -> Result<Reply, ViewError> {
-        if !custody.config.is_ours(&self.by) {
-            return Ok(Reply::Refused(Refusal::bare(Code::NOT_AN_OFFICER)));
-        }
-        // It would be made from the pack as it is on disk, which still has what was erased in this step.
-        let is_second = work.commit.writes.iter().any(|write| matches!(write, Write::PutPack(..)));
-        if is_second {
-            let reasons = vec!["another message is being erased; ask again".into()];
-            return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
-        }
-        if is_under_way(custody, self.message, under_way) {
-            let reasons = vec!["a copy of it is under way; ask again".into()];
-            return Ok(Reply::Refused(Refusal { code: Code::BUSY, reasons }));
-        }
         // An entry that brings a header comes before the one that says that it is erased.
         work.write_decisions();
         self.take_headers(work);

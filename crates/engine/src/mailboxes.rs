@@ -6,7 +6,7 @@ use std::{
 };
 
 use kuriiri_types::{
-    Address, Code, Giver, Handling, Lane, Refusal, SpiffeId,
+    Address, Code, Giver, Handling, Lane, MessageId, Refusal, SpiffeId,
     limits::{BATCH_MESSAGES_MAX, CREDIT_MAX, SUBSCRIPTIONS_PER_SYSTEM_MAX},
 };
 
@@ -39,15 +39,33 @@ struct Subscription {
     credit: usize,
     /// Delivered and not confirmed.
     taken: BTreeSet<Ticket>,
+    /// Delivered, and erased since.
+    withdrawn: BTreeSet<Ticket>,
 }
 
 impl Mailboxes {
-    /// Everything that was delivered and is not confirmed.
-    pub(crate) fn under_way(&self) -> impl Iterator<Item = (QueueId, Lane, Seq)> {
-        self.open.values().flat_map(|open| {
+    /// Takes a message back from receivers that have it and did not confirm it, so that it can be erased here. What
+    /// they do with theirs is their own affair, and so is when they say that they are done with it.
+    pub(crate) fn withdraw(
+        &mut self,
+        custody: &mut Custody,
+        work: &mut Work<'_>,
+        message: MessageId,
+    ) {
+        for open in self.open.values_mut() {
             let queue = QueueId::Mailbox(open.mailbox.clone());
-            open.taken.iter().map(move |ticket| (queue.clone(), ticket.lane, ticket.seq))
-        })
+            let is_it = |ticket: &Ticket| {
+                let lane = custody.queues.lane(&queue, ticket.lane);
+                let item = lane.and_then(|lane| lane.item(ticket.seq));
+                item.is_some_and(|item| item.copy_of(message).is_some())
+            };
+            let found: Vec<_> = open.taken.iter().filter(|ticket| is_it(ticket)).copied().collect();
+            for ticket in found {
+                open.taken.remove(&ticket);
+                open.withdrawn.insert(ticket);
+                custody.give_back(work, &queue, ticket.lane, ticket.seq);
+            }
+        }
     }
 
     pub(crate) fn on_wanted(
@@ -70,7 +88,8 @@ impl Mailboxes {
         }
         let credit = usize::try_from(credit.clamp(1, CREDIT_MAX)).unwrap_or(1);
         let system = system.clone();
-        let new = Subscription { system, mailbox, credit, taken: BTreeSet::new() };
+        let (taken, withdrawn) = (BTreeSet::new(), BTreeSet::new());
+        let new = Subscription { system, mailbox, credit, taken, withdrawn };
         self.open.insert(subscription, new);
     }
 
@@ -108,6 +127,7 @@ impl Mailboxes {
         let Some(receiver) = self.open.get_mut(&subscription) else {
             return;
         };
+        let mut confirmed = receiver.done_with(&tickets);
         let tickets: Vec<_> = tickets.into_iter().filter(|t| receiver.taken.remove(t)).collect();
         let (mailbox, by) = (receiver.mailbox.clone(), Giver::System(receiver.system.clone()));
         let queue = QueueId::Mailbox(mailbox.clone());
@@ -118,8 +138,9 @@ impl Mailboxes {
             }
             custody.queues.finish(&queue, *lane, *seq);
         }
-        if !tickets.is_empty() {
-            work.actions.push(Action::Confirm { subscription, tickets });
+        confirmed.extend(tickets);
+        if !confirmed.is_empty() {
+            work.actions.push(Action::Confirm { subscription, tickets: confirmed });
         }
     }
 
@@ -139,7 +160,7 @@ impl Mailboxes {
         };
         let queue = QueueId::Mailbox(receiver.mailbox.clone());
         let by = by_receiver.then(|| Giver::System(receiver.system.clone()));
-        let mut set_aside = Vec::new();
+        let mut set_aside = receiver.done_with(&tickets);
         let mut is_full = false;
         for ticket @ Ticket { lane, seq } in tickets {
             let item = custody.queues.lane(&queue, lane).and_then(|l| l.item(seq));
@@ -219,6 +240,13 @@ impl Mailboxes {
         }
         work.actions.push(Action::Deliver { subscription, items });
         Ok(true)
+    }
+}
+
+impl Subscription {
+    /// Those of the tickets for which nothing is left to do here.
+    fn done_with(&mut self, tickets: &[Ticket]) -> Vec<Ticket> {
+        tickets.iter().filter(|ticket| self.withdrawn.remove(ticket)).copied().collect()
     }
 }
 

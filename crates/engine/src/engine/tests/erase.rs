@@ -6,7 +6,8 @@ use kuriiri_types::{
 };
 
 use crate::{
-    Action, Body, Event, Item, LinkId, PackKey, PersonRequest, QueueId, Reply, Token, View, Write,
+    Action, Body, Event, Item, LinkId, PackKey, PersonRequest, QueueId, Reply, SubscriptionId,
+    Token, View, Write,
     testing::{Host, Letter, address, ministry, system},
 };
 
@@ -128,6 +129,44 @@ fn what_is_under_way_is_not_touched_and_can_be_asked_for_again() {
     assert!(host.written().is_empty());
     host.link_down("plm.example", 1);
     assert_eq!(operator(&mut host, letter(1).id()), Reply::Erased { copies: 1, headers: 0 });
+}
+
+/// What a system has and does not confirm is erased here, and its word about it means nothing more.
+#[test]
+fn what_a_system_keeps_to_itself_is_erased_all_the_same() {
+    let mut host = Host::new("plm.example");
+    host.arrive(&["sm.example"], &[letter(1), letter(2)]);
+    let wanted = |subscription| Event::Wanted {
+        system: system(&address(RECIPIENT)),
+        subscription: SubscriptionId(subscription),
+        mailbox: address(RECIPIENT),
+        credit: 9,
+    };
+    let given = host.step(vec![wanted(1)]);
+    let Some(Action::Deliver { items, .. }) = given.first() else { panic!("{given:?}") };
+    let [first, second] = [items[0].ticket, items[1].ticket];
+    let by = person(SpiffeRole::Operator, "plm.example");
+    let erased = erase(&mut host, by.clone(), letter(1).id());
+    assert_eq!(erased, Reply::Erased { copies: 1, headers: 0 });
+    assert_eq!(host.waiting(&QueueId::Mailbox(address(RECIPIENT))), 1);
+
+    let subscription = SubscriptionId(1);
+    let event = Event::Confirmed { subscription, tickets: vec![first, second] };
+    let said = host.step(vec![event]);
+    let confirm = Action::Confirm { subscription, tickets: vec![first, second] };
+    assert!(said.contains(&confirm), "it is done with both: {said:?}");
+    let told: Vec<_> = host
+        .written()
+        .iter()
+        .filter_map(|entry| match &entry.event {
+            LogEvent::Receipt(receipt) => Some((receipt.kind, receipt.subjects.len())),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(told, [(ReceiptKind::Delivered, 1)], "of the other alone");
+    let again = host.step(vec![Event::Confirmed { subscription, tickets: vec![first] }]);
+    assert!(again.is_empty(), "{again:?}");
+    assert!(host.step(vec![wanted(2)]).is_empty(), "nothing is left");
 }
 
 #[test]
