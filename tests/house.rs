@@ -18,7 +18,7 @@ const FLOORS: [&[&str]; 8] = [
     &["policy", "wire", "seal", "certs"],
     &["tlog", "transport"],
     &["engine", "client", "verify", "provoke"],
-    &["store", "sim"],
+    &["store", "sim", "fuzz"],
     &["relay"],
     &["cli"],
 ];
@@ -35,7 +35,7 @@ const KNOWN_ONLY_TO: [(&str, &[&str]); 12] = [
     ("postcard", &["store"]),
     ("rcgen", &["certs"]),
     ("tokio", &["transport", "client", "provoke", "store", "relay", "cli"]),
-    ("clap", &["cli", "verify"]),
+    ("clap", &["cli", "verify", "fuzz"]),
     ("tracing-subscriber", &["cli"]),
 ];
 

@@ -11,6 +11,7 @@
 mod admin;
 mod arbitrary;
 mod contract;
+mod corpora;
 mod damage;
 mod decided;
 mod entries;
