@@ -5,14 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use kuriiri_types::{Digest, FileKind, Ministry, Timestamp};
+use kuriiri_types::{Digest, FileKind, Ministry, Timestamp, is_label_id};
 use serde::Deserialize;
 use toml::value::Datetime;
 
 use crate::{
     error::{Flaw, PolicyError},
     file::{check_format, optional_instant, read},
-    names::is_id,
     node_id::NodeId,
     seal_keys::SealKeys,
     text::Phrase,
@@ -354,7 +353,7 @@ fn index(nodes: &[WrittenNode]) -> Result<Index, PolicyError> {
     let (mut by_id, mut by_domain) = Index::default();
     for (place, node) in NodeId::in_order().zip(nodes) {
         let item = || format!("node `{}`", node.id);
-        if !is_id(&node.id) {
+        if !is_label_id(&node.id) {
             return Err(wrong(item(), Flaw::NotAnId));
         }
         if by_id.insert(node.id.as_str().into(), place).is_some() {

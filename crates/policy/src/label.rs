@@ -3,11 +3,11 @@
 use std::fmt;
 
 use kuriiri_types::{
-    WireLabel,
+    WireLabel, is_label_id,
     limits::{LABEL_CATEGORIES_MAX, LABEL_VALUES_MAX, PRIVACY_MARK_BYTES_MAX},
 };
 
-use crate::{bits::Bits, names::is_id};
+use crate::bits::Bits;
 
 /// A valid label of one catalogue. Only [`Catalogue::resolve`](crate::Catalogue::resolve) and what
 /// is built on it make one.
@@ -149,16 +149,17 @@ pub(crate) fn list(mut names: Vec<String>) -> String {
 
 /// The form that a label of any policy has. The order of its parts is not looked at.
 pub(crate) fn check_form(wire: &WireLabel) -> Result<(), Invalid> {
-    let policy = is_id(&wire.policy) || wire.policy.starts_with("urn:oid:");
+    let policy = is_label_id(&wire.policy) || wire.policy.starts_with("urn:oid:");
     let count: usize = wire.categories.iter().map(|c| c.values.len()).sum();
     let categories = wire.categories.len() <= LABEL_CATEGORIES_MAX
         && count <= LABEL_VALUES_MAX
         && wire.categories.iter().all(|category| {
-            let ids = is_id(&category.tag) && category.values.iter().all(|value| is_id(value));
+            let ids = is_label_id(&category.tag)
+                && category.values.iter().all(|value| is_label_id(value));
             ids && !category.values.is_empty()
         });
     let sound = policy
-        && is_id(&wire.level)
+        && is_label_id(&wire.level)
         && categories
         && wire.privacy_mark.len() <= PRIVACY_MARK_BYTES_MAX;
     if sound { Ok(()) } else { Err(LabelFault::Malformed.into()) }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use kuriiri_types::limits::LABEL_ID_BYTES_MAX;
+use kuriiri_types::is_label_id;
 
 use crate::error::Flaw;
 
@@ -35,7 +35,7 @@ impl Names {
     ) -> Result<Self, Flaw> {
         let mut entries = Vec::new();
         for (name, index, alias) in names {
-            if !is_id(name) {
+            if !is_label_id(name) {
                 return Err(Flaw::NotAnId);
             }
             entries.push(Entry { name: name.into(), found: Found { index, alias } });
@@ -73,15 +73,6 @@ fn order(a: &str, b: &str, fold: bool) -> Ordering {
     } else {
         a.cmp(b)
     }
-}
-
-/// `[A-Za-z0-9][A-Za-z0-9 ._+/-]{0,63}`, the form of every id in a catalogue.
-pub(crate) fn is_id(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b" ._+/-".contains(byte);
-    bytes.first().is_some_and(u8::is_ascii_alphanumeric)
-        && bytes.len() <= LABEL_ID_BYTES_MAX
-        && bytes.iter().all(inner)
 }
 
 #[cfg(test)]

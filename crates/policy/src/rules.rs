@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use kuriiri_types::{FileKind, MessageType, Onward, Precedence, Timestamp};
+use kuriiri_types::{FileKind, MessageType, Onward, Precedence, Timestamp, is_label_id};
 use serde::Deserialize;
 use toml::value::Datetime;
 
@@ -10,7 +10,6 @@ use crate::{
     error::{Flaw, PolicyError},
     file::{OneOrMany, check_format, optional_instant, read},
     merge::{ReceiptDemand, Transit},
-    names::is_id,
     text::Phrase,
     trial::{Trial, Value, read_embedded},
     units::{Rate, Size, Span},
@@ -95,7 +94,7 @@ impl TryFrom<String> for Approved {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let id = text.strip_prefix("approved:").filter(|id| is_id(id));
+        let id = text.strip_prefix("approved:").filter(|id| is_label_id(id));
         id.map(|id| Self(id.into()))
             .ok_or_else(|| format!("`{text}` is not a seal; use true, false or approved:<id>"))
     }
@@ -208,7 +207,7 @@ impl WrittenRule {
     }
 
     fn check(&self) -> Result<(), PolicyError> {
-        if !is_id(&self.id) {
+        if !is_label_id(&self.id) {
             return Err(wrong(self.item(), Flaw::NotAnId));
         }
         let lists = [&self.has, &self.message_type, &self.from, &self.to];

@@ -106,10 +106,12 @@ impl Category {
     }
 }
 
-/// `[A-Za-z0-9][A-Za-z0-9 ._+/-]{0,63}`, the form of every id in a catalogue.
-fn is_label_id(text: &str) -> bool {
+/// Whether a text has the form of an id of a label: `[A-Za-z0-9][A-Za-z0-9 ._+/-]{0,63}`, with no space at its end,
+/// which nobody would see. Every id in a catalogue has it.
+pub fn is_label_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.first().is_some_and(u8::is_ascii_alphanumeric)
+        && bytes.last() != Some(&b' ')
         && bytes.len() <= LABEL_ID_BYTES_MAX
         && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b" ._+/-".contains(b))
 }
@@ -118,25 +120,29 @@ impl FromStr for WireLabel {
     type Err = LabelError;
 
     /// Reads `POLICY LEVEL TAG{value,value} …`. The order of tags and values is free; the result
-    /// is canonical.
+    /// is canonical. A policy or a tag of several words stands in quotes: a policy ends at the first space, and the
+    /// first tag begins after the last one, so without them two labels would read alike.
     fn from_str(text: &str) -> Result<Self, LabelError> {
-        let (policy, rest) =
-            text.trim().split_once(' ').ok_or(LabelError("a policy and a level are needed"))?;
+        let (policy, rest) = first_word(text.trim())
+            .filter(|(_, rest)| !rest.is_empty())
+            .ok_or(LabelError("a policy and a level are needed"))?;
         let (level, mut tail) = match rest.find('{') {
-            None => (rest.trim(), ""),
-            Some(brace) => {
-                let start = rest.get(..brace).and_then(|r| r.rfind(' '));
-                let start = start.ok_or(LabelError("a level is needed before the first tag"))?;
-                (rest.get(..start).unwrap_or("").trim(), rest.get(start..).unwrap_or(""))
-            }
+            None => (rest, ""),
+            Some(brace) => rest.split_at(last_word(rest.split_at(brace).0)),
         };
-        let mut label = Self::plain(policy, level);
+        if level.trim().is_empty() {
+            return Err(LabelError("a level is needed before the first tag"));
+        }
+        let mut label = Self::plain(policy, level.trim());
         while !tail.trim().is_empty() {
             let (tag, after) = tail.split_once('{').ok_or(LabelError("a tag needs {values}"))?;
             let (values, next) = after.split_once('}').ok_or(LabelError("a `}` is missing"))?;
+            let apart = label.categories.is_empty() || tag.starts_with(' ');
+            let word = first_word(tag.trim()).filter(|(_, rest)| rest.is_empty() && apart);
+            let (tag, _) = word.ok_or(LabelError("a tag of several words stands in quotes"))?;
             let mut values: Vec<_> = values.split(',').map(|v| v.trim().to_owned()).collect();
             values.sort();
-            label.categories.push(Category { tag: tag.trim().into(), values });
+            label.categories.push(Category { tag: tag.into(), values });
             tail = next;
         }
         label.categories.sort();
@@ -145,11 +151,36 @@ impl FromStr for WireLabel {
     }
 }
 
+/// The word at the beginning of a text, which has several where it stands in quotes, and what follows it.
+fn first_word(text: &str) -> Option<(&str, &str)> {
+    let (word, rest) = match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"').filter(|(word, _)| word.contains(' '))?,
+        None => text.split_once(' ').unwrap_or((text, "")),
+    };
+    (!word.is_empty()).then_some((word, rest.trim()))
+}
+
+/// Where the word at the end of a text begins.
+fn last_word(text: &str) -> usize {
+    let quote = text.strip_suffix('"').and_then(|quoted| quoted.rfind('"'));
+    quote.or_else(|| text.rfind(' ')).unwrap_or(0)
+}
+
+/// A policy or a tag in the text of a label.
+struct Word<'a>(&'a str);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let quote = if self.0.contains(' ') { "\"" } else { "" };
+        write!(f, "{quote}{}{quote}", self.0)
+    }
+}
+
 impl fmt::Display for WireLabel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.policy, self.level)?;
+        write!(f, "{} {}", Word(&self.policy), self.level)?;
         for category in &self.categories {
-            write!(f, " {}{{{}}}", category.tag, category.values.join(","))?;
+            write!(f, " {}{{{}}}", Word(&category.tag), category.values.join(","))?;
         }
         Ok(())
     }
@@ -191,7 +222,54 @@ mod tests {
         }
     }
 
+    #[test]
+    fn two_labels_never_read_alike() {
+        let category = |tag: &str| Category { tag: tag.into(), values: vec!["PLM".into()] };
+        let with = |level: &str, tag: &str| WireLabel {
+            categories: vec![category(tag)],
+            ..WireLabel::plain("FI", level)
+        };
+        assert_eq!(with("TL4", "TOP REL").to_string(), "FI TL4 \"TOP REL\"{PLM}");
+        assert_eq!(with("TL4 TOP", "REL").to_string(), "FI TL4 TOP REL{PLM}");
+        assert_eq!(WireLabel::plain("FI EU", "TL4").to_string(), "\"FI EU\" TL4");
+        assert_eq!(WireLabel::plain("FI", "EU TL4").to_string(), "FI EU TL4");
+        let bad = [
+            "FI TL4 REL{A} TOP REX{A}",
+            "FI TL4 REL{A}REX{A}",
+            "FI TL4 \"REL\"{A}",
+            "\"FI\" TL4",
+            "FI TL4 \"TOP REL\" X{A}",
+        ];
+        for bad in bad {
+            assert!(bad.parse::<WireLabel>().is_err(), "{bad}");
+        }
+    }
+
+    /// Labels of all parts that a wire can bring.
+    fn any_label() -> impl Strategy<Value = WireLabel> {
+        let id = || "[A-Za-z0-9 ._+/-]{1,5}";
+        let values = || prop::collection::btree_set(id(), 1..3);
+        let categories = prop::collection::btree_map(id(), values(), 0..3);
+        (id(), id(), categories).prop_map(|(policy, level, categories)| {
+            let category = |(tag, values): (String, std::collections::BTreeSet<String>)| Category {
+                tag,
+                values: values.into_iter().collect(),
+            };
+            let categories = categories.into_iter().map(category).collect();
+            WireLabel { categories, ..WireLabel::plain(&policy, &level) }
+        })
+    }
+
     proptest! {
+        /// Whoever reads the text of a label that came over a wire reads that label.
+        #[test]
+        fn a_label_that_passes_its_check_comes_back_from_its_text(label in any_label()) {
+            if label.check().is_ok() {
+                let text = label.to_string();
+                prop_assert_eq!(text.parse::<WireLabel>(), Ok(label), "{}", text);
+            }
+        }
+
         #[test]
         fn parsing_never_panics_and_printing_comes_back(text in ".{0,80}") {
             if let Ok(label) = text.parse::<WireLabel>() {

@@ -48,7 +48,7 @@ pub use file::FileKind;
 pub use handling::{Handling, Marker, Onward};
 pub use header::{Header, MessageType, Recipient, Role, SealKeyId, Sealing};
 pub use id::{Digest, Fingerprint, MessageId, MessageIdError};
-pub use label::{Category, LabelError, WireLabel};
+pub use label::{Category, LabelError, WireLabel, is_label_id};
 pub use precedence::{Lane, Precedence};
 pub use receipt::{Addressed, Receipt, ReceiptKind};
 pub use spiffe::{SpiffeError, SpiffeId, SpiffeRole};

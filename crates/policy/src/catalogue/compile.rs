@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use kuriiri_types::FileKind;
+use kuriiri_types::{FileKind, is_label_id};
 use serde::Deserialize;
 use toml::value::Datetime;
 
@@ -14,7 +14,7 @@ use crate::{
     bits::Bits,
     error::{Flaw, PolicyError},
     file::{check_format, instant, read},
-    names::{Names, is_id},
+    names::Names,
     text::Phrase,
     trial::{Value as WrittenTest, read_embedded},
 };
@@ -153,7 +153,7 @@ fn wrong(item: impl Into<String>, flaw: Flaw) -> PolicyError {
 }
 
 fn check_head(written: &Written) -> Result<(), PolicyError> {
-    if !is_id(&written.name) {
+    if !is_label_id(&written.name) {
         return Err(wrong(format!("name `{}`", written.name), Flaw::NotAnId));
     }
     let arcs = written.id.strip_prefix("urn:oid:").unwrap_or("");

@@ -60,19 +60,21 @@ fn line() -> impl Strategy<Value = String> {
 }
 
 fn flat_label() -> impl Strategy<Value = WireLabel> {
-    let values = proptest::collection::btree_set("[A-Z][A-Z0-9 +/-]{0,6}", 1..4);
-    let categories = proptest::collection::btree_map("[A-Z]{1,6}", values, 0..4);
-    ("[A-Z]{2}", "[A-Z0-9]{1,8}", categories, line()).prop_map(|(policy, level, map, mark)| {
-        let category = |(tag, values): (String, std::collections::BTreeSet<String>)| Category {
-            tag,
-            values: values.into_iter().collect(),
-        };
-        WireLabel {
-            categories: map.into_iter().map(category).collect(),
-            privacy_mark: mark,
-            ..WireLabel::plain(&policy, &level)
-        }
-    })
+    let values = proptest::collection::btree_set("[A-Z]([A-Z0-9 +/-]{0,5}[A-Z0-9+/-])?", 1..4);
+    let categories = proptest::collection::btree_map("[A-Z]{1,3}( [A-Z]{1,3})?", values, 0..4);
+    ("[A-Z]{2}", "[A-Z0-9]{1,4}( [A-Z0-9]{1,3})?", categories, line()).prop_map(
+        |(policy, level, map, mark)| {
+            let category = |(tag, values): (String, std::collections::BTreeSet<String>)| Category {
+                tag,
+                values: values.into_iter().collect(),
+            };
+            WireLabel {
+                categories: map.into_iter().map(category).collect(),
+                privacy_mark: mark,
+                ..WireLabel::plain(&policy, &level)
+            }
+        },
+    )
 }
 
 fn label() -> impl Strategy<Value = WireLabel> {
