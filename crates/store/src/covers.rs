@@ -133,9 +133,9 @@ impl Covers {
         let (number, text) = split(stored).ok_or_else(|| damaged("it is too short"))?;
         let mut slot = FREE;
         let read = self.file.read_exact_at(&mut slot, at(number));
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => damaged("its key in `covers` is missing"),
-            _ => error,
+        read.map_err(|error| {
+            let is_missing = error.kind() == io::ErrorKind::UnexpectedEof;
+            if is_missing { damaged("its key in `covers` is missing") } else { error }
         })?;
         let key = slot.first_chunk().filter(|_| slot != FREE);
         let cipher = cipher(key.ok_or_else(|| damaged("its key in `covers` was overwritten"))?)?;
