@@ -178,6 +178,49 @@ pub(crate) fn copy_afresh(federation: &Federation, relay: &str, to: &Path) -> Pa
     to.to_owned()
 }
 
+/// Whatever the relay writes meanwhile, a copy has all that its checkpoint speaks of; an older one is brought up to
+/// date.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_is_copied_whole_while_it_grows() {
+    let federation = Federation::started(&["sm", "plm"]);
+    let sm = federation.client("sm", "kirjaamo").await;
+    let (relay, kept) = (federation.path("sm"), federation.path("kept"));
+    eventually("a first checkpoint", || size(&relay.join("log")) > 0);
+    let mut copied = Vec::new();
+    for round in 0..6_u8 {
+        let fresh = federation.path(&format!("copy-{round}"));
+        let copying = async {
+            for to in [&fresh, &kept] {
+                let (relay, to) = (relay.clone(), to.clone());
+                let copy = move || run(&["log", "copy"], &[&relay, &to]);
+                tokio::task::spawn_blocking(copy).await.unwrap();
+            }
+        };
+        let sending = async {
+            let mut sent = Sent::default();
+            sent.send(&sm, &["kirjaamo@plm.example"], "FI JULK", &embedded()).await;
+        };
+        tokio::join!(copying, sending);
+        for copy in [&fresh, &kept] {
+            let log = LogFolder::open(copy).unwrap();
+            (0..log.size()).for_each(|index| drop(log.entry(index).unwrap()));
+            let found = verified(&relay, copy, &[]);
+            assert_ne!(found.exit(), 1, "{}", told(&found, &[]));
+            copied.push(log.size());
+        }
+        eventually("a later checkpoint", || copied.last() < Some(&size(&relay.join("log"))));
+    }
+    assert!(copied.first() < copied.last(), "it grew: {copied:?}");
+    let other = kuriiri(&[
+        OsStr::new("log"),
+        "copy".as_ref(),
+        federation.path("plm").as_ref(),
+        kept.as_ref(),
+    ]);
+    let why = String::from_utf8_lossy(&other.stderr);
+    assert!(!other.status.success() && why.contains("plm.example"), "{why}");
+}
+
 /// Every relay with a link to another is its witness, and says so on the checkpoint.
 #[tokio::test(flavor = "multi_thread")]
 async fn peers_witness_each_others_logs() {

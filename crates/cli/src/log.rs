@@ -2,6 +2,7 @@
 //! reads reads the log's folder, so it works on any copy, with or without the relay.
 
 mod bundle;
+mod copy;
 mod export;
 mod folder;
 mod keys;
@@ -20,6 +21,8 @@ use crate::{exit::Outcome, output::Output};
 pub(crate) enum Command {
     /// Sum up a log: how far it goes, who witnessed it, what is in it.
     Status(status::Args),
+    /// Copy a log whole, also while its relay runs, or bring an older copy up to date.
+    Copy(copy::Args),
     /// Write all that logs say of one message to a file that `kuriiri-verify bundle` checks.
     Bundle(bundle::Args),
     /// Write a proof of each receipt of one message to a folder, as `kuriiri-verify receipt` reads it.
@@ -38,6 +41,7 @@ pub(crate) enum Command {
 pub(crate) async fn run(command: &Command, output: Output) -> Outcome {
     match command {
         Command::Status(args) => status::run(args, output),
+        Command::Copy(args) => copy::run(args, output),
         Command::Bundle(args) => bundle::run(args, output),
         Command::Prove(args) => prove::run(args, output),
         Command::Export(args) => export::run(args, output).await,

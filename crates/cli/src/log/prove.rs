@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// What the log itself states of a message, rather than keeps for its auditors.
-const RECEIPTS: [&str; 5] = ["ACCEPTED", "RECEIVED", "DELIVERED", "REFUSED", "EXPIRED"];
+const RECEIPTS: [&str; 6] =
+    ["ACCEPTED", "RECEIVED", "DELIVERED", "REFUSED", "EXPIRED", "SET_ASIDE"];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
