@@ -2,7 +2,7 @@
 //!
 //! sled never writes over what was there. The page of a record that is gone stays in `db` until its segment is
 //! used again, which may be never. So a record with bodies or headers of messages is encrypted on its way into
-//! sled (ChaCha20-Poly1305, RFC 8439), and the keys stand in a file of slots that are written over in place. When
+//! sled (AES-256-GCM, NIST SP 800-38D), and the keys stand in a file of slots that are written over in place. When
 //! sled durably has another version of the record, or has it no more, its slot is overwritten, and what the old
 //! page says nobody can read.
 //!
@@ -23,7 +23,7 @@ use std::{
 use bytes::Bytes;
 use kuriiri_merkle::digest;
 use ring::{
-    aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey},
+    aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey},
     rand::{SecureRandom, SystemRandom},
 };
 
@@ -118,10 +118,14 @@ impl Covers {
     pub(crate) fn cover(&self, name: &[u8], value: &[u8]) -> io::Result<Vec<u8>> {
         let given = self.slots().given.get(name).copied();
         let (slot, key) = given.ok_or_else(|| io::Error::other("a record has no key"))?;
-        let mut text = value.to_vec();
-        let tag = cipher(&key)?.seal_in_place_separate_tag(nonce(), Aad::from(name), &mut text);
+        let mut stored = Vec::with_capacity(NUMBER_BYTES + value.len() + AES_256_GCM.tag_len());
+        stored.extend_from_slice(&slot.to_le_bytes());
+        stored.extend_from_slice(value);
+        let text = stored.get_mut(NUMBER_BYTES..).unwrap_or_default();
+        let tag = cipher(&key)?.seal_in_place_separate_tag(nonce(), Aad::from(name), text);
         let tag = tag.map_err(|_| io::Error::other("a record is too large for its key"))?;
-        Ok([&slot.to_le_bytes()[..], &text, tag.as_ref()].concat())
+        stored.extend_from_slice(tag.as_ref());
+        Ok(stored)
     }
 
     /// The record that is stored so.
@@ -222,7 +226,7 @@ fn short(name: &[u8]) -> [u8; NAME_BYTES] {
 }
 
 fn cipher(key: &CoverKey) -> io::Result<LessSafeKey> {
-    let key = UnboundKey::new(&CHACHA20_POLY1305, key);
+    let key = UnboundKey::new(&AES_256_GCM, key);
     Ok(LessSafeKey::new(key.map_err(|_| io::Error::other("not a key"))?))
 }
 
