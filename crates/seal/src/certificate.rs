@@ -19,7 +19,7 @@ const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 
 /// id-kp-documentSigning, 1.3.6.1.5.5.7.3.36 (RFC 9336), without tag and length.
 const DOCUMENT_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 36];
 /// What an authority may sign certificates and revocation lists with.
-const AUTHORITY_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
+pub(crate) const AUTHORITY_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] =
     &[webpki::ring::ED25519, webpki::ring::ECDSA_P256_SHA256];
 /// The last moment that can be written; every certificate has expired by then.
 const END_OF_TIME: UnixTime = UnixTime::since_unix_epoch(Duration::MAX);
@@ -238,7 +238,7 @@ fn timestamp(at: UnixTime) -> Timestamp {
 }
 
 /// All objects of one kind in a PEM text, at least one.
-fn pem_all<P: PemObject, T>(
+pub(crate) fn pem_all<P: PemObject, T>(
     text: &str,
     what: &'static str,
     read: impl Fn(&P) -> Result<T, webpki::Error>,

@@ -83,6 +83,11 @@ pub enum KeyError {
         /// What is wrong with it.
         source: webpki::Error,
     },
+    /// A revocation list is in the name of the ministry's authority, which has not signed it.
+    #[error(
+        "a revocation list in the name of the authority of {0} is not signed by it; get the list again"
+    )]
+    NotTheirList(Ministry),
     /// The private key is not Ed25519 in PKCS#8. What exactly is wrong is not told.
     #[error("the private key is not an Ed25519 key in PKCS#8")]
     PrivateKey,
@@ -272,6 +277,7 @@ impl KeyError {
             | Self::Certificate(_)
             | Self::Authority { .. }
             | Self::Revocations { .. }
+            | Self::NotTheirList(_)
             | Self::PrivateKey
             | Self::NotAnOfficer(_)
             | Self::Mismatch(_) => Code::KEY_FILE,

@@ -43,12 +43,15 @@ mod approval;
 mod batch;
 mod certificate;
 mod commitment;
+mod crl;
+mod der;
 mod error;
 mod hex;
 mod key;
 mod part;
 mod raw;
 mod remember;
+mod revocation;
 mod sealing;
 mod signed_file;
 mod verify;
@@ -57,10 +60,12 @@ pub use approval::VerifiedApproval;
 pub use batch::Purpose;
 pub use certificate::{Authorities, CertificateValidity};
 pub use commitment::{commit, salted};
+pub use crl::{ListNumber, ListNumberError};
 pub use error::{CertificateError, KeyError, SealError, SignedFileError, VerifyError};
 pub use key::Signer;
 pub use part::{divide, gather, is_behind, join};
 pub use raw::{NoteKey, random_secret, verify_ed25519};
+pub use revocation::{RevocationList, authority_ids};
 pub use sealing::{SUITE, SealingKey, SealingPublicKey, check_layout, open, seal};
 pub use signed_file::{
     FileSigner, PinnedSigners, VerifiedFile, file_signers, payload_type, sign_file,
