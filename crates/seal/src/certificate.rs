@@ -12,7 +12,7 @@ use webpki::{
     RevocationCheckDepth, RevocationOptions, RevocationOptionsBuilder,
 };
 
-use crate::{CertificateError, KeyError};
+use crate::{CertificateError, KeyError, crl::Said};
 
 /// What an Ed25519 public key has in front of its 32 bytes in a certificate (RFC 8410 §4).
 const ED25519_SPKI: [u8; 12] = [0x30, 0x2a, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 3, 0x21, 0];
@@ -36,7 +36,13 @@ pub struct Authorities {
 #[derive(Default)]
 struct Trust {
     anchors: Vec<TrustAnchor<'static>>,
-    revocations: Vec<CertRevocationList<'static>>,
+    revocations: Vec<List>,
+}
+
+/// A revocation list, and from when on it says nothing any more.
+struct List {
+    list: CertRevocationList<'static>,
+    next_update: UnixTime,
 }
 
 impl Authorities {
@@ -62,9 +68,8 @@ impl Authorities {
     /// Adds a certificate revocation list of a ministry's authority, or several in one text.
     ///
     /// From then on certificates of this ministry are accepted only under a list that is not
-    /// overdue. Without any list there is no check: whoever asks for lists must see that they are
-    /// there. Signers that were admitted before keep their admission until a new
-    /// [`Verifier`](crate::Verifier) is made.
+    /// overdue, and no admission outlives the list that it rests on. Without any list there is no check: whoever
+    /// asks for lists must see that they are there.
     ///
     /// # Errors
     /// When the text holds no list or one that cannot be read.
@@ -90,8 +95,9 @@ impl Authorities {
             .get(claims.id.ministry())
             .ok_or_else(|| CertificateError::UnknownMinistry(claims.id.ministry().clone()))?;
         let checked = trust.check(&der, unix_time(now)).and_then(|()| trust.end(&der));
-        match checked {
-            Ok(not_after) => Ok(Certified { claims, not_after }),
+        let ends = checked.and_then(|not_after| Ok((not_after, trust.vouched_until(&der)?)));
+        match ends {
+            Ok((not_after, vouched_until)) => Ok(Certified { claims, not_after, vouched_until }),
             Err(source) => Err(CertificateError::Refused { id: claims.id, source }),
         }
     }
@@ -104,7 +110,7 @@ impl Authorities {
 impl Trust {
     /// Chain, validity, revocation and purpose.
     fn check(&self, der: &CertificateDer<'_>, now: UnixTime) -> Result<(), webpki::Error> {
-        let lists: Vec<&CertRevocationList<'_>> = self.revocations.iter().collect();
+        let lists: Vec<_> = self.revocations.iter().map(|List { list, .. }| list).collect();
         EndEntityCert::try_from(der)?
             .verify_for_usage(
                 AUTHORITY_ALGORITHMS,
@@ -126,6 +132,14 @@ impl Trust {
             Err(other) => Err(other),
             Ok(()) => Ok(END_OF_TIME),
         }
+    }
+
+    /// When the list is overdue by which the certificate is judged: the first of its issuer. None where nothing is
+    /// judged by lists.
+    fn vouched_until(&self, der: &CertificateDer<'_>) -> Result<Option<UnixTime>, webpki::Error> {
+        let certificate = EndEntityCert::try_from(der)?;
+        let judges = |of: &&List| of.list.issuer() == certificate.issuer();
+        Ok(self.revocations.iter().find(judges).map(|of| of.next_update))
     }
 }
 
@@ -176,6 +190,7 @@ impl CertificateValidity {
 pub(crate) struct Certified {
     claims: Claims,
     not_after: UnixTime,
+    vouched_until: Option<UnixTime>,
 }
 
 impl Certified {
@@ -189,6 +204,11 @@ impl Certified {
 
     pub(crate) fn is_over(&self, now: Timestamp) -> bool {
         unix_time(now) > self.not_after
+    }
+
+    /// Since when the list is overdue that vouches for it, if it is.
+    pub(crate) fn unvouched_since(&self, now: Timestamp) -> Option<Timestamp> {
+        self.vouched_until.filter(|end| unix_time(now) >= *end).map(timestamp)
     }
 }
 
@@ -255,10 +275,9 @@ fn anchor(der: &CertificateDer<'static>) -> Result<TrustAnchor<'static>, webpki:
     webpki::anchor_from_trusted_cert(der).map(|anchor| anchor.to_owned())
 }
 
-fn revocations(
-    der: &CertificateRevocationListDer<'static>,
-) -> Result<CertRevocationList<'static>, webpki::Error> {
-    OwnedCertRevocationList::from_der(der).map(CertRevocationList::from)
+fn revocations(der: &CertificateRevocationListDer<'static>) -> Result<List, webpki::Error> {
+    let list = OwnedCertRevocationList::from_der(der)?.into();
+    Ok(List { list, next_update: unix_time(Said::read(der)?.next_update) })
 }
 
 impl fmt::Debug for Authorities {

@@ -123,6 +123,16 @@ pub enum VerifyError {
         /// The moment of receipt.
         at: Timestamp,
     },
+    /// The certificate was good once, and the revocation list that covers it is overdue.
+    #[error(
+        "the revocation list that covers the certificate of {signer} was due for replacement at {since}"
+    )]
+    Unvouched {
+        /// Whom the certificate names.
+        signer: SpiffeId,
+        /// When the list was due for replacement.
+        since: Timestamp,
+    },
     /// Position, size and path of the proof do not fit each other.
     #[error("the proof is not the path of one leaf to the root of its batch")]
     Path,
@@ -294,6 +304,7 @@ impl VerifyError {
     pub fn code(&self) -> Code {
         match self {
             Self::Certificate(error) if error.may_pass() => Code::TRUST_LAPSED,
+            Self::Unvouched { .. } => Code::TRUST_LAPSED,
             Self::UnknownSigner(_)
             | Self::Certificate(_)
             | Self::Expired { .. }

@@ -34,7 +34,7 @@ pub const SIGNERS_REMEMBERED: usize = 8 * CONNECTIONS_MAX;
 /// It remembers certificates that it has accepted and signatures that it has verified, both within
 /// bounds; no lock is held while it verifies. To change authorities or revocations, make a new one.
 ///
-/// A certificate counts if it is valid at the moment of receipt, `now`, whatever the header says of
+/// A certificate counts if it is valid, and the revocation list that covers it not overdue, at the moment of receipt, `now`, whatever the header says of
 /// its own time: the sender's clock proves nothing. Whoever keeps evidence keeps that moment too.
 pub struct Verifier {
     authorities: Authorities,
@@ -146,7 +146,12 @@ impl Verifier {
             Some(certified) if certified.is_over(now) => {
                 Err(VerifyError::Expired { signer: certified.id().clone(), at: now })
             }
-            Some(certified) => Ok(certified),
+            Some(certified) => match certified.unvouched_since(now) {
+                Some(since) => {
+                    Err(VerifyError::Unvouched { signer: certified.id().clone(), since })
+                }
+                None => Ok(certified),
+            },
         }
     }
 }

@@ -193,3 +193,41 @@ fn sorted(error: webpki::Error, ministry: &Ministry) -> CertificateError {
         other => CertificateError::Invalid(other.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use kuriiri_certs::{Authority, Purpose, Validity};
+    use kuriiri_types::Timestamp;
+    use rustls_pki_types::pem::PemObject;
+
+    use super::*;
+
+    /// A link is held to this once a minute, whoever is at its other end.
+    #[test]
+    fn nobody_is_believed_longer_than_the_list_that_covers_them() {
+        let (begin, ministry) = (1_795_000_000, "sm.example".parse().unwrap());
+        let days = |days| Validity::days(Timestamp::from_millis(begin * 1000), days);
+        let authority = Authority::new(&ministry, days(100)).unwrap();
+        let list = authority.crl(&[], days(7)).unwrap();
+        let trust = Trust::builder();
+        let trust = trust.member(ministry, authority.certificate_pem(), Some(&list)).unwrap();
+        let trust = trust.build().unwrap();
+        let at = |seconds: u64| {
+            let begin = u64::try_from(begin).unwrap();
+            UnixTime::since_unix_epoch(Duration::from_secs(begin + seconds))
+        };
+        for holder in ["relay/r1", "system/kirjaamo", "officer/anna", "operator/anna"] {
+            let id = format!("spiffe://sm.example/{holder}").parse().unwrap();
+            let issued = authority.issue(&id, Purpose::Tls, days(30)).unwrap();
+            let chain = CertificateDer::pem_slice_iter(issued.certificate_pem.as_bytes());
+            let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+            let peer = Peer::verify(&trust, chain, Side::Dialler, at(0)).unwrap();
+            let week = 7 * 24 * 3600;
+            assert_eq!(peer.verify_again(&trust, at(week - 1)), Ok(()));
+            let stale = CertificateError::RevocationStale(id.ministry().clone());
+            assert_eq!(peer.verify_again(&trust, at(week)), Err(stale), "{holder}");
+        }
+    }
+}

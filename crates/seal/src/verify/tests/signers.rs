@@ -91,6 +91,33 @@ fn a_revoked_certificate_signs_no_more_and_an_overdue_list_says_nothing() {
 }
 
 #[test]
+fn no_admission_outlives_the_list_that_it_rests_on() {
+    let (world, second) = (world(), DAY / 86_400);
+    let verifier = |list: &str| {
+        let sm = "sm.example".parse().unwrap();
+        let mut authorities = Authorities::new();
+        authorities.add(&sm, world.sm.certificate_pem()).unwrap();
+        authorities.add_revocations(&sm, list).unwrap();
+        Verifier::new(authorities)
+    };
+    for id in ["system/kirjaamo", "officer/anna"] {
+        let id = format!("spiffe://sm.example/{id}");
+        let signer = signer(&world.sm, &id, For::Signing, days(30));
+        let verifier = verifier(&world.sm.crl(&[], days(7)).unwrap());
+        verifier.admit_certificate(signer.certificate(), NOW).unwrap();
+        let envelope = lone(&signer, "sm.example");
+        let statement =
+            Statement::required(Purpose::Messages, leaf(&envelope.header), &envelope.proof);
+        let (statement, signature) = (statement.unwrap(), &envelope.proof.signature);
+        let signed = |at| verifier.signed(signer.fingerprint(), statement, signature, at);
+        assert!(signed(NOW).is_ok() && signed(NOW.after(7 * DAY).before(second)).is_ok());
+        let refused = signed(NOW.after(7 * DAY)).unwrap_err();
+        assert!(matches!(refused, VerifyError::Unvouched { .. }), "{refused}");
+        assert_eq!(refused.code(), Code::TRUST_LAPSED, "it is the list that lacks, not the signer");
+    }
+}
+
+#[test]
 fn what_is_no_certificate_is_refused_whatever_it_is() {
     let world = world();
     let long = vec![0x30; 5000];
