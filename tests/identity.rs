@@ -11,8 +11,8 @@ use kuriiri_transport::{
     Conversation, Endpoint, Expect, Identity, Link, LinkClosed, Receiver, Settings, Trust,
 };
 use kuriiri_types::{
-    Code, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role, Sealing,
-    Timestamp, Verdict,
+    Address, Code, Header, Lane, MessageId, MessageType, Ministry, Precedence, Recipient, Role,
+    Sealing, Timestamp, Verdict,
 };
 use kuriiri_wire::{
     Frame, Part, Place, Proved, header,
@@ -29,7 +29,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 /// Days from and to, counted from now.
-fn days(from: i64, to: i64) -> Validity {
+pub(crate) fn days(from: i64, to: i64) -> Validity {
     let at = |days: i64| Timestamp::from_millis(now().as_millis() + days * DAY_MS);
     Validity { not_before: at(from), not_after: at(to) }
 }
@@ -57,7 +57,11 @@ impl Federation {
 
     /// Dials the relay of `sm` with some identity and says Hello. Whoever is not believed gets no
     /// answer.
-    async fn knock(&self, identity: Identity, conversation: Conversation) -> Option<Link> {
+    pub(crate) async fn knock(
+        &self,
+        identity: Identity,
+        conversation: Conversation,
+    ) -> Option<Link> {
         self.knock_at(("sm", "sm.example"), identity, conversation).await
     }
 
@@ -104,13 +108,24 @@ impl Federation {
         verdicts(&mut receiver).await.iter().map(code).collect()
     }
 
+    /// A ministry's CA is not kept, so tests that issue for plm have one of their own, which the relay believes.
+    pub(crate) fn with_authority_of_plm(&self, relay: &str) -> Authority {
+        let authority = Authority::new(&"plm.example".parse().unwrap(), days(-9, 30)).unwrap();
+        let old = self.read("federation/trust/plm.example.ca.pem");
+        let file = self.path(&format!("{relay}/policy/federation.toml"));
+        let members = fs::read_to_string(&file).unwrap();
+        fs::write(&file, members.replace(old.trim(), authority.certificate_pem().trim())).unwrap();
+        self.sign_anew(&file);
+        authority
+    }
+
     fn relay_identity(&self, relay: &str) -> Identity {
         let (certificate, key) = (format!("{relay}/tls.pem"), format!("{relay}/tls.key"));
         Identity::from_pem(&self.read(&certificate), &self.read(&key)).unwrap()
     }
 }
 
-fn identity(issued: &Issued) -> Identity {
+pub(crate) fn identity(issued: &Issued) -> Identity {
     Identity::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap()
 }
 
@@ -201,12 +216,23 @@ pub(crate) fn signed_by_plm(
     federation: &Federation,
     id: MessageId,
     (ministry, label): (&str, &str),
+    content: (&[u8], Option<Sealing>),
+) -> (RelayedPart, Bytes) {
+    signed_for(federation, id, (&format!("kirjaamo@{ministry}"), label), content)
+}
+
+/// The same for any mailbox.
+fn signed_for(
+    federation: &Federation,
+    id: MessageId,
+    (to, label): (&str, &str),
     (body, sealing): (&[u8], Option<Sealing>),
 ) -> (RelayedPart, Bytes) {
     let read = |name: &str| federation.read(&format!("plm/systems/kirjaamo/{name}"));
     let signer = Signer::from_pem(&read("signing.pem"), &read("signing.key")).unwrap();
     let salted = kuriiri_seal::salted(body).unwrap();
-    let address = format!("kirjaamo@{ministry}").parse().unwrap();
+    let address: Address = to.parse().unwrap();
+    let dest = address.ministry().clone();
     let header = header::encode(&Header {
         id,
         from: "kirjaamo@plm.example".parse().unwrap(),
@@ -227,7 +253,7 @@ pub(crate) fn signed_by_plm(
         drafter: None,
     });
     let proof = signer.sign(kuriiri_seal::Purpose::Messages, &[leaf(&header)]).remove(0);
-    let (dest, origin) = (ministry.parse().unwrap(), "plm.example".parse().unwrap());
+    let origin = "plm.example".parse().unwrap();
     let parcel = Parcel { header, body: salted, approvals: Vec::new() };
     let part = Part { signed: join(&[&proof]).unwrap(), messages: vec![parcel] };
     (RelayedPart { dest, path: vec![origin], part }, signer.certificate().clone())
@@ -330,6 +356,26 @@ async fn a_hostile_peer_gets_nothing_in_and_learns_nothing() {
     assert_eq!(code(&verdicts[0]), Some(Code::MALFORMED));
 }
 
+/// The rules are asked first: who may send nothing there does not learn which mailboxes there are. Who may send has to
+/// hear it, for a message that cannot be delivered ends with a receipt that says so.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_send_there_learns_which_mailboxes_there_are() {
+    let federation = Federation::started(&["sm"]);
+    let (too_high, open) = ("FI TL1 REL{PLM,SM}", "FI JULK");
+    let (real, invented) = ("kirjaamo@sm.example", "keksitty@sm.example");
+    let mut parts = Vec::new();
+    let mut certificate = Bytes::new();
+    for (to, label) in [(real, too_high), (invented, too_high), (real, open), (invented, open)] {
+        let (part, signer) = signed_for(&federation, new_id(), (to, label), (b"text", None));
+        parts.push(part);
+        certificate = signer;
+    }
+    let verdicts = hand_over(&federation, "plm", parts, certificate).await;
+    let codes: Vec<_> = verdicts.iter().map(code).collect();
+    let (denied, unknown) = (Some(Code::POLICY), Some(Code::UNKNOWN_RECIPIENT));
+    assert_eq!(codes, [denied, denied, None, unknown]);
+}
+
 /// More questions than a link may have answered at once, about logs that are out of reach and a place that the
 /// log does not have: each gets its answer, and none says what the relay knows of its neighbours.
 #[tokio::test(flavor = "multi_thread")]
@@ -413,17 +459,9 @@ async fn a_member_without_a_link_is_not_answered() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_peer_is_shown_the_door_at_reload() {
     let mut federation = Federation::written();
-    // A ministry's CA is not kept, so this test has one of its own for plm.
-    let plm: Ministry = "plm.example".parse().unwrap();
-    let authority = Authority::new(&plm, days(-1, 30)).unwrap();
+    let authority = federation.with_authority_of_plm("sm");
     let id = "spiffe://plm.example/relay/r1".parse().unwrap();
     let issued = authority.issue(&id, Purpose::Tls, days(-1, 30)).unwrap();
-    let old = federation.read("federation/trust/plm.example.ca.pem");
-    let members = federation.read("sm/policy/federation.toml");
-    let members = members.replace(old.trim(), authority.certificate_pem().trim());
-    let file = federation.path("sm/policy/federation.toml");
-    fs::write(&file, members).unwrap();
-    federation.sign_anew(&file);
     let list = |revoked: &[kuriiri_certs::Serial]| authority.crl(revoked, days(-1, 30)).unwrap();
     let lists = federation.path("federation/revocation/plm.example.pem");
     fs::write(&lists, list(&[])).unwrap();

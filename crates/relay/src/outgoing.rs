@@ -193,17 +193,18 @@ impl Outbound {
                     None => return "no longer wanted".into(),
                 },
                 Some(done) = batches.join_next() => {
-                    let problem = match done {
+                    let error = match done {
                         Ok(Ok(())) => {
                             has_answered = true;
                             self.shared.peers.has_answered(&self.peer);
                             continue;
                         }
-                        Ok(Err(error)) => error.to_string(),
-                        Err(error) => error.to_string(),
+                        Ok(Err(error)) => error,
+                        Err(error) => LinkError::Task(error.to_string()),
                     };
                     let closed = self.link.close_reason().map(|reason| reason.to_string());
-                    self.link.close(CloseCode::Done, "a batch failed");
+                    let (problem, code) = (error.to_string(), error.code());
+                    self.link.close(CloseCode::Done, &format!("{code} {}", code.title()));
                     // It was under way itself.
                     break (closed.unwrap_or(problem), true);
                 }

@@ -414,14 +414,13 @@ impl Shared {
             Err(full) => full,
         };
         let conversation = link.conversation();
-        let (error, told) = match full {
-            Full::Own(max) => {
-                let holder = link.peer().id().clone();
-                (HandshakeError::TooMany { holder, max }, "you have as many links as you may")
-            }
-            Full::All(max) => (HandshakeError::Full { conversation, max }, "all places are taken"),
+        let error = match full {
+            Full::Own(max) => HandshakeError::TooMany { holder: link.peer().id().clone(), max },
+            Full::All(max) => HandshakeError::Full { conversation, max },
         };
-        link.close(CloseCode::TooMany, told);
+        // The same for both: how many others there are is nobody else's business.
+        let code = error.code();
+        link.close(CloseCode::TooMany, &format!("{code} {}", code.title()));
         Err(error)
     }
 }

@@ -26,7 +26,7 @@ pub enum Verdict {
 /// Why a message was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// The coarse code: all that a foreign peer learns.
+    /// The stable number: all that a foreign peer learns. It is the exact one, for it stands in the receipt as well.
     pub code: Code,
     /// Every reason in words; only ever sent to the ministry's own systems.
     pub reasons: Vec<String>,
