@@ -24,6 +24,7 @@ mod holds;
 mod house;
 mod identity;
 mod interop;
+mod lapses;
 mod names;
 mod output;
 mod policies;

@@ -27,10 +27,10 @@ use crate::{
     acceptance::{check_signatures, check_start},
     error::ConfigError,
     names::Names,
-    record::Record,
+    record::{ListsOf, Record},
     signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles, Signers},
 };
-use files::Folder;
+use files::{Believed, Folder};
 use logs::Logs;
 use raw::{RawClearance, RawConfig};
 
@@ -56,6 +56,8 @@ pub struct Config {
     pub(crate) certificates: BTreeMap<Fingerprint, Bytes>,
     pub(crate) versions: Vec<FileVersion>,
     pub(crate) record: Record,
+    /// The revocation lists of every member.
+    pub(crate) lists: Vec<ListsOf>,
     pub(crate) policy: Arc<Policy>,
     pub(crate) federation_serial: u64,
     pub(crate) systems: BTreeMap<SpiffeId, BTreeSet<Address>>,
@@ -71,7 +73,8 @@ impl Config {
     ///
     /// Signed files are held against the record of those that were in force when the relay ran
     /// last, if it did: older ones are refused, and newer ones that came in while it was down must
-    /// be signed by two persons, for nobody can compare them any more.
+    /// be signed by two persons, for nobody can compare them any more. So are revocation lists: an older one, or
+    /// none where there was one, is refused.
     ///
     /// # Errors
     /// The file, the place in it, and what is wrong; unknown keys with the nearest known one.
@@ -104,7 +107,7 @@ impl Config {
         let node = own_node(federation, &raw.ministry)
             .ok_or_else(|| wrong(format!("{} is not in the federation file", raw.ministry)))?;
         let peers = peers(federation, node);
-        let (trust, authorities) = folder.trust(federation, &raw)?;
+        let Believed { trust, authorities, lists } = folder.trust(federation, &raw, &record)?;
         let logs = folder.logs(federation, &raw)?;
         let retention = retention(&raw, &policy).map_err(wrong)?;
         let federation_serial = federation.serial();
@@ -129,6 +132,7 @@ impl Config {
             certificates,
             versions,
             record,
+            lists,
             policy: Arc::new(policy),
             federation_serial,
             systems,
@@ -157,6 +161,11 @@ impl Config {
         let files = files.iter().map(in_force).collect();
         let policy = PolicyInForce { files, by: None };
         SignedSet { policy, contents, signatures, certificates }
+    }
+
+    /// The record of what is in force when this configuration is.
+    pub(crate) fn recorded(&self) -> Record {
+        self.record.with(&self.versions, &self.lists)
     }
 
     /// What signs the ministry's log of this number.

@@ -39,7 +39,7 @@ impl InForce {
                 Ok(())
             }
         });
-        let stored = settled.and_then(|()| config.record.with(&self.versions).store(&config.state));
+        let stored = settled.and_then(|()| config.recorded().store(&config.state));
         stored.map_err(|error| ConfigError::new(&config.state, Code::STORE_IO, error).into())
     }
 }

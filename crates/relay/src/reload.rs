@@ -116,7 +116,7 @@ impl Reloader {
     }
 
     fn record(&self, config: &Config) -> Result<(), RelayError> {
-        let stored = config.record.with(&config.versions).store(&self.state);
+        let stored = config.recorded().store(&self.state);
         stored.map_err(|error| self.wrong(Code::STORE_IO, error.to_string()).into())
     }
 

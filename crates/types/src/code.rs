@@ -86,6 +86,12 @@ codes! {
         "Nobody signs that a file is taken out. Put in its place one that two persons signed, or take it out where less is permitted without it.";
     POLICY_JUMP = 1018, Operator, false, "The serial of a policy file rises by too much at once.",
         "A serial rises by at most 4,294,967,295, so that no single file can use up all of them. Issue it again under a lower serial.";
+    REVOCATION_OLDER = 1019, Operator, false, "A revocation list is older than the one that was in force.",
+        "What is in force stays in force. Put the ministry's newest list in its place and reload: an older one lets in whoever was revoked since.";
+    REVOCATION_CONTRADICTION = 1020, Operator, false, "A revocation list has the number of the one that was in force and other content.",
+        "What is in force stays in force. Ask the ministry which one is meant, and whether somebody else holds its authority's key; it issues a list with a higher number.";
+    REVOCATION_MISSING = 1021, Operator, false, "A revocation list that was in force is gone.",
+        "What is in force stays in force. Put the ministry's newest list in its place and reload. If the ministry publishes none any more, say so by adding it to `danger-without-revocation`.";
     POLICY = 2101, Sender, false, "The label does not allow this message to go there.",
         "The receipt at home lists every reason. Choose other recipients or ask a security officer.";
     MALFORMED = 2102, Sender, false, "The message breaks the rules of the format.",

@@ -9,7 +9,9 @@ use std::{
 };
 
 use kuriiri_policy::Federation;
-use kuriiri_seal::{Authorities, NoteKey, PinnedSigners};
+use kuriiri_seal::{
+    Authorities, KeyError, NoteKey, PinnedSigners, RevocationList, authority_ids,
+};
 use kuriiri_tlog::{Cosigner, KeyName, LogKeys, NoteSigner, VerifierKey, log_origin, ministry_of};
 use kuriiri_transport::{Identity, Trust};
 use kuriiri_types::{Code, Ministry, SpiffeId};
@@ -21,7 +23,7 @@ use super::{
 };
 use crate::{
     error::ConfigError,
-    record::Record,
+    record::{ListsOf, Record},
     signed::{Part, SignedFile, SignedFiles, Signers},
 };
 
@@ -178,22 +180,27 @@ impl Folder {
     }
 
     /// Whom to believe: the members' CAs from the federation file, and their revocation lists from
-    /// the folder of these, `<ministry>.pem` each.
+    /// the folder of these, `<ministry>.pem` each. A list is read once, so what is held against the record is
+    /// what certificates are judged by.
     pub(super) fn trust(
         &self,
         federation: &Federation,
         raw: &RawConfig,
-    ) -> Result<(Trust, Authorities), ConfigError> {
+        record: &Record,
+    ) -> Result<Believed, ConfigError> {
         let wrong = |error: &dyn ToString| {
             ConfigError::new(self.path(&raw.federation), Code::KEY_FILE, error.to_string())
         };
         let (mut trust, mut authorities) = (Trust::builder(), Authorities::new());
+        let mut lists = Vec::new();
         for (ministry, ca) in members(federation) {
-            let list = self.revocations(&raw.revocation, ministry)?;
-            trust = trust.member(ministry.clone(), ca, list.as_deref()).map_err(|e| wrong(&e))?;
+            let (of, pem) = self.revocations(raw, ministry, ca)?;
+            record.check_lists(&of)?;
+            lists.push(of);
+            trust = trust.member(ministry.clone(), ca, pem.as_deref()).map_err(|e| wrong(&e))?;
             authorities.add(ministry, ca).map_err(|e| wrong(&e))?;
-            if let Some(list) = &list {
-                authorities.add_revocations(ministry, list).map_err(|e| wrong(&e))?;
+            if let Some(pem) = &pem {
+                authorities.add_revocations(ministry, pem).map_err(|e| wrong(&e))?;
             }
         }
         for ministry in &raw.danger_without_revocation {
@@ -203,17 +210,38 @@ impl Folder {
         let trust = trust
             .build()
             .map_err(|error| ConfigError::new(self.path(&raw.revocation), error.code(), error))?;
-        Ok((trust, authorities))
+        Ok(Believed { trust, authorities, lists })
     }
 
+    /// The revocation lists of a ministry, and their text.
     fn revocations(
         &self,
-        folder: &Path,
+        raw: &RawConfig,
         ministry: &Ministry,
-    ) -> Result<Option<String>, ConfigError> {
-        let file = self.path(folder).join(format!("{ministry}.pem"));
-        if file.exists() { read(&file, Code::KEY_FILE).map(Some) } else { Ok(None) }
+        ca: &str,
+    ) -> Result<(ListsOf, Option<String>), ConfigError> {
+        let file = self.path(&raw.revocation).join(format!("{ministry}.pem"));
+        let pem = file.exists().then(|| read(&file, Code::KEY_FILE)).transpose()?;
+        let of =
+            |error: KeyError| ConfigError::new(self.path(&raw.federation), error.code(), error);
+        let authorities = authority_ids(ministry, ca).map_err(of)?;
+        let lists = pem.as_deref().map(|pem| RevocationList::issued_by(ministry, ca, pem));
+        let lists = lists.transpose();
+        let lists = lists.map_err(|error| ConfigError::new(&file, error.code(), error))?;
+        let without = raw.danger_without_revocation.contains(ministry);
+        let (ministry, lists) = (ministry.clone(), lists.unwrap_or_default());
+        Ok((ListsOf { ministry, file, authorities, lists, without }, pem))
     }
+}
+
+/// Whom a configuration believes.
+pub(super) struct Believed {
+    /// On links.
+    pub(super) trust: Trust,
+    /// As signers.
+    pub(super) authorities: Authorities,
+    /// The revocation lists by which either is judged.
+    pub(super) lists: Vec<ListsOf>,
 }
 
 /// Whose keys were read so far. A key has one holder: two witnesses with one key would count twice, and a
