@@ -11,7 +11,7 @@
 //! - [`seal`] and [`open`] encrypt a body for ministries, so that relays carry what they cannot read.
 //!
 //! This crate does NOT know how a header is encoded: decoding is a function that the caller
-//! brings. It reads no clock, no file and no network, keeps no private key beyond its value, and
+//! brings. It reads no clock, no network and of files only private keys ([`read_secret`]), keeps no private key beyond its value, and
 //! decides nothing about labels. That a signature is genuine says who sent a message, never that
 //! the message may be delivered.
 //!
@@ -53,6 +53,7 @@ mod raw;
 mod remember;
 mod revocation;
 mod sealing;
+mod secret_file;
 mod signed_file;
 mod verify;
 
@@ -67,6 +68,7 @@ pub use part::{divide, gather, is_behind, join};
 pub use raw::{NoteKey, random_secret, verify_ed25519};
 pub use revocation::{RevocationList, authority_ids};
 pub use sealing::{SUITE, SealingKey, SealingPublicKey, check_layout, open, seal};
+pub use secret_file::{SecretFileError, read_secret};
 pub use signed_file::{
     FileSigner, PinnedSigners, VerifiedFile, file_signers, payload_type, sign_file,
 };

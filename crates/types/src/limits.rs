@@ -99,6 +99,11 @@ pub const CERTIFICATE_BYTES_MAX: usize = 4 * 1024;
 /// Relays a message may pass, origin counted; policy can lower it. More: refused.
 pub const HOPS_MAX: usize = 8;
 
+// === files ===
+
+/// Bytes of the file of a private key; one in PEM has some hundred. Larger: refused, and not read on.
+pub const SECRET_FILE_BYTES_MAX: usize = 16 * 1024;
+
 // === signed files ===
 
 /// Signatures over one file: every officer of a large ministry. More: refused.

@@ -3,19 +3,19 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use kuriiri_policy::Federation;
 use kuriiri_seal::{
-    Authorities, KeyError, NoteKey, PinnedSigners, RevocationList, authority_ids,
+    Authorities, KeyError, NoteKey, PinnedSigners, RevocationList, authority_ids, read_secret,
 };
 use kuriiri_tlog::{Cosigner, KeyName, LogKeys, NoteSigner, VerifierKey, log_origin, ministry_of};
 use kuriiri_transport::{Identity, Trust};
 use kuriiri_types::{Code, Ministry, SpiffeId};
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use super::{
     logs::Logs,
@@ -26,9 +26,6 @@ use crate::{
     record::{ListsOf, Record},
     signed::{Part, SignedFile, SignedFiles, Signers},
 };
-
-/// Bits of a file's mode that let others than its owner at it.
-const OTHERS: u32 = 0o077;
 
 /// The folder that paths in a file are relative to.
 pub(super) struct Folder(PathBuf);
@@ -115,16 +112,17 @@ impl Folder {
 
     fn note_key(&self, key: &Path) -> Result<NoteKey, ConfigError> {
         let key = self.path(key);
-        owner_only(&key)?;
-        let text = read(&key, Code::KEY_FILE)?;
+        let text = secret(&key)?;
         NoteKey::from_pem(&text).map_err(|error| ConfigError::new(&key, Code::KEY_FILE, error))
     }
 
-    fn key_pair(&self, pair: &KeyPair) -> Result<(PathBuf, String, String), ConfigError> {
+    fn key_pair(
+        &self,
+        pair: &KeyPair,
+    ) -> Result<(PathBuf, String, Zeroizing<String>), ConfigError> {
         let (certificate, key) = (self.path(&pair.certificate), self.path(&pair.key));
-        owner_only(&key)?;
-        let texts = (read(&certificate, Code::KEY_FILE)?, read(&key, Code::KEY_FILE)?);
-        Ok((certificate, texts.0, texts.1))
+        let (text, key) = (read(&certificate, Code::KEY_FILE)?, secret(&key)?);
+        Ok((certificate, text, key))
     }
 
     /// The signed files that a configuration names, in the order of their parts.
@@ -261,15 +259,9 @@ impl Holders {
     }
 }
 
-/// Refuses a key that others than its owner can read.
-fn owner_only(key: &Path) -> Result<(), ConfigError> {
-    let metadata =
-        fs::metadata(key).map_err(|error| ConfigError::new(key, Code::KEY_FILE, error))?;
-    if metadata.permissions().mode() & OTHERS == 0 {
-        return Ok(());
-    }
-    let what = "others than its owner can read this key; set its mode to 0600";
-    Err(ConfigError::new(key, Code::KEY_FILE, what))
+/// The text of a private key.
+fn secret(key: &Path) -> Result<Zeroizing<String>, ConfigError> {
+    read_secret(key).map_err(|error| ConfigError::new(key, Code::KEY_FILE, error))
 }
 
 fn key_name(text: &str) -> Result<KeyName, ConfigError> {
