@@ -178,6 +178,35 @@ impl CertificateValidity {
         Ok(Self { not_before, not_after })
     }
 
+    /// Of a certificate (DER) for whatever purpose. It says nothing of who issued it.
+    ///
+    /// # Errors
+    /// When the certificate cannot be read.
+    pub fn of_der(der: &[u8]) -> Result<Self, KeyError> {
+        let unreadable = |source| KeyError::from(CertificateError::Unreadable(source));
+        Self::of_any(&CertificateDer::from(der)).map_err(unreadable)
+    }
+
+    /// Of all certificates in a PEM text, at least one, for whatever purpose.
+    ///
+    /// # Errors
+    /// When the text holds no certificate, or one that cannot be read.
+    pub fn all_in(pem: &str) -> Result<Vec<Self>, KeyError> {
+        let unreadable = |source| CertificateError::Unreadable(source).into();
+        pem_all(pem, "certificate", Self::of_any, unreadable)
+    }
+
+    /// Dates are judged before anything else is.
+    fn of_any(der: &CertificateDer<'_>) -> Result<Self, webpki::Error> {
+        let not_after = timestamp(Trust::default().end(der)?);
+        let beginning = Timestamp::default();
+        let not_before = match Trust::default().check(der, unix_time(beginning)) {
+            Err(webpki::Error::CertNotValidYet { not_before, .. }) => timestamp(not_before),
+            Ok(()) | Err(_) => beginning,
+        };
+        Ok(Self { not_before, not_after })
+    }
+
     /// Whether the certificate was valid then.
     pub fn includes(&self, at: Timestamp) -> bool {
         // Certificates know seconds: the last one lasts to its end, as it does for those who verify.

@@ -40,7 +40,7 @@ use rustls_pki_types::{CertificateDer, pem::PemObject};
 use serde::Deserialize;
 
 use crate::{
-    KeyError, SignedFileError, Signer,
+    CertificateValidity, KeyError, SignedFileError, Signer,
     batch::pae,
     certificate::{Claims, check_pinned},
     hex,
@@ -135,6 +135,14 @@ impl PinnedSigners {
     /// The certificates, by SHA-256 of their DER.
     pub fn certificates(&self) -> impl Iterator<Item = Fingerprint> {
         self.0.keys().copied()
+    }
+
+    /// Whose signatures count, and from when to when each certificate of theirs is valid.
+    pub fn validities(&self) -> impl Iterator<Item = (&SpiffeId, CertificateValidity)> {
+        self.0.values().filter_map(|pinned| {
+            let dates = CertificateValidity::of_der(&pinned.certificate).ok()?;
+            Some((&pinned.claims.id, dates))
+        })
     }
 
     /// Checks the signatures over a file.

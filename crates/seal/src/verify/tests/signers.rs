@@ -1,7 +1,7 @@
 //! Whose certificate is accepted, under whose authority, and for how long.
 
 use super::*;
-use crate::CertificateError;
+use crate::{CertificateError, CertificateValidity};
 
 #[test]
 fn a_certificate_not_shown_is_asked_for() {
@@ -115,6 +115,27 @@ fn no_admission_outlives_the_list_that_it_rests_on() {
         assert!(matches!(refused, VerifyError::Unvouched { .. }), "{refused}");
         assert_eq!(refused.code(), Code::TRUST_LAPSED, "it is the list that lacks, not the signer");
     }
+}
+
+#[test]
+fn every_certificate_has_dates_whatever_it_is_for() {
+    let world = world();
+    let issue = |purpose, id: &str, validity| {
+        world.sm.issue(&id.parse().unwrap(), purpose, validity).unwrap().certificate_pem
+    };
+    let (later, long) = (NOW.after(DAY), Validity::days(NOW.before(40 * 365 * DAY), 1));
+    let pem = [
+        world.sm.certificate_pem(),
+        &issue(For::Tls, "spiffe://sm.example/relay/r1", Validity::days(later, 3)),
+        &issue(For::Signing, "spiffe://sm.example/officer/anna", days(30)),
+        &issue(For::Tls, "spiffe://sm.example/relay/r1", long),
+    ];
+    let found = CertificateValidity::all_in(&pem.concat()).unwrap();
+    let found: Vec<_> = found.iter().map(|dates| (dates.not_before, dates.not_after)).collect();
+    let expected = [days(100), Validity::days(later, 3), days(30), long];
+    assert_eq!(found, expected.map(|dates| (dates.not_before, dates.not_after)));
+    assert!(CertificateValidity::all_in("nothing").is_err());
+    assert!(CertificateValidity::of_der(b"nothing").is_err());
 }
 
 #[test]
