@@ -117,6 +117,7 @@ impl Caller {
                     | AdminReply::Aside(_)
                     | AdminReply::AsideActed { .. }
                     | AdminReply::Budgets(_)
+                    | AdminReply::Lapses(_)
                     | AdminReply::Pruned { .. } => Err(CallError::Misfit),
                 }
             }

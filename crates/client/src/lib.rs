@@ -103,7 +103,7 @@ pub use kuriiri_seal::VerifiedApproval;
 pub use kuriiri_tlog::VerifiedReceipt;
 pub use kuriiri_wire::admin::{
     Activation, ActiveFile, ActiveFiles, Approved, AsideDeed, AsideMessage, AsidePlace, AsideQueue,
-    Budget, DecisionRecords, FileVerdict, Hold, OfferedFile,
+    Budget, DecisionRecords, FileVerdict, Hold, Lapse, Lapses, OfferedFile,
 };
 pub use kuriiri_wire::client::{PeerStatus, QueueStatus, StatusReport};
 pub use message::Message;

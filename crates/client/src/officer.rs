@@ -14,7 +14,7 @@ use kuriiri_wire::{
     Frame,
     admin::{
         Activation, ActiveFiles, AdminReply, AdminRequest, Approve, Approved, AsideDeed,
-        AsideMessage, Budget, DecisionRecords, HeldMessage, Hold, Holds, OfferedFile,
+        AsideMessage, Budget, DecisionRecords, HeldMessage, Hold, Holds, Lapses, OfferedFile,
     },
     approval,
 };
@@ -194,6 +194,17 @@ impl Officer {
         Ok(budgets)
     }
 
+    /// What of the relay has an end, by its clock: certificates, authorities, revocation lists, signed files and who
+    /// signed them, those that end first first. For operators too.
+    ///
+    /// # Errors
+    /// When the relay refuses, or no answer can be had.
+    pub async fn lapses(&self) -> Result<Lapses, CallError> {
+        let reply = self.ask(&AdminRequest::Lapses).await?;
+        let AdminReply::Lapses(lapses) = reply else { return Err(CallError::Misfit) };
+        Ok(lapses)
+    }
+
     // === rules and decisions ===
 
     /// The signed files that the relay works by.
@@ -289,6 +300,7 @@ impl Officer {
             | AdminReply::Aside(_)
             | AdminReply::AsideActed { .. }
             | AdminReply::Budgets(_)
+            | AdminReply::Lapses(_)
             | AdminReply::Pruned { .. }) => Ok(reply),
         }
     }

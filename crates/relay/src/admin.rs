@@ -12,7 +12,8 @@ use kuriiri_wire::{
     Frame,
     admin::{
         Activation, ActiveFile, ActiveFiles, AdminReply, AdminRequest, Approve, Approved,
-        AsideMessages, Budget, DecisionRecords, FileVerdict, HeldMessage, Hold, Holds, OfferedFile,
+        AsideMessages, Budget, DecisionRecords, FileVerdict, HeldMessage, Hold, Holds, Lapses,
+        OfferedFile,
     },
     limits::{ASIDE_PAGE, DECISION_BYTES_MAX, DECISIONS_MAX},
 };
@@ -110,6 +111,7 @@ impl AdminSession {
                 self.ask(PersonRequest::Asides { after, limit: ASIDE_PAGE }).await
             }
             AdminRequest::Budgets => self.ask(PersonRequest::Fill).await,
+            AdminRequest::Lapses => Ok(lapses(&self.reloader.in_force().await)),
             AdminRequest::AsideAct { id: message, deed } => {
                 self.ask(PersonRequest::AsideAct { message, deed: aside::deed(deed) }).await
             }
@@ -132,6 +134,7 @@ impl AdminSession {
             | AdminRequest::AsideList { .. }
             | AdminRequest::AsideAct { .. }
             | AdminRequest::Budgets
+            | AdminRequest::Lapses
             | AdminRequest::Decisions { .. } => false,
         };
         let refused = for_officers && self.person.role() != SpiffeRole::Officer;
@@ -314,6 +317,10 @@ fn active(in_force: &InForce) -> AdminReply {
         signatures: file.signatures.clone(),
     });
     AdminReply::Active(ActiveFiles { files: files.collect() })
+}
+
+fn lapses(in_force: &InForce) -> AdminReply {
+    AdminReply::Lapses(Lapses { now: clock::now(), lapses: in_force.lapses.to_vec() })
 }
 
 /// The verdicts on the files that were offered, in their order.

@@ -20,12 +20,16 @@ use kuriiri_tlog::{NoteSigner, nth_log_origin};
 use kuriiri_transport::{Identity, KeyAgreement, Trust};
 use kuriiri_types::{
     Address, Code, FileInForce, Fingerprint, Ministry, PolicyInForce, SpiffeId, SpiffeRole,
+    Timestamp,
 };
+use kuriiri_wire::admin::Lapse;
 use tokio::task::JoinSet;
 
 use crate::{
     acceptance::{check_signatures, check_start},
+    clock,
     error::ConfigError,
+    lapses::Ending,
     names::Names,
     record::{ListsOf, Record},
     signed::{Compiled, FileVersion, Part, SignedFile, SignedFiles, Signers},
@@ -58,6 +62,8 @@ pub struct Config {
     pub(crate) record: Record,
     /// The revocation lists of every member.
     pub(crate) lists: Vec<ListsOf>,
+    pub(crate) lapses: Vec<Lapse>,
+    pub(crate) read_at: Timestamp,
     pub(crate) policy: Arc<Policy>,
     pub(crate) federation_serial: u64,
     pub(crate) systems: BTreeMap<SpiffeId, BTreeSet<Address>>,
@@ -96,7 +102,8 @@ impl Config {
         let raw: RawConfig = folder.toml(file)?;
         let wrong = |what: String| ConfigError::new(file, Code::CONFIG, what);
         let relay = own_id(&raw, SpiffeRole::Relay, &raw.relay).map_err(wrong)?;
-        let identity = folder.identity(&raw.tls, &relay)?;
+        let read_at = clock::now();
+        let (identity, own) = folder.identity(&raw.tls, &relay, read_at)?;
         let state = folder.path(&raw.state);
         let record = Record::load(&state)?;
         let signers = folder.signers(&raw)?;
@@ -111,6 +118,17 @@ impl Config {
         let logs = folder.logs(federation, &raw)?;
         let retention = retention(&raw, &policy).map_err(wrong)?;
         let federation_serial = federation.serial();
+        let ending = Ending {
+            ministry: &raw.ministry,
+            configuration: file,
+            own: &own,
+            federation,
+            lists: &lists,
+            signed: &signed,
+            versions: &versions,
+            signers: &signers,
+        };
+        let lapses = ending.all(read_at)?;
         let systems = systems(&raw).map_err(wrong)?;
         let clearances = clearances(&raw, &policy).map_err(wrong)?;
         Ok(Self {
@@ -133,6 +151,8 @@ impl Config {
             versions,
             record,
             lists,
+            lapses,
+            read_at,
             policy: Arc::new(policy),
             federation_serial,
             systems,
@@ -212,6 +232,17 @@ impl Config {
         let mut unresolved: Vec<String> = looking.join_all().await.into_iter().flatten().collect();
         unresolved.sort();
         unresolved
+    }
+
+    /// What of it has an end: certificates, authorities, revocation lists, signed files and who signed them; what ends
+    /// first first.
+    pub fn lapses(&self) -> &[Lapse] {
+        &self.lapses
+    }
+
+    /// When it was read.
+    pub fn read_at(&self) -> Timestamp {
+        self.read_at
     }
 
     /// The officers who may release messages.

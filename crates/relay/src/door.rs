@@ -8,7 +8,9 @@ use tokio::task::JoinSet;
 
 use crate::{
     admin::AdminSession,
+    clock,
     incoming::Inbound,
+    lapses::Said,
     lines::network,
     reload::{Reloader, close_unaccepted},
     session::Session,
@@ -17,13 +19,16 @@ use crate::{
 /// How often open links are held against the clock: certificates live for days.
 const EXPIRY_ROUND: Duration = Duration::from_secs(60);
 
-/// Links outlive their certificates unless somebody looks.
+/// Links outlive their certificates unless somebody looks; and nobody else tells the operator of what will end.
 pub(crate) async fn look_for_expired(reloader: Arc<Reloader>) {
     let mut rounds = tokio::time::interval(EXPIRY_ROUND);
+    let mut said = Said::default();
     loop {
         rounds.tick().await;
         close_unaccepted(&reloader.endpoint, &reloader.trust);
         reloader.shared.lines.sum_up();
+        let lapses = Arc::clone(&reloader.current.lock().await.lapses);
+        said.tell(&lapses, clock::now());
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kuriiri_policy::Policy;
 use kuriiri_types::Code;
+use kuriiri_wire::admin::Lapse;
 
 use crate::{
     config::Config,
@@ -17,6 +18,8 @@ pub(crate) struct InForce {
     pub(crate) policy: Arc<Policy>,
     pub(crate) files: SignedFiles,
     pub(crate) versions: Vec<FileVersion>,
+    /// What of the configuration has an end.
+    pub(crate) lapses: Arc<[Lapse]>,
 }
 
 impl InForce {
@@ -25,6 +28,7 @@ impl InForce {
             policy: Arc::clone(&config.policy),
             files: config.signed.clone(),
             versions: config.versions.clone(),
+            lapses: config.lapses.as_slice().into(),
         }
     }
 

@@ -12,6 +12,7 @@ mod budgets;
 mod decisions;
 mod files;
 mod holds;
+mod lapses;
 mod request;
 
 pub use aside::{AsideDeed, AsideMessage, AsideMessages, AsidePlace, AsideQueue};
@@ -19,6 +20,7 @@ pub use budgets::Budget;
 pub use decisions::DecisionRecords;
 pub use files::{Activation, ActiveFile, ActiveFiles, FileVerdict, OfferedFile};
 pub use holds::{Approve, Approved, HeldMessage, Hold, Holds};
+pub use lapses::{Lapse, Lapses};
 pub use request::{AdminReply, AdminRequest};
 
 #[cfg(test)]

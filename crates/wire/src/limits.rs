@@ -69,6 +69,9 @@ pub const GRANT_BYTES_MAX: usize = 2 * LABEL_ID_BYTES_MAX + 1;
 pub const HOLDS_PAGE: usize = 64;
 /// Bounds in one answer about what others may spend. More: the rest is left out by the relay, refused by a reader.
 pub const BUDGETS_MAX: usize = 256;
+/// Things with an end in one answer: what a federation of hundreds of members has. More: those that end last are left out
+/// by the relay, refused by a reader.
+pub const LAPSES_MAX: usize = 1024;
 /// Messages in one list of those that are set aside: people read them. More: the list goes on after the last.
 pub const ASIDE_PAGE: usize = 64;
 /// Certificates with a message that waits: its system's and its officers'. More: malformed.

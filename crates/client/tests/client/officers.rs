@@ -86,6 +86,7 @@ impl Waiting {
             | AdminRequest::AsideList { .. }
             | AdminRequest::AsideAct { .. }
             | AdminRequest::Budgets
+            | AdminRequest::Lapses
             | AdminRequest::Decisions { .. }
             | AdminRequest::Erase { .. }
             | AdminRequest::NoteExport { .. }
@@ -363,6 +364,7 @@ async fn an_operator_asks_about_rules_and_signs_nothing() {
         | AdminRequest::AsideList { .. }
         | AdminRequest::AsideAct { .. }
         | AdminRequest::Budgets
+        | AdminRequest::Lapses
         | AdminRequest::PolicyActivate { .. } => {
             AdminReply::Refused(Refusal::bare(Code::NOT_AN_OFFICER))
         }

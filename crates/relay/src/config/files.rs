@@ -9,11 +9,12 @@ use std::{
 
 use kuriiri_policy::Federation;
 use kuriiri_seal::{
-    Authorities, KeyError, NoteKey, PinnedSigners, RevocationList, authority_ids, read_secret,
+    Authorities, CertificateValidity, KeyError, NoteKey, PinnedSigners, RevocationList,
+    authority_ids, read_secret,
 };
 use kuriiri_tlog::{Cosigner, KeyName, LogKeys, NoteSigner, VerifierKey, log_origin, ministry_of};
 use kuriiri_transport::{Identity, Trust};
-use kuriiri_types::{Code, Ministry, SpiffeId};
+use kuriiri_types::{Code, Ministry, SpiffeId, Timestamp};
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
@@ -23,6 +24,7 @@ use super::{
 };
 use crate::{
     error::ConfigError,
+    lapses::Own,
     record::{ListsOf, Record},
     signed::{Part, SignedFile, SignedFiles, Signers},
 };
@@ -48,17 +50,21 @@ impl Folder {
         })
     }
 
-    /// The certificate and key that this relay shows others.
+    /// The certificate and key that this relay shows others, and until when it can.
     pub(super) fn identity(
         &self,
         pair: &KeyPair,
         owner: &SpiffeId,
-    ) -> Result<Identity, ConfigError> {
+        now: Timestamp,
+    ) -> Result<(Identity, Own), ConfigError> {
         let (file, certificate, key) = self.key_pair(pair)?;
         let identity = Identity::from_pem(&certificate, &key)
             .map_err(|error| ConfigError::new(&file, error.code(), error))?;
         require_owner(&file, identity.id(), owner)?;
-        Ok(identity)
+        let chain = CertificateValidity::all_in(&certificate)
+            .map_err(|error| ConfigError::new(&file, error.code(), error))?;
+        chain.iter().try_for_each(|dates| require_valid(&file, dates, now))?;
+        Ok((identity, Own { file, chain }))
     }
 
     /// The keys of this relay's log and of it as a witness, and those of all others.
@@ -281,6 +287,27 @@ fn require_owner(file: &Path, found: &SpiffeId, owner: &SpiffeId) -> Result<(), 
         return Ok(());
     }
     let what = format!("this certificate names {found}, not {owner}");
+    Err(ConfigError::new(file, Code::KEY_FILE, what))
+}
+
+/// Nobody would believe it: the operator is to hear so here, and not from its peers.
+fn require_valid(
+    file: &Path,
+    dates: &CertificateValidity,
+    now: Timestamp,
+) -> Result<(), ConfigError> {
+    if dates.includes(now) {
+        return Ok(());
+    }
+    let what = if now < dates.not_before {
+        let begins = dates.not_before;
+        format!(
+            "a certificate in it counts from {begins} on, and it is {now} here; compare the clocks"
+        )
+    } else {
+        let ended = dates.not_after;
+        format!("a certificate in it ended at {ended}, and it is {now} here; have it renewed")
+    };
     Err(ConfigError::new(file, Code::KEY_FILE, what))
 }
 

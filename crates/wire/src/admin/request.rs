@@ -8,7 +8,8 @@ use kuriiri_types::{
 
 use super::{
     Activation, ActiveFiles, Approve, Approved, AsideDeed, AsideMessages, AsidePlace, Budget,
-    DecisionRecords, HeldMessage, Holds, OfferedFile, aside, budgets, decisions, files, holds,
+    DecisionRecords, HeldMessage, Holds, Lapses, OfferedFile, aside, budgets, decisions, files,
+    holds, lapses,
 };
 use crate::{
     error::{Flaw, WireError},
@@ -80,6 +81,8 @@ pub enum AdminRequest {
     },
     /// How much is used of what others may spend of the relay?
     Budgets,
+    /// What of the relay has an end.
+    Lapses,
 }
 
 /// The one answer to it.
@@ -123,6 +126,8 @@ pub enum AdminReply {
     /// To [`AdminRequest::Budgets`]: at most [`BUDGETS_MAX`](crate::limits::BUDGETS_MAX), those of links, memory and
     /// processors first, then those of what waits, the fullest first.
     Budgets(Vec<Budget>),
+    /// To [`AdminRequest::Lapses`].
+    Lapses(Lapses),
     /// The request was refused.
     Refused(Refusal),
 }
@@ -186,6 +191,7 @@ pub(crate) static REQUEST: Shape = Shape::new(
         Field::one("aside_list", 10, &aside::LIST),
         Field::one("aside_act", 11, &aside::ACT),
         Field::one("budgets", 12, &budgets::LIST),
+        Field::one("lapses", 13, &lapses::LIST),
     ],
 );
 pub(crate) static REPLY: Shape = Shape::new(
@@ -204,6 +210,7 @@ pub(crate) static REPLY: Shape = Shape::new(
         Field::one("aside", 11, &aside::MESSAGES),
         Field::one("aside_acted", 12, &ASIDE_ACTED),
         Field::one("budgets", 13, &budgets::BUDGETS),
+        Field::one("lapses", 14, &lapses::LAPSES),
     ],
 );
 
@@ -241,6 +248,7 @@ fn write_request(request: &AdminRequest) -> RequestKind {
             RequestKind::AsideAct(proto::AsideAct { id, deed })
         }
         AdminRequest::Budgets => RequestKind::Budgets(proto::BudgetList {}),
+        AdminRequest::Lapses => RequestKind::Lapses(proto::LapseList {}),
     }
 }
 
@@ -276,6 +284,7 @@ fn read_request(wire: proto::AdminRequest) -> Result<AdminRequest, Flaw> {
             AdminRequest::AsideAct { id, deed: aside::read_deed(wire.deed)? }
         }
         RequestKind::Budgets(proto::BudgetList {}) => AdminRequest::Budgets,
+        RequestKind::Lapses(proto::LapseList {}) => AdminRequest::Lapses,
     })
 }
 
@@ -304,6 +313,7 @@ fn write_reply(reply: &AdminReply) -> ReplyKind {
             ReplyKind::AsideActed(proto::AsideActed { messages: *messages, more: *more })
         }
         AdminReply::Budgets(all) => ReplyKind::Budgets(budgets::write(all)),
+        AdminReply::Lapses(all) => ReplyKind::Lapses(lapses::write(all)),
         AdminReply::Refused(refusal) => ReplyKind::Refused(refusal::write(refusal)),
     }
 }
@@ -326,6 +336,7 @@ fn read_reply(wire: proto::AdminReply) -> Result<AdminReply, Flaw> {
             AdminReply::AsideActed { messages: wire.messages, more: wire.more }
         }
         ReplyKind::Budgets(wire) => AdminReply::Budgets(budgets::read(wire)?),
+        ReplyKind::Lapses(wire) => AdminReply::Lapses(lapses::read(wire)?),
         ReplyKind::Refused(wire) => AdminReply::Refused(refusal::read(wire)?),
     })
 }

@@ -33,6 +33,7 @@ pub(crate) fn admin_request() -> impl Strategy<Value = AdminRequest> {
         (option::of(id()), select(&[AsideDeed::Retry, AsideDeed::Refuse][..]))
             .prop_map(|(id, deed)| AdminRequest::AsideAct { id, deed }),
         Just(AdminRequest::Budgets),
+        Just(AdminRequest::Lapses),
     ]
 }
 
@@ -107,8 +108,20 @@ pub(crate) fn admin_reply() -> impl Strategy<Value = AdminReply> {
             let budget = |(name, (used, limit))| Budget { name, used, limit };
             AdminReply::Budgets(all.into_iter().map(budget).collect())
         }),
+        (time(), vec(lapse(), 0..3))
+            .prop_map(|(now, lapses)| AdminReply::Lapses(Lapses { now, lapses })),
         refusal().prop_map(AdminReply::Refused),
     ]
+}
+
+fn lapse() -> impl Strategy<Value = Lapse> {
+    (line(), line(), time(), line(), line()).prop_map(|(what, whose, ends, file, then)| Lapse {
+        what,
+        whose,
+        ends,
+        file,
+        then,
+    })
 }
 
 fn hold() -> impl Strategy<Value = Hold> {
