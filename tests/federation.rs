@@ -36,12 +36,18 @@ struct Running {
 impl Federation {
     /// Writes the example and starts nothing.
     pub(crate) fn written() -> Self {
+        Self::written_for("365")
+    }
+
+    /// Writes the example with certificates and revocation lists for so many days.
+    pub(crate) fn written_for(days: &str) -> Self {
         let dir = TempDir::with_prefix("kuriiri-test-").unwrap();
         let federation = Self { dir, running: BTreeMap::new() };
         let root = federation.root();
         let base = free_ports().to_string();
         let args = ["example".as_ref(), root.as_os_str(), "--base-port".as_ref(), base.as_ref()];
-        succeeded(&kuriiri(&args));
+        let days = ["--days".as_ref(), days.as_ref()];
+        succeeded(&kuriiri(&[&args[..], &days[..]].concat()));
         federation
     }
 

@@ -1,9 +1,10 @@
-//! Nothing that was replaced comes back.
+//! What ends: operators hear of it before, and nothing that has ended, or was replaced, comes back.
 
-use std::{fs, process::Output};
+use std::{fs, path::Path, process::Output};
 
 use kuriiri_certs::{Purpose, Serial};
 use kuriiri_transport::Conversation;
+use serde_json::Value;
 
 use crate::{
     federation::{Federation, kuriiri, succeeded},
@@ -13,6 +14,14 @@ use crate::{
 fn check(federation: &Federation, relay: &str, more: &[&str]) -> Output {
     let config = federation.path(&format!("{relay}/relay.toml"));
     let args = ["relay".as_ref(), "--check".as_ref(), "--config".as_ref(), config.as_os_str()];
+    let more: Vec<_> = more.iter().map(|word| (*word).as_ref()).collect();
+    kuriiri(&[&args[..], &more[..]].concat())
+}
+
+/// What the operator of sm is shown.
+fn alerts(federation: &Federation, more: &[&str]) -> Output {
+    let anna = federation.path("sm/operators/anna");
+    let args = ["alerts".as_ref(), "--as".as_ref(), anna.as_os_str()];
     let more: Vec<_> = more.iter().map(|word| (*word).as_ref()).collect();
     kuriiri(&[&args[..], &more[..]].concat())
 }
@@ -81,4 +90,85 @@ async fn a_list_from_before_a_revocation_is_not_taken_back() {
     assert_refused(&federation, "KRI-1002");
     fs::write(&place, list(&[stolen.serial], third)).unwrap();
     federation.start("sm");
+}
+
+fn objects(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// What ends, of those.
+fn named<'a>(all: &'a [Value], what: &str) -> Vec<&'a Value> {
+    all.iter().filter(|end| end["what"] == what).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_hear_five_days_before_what_ends() {
+    let mut federation = Federation::written_for("5");
+    let said = succeeded(&check(&federation, "sm", &[]));
+    let table: Vec<&str> = said.lines().skip_while(|line| !line.contains("ends")).collect();
+    assert!(table.iter().any(|line| line.contains("in 4 d") && line.contains("revocation list")));
+    let checked = check(&federation, "sm", &["--json"]);
+    assert!(checked.status.success());
+    let ends = objects(&checked)[0]["ends"].as_array().unwrap().clone();
+    assert!(ends.is_sorted_by_key(|end| end["days"].as_i64().unwrap()), "{ends:?}");
+    let own = &named(&ends, "certificate of this relay")[0];
+    assert_eq!((own["days"].as_i64(), own["over"].as_bool()), (Some(4), Some(false)));
+    assert!(Path::new(own["file"].as_str().unwrap()).ends_with("sm/tls.pem"));
+    for (what, number) in [
+        ("certificate authority", 4),
+        ("revocation list", 4),
+        ("certificate of a signer of files", 5),
+        ("signatures of a file", 6),
+    ] {
+        let found = named(&ends, what);
+        assert_eq!(found.len(), number, "{what}");
+        assert!(found.iter().all(|end| end["days"] == 4), "{found:?}");
+    }
+
+    federation.start("sm");
+    federation.says("sm", "ends within 7 days");
+    let alerted = alerts(&federation, &["--json"]);
+    assert_eq!(alerted.status.code(), Some(3), "{}", complaint(&alerted));
+    let shown = objects(&alerted);
+    assert_eq!(named(&shown, "revocation list").len(), 4);
+    assert!(shown.iter().all(|end| end["days"].as_i64().unwrap() < 30));
+    let all = objects(&alerts(&federation, &["--json", "--all"]));
+    let whats = |all: &[Value]| all.iter().map(|end| end["what"].clone()).collect::<Vec<_>>();
+    assert_eq!(whats(&all), whats(&ends));
+    let text = alerts(&federation, &[]);
+    assert_eq!(text.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&text.stdout).contains("put the newest list in place"));
+}
+
+/// A relay with a year before it has nothing to say, and one whose certificate is over says so itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_does_not_start_on_a_certificate_that_is_over() {
+    let mut federation = Federation::written();
+    let authority = federation.with_authority_of_plm("sm");
+    federation.start("um");
+    let anna = federation.path("um/operators/anna");
+    let quiet = kuriiri(&["alerts".as_ref(), "--as".as_ref(), anna.as_os_str()]);
+    assert!(succeeded(&quiet).contains("nothing ends within 30 days"));
+
+    let id = "spiffe://sm.example/relay/r1".parse().unwrap();
+    let (certificate, key) = (federation.path("sm/tls.pem"), federation.path("sm/tls.key"));
+    let list = authority.crl(&[], days(-1, 30)).unwrap();
+    fs::write(federation.path("federation/revocation/plm.example.pem"), list).unwrap();
+    succeeded(&check(&federation, "sm", &[]));
+    let good = fs::read_to_string(&key).unwrap();
+    for (validity, word) in [(days(-9, -1), "ended at"), (days(1, 9), "counts from")] {
+        let issued = authority.issue(&id, Purpose::Tls, validity).unwrap();
+        fs::write(&certificate, &issued.certificate_pem).unwrap();
+        fs::write(&key, &issued.key_pem).unwrap();
+        assert_refused(&federation, "KRI-1002");
+        let config = federation.path("sm/relay.toml");
+        let refused = kuriiri(&["relay".as_ref(), "--config".as_ref(), config.as_os_str()]);
+        let said = complaint(&refused);
+        assert!(!refused.status.success() && said.contains(word), "{said}");
+        assert!(said.contains("tls.pem"), "{said}");
+    }
+    fs::write(&key, good).unwrap();
+    let said = complaint(&check(&federation, "sm", &[]));
+    assert!(said.contains("does not belong to the certificate"), "{said}");
 }

@@ -36,8 +36,13 @@ pub(crate) struct Args {
     /// The relays listen on loopback, on the four ports after this one.
     #[arg(long, default_value_t = BASE_PORT, value_name = "PORT")]
     base_port: u16,
+    /// For how many days its certificates and revocation lists hold.
+    #[arg(long, default_value_t = DAYS, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    days: u32,
 }
 
+/// Days for which the example's certificates and revocation lists hold.
+const DAYS: u32 = 365;
 /// Below the range from which systems give ports to whoever asks for any.
 const BASE_PORT: u16 = 17100;
 
@@ -72,7 +77,7 @@ const NOTICE: &str = "# EXAMPLE (esimerkki, exempel): invented, not an official 
 
 pub(crate) fn run(args: &Args, output: Output) -> Outcome {
     require_empty(&args.dir).map_err(Failure::usage)?;
-    let written = write(&args.dir, args.base_port);
+    let written = write(&args.dir, args.base_port, args.days);
     let members = written.map_err(|error| Failure::new(Code::KEY_FILE, error))?;
     let object = serde_json::json!({
         "event": "written",
@@ -92,12 +97,12 @@ pub(crate) fn run(args: &Args, output: Output) -> Outcome {
 /// Writes the whole federation to a folder that is empty or not there.
 pub(crate) fn write_new(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
     require_empty(dir)?;
-    write(dir, base_port)
+    write(dir, base_port, DAYS)
 }
 
-fn write(dir: &Path, base_port: u16) -> anyhow::Result<Vec<Member>> {
+fn write(dir: &Path, base_port: u16, days: u32) -> anyhow::Result<Vec<Member>> {
     let tree = Tree::new(dir);
-    let members = Member::all(base_port)?;
+    let members = Member::all(base_port, days)?;
     let stewards = Steward::all(&members)?;
     let files = signed_files(&members, &stewards)?;
     files.iter().try_for_each(|file| file.write(&tree, "federation"))?;

@@ -12,6 +12,8 @@ pub(crate) const DONE: u8 = 0;
 pub(crate) const REFUSED: u8 = 1;
 /// A fault that the user did not make.
 pub(crate) const INTERNAL: u8 = 2;
+/// Something has ended or ends within seven days (`kuriiri alerts`).
+pub(crate) const ENDING: u8 = 3;
 /// The command or the configuration is wrong (`EX_USAGE` of sysexits).
 pub(crate) const USAGE: u8 = 64;
 /// Whoever read the output has gone: what a shell shows for a program that SIGPIPE ended.

@@ -1,5 +1,6 @@
 //! `kuriiri`: one program for those who run relays and those who use them.
 
+mod alerts;
 mod aside;
 mod bench;
 mod demo;
@@ -87,6 +88,7 @@ enum Command {
     Trace(trace::Args),
     /// Show how a system's relay is.
     Status(status::Args),
+    Alerts(alerts::Args),
     /// Write an example federation of three ministries and a hub to a folder.
     Example(example::Args),
     /// Run all relays of an example federation until interrupted.
@@ -141,6 +143,7 @@ fn run(command: Command, output: Output) -> Outcome {
             Command::Log(command) => log::run(&command, output).await,
             Command::Trace(args) => trace::run(&args, output),
             Command::Status(args) => status::run(&args, output).await,
+            Command::Alerts(args) => alerts::run(&args, output).await,
             Command::Example(args) => example::run(&args, output),
             Command::Up(args) => up::run(&args, output).await,
             Command::Relay(args) => relay::run(&args, output).await,

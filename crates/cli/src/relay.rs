@@ -10,6 +10,7 @@ use tokio::{
 };
 
 use crate::{
+    alerts,
     exit::{DONE, Failure, Outcome},
     output::{Output, OutputError},
 };
@@ -20,7 +21,7 @@ pub(crate) struct Args {
     /// The relay's configuration.
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
-    /// Only check everything that the configuration names; open no socket, write nothing.
+    /// Only check everything that the configuration names, and show what of it has an end; open no socket, write nothing.
     #[arg(long)]
     check: bool,
     /// Stop when standard input is closed: for a relay that shall not outlive its parent.
@@ -76,6 +77,7 @@ async fn serve(args: &Args, relay: &mut Relay, output: Output) -> Result<(), Fai
 fn report(config: &Config, unresolved: &[String], output: Output) -> Result<(), OutputError> {
     let peers: Vec<String> = config.peers().map(ToString::to_string).collect();
     let systems: Vec<String> = config.systems().map(ToString::to_string).collect();
+    let now = config.read_at();
     let object = serde_json::json!({
         "ok": true,
         "ministry": config.ministry(),
@@ -84,15 +86,17 @@ fn report(config: &Config, unresolved: &[String], output: Output) -> Result<(), 
         "peers": peers,
         "systems": systems,
         "unresolved": unresolved,
+        "ends": config.lapses().iter().map(|lapse| alerts::object(lapse, now)).collect::<Vec<_>>(),
     });
     output.data(&object, || {
         format!(
-            "{}: the configuration is good\n  listens on {}\n  state in {}\n  peers: {}\n  systems: {}",
+            "{}: the configuration is good\n  listens on {}\n  state in {}\n  peers: {}\n  systems: {}\n{}",
             config.ministry(),
             config.listen(),
             config.state().display(),
             peers.join(", "),
             systems.join(", "),
+            alerts::table(config.lapses(), now),
         )
     })?;
     for peer in unresolved {

@@ -8,8 +8,6 @@ use kuriiri_types::{Ministry, SpiffeId, SpiffeRole, Timestamp};
 
 use crate::{log::NotePair, tree::Tree};
 
-/// Days for which the example's certificates and revocation lists hold.
-const DAYS: u32 = 365;
 /// Folder, trust domain, and whether it has systems, in the order of ports.
 const MEMBERS: [(&str, &str, bool); 4] = [
     ("sm", "sm.example", true),
@@ -35,9 +33,9 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// All members of the example, their relays on the ports after `base_port`.
-    pub(super) fn all(base_port: u16) -> anyhow::Result<Vec<Self>> {
-        let validity = Validity::days(an_hour_ago(), DAYS);
+    /// All members of the example, their relays on the ports after `base_port`, with certificates for so many days.
+    pub(super) fn all(base_port: u16, days: u32) -> anyhow::Result<Vec<Self>> {
+        let validity = Validity::days(an_hour_ago(), days);
         let member = |(port, (folder, domain, has_systems)): (u16, (&'static str, &str, bool))| {
             let ministry: Ministry = domain.parse()?;
             let authority = Authority::new(&ministry, validity)?;
