@@ -155,14 +155,12 @@ fn what_a_system_keeps_to_itself_is_erased_all_the_same() {
     let said = host.step(vec![event]);
     let confirm = Action::Confirm { subscription, tickets: vec![first, second] };
     assert!(said.contains(&confirm), "it is done with both: {said:?}");
-    let told: Vec<_> = host
-        .written()
-        .iter()
-        .filter_map(|entry| match &entry.event {
-            LogEvent::Receipt(receipt) => Some((receipt.kind, receipt.subjects.len())),
-            _ => None,
-        })
-        .collect();
+    let written = host.written();
+    let told = written.iter().filter_map(|entry| {
+        let LogEvent::Receipt(receipt) = &entry.event else { return None };
+        Some((receipt.kind, receipt.subjects.len()))
+    });
+    let told: Vec<_> = told.collect();
     assert_eq!(told, [(ReceiptKind::Delivered, 1)], "of the other alone");
     let again = host.step(vec![Event::Confirmed { subscription, tickets: vec![first] }]);
     assert!(again.is_empty(), "{again:?}");
