@@ -1,27 +1,20 @@
 //! A profile's folder, and the files that a profile of any kind names.
 
 use std::{
-    fs::{self, File},
-    io,
-    os::unix::fs::PermissionsExt,
+    fs,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use kuriiri_seal::{KeyError, Signer};
+use kuriiri_seal::{KeyError, Signer, read_secret};
 use kuriiri_tlog::{KeyTextError, VerifierKey};
 use kuriiri_types::{Code, Ministry};
-use rustix::{
-    fs::{Mode, OFlags, open},
-    io::Errno,
-};
 use serde::{Deserialize, de::DeserializeOwned};
+use zeroize::Zeroizing;
 
 use super::party::{PartyBuilder, signer};
 use crate::error::ProfileError;
 
-/// Bits of a file's mode that let others than its owner at it.
-const OTHERS: u32 = 0o077;
 /// The files that say whose folder it is.
 const PROFILES: [&str; 3] = ["system.toml", "officer.toml", "operator.toml"];
 /// What the file of a ministry's CA is called behind its name.
@@ -99,14 +92,14 @@ impl Folder<'_> {
         K: FromStr<Err = KeyError>,
     {
         let file = self.0.join(file);
-        parse(&file, &read_secret(&file)?)
+        parse(&file, &secret(&file)?)
     }
 
     /// The place of the certificate, the certificate, and the key, PEM.
-    fn pair(&self, pair: &KeyPair) -> Result<(PathBuf, String, String), ProfileError> {
+    fn pair(&self, pair: &KeyPair) -> Result<(PathBuf, String, Zeroizing<String>), ProfileError> {
         let place = self.0.join(&pair.certificate);
         let certificate = read(&place, Code::KEY_FILE)?;
-        Ok((place, certificate, read_secret(&self.0.join(&pair.key))?))
+        Ok((place, certificate, secret(&self.0.join(&pair.key))?))
     }
 }
 
@@ -189,29 +182,9 @@ fn read(file: &Path, code: Code) -> Result<String, ProfileError> {
         .map_err(|error| ProfileError::new(file, code, "the file cannot be read").because(error))
 }
 
-/// A file that nobody but its owner may read. It is opened once and judged by what was opened, so nobody
-/// can put another in its place in between; a link is not followed, for it leads to a file that is another's
-/// to change.
-fn read_secret(file: &Path) -> Result<String, ProfileError> {
-    let wrong = |what: &str| ProfileError::new(file, Code::KEY_FILE, what);
-    let unread = |error: io::Error| wrong("the file cannot be read").because(error);
-    // Without waiting, because opening a pipe waits for who writes into it.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = match open(file, flags, Mode::empty()) {
-        Ok(opened) => File::from(opened),
-        Err(Errno::LOOP) => {
-            return Err(wrong("this key is behind a link; name the file itself"));
-        }
-        Err(error) => return Err(unread(error.into())),
-    };
-    let metadata = opened.metadata().map_err(unread)?;
-    if !metadata.is_file() {
-        return Err(wrong("this is no file"));
-    }
-    if metadata.permissions().mode() & OTHERS != 0 {
-        return Err(wrong("others than its owner can read this key; set its mode to 0600"));
-    }
-    io::read_to_string(opened).map_err(unread)
+/// A file that nobody but its owner may read.
+fn secret(file: &Path) -> Result<Zeroizing<String>, ProfileError> {
+    read_secret(file).map_err(|error| ProfileError::new(file, Code::KEY_FILE, error))
 }
 
 /// For an unknown key, the known one that looks most like it.
