@@ -151,6 +151,14 @@ fn a_configuration_is_checked_whole_and_the_nearest_key_is_named() {
         assert_eq!(code, Some(64), "{to}: {said}");
         assert!(said.contains(complaint), "{to}: {said}");
     }
+    let first = "\"kirjaamo@sm.example\"";
+    let with = |count: usize| {
+        let more = (1..count).map(|number| format!(", \"box{number}@sm.example\""));
+        good.replacen(first, &format!("{first}{}", more.collect::<String>()), 1)
+    };
+    assert_eq!(check(&with(4096)).0, Some(0));
+    let (code, said) = check(&with(4097));
+    assert_eq!((code, said.contains("may have 4096")), (Some(64), true), "{said}");
     check(&good);
     let key = federation.path("sm/tls.key");
     let mut open = fs::metadata(&key).unwrap().permissions();

@@ -22,7 +22,7 @@ use kuriiri_types::{
     Address, Code, FileInForce, Fingerprint, Ministry, PolicyInForce, SpiffeId, SpiffeRole,
     Timestamp,
 };
-use kuriiri_wire::admin::Lapse;
+use kuriiri_wire::{admin::Lapse, limits::STATUS_ENTRIES_MAX};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -349,6 +349,11 @@ fn checked_addresses(
         Some(foreign) => Err(format!("`{foreign}` is not an address of {ministry}")),
         None if system.addresses.is_empty() => {
             Err(format!("system `{}` has no address", system.name))
+        }
+        // What it is told names each of them.
+        None if system.addresses.len() > STATUS_ENTRIES_MAX => {
+            let (name, count) = (&system.name, system.addresses.len());
+            Err(format!("system `{name}` has {count} addresses, and may have {STATUS_ENTRIES_MAX}"))
         }
         None => Ok(system.addresses.iter().cloned().collect()),
     }
