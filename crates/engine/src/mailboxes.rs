@@ -39,7 +39,7 @@ struct Subscription {
     credit: usize,
     /// Delivered and not confirmed.
     taken: BTreeSet<Ticket>,
-    /// Delivered, and erased since.
+    /// Delivered, and erased since. The receiver still has them.
     withdrawn: BTreeSet<Ticket>,
 }
 
@@ -210,7 +210,7 @@ impl Mailboxes {
             return Ok(false);
         };
         let mailbox = receiver.mailbox.clone();
-        let credit = receiver.credit.saturating_sub(receiver.taken.len());
+        let credit = receiver.credit.saturating_sub(receiver.has());
         let mut room = Room::for_items(credit.min(BATCH_MESSAGES_MAX));
         let mut items = Vec::new();
         for lane in Lane::BY_URGENCY {
@@ -244,6 +244,11 @@ impl Mailboxes {
 }
 
 impl Subscription {
+    /// How many messages the receiver has, as far as it has said.
+    fn has(&self) -> usize {
+        self.taken.len().saturating_add(self.withdrawn.len())
+    }
+
     /// Those of the tickets for which nothing is left to do here.
     fn done_with(&mut self, tickets: &[Ticket]) -> Vec<Ticket> {
         tickets.iter().filter(|ticket| self.withdrawn.remove(ticket)).copied().collect()

@@ -249,6 +249,9 @@ impl World {
             return Ok(());
         };
         for leaf in tickets.iter().filter_map(|ticket| taker.confirmed.get(ticket)) {
+            if self.observer.was_erased_meanwhile(*leaf, &taker.mailbox) {
+                continue;
+            }
             self.observer.delivery_is_logged(*leaf, &taker.mailbox)?;
             self.observer.settled.insert((*leaf, taker.mailbox.clone()));
         }

@@ -240,6 +240,12 @@ impl Observer {
         self.is_stated(mailbox.ministry(), message, mailbox, ReceiptKind::Delivered)
     }
 
+    /// Whether a message was erased while a receiver had it: its sender was told so instead.
+    pub(crate) fn was_erased_meanwhile(&self, message: Digest, mailbox: &Address) -> bool {
+        let log = self.logs.get(mailbox.ministry());
+        log.is_some_and(|log| log.says(message, mailbox, ReceiptKind::Refused))
+    }
+
     fn is_stated(
         &self,
         relay: &Ministry,
