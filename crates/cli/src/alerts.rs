@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use comfy_table::{Table, presets::UTF8_BORDERS_ONLY};
 use kuriiri_client::Lapse;
 use kuriiri_types::Timestamp;
 
@@ -46,7 +45,7 @@ pub(crate) async fn run(args: &Args, output: Output) -> Outcome {
     } else if shown.is_empty() {
         output.text("nothing ends within 30 days")?;
     } else {
-        output.text(&table(shown, now))?;
+        output.text(&listing(shown, now))?;
     }
     let urgent = lapses.lapses.iter().any(|lapse| ends_within(lapse, now, URGENT));
     Ok(if urgent { ENDING } else { DONE })
@@ -65,18 +64,25 @@ pub(crate) fn object(lapse: &Lapse, now: Timestamp) -> serde_json::Value {
     })
 }
 
-/// All of them as a table; where the first ones end within 30 days, a line parts them from the rest.
-pub(crate) fn table<'a>(lapses: impl IntoIterator<Item = &'a Lapse>, now: Timestamp) -> String {
-    let mut table = Table::new();
-    table.load_style(UTF8_BORDERS_ONLY).set_header(["ends", "", "what", "whose", "file", "then"]);
-    for lapse in lapses {
-        let Lapse { what, whose, ends, file, then } = lapse;
-        let soon = if ends_within(lapse, now, SOON) { then.as_str() } else { "" };
-        let left = left(*ends, now);
-        let [what, whose, file, soon] = [what.as_str(), whose, file, soon].map(line);
-        table.add_row([ends.to_string(), left, what, whose, file, soon]);
+/// All of them for people: what ends at the same time and for the same reason stands together, and what to do
+/// is said of what ends within 30 days.
+pub(crate) fn listing<'a>(lapses: impl IntoIterator<Item = &'a Lapse>, now: Timestamp) -> String {
+    let lapses: Vec<&Lapse> = lapses.into_iter().collect();
+    let together = |one: &&Lapse, other: &&Lapse| {
+        (one.ends, &one.what, &one.then) == (other.ends, &other.what, &other.then)
+    };
+    let mut lines = Vec::new();
+    for group in lapses.chunk_by(together) {
+        let Some(first) = group.first() else { continue };
+        lines.push(format!("{:<12} {}  {}", left(first.ends, now), first.ends, line(&first.what)));
+        for lapse in group {
+            lines.push(format!("{:13}{}  {}", "", line(&lapse.whose), line(&lapse.file)));
+        }
+        if ends_within(first, now, SOON) {
+            lines.push(format!("{:13}=> {}", "", line(&first.then)));
+        }
     }
-    table.to_string()
+    lines.join("\n")
 }
 
 /// How long it still counts, for people.

@@ -96,7 +96,7 @@ fn report(config: &Config, unresolved: &[String], output: Output) -> Result<(), 
             config.state().display(),
             peers.join(", "),
             systems.join(", "),
-            alerts::table(config.lapses(), now),
+            alerts::listing(config.lapses(), now),
         )
     })?;
     for peer in unresolved {
