@@ -2,11 +2,16 @@
 
 use std::{fs, path::Path, process::Output};
 
-use kuriiri_certs::{Purpose, Serial};
+use kuriiri_certs::{Authority, Purpose, Serial};
+use kuriiri_seal::{Signer, sign_file};
 use kuriiri_transport::Conversation;
+use kuriiri_types::FileKind;
 use serde_json::Value;
 
 use crate::{
+    books::Sent,
+    documents::embedded,
+    evidence::{eventually, size, verified},
     federation::{Federation, kuriiri, succeeded},
     identity::{days, identity},
 };
@@ -106,8 +111,8 @@ fn named<'a>(all: &'a [Value], what: &str) -> Vec<&'a Value> {
 async fn operators_hear_five_days_before_what_ends() {
     let mut federation = Federation::written_for("5");
     let said = succeeded(&check(&federation, "sm", &[]));
-    let table: Vec<&str> = said.lines().skip_while(|line| !line.contains("ends")).collect();
-    assert!(table.iter().any(|line| line.contains("in 4 d") && line.contains("revocation list")));
+    let is_said = |line: &str| line.starts_with("in 4 d") && line.ends_with("revocation list");
+    assert!(said.lines().any(is_said), "{said}");
     let checked = check(&federation, "sm", &["--json"]);
     assert!(checked.status.success());
     let ends = objects(&checked)[0]["ends"].as_array().unwrap().clone();
@@ -171,4 +176,63 @@ async fn a_relay_does_not_start_on_a_certificate_that_is_over() {
     fs::write(&key, good).unwrap();
     let said = complaint(&check(&federation, "sm", &[]));
     assert!(said.contains("does not belong to the certificate"), "{said}");
+}
+
+/// Signs all files that the stewards signed as one whose certificate ended yesterday, and has sm believe in that one
+/// alone.
+fn sign_as_lapsed(federation: &Federation) {
+    let ministry = "verkko.example".parse().unwrap();
+    let authority = Authority::new(&ministry, days(-9, 30)).unwrap();
+    let id = "spiffe://verkko.example/officer/sulo".parse().unwrap();
+    let issued = authority.issue(&id, Purpose::Signing, days(-9, -1)).unwrap();
+    let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap();
+    for steward in ["sulo", "taru"] {
+        let pinned = federation.path(&format!("federation/signers/{steward}.pem"));
+        fs::write(pinned, &issued.certificate_pem).unwrap();
+    }
+    for (name, kind) in [
+        ("federation", FileKind::Federation),
+        ("policy", FileKind::Rules),
+        ("translate-eu-fi", FileKind::Translation),
+        ("catalogue-fi", FileKind::Catalogue),
+        ("catalogue-eu", FileKind::Catalogue),
+        ("catalogue-tlp", FileKind::Catalogue),
+    ] {
+        let file = federation.path(&format!("sm/policy/{name}.toml"));
+        let text = sign_file(kind, &fs::read(&file).unwrap(), None, &signer).unwrap();
+        fs::write(file.with_extension("toml.sig"), text).unwrap();
+    }
+}
+
+/// What is in force stays in force when those who signed it have other certificates by now. What is new does not
+/// get there by them.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_outlives_the_certificates_of_those_who_signed_it() {
+    let mut federation = Federation::written();
+    federation.start("sm");
+    federation.start("plm");
+    federation.kill("sm");
+    sign_as_lapsed(&federation);
+    federation.start("sm");
+    let sm = federation.client("sm", "kirjaamo").await;
+    let mut sent = Sent::default();
+    sent.send(&sm, &["kirjaamo@plm.example"], "FI JULK", &embedded()).await;
+    federation.hang_up("sm");
+    federation.says("sm", "in force");
+    let shown = objects(&alerts(&federation, &["--json"]));
+    let over = |end: &&Value| end["over"] == true;
+    assert_eq!(named(&shown, "signatures of a file").iter().filter(|end| over(end)).count(), 6);
+
+    let rules = federation.path("sm/policy/policy.toml");
+    let changed = format!("{}\n# of today\n", fs::read_to_string(&rules).unwrap());
+    fs::write(&rules, changed).unwrap();
+    sign_as_lapsed(&federation);
+    let refused = check(&federation, "sm", &[]);
+    let said = complaint(&refused);
+    assert!(said.contains("KRI-1007") && said.contains("officer/sulo did with another"), "{said}");
+
+    eventually("a log that an auditor has nothing against", || {
+        let log = federation.path("sm/log");
+        verified(&federation.path("sm"), &log, &[]).exit() != 1 && size(&log) > 20
+    });
 }

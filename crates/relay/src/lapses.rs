@@ -24,7 +24,8 @@ const OWN: &str = "peers and systems refuse the relay, and it does not start; ha
 const AUTHORITY: &str =
     "it is believed here until the federation file takes it out; ask the ministry for its next one";
 const LIST: &str = "whoever it covers is refused, their links end, and what they signed waits; put the newest list in place";
-const SIGNATURES: &str = "no signature on the file counts, and the relay neither starts nor reloads; have it signed again";
+const SIGNATURES: &str =
+    "the file stays in force; put elsewhere it counts no more, so have it signed again";
 const SIGNER: &str = "what the person signs counts no more; pin the next certificate, and have the files signed with it";
 const FILE: &str = "it stays in force; have it issued again with a later end";
 

@@ -55,6 +55,8 @@ pub(crate) struct SignedFile {
     pub(crate) path: PathBuf,
     pub(crate) text: String,
     pub(crate) signatures: String,
+    /// The digest of the one that was in force last, as the record has it.
+    in_force: Option<String>,
 }
 
 /// All of a relay's, in the order of its configuration.
@@ -99,7 +101,8 @@ impl SignedFile {
                 read(&signatures_of(&path), Code::POLICY_SIGNATURE)?,
             ),
         };
-        Ok(Self { part, path, text, signatures })
+        let in_force = recorded.map(str::to_owned);
+        Ok(Self { part, path, text, signatures, in_force })
     }
 
     /// The name by which people and programs speak of it.
@@ -120,9 +123,20 @@ impl SignedFile {
         let verified =
             signers.verify(self.part.kind(), self.text.as_bytes(), &self.signatures, now);
         let wrong = |what: String| ConfigError::new(&self.path, Code::POLICY_SIGNATURE, what);
-        let verified = verified.map_err(|error| wrong(error.to_string()))?;
+        let mut verified = verified.map_err(|error| wrong(error.to_string()))?;
+        if self.in_force.as_deref() == Some(self.digest().to_string().as_str()) {
+            // Its signatures counted when it was put in force: a network must not die with a certificate.
+            verified = verified.as_it_was_signed();
+        }
         if verified.signers().is_empty() {
-            return Err(wrong("nobody who may sign such a file has signed it".into()));
+            let mut what = "nobody who may sign such a file has signed it".to_owned();
+            let lapsed: Vec<_> = verified.lapsed().map(ToString::to_string).collect();
+            if !lapsed.is_empty() {
+                let who = lapsed.join(", ");
+                what =
+                    format!("{what} with a certificate that is valid now; {who} did with another");
+            }
+            return Err(wrong(what));
         }
         Ok(verified)
     }

@@ -162,22 +162,23 @@ impl PinnedSigners {
         now: Timestamp,
     ) -> Result<VerifiedFile, SignedFileError> {
         let signed = pae(payload_type(kind), bytes);
-        let (mut signers, mut lapsed) = (BTreeSet::new(), BTreeSet::new());
+        let (mut signers, mut lapsed) = (BTreeSet::new(), BTreeMap::new());
         let mut certificates = BTreeMap::new();
         for entry in read(kind, signatures)? {
             let Some(pinned) = self.0.get(&entry.certificate) else {
                 continue;
             };
             pinned.check(&entry, &signed)?;
+            let certificate = Bytes::copy_from_slice(&pinned.certificate);
             if check_pinned(&pinned.certificate, now).is_ok() {
-                certificates.insert(entry.certificate, Bytes::copy_from_slice(&pinned.certificate));
+                certificates.insert(entry.certificate, certificate);
                 signers.insert(entry.signer);
             } else {
-                lapsed.insert(entry.signer);
+                lapsed.insert(entry.signer, (entry.certificate, certificate));
             }
         }
         // Whoever renewed a certificate and signed again has signed.
-        lapsed.retain(|person| !signers.contains(person));
+        lapsed.retain(|person, _| !signers.contains(person));
         Ok(VerifiedFile { kind, digest: digest(bytes), signers, certificates, lapsed })
     }
 }
@@ -209,10 +210,20 @@ pub struct VerifiedFile {
     digest: Digest,
     signers: BTreeSet<SpiffeId>,
     certificates: BTreeMap<Fingerprint, Bytes>,
-    lapsed: BTreeSet<SpiffeId>,
+    lapsed: BTreeMap<SpiffeId, (Fingerprint, Bytes)>,
 }
 
 impl VerifiedFile {
+    /// The same, in which those count too whose certificates are over: for a file whose signatures were looked at
+    /// when it was put in force, while they were valid. Nothing that is new may be judged so.
+    pub fn as_it_was_signed(mut self) -> Self {
+        for (person, (fingerprint, certificate)) in std::mem::take(&mut self.lapsed) {
+            self.signers.insert(person);
+            self.certificates.insert(fingerprint, certificate);
+        }
+        self
+    }
+
     /// As what it was signed.
     pub fn kind(&self) -> FileKind {
         self.kind
@@ -236,8 +247,8 @@ impl VerifiedFile {
 
     /// Persons who signed it, and with certificates that are not, or not yet or no longer, valid for
     /// signing: to be told to people who wonder why a signature does not count.
-    pub fn lapsed(&self) -> &BTreeSet<SpiffeId> {
-        &self.lapsed
+    pub fn lapsed(&self) -> impl Iterator<Item = &SpiffeId> {
+        self.lapsed.keys()
     }
 }
 

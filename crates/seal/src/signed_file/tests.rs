@@ -123,7 +123,7 @@ fn a_certificate_counts_from_its_first_to_its_last_second() {
     let verify = |at| {
         let file = pinned.verify(KIND, FILE, &text, at).unwrap();
         assert_eq!(file.certificates().len(), file.signers().len());
-        (file.signers().len(), file.lapsed().len())
+        (file.signers().len(), file.lapsed().count())
     };
     assert_eq!(verify(NOW.before(DAY / 86_400)), (0, 1));
     assert_eq!(verify(NOW), (1, 0));
@@ -142,7 +142,19 @@ fn whoever_renewed_and_signed_again_has_not_lapsed() {
     let signer = Signer::from_pem(&issued.certificate_pem, &issued.key_pem).unwrap();
     let new = Person { signer, certificate_pem: issued.certificate_pem };
     let file = pinned(&[&old, &new]).verify(KIND, FILE, &signed(&[&old, &new]), late).unwrap();
-    assert_eq!((file.signers().len(), file.lapsed().len()), (1, 0));
+    assert_eq!((file.signers().len(), file.lapsed().count()), (1, 0));
+}
+
+#[test]
+fn what_was_signed_in_time_is_signed_for_whoever_knows_that_it_was() {
+    let (anna, bertta) = (anna(), bertta());
+    let late = NOW.after(31 * DAY);
+    let file = pinned(&[&anna]).verify(KIND, FILE, &signed(&[&anna, &bertta]), late).unwrap();
+    assert_eq!(file.signers().len(), 0);
+    let file = file.as_it_was_signed();
+    assert!(file.signers().iter().eq([anna.signer.id()]), "nobody who is not pinned");
+    assert!(file.certificates().keys().eq([&anna.signer.fingerprint()]));
+    assert_eq!(file.lapsed().count(), 0);
 }
 
 #[test]
@@ -158,7 +170,7 @@ fn only_officers_for_signing_are_pinned() {
     let signer = Signer::from_pem(&certificate_pem, &key_pem).unwrap();
     let tls = Person { signer, certificate_pem };
     let file = pinned(&[&tls]).verify(KIND, FILE, &signed(&[&tls]), NOW).unwrap();
-    assert_eq!((file.signers().len(), file.lapsed().len()), (0, 1));
+    assert_eq!((file.signers().len(), file.lapsed().count()), (0, 1));
 }
 
 #[test]
