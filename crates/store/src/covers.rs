@@ -84,31 +84,32 @@ impl Covers {
     /// then. All of it is durable afterwards. May be done again for the same changes.
     pub(crate) fn prepare(&self, db: &sled::Db, changes: &Changes) -> io::Result<()> {
         let mut slots = self.slots();
-        let is_given = !slots.given.is_empty();
         for (name, value) in changes.iter().filter(|(name, _)| key::is_covered(name)) {
             let given = slots.given.get(name).map(|(slot, _)| *slot);
-            let below = db.get(name).map_err(io::Error::from)?;
-            let old = below.and_then(|stored| split(&stored).map(|(slot, _)| slot));
-            slots.over.extend(old.filter(|old| Some(*old) != given));
+            slots.over.extend(slot_of(db, name)?.filter(|old| Some(*old) != given));
             if value.is_some() && given.is_none() {
                 self.give(&mut slots, name)?;
             }
         }
-        if self.synced && (is_given || !slots.given.is_empty()) {
-            durable::data(&self.file)
-        } else {
-            Ok(())
-        }
+        if self.synced && !slots.given.is_empty() { durable::data(&self.file) } else { Ok(()) }
     }
 
-    /// Notes that all keys are over that an earlier process gave records with these names. What it did not get to
-    /// it left in the journal, and the journal names them.
-    pub(crate) fn doubt(&self, changes: &Changes) -> io::Result<()> {
-        let names: BTreeSet<_> =
-            changes.keys().filter(|name| key::is_covered(name)).map(|name| short(name)).collect();
+    /// Notes that the keys are over that an earlier process gave records with these names, but for those that sled
+    /// has records by. What it did not get to it left in the journal, and the journal names them, whether sled has
+    /// the changes already or not.
+    pub(crate) fn doubt(&self, db: &sled::Db, names: &BTreeSet<Vec<u8>>) -> io::Result<()> {
+        let mut used = BTreeMap::new();
+        for name in names.iter().filter(|name| key::is_covered(name)) {
+            used.insert(short(name), slot_of(db, name)?);
+        }
+        if used.is_empty() {
+            return Ok(());
+        }
         let mut slots = self.slots();
         for_each_slot(&self.file, |number, slot| {
-            if slot != FREE && slot.get(KEY_BYTES..).is_some_and(|name| names.contains(name)) {
+            let name = slot.get(KEY_BYTES..).filter(|_| slot != FREE);
+            let used = name.and_then(|name| used.get(name));
+            if used.is_some_and(|used| *used != Some(number)) {
                 slots.over.insert(number);
             }
         })
@@ -217,6 +218,12 @@ fn at(number: u32) -> u64 {
 fn split(stored: &[u8]) -> Option<(u32, &[u8])> {
     let (number, text) = stored.split_first_chunk::<NUMBER_BYTES>()?;
     Some((u32::from_le_bytes(*number), text))
+}
+
+/// The slot of the record that sled has under a name.
+fn slot_of(db: &sled::Db, name: &[u8]) -> io::Result<Option<u32>> {
+    let stored = db.get(name).map_err(io::Error::from)?;
+    Ok(stored.and_then(|stored| split(&stored).map(|(slot, _)| slot)))
 }
 
 fn short(name: &[u8]) -> [u8; NAME_BYTES] {
@@ -383,7 +390,8 @@ mod tests {
                 bench.db.insert(name(1), old.clone()).unwrap();
             }
             bench.restart();
-            bench.covers.doubt(&changes).unwrap();
+            let names = [name(1), name(7)].into();
+            bench.covers.doubt(&bench.db, &names).unwrap();
             let new = bench.put(&changes).unwrap();
             bench.covers.settled().unwrap();
             for gone in [old, lost] {
@@ -393,5 +401,24 @@ mod tests {
             assert_eq!(bench.covers.uncover(&name(7), &other).unwrap(), "other");
             assert_eq!(bench.keys(), 2);
         }
+    }
+
+    /// The process died when sled had all, and before the keys were overwritten: the journal is still there, and none
+    /// of its changes is to be done again.
+    #[test]
+    fn keys_that_a_crash_left_of_what_sled_has_already_are_overwritten() {
+        let mut bench = Bench::new();
+        let old = bench.put(&becomes(1, Some("old"))).unwrap();
+        let gone = bench.put(&becomes(2, Some("gone"))).unwrap();
+        bench.covers.settled().unwrap();
+        let new = bench.put(&becomes(1, Some("new"))).unwrap();
+        bench.put(&becomes(2, None));
+        bench.restart();
+        bench.covers.doubt(&bench.db, &[name(1), name(2), name(3)].into()).unwrap();
+        bench.covers.settled().unwrap();
+        assert!(bench.covers.uncover(&name(1), &old).is_err());
+        assert!(bench.covers.uncover(&name(2), &gone).is_err());
+        assert_eq!(bench.covers.uncover(&name(1), &new).unwrap(), "new");
+        assert_eq!(bench.keys(), 1);
     }
 }

@@ -13,7 +13,7 @@
 //! knows, or if another follows it, the journal is damaged and nothing is guessed.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::{self, DirBuilder, File, OpenOptions},
     io,
     os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
@@ -119,6 +119,16 @@ pub(crate) fn read(dir: &Path, settled: u64, acknowledged: u64) -> Result<Vec<Re
         return Err(Fault::Damaged(dir.to_owned(), what));
     }
     Ok(all)
+}
+
+/// The names of all records that a journal changes, whether sled has the changes or not.
+pub(crate) fn names(dir: &Path) -> Result<BTreeSet<Vec<u8>>, Fault> {
+    let mut names = BTreeSet::new();
+    for (base, path) in files(dir)? {
+        let commits = read_file(&path, base)?.commits.into_iter();
+        names.extend(commits.flat_map(|Recorded { changes, .. }| changes.into_keys()));
+    }
+    Ok(names)
 }
 
 /// The number of the last commit before the journal; nothing without one.

@@ -261,8 +261,9 @@ pub(crate) fn take_up(
     let last = recorded.last().map_or(settled, |recorded| recorded.number);
     let mut changes = Changes::new();
     recorded.into_iter().for_each(|Recorded { changes: more, .. }| changes.extend(more));
+    let names = journal::names(&dir.join(journal::DIR)).map_err(refused)?;
+    covers.doubt(db, &names).map_err(OpenError::io(dir.join(covers::NAME)))?;
     if !changes.is_empty() {
-        covers.doubt(&changes).map_err(OpenError::io(dir.join(covers::NAME)))?;
         apply((db, covers), &changes, || Ok(())).map_err(|failed| match failed {
             Failed::Before(error) | Failed::Torn(error) => OpenError::io(db_path(dir))(error),
         })?;
