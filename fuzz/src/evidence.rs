@@ -11,7 +11,7 @@ use kuriiri_tlog::{
 use kuriiri_types::{Digest, FileKind, MessageId, Ministry, SealKeyId, Sealing, Timestamp};
 use kuriiri_verify::MessageBundle;
 
-use crate::Parser;
+use crate::{Parser, text};
 
 pub(crate) const PARSERS: &[Parser] = &[
     Parser { name: "note", read: note },
@@ -125,8 +125,4 @@ fn sealed(bytes: &[u8]) -> bool {
 
 fn ministry() -> Ministry {
     "um.example".parse().unwrap_or_else(|_| panic!("a ministry has this name"))
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

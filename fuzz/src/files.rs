@@ -3,7 +3,7 @@
 use kuriiri_policy::{Catalogue, Federation, Rules, Translation, Trials};
 use kuriiri_types::{Address, MessageId, Ministry, SpiffeId, WireLabel};
 
-use crate::Parser;
+use crate::{Parser, text};
 
 pub(crate) const PARSERS: &[Parser] = &[
     Parser { name: "catalogue", read: |bytes| Catalogue::parse(&text(bytes)).is_ok() },
@@ -38,8 +38,4 @@ fn names(bytes: &[u8]) -> bool {
         assert_eq!(id.to_string().parse::<MessageId>().as_ref(), Ok(id));
     }
     id.is_ok() || written.iter().any(Option::is_some)
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

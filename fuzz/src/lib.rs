@@ -46,3 +46,8 @@ pub fn seeds(parser: &Parser) -> anyhow::Result<Vec<Vec<u8>>> {
     anyhow::ensure!(!paths.is_empty(), "{} is empty", dir.display());
     Ok(paths.into_iter().map(std::fs::read).collect::<Result<_, _>>()?)
 }
+
+/// Bytes for a parser of text; where they are none, U+FFFD stands.
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

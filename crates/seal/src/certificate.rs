@@ -163,19 +163,12 @@ pub struct CertificateValidity {
 }
 
 impl CertificateValidity {
-    /// Of a certificate that is for signing documents; of any other there is none. The dates are got
-    /// from the parser as [`Trust::end`] gets them.
+    /// Of a certificate that is for signing documents; of any other there is none.
     pub(crate) fn of(der: &CertificateDer<'_>) -> Result<Self, webpki::Error> {
-        let not_after = timestamp(Trust::default().end(der)?);
-        let beginning = Timestamp::default();
-        let not_before = match check_pinned(der, beginning) {
-            Err(webpki::Error::CertNotValidYet { not_before, .. }) => timestamp(not_before),
-            Err(other) => return Err(other),
-            Ok(()) => beginning,
-        };
+        let dates = Self::of_any(der)?;
         // Usage is judged after the dates, so it is only seen while they are good.
-        check_pinned(der, not_before)?;
-        Ok(Self { not_before, not_after })
+        check_pinned(der, dates.not_before)?;
+        Ok(dates)
     }
 
     /// Of a certificate (DER) for whatever purpose. It says nothing of who issued it.
@@ -196,7 +189,7 @@ impl CertificateValidity {
         pem_all(pem, "certificate", Self::of_any, unreadable)
     }
 
-    /// Dates are judged before anything else is.
+    /// Dates are judged before anything else is, and are got from the parser as [`Trust::end`] gets them.
     fn of_any(der: &CertificateDer<'_>) -> Result<Self, webpki::Error> {
         let not_after = timestamp(Trust::default().end(der)?);
         let beginning = Timestamp::default();
