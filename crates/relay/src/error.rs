@@ -175,7 +175,7 @@ impl LinkError {
             _ if matches!(self, Self::Closing) => CloseCode::ShuttingDown,
             _ => CloseCode::Done,
         };
-        link.close(of_link, &format!("{code} {}", code.title()));
+        link.close_for(of_link, code);
     }
 }
 

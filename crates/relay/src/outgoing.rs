@@ -204,7 +204,7 @@ impl Outbound {
                     };
                     let closed = self.link.close_reason().map(|reason| reason.to_string());
                     let (problem, code) = (error.to_string(), error.code());
-                    self.link.close(CloseCode::Done, &format!("{code} {}", code.title()));
+                    self.link.close_for(CloseCode::Done, code);
                     // It was under way itself.
                     break (closed.unwrap_or(problem), true);
                 }

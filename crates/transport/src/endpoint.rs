@@ -419,8 +419,7 @@ impl Shared {
             Full::All(max) => HandshakeError::Full { conversation, max },
         };
         // The same for both: how many others there are is nobody else's business.
-        let code = error.code();
-        link.close(CloseCode::TooMany, &format!("{code} {}", code.title()));
+        link.close_for(CloseCode::TooMany, error.code());
         Err(error)
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use kuriiri_types::limits::FRAME_BYTES_MAX;
+use kuriiri_types::{Code, limits::FRAME_BYTES_MAX};
 use quinn::{Connection, ConnectionError};
 
 use crate::{CloseCode, Conversation, Held, LinkClosed, Patience, Peer, budget::Purse};
@@ -79,6 +79,12 @@ impl Link {
             self.0.closed_here.get_or_init(|| code);
             self.0.connection.close(code.on_the_wire(), reason.as_bytes());
         }
+    }
+
+    /// The same for a reason that has a number: the peer learns that and its title, and nothing of what this side
+    /// knows beyond it.
+    pub fn close_for(&self, code: CloseCode, why: Code) {
+        self.close(code, &format!("{why} {}", why.title()));
     }
 
     /// The connection that it is.
