@@ -163,11 +163,12 @@ pub(crate) fn succeeded(output: &Output) -> String {
     said
 }
 
-/// Four free ports after this one. Tests of one run never share; other programs may.
+/// Four free ports after this one. Tests of one run never share; other programs may. They begin above those that
+/// `kuriiri demo` and `bench` take: a relay that is started once more would find its port taken.
 fn free_ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let free = |port: u16| UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok();
-    let start = 20_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
+    let start = 26_200 + u16::try_from(std::process::id() % 60).unwrap() * 100;
     loop {
         let base = start + NEXT.fetch_add(5, Ordering::Relaxed);
         if (base + 1..=base + 4).all(free) {
